@@ -1,0 +1,178 @@
+"""Real registries as child processes, on free loopback ports: ours, or the reference implementation.
+
+A test says what it needs (`with moorage(tmp_path) as server: ...`) and gets an address that answers.
+The process under test is a parameter, so that the same script can measure and compare both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+START_SECONDS = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Server:
+    """A registry process. `root` is the driver's root directory, `log` what it wrote to stderr and stdout."""
+
+    command: list[str]
+    port: int
+    root: Path
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def start(self) -> None:
+        """Start, and return once `GET /v2/` answers; raises RuntimeError with the log otherwise."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "OTEL_TRACES_EXPORTER": "none", **self.environment},
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+                connection.request("GET", "/v2/")
+                status = connection.getresponse().status
+                connection.close()
+                if status in (200, 401):
+                    return
+            time.sleep(0.02)
+        self.kill()
+        raise RuntimeError(f"{self.command} did not start:\n{self.log.read_text(errors='replace')[-4000:]}")
+
+    def stop(self, seconds: float = 20.0) -> int:
+        """SIGTERM, then wait; the exit status. A server that does not stop in time is killed and fails."""
+        if self.process is None:
+            return 0
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        finally:
+            self.process = None
+
+    def kill(self) -> None:
+        """kill -9 of the server and all its workers (they share a process group of their own)."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def pids(self) -> list[int]:
+        """The server's process and all its descendants."""
+        found = [self.pid]
+        for pid in found:
+            children = Path(f"/proc/{pid}/task/{pid}/children")
+            with contextlib.suppress(OSError):
+                found += [int(child) for child in children.read_text().split()]
+        return found
+
+    def rss_bytes(self) -> int:
+        """Resident memory of all processes, in bytes."""
+        pages = 0
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def moorage_command(*arguments: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("moorage")), *arguments]
+
+
+def moorage_server(
+    folder: Path, *, root: Path | None = None, extra: str = "", environment: Mapping[str, str] | None = None
+) -> Server:
+    """A Moorage server, not yet started. `extra` is YAML put below the keys of `http:`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    root = root or folder / "data"
+    port = free_port()
+    config = folder / "config.yml"
+    config.write_text(
+        "version: 0.1\n"
+        "log:\n  level: info\n"
+        "storage:\n"
+        f"  filesystem:\n    rootdirectory: {root}\n"
+        "  delete:\n    enabled: true\n"
+        "http:\n"
+        f"  addr: 127.0.0.1:{port}\n{extra}"
+    )
+    return Server(
+        moorage_command("serve", str(config)), port, root, folder / "moorage.log", environment or {}
+    )
+
+
+def reference_server(
+    folder: Path, *, root: Path | None = None, command: str = "docker-registry", log_level: str = "error"
+) -> Server:
+    """The reference implementation, not yet started: Debian's docker-registry 2.8.2, or a v3 binary."""
+    folder.mkdir(parents=True, exist_ok=True)
+    root = root or folder / "data"
+    port = free_port()
+    config = folder / "reference.yml"
+    config.write_text(
+        "version: 0.1\n"
+        f"log:\n  level: {log_level}\n  accesslog:\n    disabled: true\n"
+        "storage:\n"
+        f"  filesystem:\n    rootdirectory: {root}\n"
+        "  cache:\n    blobdescriptor: inmemory\n"
+        "  delete:\n    enabled: true\n"
+        "  maintenance:\n    uploadpurging:\n      enabled: false\n"
+        "http:\n"
+        f"  addr: 127.0.0.1:{port}\n  secret: a-secret-for-tests\n"
+    )
+    return Server([command, "serve", str(config)], port, root, folder / "reference.log")
+
+
+@contextlib.contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """Started on entry; on exit stopped with SIGTERM, or killed when that fails."""
+    server.start()
+    try:
+        yield server
+    finally:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.stop()
+        server.kill()

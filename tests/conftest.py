@@ -1,0 +1,37 @@
+"""Fixtures that every folder uses, and the --soak option."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.server import Server, moorage_server, running
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="also run the tests marked soak, which are long")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --soak the long tests are deselected, not skipped: a skip has to mean that something lacks."""
+    if config.getoption("--soak"):
+        return
+    long = [item for item in items if item.get_closest_marker("soak")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running Moorage of the test's own, on an empty folder."""
+    with running(moorage_server(tmp_path_factory.mktemp("moorage"))) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One running Moorage for all tests that can share it: use repository names of your own."""
+    with running(moorage_server(tmp_path_factory.mktemp("moorage-shared"))) as started:
+        yield started

@@ -1,0 +1,16 @@
+"""The configuration: typed, loaded from one YAML file and the environment, every mistake told at once.
+
+`sections/` holds the keys (one module per section, `values/` their types), `configuration` puts them together.
+`loading` is the way in: `document` reads YAML into `nodes` that remember their lines, `overrides` puts
+`REGISTRY_*` on top, `spellings` moves older keys, `binding` and `checking` turn nodes into models or problems.
+`features` names what is not built yet, `rendering` prints, `reference` writes docs/configuration.md.
+Nothing else in Moorage reads the environment or YAML. This package imports pydantic and PyYAML only.
+"""
+
+from moorage.config.configuration import Configuration
+from moorage.config.features import unbuilt
+from moorage.config.loading import Loaded, load
+from moorage.config.problem import ConfigurationError, Problem
+from moorage.config.rendering import effective
+
+__all__ = ["Configuration", "ConfigurationError", "Loaded", "Problem", "effective", "load", "unbuilt"]

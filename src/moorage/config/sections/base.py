@@ -1,0 +1,28 @@
+"""What all sections share: immutable models that know every key, and the older spellings of keys."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+REPLACED_BY = "replacedby"
+
+
+class Section(BaseModel):
+    """A mapping of the file. Loading has removed unknown keys with a warning, so here they are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+    one_of: ClassVar[frozenset[str]] = frozenset()
+    """Keys of which one at most may be present. Such a section may also be given as the bare name of one."""
+
+
+def older_spelling(path: str, description: str = "") -> Any:
+    """A key that loading moves to `path`, dotted, relative to this section. Reading the attribute is a mistake."""
+    return Field(
+        default=None,
+        description=description or f"Older spelling of `{path.removesuffix('.0')}`.",
+        deprecated=f"read {path} instead: values are moved there",
+        json_schema_extra={REPLACED_BY: path},
+    )

@@ -1,0 +1,79 @@
+"""`storage.azure` and `storage.gcs`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from moorage.config.sections.base import Section
+from moorage.config.values import URL, Duration, Secret, Size
+
+_GCS_STEP = 256 << 10
+
+
+def _multiple(size: int) -> int:
+    if size < _GCS_STEP or size % _GCS_STEP:
+        raise ValueError(f"must be a multiple of {_GCS_STEP} (256 KiB)")
+    return size
+
+
+class AzureCredentials(Section):
+    type: Literal["client_secret", "shared_key", "default_credentials"] | None = Field(
+        default=None, description="Kind of credentials; unset: `accountkey`."
+    )
+    clientid: str | None = Field(default=None, description="Id of the application.")
+    tenantid: str | None = Field(default=None, description="Id of the tenant.")
+    secret: Secret | None = Field(default=None, description="Secret of the application.")
+
+
+class Azure(Section):
+    accountname: str = Field(description="The storage account.")
+    accountkey: Secret | None = Field(default=None, description="Its key; or use `credentials`.")
+    container: str = Field(description="The container.")
+    connectionstring: Secret | None = Field(
+        default=None, description="A connection string in place of a key."
+    )
+    serviceurl: URL | None = Field(default=None, description="Address of the service, if unusual.")
+    realm: str = Field(default="core.windows.net", description="Domain of the service.")
+    rootdirectory: str = Field(default="", description="Prefix of all names.")
+    credentials: AzureCredentials = Field(
+        default_factory=AzureCredentials, description="Credentials other than the account's key."
+    )
+    max_retries: int = Field(default=5, ge=-1, description="Tries after a failed operation; -1: none.")
+    retry_delay: Annotated[Duration, Field(ge=timedelta(0))] = Field(
+        default=timedelta(milliseconds=100), description="Wait before the n-th new try, times n."
+    )
+    skipverify: bool = Field(default=False, description="Accept any certificate. Unsafe.")
+
+
+class GcsCredentials(Section):
+    type: str = Field(default="service_account", description="Kind of account.")
+    project_id: str | None = Field(default=None, description="As in the key file.")
+    private_key_id: str | None = Field(default=None, description="As in the key file.")
+    private_key: Secret | None = Field(default=None, description="As in the key file.")
+    client_email: str | None = Field(default=None, description="As in the key file.")
+    client_id: str | None = Field(default=None, description="As in the key file.")
+    auth_uri: str | None = Field(default=None, description="As in the key file.")
+    token_uri: str | None = Field(default=None, description="As in the key file.")
+    auth_provider_x509_cert_url: str | None = Field(default=None, description="As in the key file.")
+    client_x509_cert_url: str | None = Field(default=None, description="As in the key file.")
+    universe_domain: str | None = Field(default=None, description="As in the key file.")
+
+
+class Gcs(Section):
+    bucket: str = Field(description="The bucket; it must exist.")
+    keyfile: str | None = Field(
+        default=None,
+        description="Path of a service account's key; unset: from the environment or the machine.",
+    )
+    credentials: GcsCredentials | None = Field(
+        default=None, description="What a key file holds, written here."
+    )
+    rootdirectory: str = Field(default="", description="Prefix of all names.")
+    chunksize: Annotated[Size, AfterValidator(_multiple)] = Field(
+        default=5 << 20, description="Size of a part of an upload, a multiple of 256 KiB."
+    )
+    maxconcurrency: int = Field(default=50, ge=1, description="Most requests to the service at a time.")
+    useragent: str | None = Field(default=None, description="User-Agent of requests to the service.")

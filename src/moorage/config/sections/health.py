@@ -1,0 +1,53 @@
+"""`health`: what is probed from time to time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from moorage.config.sections.base import Section
+from moorage.config.values import URL, Duration, HostPort, Secret
+
+Interval = Annotated[Duration, Field(ge=timedelta(milliseconds=1))]
+_INTERVAL = "Time between two probes."
+_THRESHOLD = "How many probes in a row must fail before the registry counts as unhealthy; 0 is the same as 1."
+_TIMEOUT = "How long a probe may last."
+
+
+class StorageProbe(Section):
+    enabled: bool = Field(default=False, description="Probe the storage.")
+    interval: Interval = Field(default=timedelta(seconds=10), description=_INTERVAL)
+    threshold: int = Field(default=1, ge=0, description=_THRESHOLD)
+
+
+class FileProbe(Section):
+    file: str = Field(
+        description="Unhealthy while this file exists: a way to take an instance out of rotation."
+    )
+    interval: Interval = Field(default=timedelta(seconds=10), description=_INTERVAL)
+    threshold: int = Field(default=1, ge=0, description=_THRESHOLD)
+
+
+class HttpProbe(Section):
+    uri: URL = Field(description="The URL to ask with HEAD.")
+    headers: dict[str, list[Secret]] = Field(default_factory=dict, description="Headers of the request.")
+    statuscode: int = Field(default=200, ge=100, le=599, description="The status that means healthy.")
+    timeout: Interval = Field(default=timedelta(seconds=5), description=_TIMEOUT)
+    interval: Interval = Field(default=timedelta(seconds=10), description=_INTERVAL)
+    threshold: int = Field(default=1, ge=0, description=_THRESHOLD)
+
+
+class TcpProbe(Section):
+    addr: HostPort = Field(description="The HOST:PORT to connect to.")
+    timeout: Interval = Field(default=timedelta(seconds=5), description=_TIMEOUT)
+    interval: Interval = Field(default=timedelta(seconds=10), description=_INTERVAL)
+    threshold: int = Field(default=1, ge=0, description=_THRESHOLD)
+
+
+class Health(Section):
+    storagedriver: StorageProbe = Field(default_factory=StorageProbe, description="The storage.")
+    file: list[FileProbe] = Field(default_factory=list, description="Files that must not exist.")
+    http: list[HttpProbe] = Field(default_factory=list, description="URLs that must answer.")
+    tcp: list[TcpProbe] = Field(default_factory=list, description="Addresses that must accept a connection.")

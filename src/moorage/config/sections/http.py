@@ -1,0 +1,122 @@
+"""`http`: where the registry listens, and what it tells clients about itself."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from moorage.config.sections.base import Section
+from moorage.config.sections.limits import Limits
+from moorage.config.sections.tls import Tls
+from moorage.config.values import URL, Duration, HostPort, Network, Secret, host_and_port
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PRIVATE = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+
+
+def _prefix(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._~/-]*", value):
+        raise ValueError("must be a path such as /registry/")
+    inner = value.strip("/")
+    return f"/{inner}/" if inner else "/"
+
+
+def _header_name(name: str) -> str:
+    if not _TOKEN.fullmatch(name):
+        raise ValueError("must be a header name")
+    return name
+
+
+def _header_value(value: str) -> str:
+    # A line break would let one header become two.
+    if not value.isprintable() or not value.isascii():
+        raise ValueError("must be printable ASCII")
+    return value
+
+
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
+
+
+class Prometheus(Section):
+    enabled: bool = Field(default=False, description="Serve metrics on the debug listener.")
+    path: str = Field(default="/metrics", description="Their path.")
+
+
+class Debug(Section):
+    addr: HostPort | None = Field(
+        default=None, description="HOST:PORT for health, metrics and debugging. Keep it private."
+    )
+    prometheus: Prometheus = Field(default_factory=Prometheus, description="Metrics for Prometheus.")
+
+
+class Http2(Section):
+    disabled: bool = Field(default=False, description="Do not offer HTTP/2 to clients that use TLS.")
+
+
+class H2c(Section):
+    enabled: bool = Field(default=False, description="Speak HTTP/2 without TLS.")
+
+
+class Http(Section):
+    addr: str = Field(
+        default="127.0.0.1:5000",
+        description="Where to listen: HOST:PORT, `:5000` for all addresses; with `net: unix` the path of a socket.",
+    )
+    net: Literal["tcp", "unix"] = Field(default="tcp", description="The kind of listener.")
+    prefix: Annotated[str, AfterValidator(_prefix)] = Field(
+        default="/", description="The path below which `v2/` is, with a slash on both ends."
+    )
+    host: URL | None = Field(
+        default=None,
+        description="How clients reach the registry, such as `https://registry.example.com`; URLs in answers "
+        "start with it. Unset: they are made from the request.",
+    )
+    secret: Secret | None = Field(
+        default=None,
+        description="Signs the state of uploads. Must be the same on all instances behind one address. "
+        "Unset: one is made and kept in the storage.",
+    )
+    relativeurls: bool | None = Field(
+        default=None, description="Send relative URLs in Location headers. Unset: yes, unless `host` is set."
+    )
+    draintimeout: Annotated[Duration, Field(ge=timedelta(0))] = Field(
+        default=timedelta(seconds=30),
+        description="After SIGTERM, how long requests may take to finish. 0: they are cut at once, which is "
+        "the default of the reference implementation.",
+    )
+    tls: Tls = Field(default_factory=Tls, description="TLS.")
+    headers: dict[HeaderName, list[HeaderValue]] = Field(
+        default_factory=dict,
+        description="Headers added to every answer, such as `X-Content-Type-Options: [nosniff]`.",
+    )
+    debug: Debug = Field(default_factory=Debug, description="The debug listener.")
+    http2: Http2 = Field(default_factory=Http2, description="HTTP/2 over TLS.")
+    h2c: H2c = Field(default_factory=H2c, description="HTTP/2 without TLS.")
+    workers: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        default=None, description="Processes that serve requests. Unset: chosen by the server."
+    )
+    trustedproxies: list[Network] = Field(
+        default=[ip_network(network) for network in _PRIVATE],
+        description="Addresses and networks of proxies whose X-Forwarded-* and Forwarded headers are believed.",
+    )
+    limits: Limits = Field(default_factory=Limits, description="Limits on what clients may use.")
+
+    @property
+    def listen(self) -> tuple[str, int] | Path:
+        """Host (empty: all addresses) and port, or the path of a socket."""
+        return Path(self.addr) if self.net == "unix" else host_and_port(self.addr)
+
+    @model_validator(mode="after")
+    def _addr_fits_net(self) -> Http:
+        if self.net == "tcp":
+            try:
+                host_and_port(self.addr)
+            except ValueError as error:
+                raise ValueError(f"addr {error}") from None
+        return self

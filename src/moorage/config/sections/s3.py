@@ -1,0 +1,80 @@
+"""`storage.s3`: Amazon S3 and what speaks its protocol."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from moorage.config.sections.base import Section
+from moorage.config.sections.log import lower
+from moorage.config.values import URL, Secret, Size
+
+PartSize = Annotated[Size, Field(ge=5 << 20, le=5 << 30)]
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+class S3(Section):
+    bucket: str = Field(description="The bucket; it must exist.")
+    region: str | None = Field(default=None, description="The region; needed unless `regionendpoint` is set.")
+    accesskey: Secret | None = Field(
+        default=None, description="Access key; unset: from the environment, a profile or the instance's role."
+    )
+    secretkey: Secret | None = Field(default=None, description="Secret key, with `accesskey`.")
+    sessiontoken: Secret | None = Field(default=None, description="Token of temporary credentials.")
+    regionendpoint: URL | None = Field(default=None, description="Address of a service that is not Amazon's.")
+    redirectendpoint: URL | None = Field(
+        default=None, description="Address put into redirects, if clients reach the service elsewhere."
+    )
+    forcepathstyle: bool = Field(default=False, description="Put the bucket into the path, not the host.")
+    rootdirectory: str = Field(default="", description="Prefix of all keys.")
+    encrypt: bool = Field(default=False, description="Ask for encryption on the server.")
+    keyid: str | None = Field(default=None, description="KMS key for `encrypt`.")
+    secure: bool = Field(default=True, description="Use HTTPS.")
+    skipverify: bool = Field(default=False, description="Accept any certificate. Unsafe.")
+    v4auth: bool = Field(default=True, description="Sign with version 4; nothing else is left.")
+    chunksize: PartSize = Field(default=10 << 20, description="Size of a part of an upload.")
+    multipartcopychunksize: PartSize = Field(default=32 << 20, description="Size of a part of a copy.")
+    multipartcopymaxconcurrency: int = Field(default=100, ge=1, description="Parts copied at a time.")
+    multipartcopythresholdsize: Annotated[Size, Field(ge=0, le=5 << 30)] = Field(
+        default=32 << 20, description="Larger objects are copied in parts."
+    )
+    storageclass: Annotated[str, BeforeValidator(_upper)] = Field(
+        default="STANDARD", description="Storage class of new objects; `NONE` sends none."
+    )
+    objectacl: Literal[
+        "private",
+        "public-read",
+        "public-read-write",
+        "authenticated-read",
+        "aws-exec-read",
+        "bucket-owner-read",
+        "bucket-owner-full-control",
+    ] = Field(default="private", description="Canned ACL of new objects.")
+    useragent: str | None = Field(default=None, description="User-Agent of requests to the service.")
+    usedualstack: bool = Field(default=False, description="Use addresses with IPv6.")
+    accelerate: bool = Field(default=False, description="Use transfer acceleration.")
+    usefipsendpoint: bool = Field(default=False, description="Use FIPS endpoints.")
+    loglevel: Annotated[
+        Literal[
+            "off",
+            "debug",
+            "debugwithsigning",
+            "debugwithhttpbody",
+            "debugwithrequestretries",
+            "debugwithrequesterrors",
+            "debugwitheventstreambody",
+        ],
+        BeforeValidator(lower),
+    ] = Field(default="off", description="What is logged of requests to the service.")
+
+    @model_validator(mode="after")
+    def _region_and_keys(self) -> S3:
+        if self.region is None and self.regionendpoint is None:
+            raise ValueError("needs region (or regionendpoint, for a service that is not Amazon's)")
+        if (self.accesskey is None) != (self.secretkey is None):
+            raise ValueError("needs both accesskey and secretkey, or neither")
+        return self

@@ -1,0 +1,24 @@
+"""Types of single values: Duration, Size, Secret, URL, Network, ListenAddress. Each parses, bounds and prints itself.
+
+They import only pydantic and the standard library. Their parse functions raise ValueError with a message
+that is shown to the person as it is.
+"""
+
+from moorage.config.values.duration import Duration, format_duration, nanoseconds
+from moorage.config.values.network import HostPort, Network, host_and_port
+from moorage.config.values.secret import URL, HiddenURL, Secret
+from moorage.config.values.size import Size, format_size
+
+__all__ = [
+    "URL",
+    "Duration",
+    "HiddenURL",
+    "HostPort",
+    "Network",
+    "Secret",
+    "Size",
+    "format_duration",
+    "format_size",
+    "host_and_port",
+    "nanoseconds",
+]

@@ -1,0 +1,46 @@
+"""Values that must not be shown: keys and passwords, and the user and password inside a URL."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, PlainSerializer, SecretStr
+
+HIDDEN = "***"
+_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
+
+Secret = Annotated[SecretStr, PlainSerializer(lambda _: HIDDEN, return_type=str)]
+"""A text whose repr and printed form hide it; `get_secret_value()` gives it."""
+
+
+class HiddenURL(str):
+    """A URL whose repr shows no user and password. As a str it is whole, for the client that connects."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(self.shown)
+
+    @property
+    def shown(self) -> str:
+        """The URL with `***` in place of user and password."""
+        return _USERINFO.sub(f"{HIDDEN}@", str(self))
+
+
+def _check(url: str) -> HiddenURL:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or not url.isprintable() or " " in url:
+        raise ValueError("must be an http:// or https:// URL with a host")
+    return HiddenURL(url)
+
+
+URL = Annotated[
+    str, AfterValidator(_check), PlainSerializer(lambda url: HiddenURL(url).shown, return_type=str)
+]
+"""An absolute http or https URL; user and password are hidden where the configuration is printed."""

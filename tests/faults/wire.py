@@ -1,0 +1,128 @@
+"""HTTP/1.1 on a socket, as little as needed: cheap enough to load a server, and strict about what comes back."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+READ_BYTES = 1 << 16
+HEAD_LIMIT = 1 << 16
+NO_BODY = frozenset({204, 304})
+
+
+class Disconnected(ConnectionError):
+    """The peer closed the connection before a whole answer had come."""
+
+
+class NotHTTP(ConnectionError):
+    """What came is not an HTTP/1.1 answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server said; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def closes(self) -> bool:
+        return self.headers.get("connection", "").lower() == "close"
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.body[:200]!r}"
+
+
+class Wire:
+    """One connection to 127.0.0.1:`port`. Every wait ends with TimeoutError after `timeout` seconds."""
+
+    def __init__(self, port: int, timeout: float = 30.0) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def receive(self, *, head: bool = False) -> Answer:
+        """The next final answer. `head`: the request was HEAD, so no body follows."""
+        status, headers = self._receive_head()
+        while 100 <= status < 200:
+            status, headers = self._receive_head()
+        if head or status in NO_BODY:
+            return Answer(status, headers, b"")
+        return Answer(status, headers, self._receive_body(headers))
+
+    def _receive_head(self) -> tuple[int, dict[str, str]]:
+        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
+            if len(self._buffer) > HEAD_LIMIT:
+                raise NotHTTP("the head of the answer does not end")
+            self._fill()
+        head, self._buffer = self._buffer[:end], self._buffer[end + 4 :]
+        first, *lines = head.decode("latin-1").split("\r\n")
+        version, _, rest = first.partition(" ")
+        if not version.startswith("HTTP/1.") or not rest[:3].isdigit():
+            raise NotHTTP(f"the answer begins {first[:60]!r}")
+        pairs = (line.partition(":") for line in lines)
+        return int(rest[:3]), {name.lower(): value.strip() for name, _, value in pairs}
+
+    def _receive_body(self, headers: Mapping[str, str]) -> bytes:
+        if headers.get("transfer-encoding", "").lower() == "chunked":
+            return self._receive_chunks()
+        if "content-length" in headers:
+            return self._take(int(headers["content-length"]))
+        return self._receive_to_end()
+
+    def _receive_chunks(self) -> bytes:
+        chunks: list[bytes] = []
+        while True:
+            while b"\r\n" not in self._buffer:
+                self._fill()
+            line, _, self._buffer = self._buffer.partition(b"\r\n")
+            size = int(line.partition(b";")[0], 16)
+            chunks.append(self._take(size))
+            if self._take(2) != b"\r\n":
+                raise NotHTTP("a chunk is longer than it said")
+            if size == 0:
+                return b"".join(chunks)
+
+    def _receive_to_end(self) -> bytes:
+        try:
+            while True:
+                self._fill()
+        except Disconnected:
+            body, self._buffer = self._buffer, b""
+            return body
+
+    def _take(self, size: int) -> bytes:
+        parts, missing = [self._buffer[:size]], size - len(self._buffer)
+        self._buffer = self._buffer[size:]
+        while missing > 0:
+            data = self.socket.recv(min(missing, 1 << 20))
+            if not data:
+                raise Disconnected(f"the body ended {missing} bytes early")
+            parts.append(data)
+            missing -= len(data)
+        return b"".join(parts)
+
+    def _fill(self) -> None:
+        data = self.socket.recv(READ_BYTES)
+        if not data:
+            raise Disconnected("closed before a whole answer had come")
+        self._buffer += data
+
+
+def request_bytes(
+    method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> bytes:
+    """A request with `Content-Length` where there is a body or one is expected."""
+    lines = [f"{method} {target} HTTP/1.1", "Host: 127.0.0.1"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    if body is not None or method in ("POST", "PUT", "PATCH"):
+        lines.append(f"Content-Length: {len(body or b'')}")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b"")

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.server import Server, moorage_server, running
 
+pytest_plugins = ["tests.support.fixtures"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="also run the tests marked soak, which are long")

@@ -1,0 +1,68 @@
+"""A real Debian userland as a tar archive, and recipes that put layers on top of it."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tarfile
+from pathlib import Path
+
+from tests.support.tools import absent, find, require, require_root
+
+# Unpacked only, without maintainer scripts: seconds instead of half a minute, and the programs run all the same.
+PACKAGES = "base-files,base-passwd,bash,coreutils,dash,dpkg,gzip,libc-bin,perl-base,tar"
+SECONDS = 300
+
+# Four layers: the userland, files of every kind, a removal (a whiteout in the archive) and an empty change.
+RECIPE = """\
+FROM scratch
+ADD userland.tar /
+RUN mkdir -p /opt/harbour && echo quay > /opt/harbour/quay && ln -s quay /opt/harbour/link \\
+    && ln /opt/harbour/quay /opt/harbour/hard && chmod 4755 /opt/harbour/hard
+RUN rm -rf /usr/share/doc && echo gone > /opt/harbour/doc
+ENV HARBOUR=moored
+LABEL org.example.berth=7
+CMD ["/bin/cat", "/opt/harbour/link"]
+"""
+
+
+def build_userland(folder: Path) -> Path:
+    """userland.tar and the recipe beside it; `absent` when no Debian mirror can be reached."""
+    require("mmdebstrap")
+    require_root()
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / "userland.tar"
+    done = subprocess.run(
+        [
+            find("mmdebstrap") or "mmdebstrap",
+            "--quiet",
+            "--variant=extract",
+            f"--include={PACKAGES}",
+            suite(),
+            str(archive),
+        ],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    if done.returncode != 0:
+        absent(f"needs a Debian mirror for mmdebstrap: {done.stderr.strip()[-500:]}")
+    (folder / "Containerfile").write_text(RECIPE)
+    return archive
+
+
+def suite() -> str:
+    """The suite of the machine when it is Debian, whose keys are installed; else stable."""
+    release = Path("/etc/os-release").read_text().splitlines()
+    facts = dict(line.split("=", 1) for line in release if "=" in line)
+    return facts.get("VERSION_CODENAME", "stable") if facts.get("ID") == "debian" else "stable"
+
+
+def file_sha256(archive: Path, path: str) -> str:
+    """The hex sha256 of a file in the archive, as `sha256sum` in a container has to print it."""
+    with tarfile.open(archive) as files:
+        content = files.extractfile(f"./{path.lstrip('/')}")
+        assert content is not None, f"{path} is not a file of {archive}"
+        return hashlib.sha256(content.read()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
+from typing import Self
 from urllib.parse import urlsplit
 
 from tests.faults.images import MANIFEST_TYPE, Image, digest_of
@@ -26,7 +27,7 @@ class Client:
         self._timeout = timeout
         self._wire: Wire | None = None
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 READ_BYTES = 1 << 16
 HEAD_LIMIT = 1 << 16
@@ -36,18 +39,43 @@ class Answer:
 
 
 class Wire:
-    """One connection to 127.0.0.1:`port`. Every wait ends with TimeoutError after `timeout` seconds."""
+    """One connection to 127.0.0.1:`port`. Every wait ends with TimeoutError after `timeout` seconds.
 
-    def __init__(self, port: int, timeout: float = 30.0) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+    A small `receive_buffer` (bytes) makes the server feel at once that the reader has stopped.
+    """
+
+    def __init__(self, port: int, timeout: float = 30.0, receive_buffer: int = 0) -> None:
+        self.socket = socket.socket()
+        self.socket.settimeout(timeout)
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         self.socket.close()
 
+    def reset(self) -> None:
+        """Close with RST instead of FIN, as a client that crashed does."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
+
+    def peek(self, size: int) -> None:
+        """Wait for at least `size` bytes of an answer, and keep them for `receive`."""
+        while len(self._buffer) < size:
+            self._fill(size)
 
     def receive(self, *, head: bool = False) -> Answer:
         """The next final answer. `head`: the request was HEAD, so no body follows."""
@@ -110,19 +138,23 @@ class Wire:
             missing -= len(data)
         return b"".join(parts)
 
-    def _fill(self) -> None:
-        data = self.socket.recv(READ_BYTES)
+    def _fill(self, most: int = READ_BYTES) -> None:
+        data = self.socket.recv(most)
         if not data:
             raise Disconnected("closed before a whole answer had come")
         self._buffer += data
+
+
+def request_head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
+    lines = [f"{method} {target} HTTP/1.1", "Host: 127.0.0.1"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 
 def request_bytes(
     method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> bytes:
     """A request with `Content-Length` where there is a body or one is expected."""
-    lines = [f"{method} {target} HTTP/1.1", "Host: 127.0.0.1"]
-    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    if body is not None or method in ("POST", "PUT", "PATCH"):
-        lines.append(f"Content-Length: {len(body or b'')}")
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b"")
+    length = body is not None or method in ("POST", "PUT", "PATCH")
+    framing = {"Content-Length": str(len(body or b""))} if length else {}
+    return request_head(method, target, {**(headers or {}), **framing}) + (body or b"")

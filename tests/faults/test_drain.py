@@ -1,0 +1,142 @@
+"""SIGTERM: requests in flight finish, and nothing that hangs can hold the server back."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.faults.client import Client, with_digest
+from tests.faults.images import digest_of
+from tests.faults.target import registry
+from tests.faults.wire import Answer, Wire, request_bytes, request_head
+from tests.support.server import Server, running
+
+NAME = "drain/app"
+UPLOADS = 20
+PULLS = 20
+IDLE = 10
+DRAIN_SECONDS = 5
+GRACE_SECONDS = 2
+UPLOAD_BYTES = 2 << 20
+PULL_BYTES = 12 << 20  # more than the buffers of a socket hold, so a stopped reader keeps its pull open
+
+
+class Upload:
+    """A PUT of a whole blob of which half has been sent."""
+
+    def __init__(self, server: Server, number: int) -> None:
+        self.blob = random.Random(number).randbytes(UPLOAD_BYTES)
+        self.digest = digest_of(self.blob)
+        with Client(server.port) as client:
+            target = with_digest(client.start_upload(NAME), self.digest)
+        self.wire = Wire(server.port)
+        self.wire.send(request_head("PUT", target, {"Content-Length": str(UPLOAD_BYTES)}))
+        self.wire.send(self.blob[: UPLOAD_BYTES // 2])
+
+    def finish(self) -> Answer:
+        self.wire.send(self.blob[UPLOAD_BYTES // 2 :])
+        return self.wire.receive()
+
+
+class Pull:
+    """A GET of a blob whose reader has taken only the first bytes."""
+
+    def __init__(self, server: Server, digest: str) -> None:
+        self.wire = Wire(server.port, receive_buffer=64 << 10)
+        self.wire.send(request_bytes("GET", f"/v2/{NAME}/blobs/{digest}"))
+        self.wire.peek(1 << 10)
+
+    def finish(self) -> Answer:
+        return self.wire.receive()
+
+
+def idle_connection(server: Server) -> Wire:
+    wire = Wire(server.port)
+    wire.send(request_bytes("GET", "/v2/"))
+    wire.receive()
+    return wire
+
+
+def hung_upload(server: Server) -> Wire:
+    """A client that stops in the middle of a body and says no more."""
+    with Client(server.port) as client:
+        target = client.start_upload(NAME)
+    wire = Wire(server.port)
+    wire.send(request_head("PATCH", target, {"Content-Length": "1000000"}) + b"x" * 1000)
+    return wire
+
+
+def finish_all(transfers: list[Upload | Pull]) -> Iterator[Answer | OSError]:
+    """Finish every transfer at the same time; what each got."""
+    results: list[Answer | OSError | None] = [None] * len(transfers)
+
+    def finish(number: int) -> None:
+        try:
+            results[number] = transfers[number].finish()
+        except OSError as error:
+            results[number] = error
+
+    threads = [threading.Thread(target=finish, args=(number,)) for number in range(len(transfers))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return (result for result in results if result is not None)
+
+
+def status_on_exit(server: Server) -> int:
+    assert server.process is not None
+    try:
+        return server.process.wait(DRAIN_SECONDS + GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        pytest.fail(
+            f"the server still runs {GRACE_SECONDS} s after its drain timeout of {DRAIN_SECONDS} s:"
+            f" {server.log.read_text(errors='replace')[-2000:]}"
+        )
+
+
+def failed(transfer: Upload | Pull, result: Answer | OSError, pulled: bytes) -> bool:
+    if isinstance(result, OSError):
+        return True
+    if isinstance(transfer, Upload):
+        return result.status != 201
+    return result.status != 200 or result.body != pulled
+
+
+@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.soak)])
+def test_a_terminated_server_finishes_what_is_in_flight_and_exits_in_time(
+    ram_path: Path, rounds: int
+) -> None:
+    pulled = random.Random(0).randbytes(PULL_BYTES)
+    server = registry(ram_path, extra=f"  draintimeout: {DRAIN_SECONDS}s\n")
+    for number in range(rounds):
+        with running(server), ExitStack() as stack:
+            with Client(server.port) as client:
+                digest = client.push_blob(NAME, pulled)
+            uploads = [Upload(server, number * UPLOADS + index) for index in range(UPLOADS)]
+            transfers: list[Upload | Pull] = [*uploads, *(Pull(server, digest) for _ in range(PULLS))]
+            others = [*(idle_connection(server) for _ in range(IDLE)), hung_upload(server)]
+            for wire in [*(transfer.wire for transfer in transfers), *others]:
+                stack.enter_context(wire)
+            assert server.process is not None
+            server.process.send_signal(signal.SIGTERM)
+            results = list(finish_all(transfers))
+            faults = [
+                f"{type(transfer).__name__}: {result!r:.300}"
+                for transfer, result in zip(transfers, results, strict=True)
+                if failed(transfer, result, pulled)
+            ]
+            assert not faults, f"{len(faults)} of {len(transfers)} were cut by SIGTERM:\n" + "\n".join(faults)
+            assert status_on_exit(server) >= 0, "the server was killed by a signal instead of ending"
+            server.process = None
+        with running(server), Client(server.port) as client:
+            for upload in uploads:
+                answer = client.request("GET", f"/v2/{NAME}/blobs/{upload.digest}")
+                assert answer.body == upload.blob, f"acknowledged while draining, then {answer}"

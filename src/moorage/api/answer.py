@@ -1,0 +1,97 @@
+"""An answer as a value, and the one function that sends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+from starlette.types import Receive, Send
+
+from moorage.drivers.base import Reader
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+API_VERSION: Final = (b"docker-distribution-api-version", b"registry/2.0")
+NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+JSON: Final = (b"content-type", b"application/json")
+
+
+class ClientGone(Exception):
+    """The client closed the connection, or stopped reading, before the answer was through."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """Status, headers, and either bytes or `[start, stop)` of an open file."""
+
+    status: int
+    headers: RawHeaders = field(default_factory=list)
+    body: bytes = b""
+    reader: Reader | None = None
+    start: int = 0
+    stop: int = 0
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
+        body = msgspec.json.encode(value)
+        return cls(status, [JSON, (b"content-length", b"%d" % len(body)), *headers], body)
+
+    @classmethod
+    def empty(cls, status: int, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
+        return cls(status, [(b"content-length", b"0"), *headers])
+
+    def close(self) -> None:
+        if self.reader is not None:
+            self.reader.close()
+            self.reader = None
+
+
+async def send_bytes(answer: Answer, send: Send, *, head: bool) -> int:
+    """Send an answer that is in memory; how many bytes of body."""
+    body = b"" if head else answer.body
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": body})
+    return len(body)
+
+
+async def send_file(answer: Answer, receive: Receive, send: Send, *, piece: int, seconds: float) -> int:
+    """Send `[start, stop)` of the answer's open file in pieces; how many bytes.
+
+    Raises ClientGone when the client leaves or takes nothing for `seconds`, DriverError when the file ends early:
+    the server then breaks the connection, so that nobody takes the part for the whole.
+    """
+    assert answer.reader is not None
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    position, stop = answer.start, answer.stop
+    if stop - position <= piece:
+        async for part in answer.reader.stream(position, stop, piece):
+            position += len(part)
+            await send({"type": "http.response.body", "body": part, "more_body": position < stop})
+        return position - answer.start
+    # The server takes what is sent to a closed connection without a word, so its closing is watched for.
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        async for part in answer.reader.stream(position, stop, piece):
+            position += len(part)
+            async with asyncio.timeout(seconds):
+                await send({"type": "http.response.body", "body": part, "more_body": position < stop})
+            if position < stop:
+                await asyncio.sleep(0)
+                if gone.done():
+                    raise ClientGone
+    except TimeoutError:
+        raise ClientGone from None
+    finally:
+        gone.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await gone
+    return position - answer.start
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

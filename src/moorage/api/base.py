@@ -1,0 +1,10 @@
+"""`GET /v2/`: this is a registry (distribution-spec, "Determining support")."""
+
+from __future__ import annotations
+
+from moorage.api.answer import Answer
+from moorage.api.exchange import Exchange
+
+
+async def get(_: Exchange) -> Answer:
+    return Answer.json({})

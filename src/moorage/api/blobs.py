@@ -1,0 +1,67 @@
+"""`/v2/<name>/blobs/<digest>` (distribution-spec, "Pulling blobs", "Deleting blobs")."""
+
+from __future__ import annotations
+
+from moorage.api import ranges
+from moorage.api.answer import Answer, RawHeaders
+from moorage.api.conditions import ranges_apply, unchanged
+from moorage.api.exchange import Exchange
+from moorage.digest import Digest
+
+_CONTENT = (
+    (b"content-type", b"application/octet-stream"),
+    (b"accept-ranges", b"bytes"),
+    # The digest names these bytes for ever.
+    (b"cache-control", b"max-age=31536000, immutable"),
+)
+
+
+def _headers(digest: Digest, size: int) -> RawHeaders:
+    tag = digest.encode()
+    return [
+        *_CONTENT,
+        (b"content-length", b"%d" % size),
+        (b"docker-content-digest", tag),
+        (b"etag", b'"%b"' % tag),
+    ]
+
+
+async def head(exchange: Exchange) -> Answer:
+    digest = Digest.parse(exchange.reference)
+    blob = await exchange.repository.blobs.stat(digest)
+    if unchanged(exchange, digest):
+        return _not_modified(digest)
+    return Answer(200, _headers(digest, blob.size))
+
+
+async def get(exchange: Exchange) -> Answer:
+    """The file is open before the answer begins, so a 200 is never followed by nothing."""
+    digest = Digest.parse(exchange.reference)
+    reader = await exchange.repository.blobs.open(digest)
+    try:
+        if unchanged(exchange, digest):
+            reader.close()
+            return _not_modified(digest)
+        part = None
+        if ranges_apply(exchange, digest):
+            part = ranges.wanted(exchange.header(b"range"), reader.size)
+        if part is None:
+            return Answer(200, _headers(digest, reader.size), reader=reader, stop=reader.size)
+        start, stop = part
+        headers = _headers(digest, stop - start)
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, reader.size)))
+        return Answer(206, headers, reader=reader, start=start, stop=stop)
+    except BaseException:
+        reader.close()
+        raise
+
+
+def _not_modified(digest: Digest) -> Answer:
+    tag = digest.encode()
+    return Answer(304, [(b"docker-content-digest", tag), (b"etag", b'"%b"' % tag)])
+
+
+async def delete(exchange: Exchange) -> Answer:
+    digest = Digest.parse(exchange.reference)
+    await exchange.repository.blobs.delete(digest)
+    return Answer.empty(202, [(b"docker-content-digest", digest.encode())])

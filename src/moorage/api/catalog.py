@@ -1,0 +1,23 @@
+"""`GET /v2/_catalog`: the repositories (Docker Registry HTTP API V2, "Listing repositories")."""
+
+from __future__ import annotations
+
+from moorage.api.answer import Answer
+from moorage.api.exchange import Exchange
+from moorage.api.pages import Page, next_link
+
+DEFAULT_SIZE = 100
+
+
+async def get(exchange: Exchange) -> Answer:
+    service = exchange.service
+    page = Page.of(exchange, min(DEFAULT_SIZE, service.catalog_limit), service.catalog_limit)
+    found: list[str] = []
+    if page.size:
+        async for name in service.registry.names(page.last):
+            found.append(name)
+            if len(found) > page.size:
+                break
+    names, more = page.cut(found)
+    headers = [next_link(exchange, "/v2/_catalog", len(names), names[-1])] if more else []
+    return Answer.json({"repositories": names}, headers=headers)

@@ -1,0 +1,107 @@
+"""Everything under `/v2`: route, gates, handler, answer, access log. A plain ASGI callable.
+
+The single error boundary is here: a handler raises, and what it raises becomes an answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from starlette.types import Receive, Scope, Send
+
+from moorage.api import routes
+from moorage.api.answer import API_VERSION, NOSNIFF, Answer, ClientGone, RawHeaders, send_bytes, send_file
+from moorage.api.exchange import Exchange
+from moorage.api.rendering import error_answer, known_error
+from moorage.api.service import Service
+from moorage.drivers.base import DriverError
+from moorage.errors import HeaderTooLarge, NotFound, RegistryError, Unsupported
+
+log = logging.getLogger(__name__)
+
+PATH_LIMIT = 8192
+CLIENT_GONE = 499
+LEAST_PIECE, MOST_PIECE = 32 << 10, 256 << 10
+
+AccessLog = Callable[[Scope, int, int, float, str], None]
+"""Takes the scope, the status, the bytes of body sent, the seconds it took, the request id."""
+
+
+class Endpoint:
+    """`headers` go on every answer; `access_log` None logs none."""
+
+    def __init__(self, service: Service, *, headers: RawHeaders, access_log: AccessLog | None) -> None:
+        self._service = service
+        self._headers = [API_VERSION, NOSNIFF, *headers]
+        self._access_log = access_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`scope["path"]` begins with `/v2`."""
+        started = time.perf_counter()
+        found = routes.match(scope["path"])
+        route, name, reference = found or (None, "", "")
+        exchange = Exchange(scope, receive, self._service, name, reference)
+        status, sent = CLIENT_GONE, 0
+        try:
+            with self._service.reads.enter():
+                answer = await self._answer(exchange, route)
+                status = answer.status
+                sent = await self._send(exchange, answer, send)
+        except RegistryError as error:
+            answer = self._finish(exchange, error_answer(error))
+            status, sent = answer.status, await send_bytes(answer, send, head=exchange.method == "HEAD")
+        except ClientGone:
+            status = CLIENT_GONE
+        except DriverError as error:
+            # The answer has begun: ending it early breaks the connection, so nobody takes the part for the whole.
+            log.error("storage failed during an answer", extra={"reason": str(error), "request": exchange.id})
+        if self._access_log is not None:
+            self._access_log(scope, status, sent, time.perf_counter() - started, exchange.id)
+
+    async def _answer(self, exchange: Exchange, route: routes.Route | None) -> Answer:
+        try:
+            answer = await self._operation(exchange, route).handler(exchange)
+        except ClientGone:
+            raise
+        except Exception as error:
+            known = known_error(error, exchange.id)
+            if known is None:
+                log.exception("unexpected error", extra={"request": exchange.id, "route": exchange.method})
+                known = RegistryError(detail={"request": exchange.id})
+            if exchange.method in ("PUT", "PATCH", "POST"):
+                await exchange.body.drain()
+            answer = error_answer(known)
+        return self._finish(exchange, answer)
+
+    def _operation(self, exchange: Exchange, route: routes.Route | None) -> routes.Operation:
+        """The gates that every request passes."""
+        if route is None:
+            raise NotFound
+        if len(exchange.scope["path"]) > PATH_LIMIT:
+            raise HeaderTooLarge
+        operation = route.operations.get(exchange.method)
+        if operation is None:
+            raise Unsupported(headers={"Allow": route.allow})
+        if operation.writes and self._service.read_only:
+            raise Unsupported("the registry is read-only")
+        if operation.needs == "delete" and not self._service.delete_enabled:
+            raise Unsupported("deleting is not enabled: set storage.delete.enabled")
+        return operation
+
+    def _finish(self, exchange: Exchange, answer: Answer) -> Answer:
+        answer.headers += self._headers
+        answer.headers.append((b"x-request-id", exchange.id.encode()))
+        return answer
+
+    async def _send(self, exchange: Exchange, answer: Answer, send: Send) -> int:
+        if answer.reader is None:
+            return await send_bytes(answer, send, head=exchange.method == "HEAD")
+        try:
+            with self._service.downloads.enter():
+                piece = self._service.downloads.share(LEAST_PIECE, MOST_PIECE)
+                seconds = self._service.limits.send_seconds
+                return await send_file(answer, exchange.receive, send, piece=piece, seconds=seconds)
+        finally:
+            answer.close()

@@ -1,0 +1,82 @@
+"""One request on its way to an answer: what it asks, and the parts of the registry that may answer it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope
+
+from moorage.api.body import Body
+from moorage.errors import HeaderTooLarge, UploadInvalid
+from moorage.names import Name
+from moorage.store.repository import Repository
+
+if TYPE_CHECKING:
+    from moorage.api.service import Service
+
+QUERY_LIMIT = 8192
+PARAMETER_LIMIT = 100
+
+
+class Exchange:
+    """Parsed once, from the decoded path that the server gives; the Host header plays no part in it."""
+
+    __slots__ = ("_body", "_id", "_query", "method", "name", "receive", "reference", "scope", "service")
+
+    def __init__(self, scope: Scope, receive: Receive, service: Service, name: str, reference: str) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.service = service
+        self.method: str = scope["method"]
+        self.name = name
+        self.reference = reference
+        self._query: list[tuple[str, str]] | None = None
+        self._id = ""
+        self._body: Body | None = None
+
+    @property
+    def body(self) -> Body:
+        if self._body is None:
+            self._body = Body(self.receive, self.service.limits)
+        return self._body
+
+    @property
+    def id(self) -> str:
+        """The client's X-Request-Id if it is a plain short word, else a random one."""
+        if not self._id:
+            given = self.header(b"x-request-id") or ""
+            plain = 0 < len(given) <= 64 and given.isascii() and given.replace("-", "").isalnum()
+            self._id = given if plain else secrets.token_hex(8)
+        return self._id
+
+    @property
+    def repository(self) -> Repository:
+        """Raises NameInvalid."""
+        return self.service.registry.repository(Name.parse(self.name))
+
+    def header(self, name: bytes) -> str | None:
+        """The first header of that (lower-case) name."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return str(value, "latin-1")
+        return None
+
+    def parameters(self, name: str) -> list[str]:
+        """All values of a query parameter. Raises HeaderTooLarge, UploadInvalid for a query that is none."""
+        if self._query is None:
+            raw = self.scope["query_string"]
+            if len(raw) > QUERY_LIMIT:
+                raise HeaderTooLarge
+            try:
+                self._query = parse_qsl(
+                    raw.decode("ascii"), keep_blank_values=True, max_num_fields=PARAMETER_LIMIT
+                )
+            except ValueError:
+                raise UploadInvalid("the query of the request cannot be read") from None
+        return [value for key, value in self._query if key == name]
+
+    def parameter(self, name: str) -> str | None:
+        values = self.parameters(name)
+        return values[0] if values else None

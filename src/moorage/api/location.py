@@ -1,0 +1,110 @@
+"""Where the client finds us: the beginning of every Location and Link.
+
+Relative unless the configuration names a host or asks for absolute ones, because a relative reference is right
+behind any proxy. Headers that proxies set are believed only from the proxies that the configuration trusts.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from starlette.types import Scope
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
+_PAIR = re.compile(r'\s*([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^;,"\s]*))\s*')
+
+
+@dataclass(frozen=True)
+class Locations:
+    """`host` is `scheme://name[:port]`; `relative` None means relative unless there is a host; `prefix` is the path
+    below which the registry lies, without a final slash."""
+
+    host: str = ""
+    relative: bool | None = None
+    prefix: str = ""
+    trusted: Sequence[Network] = field(default_factory=tuple)
+
+    def of(self, scope: Scope, path: str) -> str:
+        """A reference to `path` (`/v2/…`) for the client of this request."""
+        if self.relative or (self.relative is None and not self.host):
+            return self._forwarded(scope).get("prefix", "") + self.prefix + path
+        if self.host:
+            return self.host.rstrip("/") + self.prefix + path
+        found = self._forwarded(scope)
+        host = found.get("host") or _host(scope)
+        if not host:
+            return self.prefix + path
+        if port := found.get("port"):
+            host = _with_port(host, port, found.get("proto") or scope["scheme"])
+        scheme = found.get("proto") or scope["scheme"]
+        return f"{scheme}://{host}{found.get('prefix', '')}{self.prefix}{path}"
+
+    def _forwarded(self, scope: Scope) -> dict[str, str]:
+        """proto, host, port and prefix as the nearest proxy tells them: RFC 7239, else X-Forwarded-*."""
+        headers = {
+            key: str(value, "latin-1")
+            for key, value in reversed(scope["headers"])
+            if key == b"forwarded" or key.startswith(b"x-forwarded-")
+        }
+        if not headers or not self._trusts(scope):
+            return {}
+        found: dict[str, str] = {}
+        for part in ("proto", "host", "port", "prefix"):
+            value = headers.get(b"x-forwarded-" + part.encode(), "").partition(",")[0].strip()
+            if value:
+                found[part] = value
+        element = headers.get(b"forwarded", "").partition(",")[0]
+        for name, quoted, plain in _PAIR.findall(element):
+            if name.lower() in ("proto", "host"):
+                found[name.lower()] = quoted or plain
+        return _valid(found)
+
+    def _trusts(self, scope: Scope) -> bool:
+        client = scope.get("client")
+        # A unix socket has no address: whoever may open it is trusted.
+        return client is None or not client[0] or _within(client[0], tuple(self.trusted))
+
+
+@lru_cache(maxsize=4096)
+def _within(address: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address in ("", "unix")
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in network for network in networks)
+
+
+def _valid(found: dict[str, str]) -> dict[str, str]:
+    """What does not have the form it should is dropped: it would become a part of a header."""
+    if found.get("proto", "http").lower() not in ("http", "https"):
+        del found["proto"]
+    if "host" in found and not _HOST.fullmatch(found["host"]):
+        del found["host"]
+    if "port" in found and not (found["port"].isascii() and found["port"].isdigit()):
+        del found["port"]
+    if "prefix" in found:
+        prefix = found.pop("prefix")
+        if _PREFIX.fullmatch(prefix) and ".." not in prefix:
+            found["prefix"] = prefix.rstrip("/")
+    return found
+
+
+def _host(scope: Scope) -> str:
+    for key, value in scope["headers"]:
+        if key == b"host":
+            text = str(value, "latin-1")
+            return text if _HOST.fullmatch(text) else ""
+    return ""
+
+
+def _with_port(host: str, port: str, scheme: str) -> str:
+    name = re.sub(r":[0-9]+$", "", host) if not host.endswith("]") else host
+    return name if port == {"http": "80", "https": "443"}.get(scheme) else f"{name}:{port}"

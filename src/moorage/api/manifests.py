@@ -1,0 +1,85 @@
+"""`/v2/<name>/manifests/<reference>` (distribution-spec, "Pulling manifests", "Pushing manifests", "Deleting")."""
+
+from __future__ import annotations
+
+from moorage import manifest
+from moorage.api.answer import Answer, RawHeaders
+from moorage.api.conditions import unchanged
+from moorage.api.exchange import Exchange
+from moorage.digest import Digest
+from moorage.errors import DigestInvalid, SizeInvalid, TagInvalid
+from moorage.names import Tag
+from moorage.store.repository import Repository
+
+TAG_LIMIT = 100
+"""Tags in one push: more would not fit into the headers that name them."""
+
+
+async def get(exchange: Exchange) -> Answer:
+    """The bytes as pushed, whatever the Accept header says: another form would have another digest."""
+    repository = exchange.repository
+    digest = await _digest(repository, exchange.reference)
+    found = await repository.manifests.get(digest)
+    tag = digest.encode()
+    headers: RawHeaders = [(b"docker-content-digest", tag), (b"etag", b'"%b"' % tag)]
+    if unchanged(exchange, digest):
+        return Answer(304, headers)
+    headers.append((b"content-type", found.media_type.encode()))
+    headers.append((b"content-length", b"%d" % len(found.payload)))
+    return Answer(200, headers, found.payload)
+
+
+async def put(exchange: Exchange) -> Answer:
+    repository = exchange.repository
+    reference = exchange.reference
+    tags = [Tag.parse(text) for text in exchange.parameters("tag")]
+    if len(tags) > TAG_LIMIT:
+        raise TagInvalid(f"at most {TAG_LIMIT} tags in one request")
+    named = tuple(tags)
+    wanted: Digest | None = None
+    if ":" in reference:
+        wanted = Digest.parse(reference)
+    else:
+        tags.append(Tag.parse(reference))
+    payload = await _payload(exchange)
+    if wanted is not None and Digest.of(payload, wanted.algorithm) != wanted:
+        raise DigestInvalid(detail={"digest": wanted, "got": Digest.of(payload, wanted.algorithm)})
+    found = manifest.parse(payload, exchange.header(b"content-type") or "")
+    digests = [wanted] if wanted is not None else []
+    canonical = await repository.manifests.put(found, digests, list(dict.fromkeys(tags)))
+    answered = wanted or canonical
+    location = exchange.service.locations.of(exchange.scope, f"/v2/{repository.name}/manifests/{answered}")
+    headers: RawHeaders = [
+        (b"location", location.encode("latin-1")),
+        (b"docker-content-digest", answered.encode()),
+        *((b"oci-tag", tag.encode()) for tag in dict.fromkeys(named)),
+    ]
+    if found.subject is not None:
+        headers.append((b"oci-subject", found.subject.digest.encode()))
+    return Answer.empty(201, headers)
+
+
+async def _payload(exchange: Exchange) -> bytes:
+    limit = exchange.service.limits.manifest_bytes
+    with exchange.service.uploads.enter():
+        payload = await exchange.body.read(limit)
+    if not payload:
+        raise SizeInvalid("the manifest is empty")
+    return payload
+
+
+async def delete(exchange: Exchange) -> Answer:
+    """By tag: the tag goes, its manifest and its siblings stay. By digest: the manifest goes with all its tags."""
+    repository = exchange.repository
+    reference = exchange.reference
+    if ":" in reference:
+        await repository.manifests.delete(Digest.parse(reference))
+    else:
+        await repository.tags.delete(Tag.parse(reference))
+    return Answer.empty(202)
+
+
+async def _digest(repository: Repository, reference: str) -> Digest:
+    if ":" in reference:
+        return Digest.parse(reference)
+    return await repository.tags.resolve(Tag.parse(reference))

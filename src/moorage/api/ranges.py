@@ -1,0 +1,46 @@
+"""Byte ranges, of answers (RFC 9110, section 14) and of upload chunks (distribution-spec, "Pushing a blob in chunks")."""
+
+from __future__ import annotations
+
+import re
+
+from moorage.errors import RangeInvalid
+
+_BYTES = re.compile(r"bytes=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", re.ASCII | re.IGNORECASE)
+_CHUNK = re.compile(
+    r"(?:bytes[ =])?([0-9]{1,18})-([0-9]{1,18})(?:/(?:[0-9]{1,18}|\*))?", re.ASCII | re.IGNORECASE
+)
+_LIMIT = 1024
+
+
+def wanted(header: str | None, size: int) -> tuple[int, int] | None:
+    """`[start, stop)` that a Range header asks of `size` bytes; None for the whole.
+
+    One range is served. Several, and units other than bytes, are answered with the whole, as RFC 9110 permits;
+    what cannot be satisfied raises RangeInvalid.
+    """
+    if header is None or not header.lower().startswith("bytes=") or "," in header:
+        return None
+    found = _BYTES.fullmatch(header) if len(header) <= _LIMIT else None
+    if found is None or not (found[1] or found[2]):
+        raise _unsatisfiable(size)
+    if not found[1]:
+        start, stop = max(0, size - int(found[2])), size
+    else:
+        start = int(found[1])
+        stop = min(size, int(found[2]) + 1) if found[2] else size
+    if start >= stop:
+        raise _unsatisfiable(size)
+    return start, stop
+
+
+def _unsatisfiable(size: int) -> RangeInvalid:
+    return RangeInvalid("the range cannot be satisfied", headers={"Content-Range": f"bytes */{size}"})
+
+
+def chunk(header: str) -> tuple[int, int]:
+    """Offset and length of a chunk, from its Content-Range `<first>-<last>`. Raises RangeInvalid."""
+    found = _CHUNK.fullmatch(header.strip())
+    if found is None or int(found[2]) < int(found[1]):
+        raise RangeInvalid("Content-Range must be <first>-<last>, both inclusive offsets")
+    return int(found[1]), int(found[2]) - int(found[1]) + 1

@@ -1,0 +1,93 @@
+"""The state that a client carries between the requests of an upload: `_state` in the Location.
+
+Signed, so that any process with the same key can believe it: base64url(HMAC-SHA256 ∥ JSON). The JSON is an array in a
+fixed order, so no two states share the bytes that are signed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from moorage.digest import Digest
+from moorage.drivers.base import Driver, PathNotFound
+from moorage.errors import DigestInvalid, UploadInvalid
+from moorage.names import Name, UploadId
+from moorage.store import layout
+from moorage.store.uploads import Progress
+
+_PURPOSE = "moorage upload 1"
+_LIMIT = 4096
+
+
+class State(msgspec.Struct, array_like=True, frozen=True):
+    """What is signed. `boot` is the run of the machine that hashed the bytes: after a power cut the file may lack some
+    of them, so its digests are believed only in the same run."""
+
+    purpose: str
+    name: str
+    upload: str
+    size: int
+    algorithms: list[str]
+    digests: dict[str, str]
+    boot: str
+
+
+class States:
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._boot = _boot()
+        self._decode = msgspec.json.Decoder(State).decode
+
+    def sign(self, name: Name, upload: UploadId, progress: Progress, algorithms: list[str]) -> str:
+        state = State(_PURPOSE, name, upload, progress.size, algorithms, dict(progress.digests), self._boot)
+        payload = msgspec.json.encode(state)
+        return base64.urlsafe_b64encode(self._mac(payload) + payload).decode().rstrip("=")
+
+    def verify(self, text: str, name: Name, upload: UploadId) -> tuple[Progress, list[str]]:
+        """What the state tells. Raises UploadInvalid for one that we did not sign for this very session."""
+        try:
+            if len(text) > _LIMIT:
+                raise UploadInvalid("the upload's state is too long")
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            payload = raw[32:]
+            if not hmac.compare_digest(raw[:32], self._mac(payload)):
+                raise UploadInvalid("the upload's state was not signed by this registry")
+            state = self._decode(payload)
+            known = {algorithm: Digest.parse(digest) for algorithm, digest in state.digests.items()}
+        except (binascii.Error, ValueError, msgspec.MsgspecError, DigestInvalid):
+            raise UploadInvalid("the upload's state cannot be read") from None
+        if (state.purpose, state.name, state.upload) != (_PURPOSE, name, upload):
+            raise UploadInvalid("the upload's state belongs to another upload")
+        return Progress(state.size, known if state.boot == self._boot else {}), state.algorithms
+
+    def _mac(self, payload: bytes) -> bytes:
+        return hmac.digest(self._key, payload, "sha256")
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return secrets.token_hex(16)
+
+
+async def signing_key(secret: str, driver: Driver) -> bytes:
+    """The key made of the configured secret; without one, a random key that is kept in the storage, so that all
+    processes on it agree and a restart keeps uploads alive."""
+    if secret:
+        return hashlib.sha256(secret.encode()).digest()
+    try:
+        kept = await driver.read(layout.SECRET)
+    except PathNotFound:
+        kept = b""
+    if len(kept) != 64:
+        await driver.write([(layout.SECRET, secrets.token_hex(32).encode())])
+        kept = await driver.read(layout.SECRET)
+    return hashlib.sha256(kept).digest()

@@ -1,0 +1,99 @@
+"""The whole HTTP API in one table: which path and method is which handler, and what it needs.
+
+    path                              methods
+    /v2/                              GET HEAD
+    /v2/_catalog                      GET HEAD
+    /v2/<name>/tags/list              GET HEAD
+    /v2/<name>/manifests/<reference>  GET HEAD PUT DELETE
+    /v2/<name>/blobs/<digest>         GET HEAD DELETE
+    /v2/<name>/referrers/<digest>     GET HEAD
+    /v2/<name>/blobs/uploads/         POST
+    /v2/<name>/blobs/uploads/<id>     GET HEAD PATCH PUT DELETE
+
+A name may have slashes in it, and components called `manifests` or `blobs`, so paths are read from their end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from moorage.api import base, blobs, catalog, manifests, referrers, tags, uploads
+from moorage.api.answer import Answer
+from moorage.api.exchange import Exchange
+
+Handler = Callable[[Exchange], Awaitable[Answer]]
+Need = Literal["pull", "push", "delete", "catalog", ""]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`needs` is what a client must be allowed to do; a write is refused while the registry is read-only, a delete
+    unless deleting is enabled."""
+
+    handler: Handler
+    needs: Need
+    writes: bool = False
+
+
+@dataclass(frozen=True)
+class Route:
+    operations: dict[str, Operation]
+
+    @property
+    def allow(self) -> str:
+        return ", ".join(self.operations)
+
+
+def _read(handler: Handler, needs: Need = "pull", head: Handler | None = None) -> dict[str, Operation]:
+    return {"GET": Operation(handler, needs), "HEAD": Operation(head or handler, needs)}
+
+
+BASE: Final = Route(_read(base.get, needs=""))
+CATALOG: Final = Route(_read(catalog.get, needs="catalog"))
+TAGS: Final = Route(_read(tags.get))
+MANIFESTS: Final = Route(
+    {
+        **_read(manifests.get),
+        "PUT": Operation(manifests.put, "push", writes=True),
+        "DELETE": Operation(manifests.delete, "delete", writes=True),
+    }
+)
+BLOBS: Final = Route(
+    {**_read(blobs.get, head=blobs.head), "DELETE": Operation(blobs.delete, "delete", writes=True)}
+)
+REFERRERS: Final = Route(_read(referrers.get))
+UPLOADS: Final = Route({"POST": Operation(uploads.post, "push", writes=True)})
+UPLOAD: Final = Route(
+    {
+        **_read(uploads.get, needs="push"),
+        "PATCH": Operation(uploads.patch, "push", writes=True),
+        "PUT": Operation(uploads.put, "push", writes=True),
+        # Ending one's own upload takes nothing from anybody, so it is no delete.
+        "DELETE": Operation(uploads.delete, "push", writes=True),
+    }
+)
+
+_KINDS: Final = {"manifests": MANIFESTS, "blobs": BLOBS, "referrers": REFERRERS}
+
+
+def match(path: str) -> tuple[Route, str, str] | None:
+    """The route of a path that begins with `/v2`, the repository's name and the reference, both unchecked."""
+    if path in ("/v2/", "/v2"):
+        return BASE, "", ""
+    parts = path[4:].rsplit("/", 2)
+    if len(parts) == 3:
+        name, kind, reference = parts
+        if kind == "uploads" and name.endswith("/blobs"):
+            return (UPLOAD if reference else UPLOADS), name[:-6], reference
+        if reference:
+            if kind == "blobs" and reference == "uploads":
+                return UPLOADS, name, ""
+            if kind in _KINDS:
+                return _KINDS[kind], name, reference
+            if kind == "tags" and reference == "list":
+                return TAGS, name, ""
+    if path == "/v2/_catalog":
+        return CATALOG, "", ""
+    return match(path[:-1]) if path.endswith("/") and not path.endswith("//") else None

@@ -1,0 +1,34 @@
+"""What the handlers work with, made once per process by `moorage.app`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from moorage.api.limits import Lane, Limits
+from moorage.api.location import Locations
+from moorage.api.resume import States
+from moorage.store.registry import Registry
+
+# The server holds a few pieces of an answer that its client is slow to take: measured, about six.
+DOWNLOAD_QUEUE = 6
+# An upload has one batch being written and one being collected.
+UPLOAD_QUEUE = 2
+
+
+@dataclass
+class Service:
+    registry: Registry
+    states: States
+    locations: Locations = field(default_factory=Locations)
+    limits: Limits = field(default_factory=Limits)
+    delete_enabled: bool = False
+    read_only: bool = False
+    catalog_limit: int = 1000
+    tags_limit: int = 1000
+
+    def __post_init__(self) -> None:
+        limits = self.limits
+        self.reads = Lane("requests", limits.reads)
+        self.downloads = Lane("downloads", limits.downloads, limits.memory_bytes, DOWNLOAD_QUEUE)
+        self.uploads = Lane("uploads", limits.uploads, limits.memory_bytes, UPLOAD_QUEUE)
+        self.registry.stock.batch = lambda: self.uploads.share(128 << 10, 1 << 20)

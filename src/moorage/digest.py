@@ -1,0 +1,75 @@
+"""Content digests: `algorithm:hex`, and the hashers that make them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from moorage.errors import DigestInvalid
+
+CANONICAL: Final = "sha256"
+"""The algorithm that names content on disk; content of another algorithm is a link to it."""
+
+ALGORITHMS: Final = {"sha256": 64, "sha512": 128}
+"""Supported algorithms and the length of their hexadecimal form."""
+
+_GRAMMAR: Final = re.compile("|".join(f"{name}:[0-9a-f]{{{length}}}" for name, length in ALGORITHMS.items()))
+
+
+class Digest(str):
+    """A valid digest. Equal to its text, so it formats, hashes and compares at no cost."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Digest:
+        """Raises DigestInvalid for anything but a supported algorithm and its lower-case hex.
+
+        Checked whole before any path is made of it: a digest becomes part of a file name.
+        """
+        if _GRAMMAR.fullmatch(text) is None:
+            raise DigestInvalid(f"not a supported digest: {text[:200]!r}", detail={"digest": text[:200]})
+        return cls(text)
+
+    @classmethod
+    def of(cls, data: bytes, algorithm: str = CANONICAL) -> Digest:
+        return cls(f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}")
+
+    @property
+    def algorithm(self) -> str:
+        return self[: self.index(":")]
+
+    @property
+    def hex(self) -> str:
+        return self[self.index(":") + 1 :]
+
+    @property
+    def canonical(self) -> bool:
+        return self.startswith("sha256:")
+
+
+EMPTY: Final = Digest.of(b"")
+
+
+class Hashes:
+    """Running digests of one stream, in the canonical algorithm and in any others asked for."""
+
+    def __init__(self, algorithms: Iterable[str] = ()) -> None:
+        self._hashers = {name: hashlib.new(name) for name in {CANONICAL, *algorithms}}
+        self.size = 0
+
+    def update(self, pieces: Iterable[bytes]) -> None:
+        """Take more bytes. hashlib lets other threads run meanwhile when a piece is over 2 KiB."""
+        for piece in pieces:
+            for hasher in self._hashers.values():
+                hasher.update(piece)
+            self.size += len(piece)
+
+    def covers(self, algorithms: Iterable[str]) -> bool:
+        return set(algorithms) <= self._hashers.keys()
+
+    def digests(self) -> dict[str, Digest]:
+        """The digests of what was taken so far, by algorithm."""
+        return {name: Digest(f"{name}:{hasher.hexdigest()}") for name, hasher in self._hashers.items()}

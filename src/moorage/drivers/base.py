@@ -1,0 +1,122 @@
+"""What a storage driver promises: bytes under paths.
+
+Paths are absolute and slash-separated, of components `[A-Za-z0-9._-]+` (Docker Registry, "Storage driver
+model"). A driver knows nothing of digests, links or repositories.
+
+    DriverError           the store failed; try again later
+      PathNotFound        nothing there
+      InvalidPath         not a path of the grammar
+      StorageFull         no room left
+      PathBusy            another writer holds the path
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class DriverError(Exception):
+    """The store failed. The text is for the operator's log; it never reaches a client."""
+
+    def __init__(self, path: str, reason: str = "") -> None:
+        self.path = path
+        super().__init__(f"{path}: {reason}" if reason else path)
+
+
+class PathNotFound(DriverError):
+    """There is no file (or no folder) at the path."""
+
+
+class InvalidPath(DriverError):
+    """The path is outside the grammar, or longer than the store can name."""
+
+
+class StorageFull(DriverError):
+    """There is no room; what was being written has been removed."""
+
+
+class PathBusy(DriverError):
+    """Another writer holds the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """`size` in bytes; `modified` in seconds since the epoch."""
+
+    size: int
+    modified: float
+    is_folder: bool = False
+
+
+class Reader(Protocol):
+    """An open file: what it yields can no longer vanish under the reader."""
+
+    size: int
+    """Of the whole file, in bytes."""
+
+    def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
+        """The bytes `[start, stop)` in pieces of at most `piece`. A piece is valid until the next one is asked
+        for. Raises DriverError when the store fails or ends early: a short answer is never taken for whole."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Writer(Protocol):
+    """An open file that grows at its end. What was written is kept by `close` and found by a later writer."""
+
+    size: int
+
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        """Append. Raises StorageFull, DriverError; the file may then hold a part of the pieces."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Driver(Protocol):
+    """Every method may raise DriverError and InvalidPath besides what it names."""
+
+    name: str
+
+    async def read(self, path: str) -> bytes:
+        """The whole of a small file. Raises PathNotFound."""
+        ...
+
+    async def write(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Write small files, each whole or not at all, over what was there; they become visible in the given
+        order and are durable on return. A file whose content is the same already is left alone.
+        Raises StorageFull."""
+        ...
+
+    async def open(self, path: str) -> Reader:
+        """Raises PathNotFound."""
+        ...
+
+    async def writer(self, path: str) -> Writer:
+        """Create the file or continue it at its end, alone: raises PathBusy while another writer is open."""
+        ...
+
+    async def stat(self, path: str) -> FileInfo:
+        """Raises PathNotFound."""
+        ...
+
+    async def children(self, path: str) -> list[str]:
+        """Names in a folder, sorted by code point. Raises PathNotFound."""
+        ...
+
+    async def move(self, source: str, target: str) -> None:
+        """Atomic, over what was there; content and name are durable on return. Raises PathNotFound, StorageFull."""
+        ...
+
+    async def delete(self, path: str, *, durable: bool = True) -> None:
+        """A file, or a folder with all in it. Raises PathNotFound."""
+        ...
+
+    async def touch(self, path: str, data: bytes) -> None:
+        """Write a small file that need not survive a power cut (the session file of an upload)."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,395 @@
+"""Files on a local disk (or a mounted one), crash safe.
+
+Small files are written whole: a temporary name, fsync, rename, fsync of the folder. An upload grows in place and
+is moved to its final name when it has been verified; its size is recorded with it, so that a file which lost
+bytes later is not served as whole.
+
+Reads of small files, and of pages that the kernel has at hand, happen on the event loop: they take a few
+microseconds, and a hop to a thread and back takes a hundred. All that writes, syncs, lists or waits for a
+device happens in worker threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import stat as modes
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from moorage.drivers.base import (
+    DriverError,
+    FileInfo,
+    InvalidPath,
+    PathBusy,
+    PathNotFound,
+    Reader,
+    StorageFull,
+    Writer,
+)
+from moorage.drivers.disk import Disk
+from moorage.drivers.folders import Folders
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TEMPORARY = ".moorage/tmp"
+"""Below the root: files that are being written. Whatever a crash left there is removed at start."""
+
+SIZE_ATTRIBUTE = "user.moorage.size"
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_SMALL = 64 * 1024
+
+
+def translate(error: OSError, path: str) -> DriverError:
+    """The one place where the kernel's words become the driver's. `path` is the driver's path."""
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
+        return PathNotFound(path)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageFull(path, os.strerror(error.errno))
+    if error.errno == errno.ENAMETOOLONG:
+        return InvalidPath(path, "name too long")
+    return DriverError(path, error.strerror or str(error))
+
+
+class FilesystemDriver:
+    """`root` is the folder that holds `docker/registry/v2`; `threads` bounds the worker threads.
+
+    `inline_reads=False` sends small reads to the threads too: for network file systems, where any of them
+    may wait.
+    """
+
+    name = "filesystem"
+
+    def __init__(
+        self, root: str, *, threads: int = 16, inline_reads: bool = True, disk: Disk | None = None
+    ) -> None:
+        self.root = os.path.abspath(root)
+        self._disk = disk or Disk()
+        self._folders = Folders(self._disk, self.root)
+        self._inline = inline_reads
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage")
+
+    # Reading
+
+    async def read(self, path: str) -> bytes:
+        return self._read(path) if self._inline else await self._threaded(self._read, path)
+
+    async def stat(self, path: str) -> FileInfo:
+        return self._stat(path) if self._inline else await self._threaded(self._stat, path)
+
+    async def open(self, path: str) -> Reader:
+        return self._open(path) if self._inline else await self._threaded(self._open, path)
+
+    async def children(self, path: str) -> list[str]:
+        return await self._threaded(self._children, path)
+
+    def _read(self, path: str) -> bytes:
+        try:
+            fd = self._disk.open(self.root + path, _READ)
+            try:
+                data = self._disk.read(fd, _SMALL)
+                if len(data) == _SMALL:
+                    parts = [data]
+                    while part := self._disk.read(fd, 1 << 20):
+                        parts.append(part)
+                    data = b"".join(parts)
+                return data
+            finally:
+                self._disk.close(fd)
+        except OSError as error:
+            raise translate(error, path) from None
+
+    def _stat(self, path: str) -> FileInfo:
+        full = self.root + path
+        try:
+            found = self._disk.stat(full, follow_symlinks=False)
+            if modes.S_ISDIR(found.st_mode):
+                return FileInfo(0, found.st_mtime, is_folder=True)
+            if not modes.S_ISREG(found.st_mode):
+                raise PathNotFound(path, "not a regular file")
+            self._check_size(full, path, found.st_size)
+        except OSError as error:
+            raise translate(error, path) from None
+        return FileInfo(found.st_size, found.st_mtime)
+
+    def _open(self, path: str) -> Reader:
+        try:
+            fd = self._disk.open(self.root + path, _READ)
+        except OSError as error:
+            raise translate(error, path) from None
+        try:
+            found = self._disk.fstat(fd)
+            if not modes.S_ISREG(found.st_mode):
+                raise PathNotFound(path, "not a regular file")
+            self._check_size(fd, path, found.st_size)
+        except BaseException:
+            self._disk.close(fd)
+            raise
+        return _FileReader(self, fd, path, found.st_size)
+
+    def _check_size(self, file: str | int, path: str, size: int) -> None:
+        """Raises PathNotFound for a file that is not as long as it was when it was complete. Files written by
+        others, and on file systems without extended attributes, have no record and pass."""
+        try:
+            recorded = self._disk.getxattr(file, SIZE_ATTRIBUTE)
+        except OSError:
+            return
+        if recorded != b"%d" % size:
+            raise PathNotFound(path, f"damaged: has {size} bytes and had {recorded.decode()}")
+
+    def _children(self, path: str) -> list[str]:
+        try:
+            return sorted(self._disk.listdir(self.root + path))
+        except OSError as error:
+            raise translate(error, path) from None
+
+    # Writing
+
+    async def write(self, files: Iterable[tuple[str, bytes]]) -> None:
+        await self._threaded(self._write, list(files))
+
+    async def touch(self, path: str, data: bytes) -> None:
+        await self._threaded(self._touch, path, data)
+
+    async def writer(self, path: str) -> Writer:
+        return await self._threaded(self._writer, path)
+
+    async def move(self, source: str, target: str) -> None:
+        await self._threaded(self._move, source, target)
+
+    async def delete(self, path: str, *, durable: bool = True) -> None:
+        await self._threaded(self._delete, path, durable)
+
+    def _write(self, files: list[tuple[str, bytes]]) -> None:
+        """All temporaries first, then the renames, then the folders: a power cut between any two steps leaves
+        each target as it was or as it will be."""
+        staged: list[tuple[str, str]] = []
+        changed: dict[str, list[str]] = {}
+        path = ""
+        try:
+            for path, data in files:
+                folder = os.path.dirname(self.root + path)
+                changed[folder] = self._folders.make(folder)
+                if not self._same(path, data):
+                    staged.append((self._stage(path, data), self.root + path))
+            while staged:
+                self._rename(*staged[0])
+                del staged[0]
+            self._sync(changed)
+        except OSError as error:
+            raise translate(error, path) from None
+        finally:
+            for temporary, _ in staged:
+                with contextlib.suppress(OSError):
+                    self._disk.unlink(temporary)
+
+    def _same(self, path: str, data: bytes) -> bool:
+        try:
+            return self._read(path) == data
+        except PathNotFound:
+            return False
+
+    def _stage(self, path: str, data: bytes) -> str:
+        """A synced temporary file with the data; nothing is left behind when that fails."""
+        temporary = f"{self.root}/{TEMPORARY}/{os.getpid()}-{secrets.token_hex(8)}"
+        fd = self._with_folder(temporary, lambda: self._disk.open(temporary, _CREATE, 0o666))
+        try:
+            try:
+                self._disk.write(fd, [data])
+                self._disk.fsync(fd)
+            finally:
+                self._disk.close(fd)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self._disk.unlink(temporary)
+            raise
+        return temporary
+
+    def _with_folder(self, target: str, action: Callable[[], T]) -> T:
+        """Do it; if the folder is not there, make it and do it again."""
+        try:
+            return action()
+        except FileNotFoundError:
+            folder = os.path.dirname(target)
+            self._folders.forget(folder)
+            self._folders.make(folder)
+            return action()
+
+    def _rename(self, temporary: str, target: str) -> None:
+        self._with_folder(target, lambda: self._disk.rename(temporary, target))
+
+    def _sync(self, changed: dict[str, list[str]]) -> None:
+        """Sync the changed folders and the parents of the folders not known to be durable (the values), the
+        deepest first."""
+        unsettled = dict.fromkeys(folder for fresh in changed.values() for folder in fresh)
+        wanted = {*changed, *(os.path.dirname(folder) for folder in unsettled)}
+        for folder in sorted(wanted, key=len, reverse=True):
+            self._disk.sync_folder(folder)
+        self._folders.settle(unsettled)
+
+    def _touch(self, path: str, data: bytes) -> None:
+        full = self.root + path
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+            fd = self._with_folder(full, lambda: self._disk.open(full, flags, 0o666))
+            try:
+                self._disk.write(fd, [data])
+            finally:
+                self._disk.close(fd)
+        except OSError as error:
+            raise translate(error, path) from None
+
+    def _writer(self, path: str) -> Writer:
+        full = self.root + path
+        try:
+            fd = self._with_folder(full, lambda: self._disk.open(full, _APPEND, 0o666))
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                size = self._disk.fstat(fd).st_size
+            except BaseException as error:
+                self._disk.close(fd)
+                if isinstance(error, BlockingIOError):
+                    raise PathBusy(path) from None
+                raise
+        except OSError as error:
+            raise translate(error, path) from None
+        return _FileWriter(self, fd, path, size)
+
+    def _move(self, source: str, target: str) -> None:
+        full_source, full_target = self.root + source, self.root + target
+        try:
+            fd = self._disk.open(full_source, _READ)
+            try:
+                with contextlib.suppress(OSError):
+                    size = self._disk.fstat(fd).st_size
+                    self._disk.setxattr(full_source, SIZE_ATTRIBUTE, b"%d" % size)
+                self._disk.fsync(fd)
+            finally:
+                self._disk.close(fd)
+            folder = os.path.dirname(full_target)
+            changed = {folder: self._folders.make(folder)}
+            self._rename(full_source, full_target)
+            self._sync(changed)
+        except OSError as error:
+            raise translate(error, source) from None
+
+    def _delete(self, path: str, durable: bool) -> None:
+        full = self.root + path
+        try:
+            if modes.S_ISDIR(self._disk.stat(full, follow_symlinks=False).st_mode):
+                self._delete_folder(full)
+            else:
+                self._disk.unlink(full)
+            if durable:
+                self._disk.sync_folder(os.path.dirname(full))
+        except OSError as error:
+            raise translate(error, path) from None
+
+    def _delete_folder(self, folder: str) -> None:
+        self._folders.forget(folder)
+        for name in self._disk.listdir(folder):
+            child = f"{folder}/{name}"
+            try:
+                self._disk.unlink(child)
+            except (IsADirectoryError, PermissionError):
+                self._delete_folder(child)
+            except FileNotFoundError:
+                pass
+        with contextlib.suppress(FileNotFoundError):
+            self._disk.rmdir(folder)
+
+    # Life
+
+    async def clean(self) -> int:
+        """Remove the temporaries of processes that are gone; how many."""
+        return await self._threaded(self._clean)
+
+    def _clean(self) -> int:
+        removed = 0
+        folder = f"{self.root}/{TEMPORARY}"
+        with contextlib.suppress(OSError):
+            for name in self._disk.listdir(folder):
+                pid = name.partition("-")[0]
+                if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+                    self._disk.unlink(f"{folder}/{name}")
+                    removed += 1
+        return removed
+
+    async def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=False)
+
+    async def _threaded(self, function: Callable[P, T], *args: P.args, **_: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+
+class _FileReader:
+    def __init__(self, driver: FilesystemDriver, fd: int, path: str, size: int) -> None:
+        self._driver = driver
+        self._fd = fd
+        self._path = path
+        self.size = size
+
+    async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
+        # One buffer for the whole file: fresh memory for every piece costs more than the copy into it.
+        buffer = bytearray(min(piece, stop - start))
+        disk, fd = self._driver._disk, self._fd
+        while start < stop:
+            if stop - start < len(buffer):
+                buffer = buffer[: stop - start]
+            try:
+                count = disk.preadv(fd, [buffer], start, os.RWF_NOWAIT) if self._driver._inline else -1
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS):
+                    raise translate(error, self._path) from None
+                count = -1
+            if count < 0:
+                count = await self._driver._threaded(self._wait, buffer, start)
+            if count == 0:
+                raise DriverError(self._path, f"ends at {start} of {self.size} bytes")
+            yield buffer if count == len(buffer) else buffer[:count]
+            start += count
+
+    def _wait(self, buffer: bytearray, start: int) -> int:
+        try:
+            return self._driver._disk.preadv(self._fd, [buffer], start)
+        except OSError as error:
+            raise translate(error, self._path) from None
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            self._driver._disk.close(self._fd)
+            self._fd = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _FileWriter:
+    def __init__(self, driver: FilesystemDriver, fd: int, path: str, size: int) -> None:
+        self._driver = driver
+        self._fd = fd
+        self._path = path
+        self.size = size
+
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        await self._driver._threaded(self._write, pieces)
+        self.size += sum(map(len, pieces))
+
+    def _write(self, pieces: Sequence[bytes]) -> None:
+        try:
+            self._driver._disk.write(self._fd, pieces)
+        except OSError as error:
+            raise translate(error, self._path) from None
+
+    async def close(self) -> None:
+        if self._fd >= 0:
+            self._driver._disk.close(self._fd)
+            self._fd = -1

@@ -1,0 +1,58 @@
+"""Folders whose names are known to survive a power cut.
+
+A file is durable only when every folder above it is. A folder found to exist may have been made a moment ago by
+another request that has not synced it yet, so existence proves nothing; this process having synced its parent
+once does. That is remembered, so in the steady state a write syncs the folders it changes and no others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Final
+
+from moorage.drivers.disk import Disk
+
+REMEMBERED: Final = 65_536
+
+
+class Folders:
+    """Makes folders and tells which ones must be synced. Worker threads share it without a lock: an entry that is
+    lost to a race only costs one more sync."""
+
+    def __init__(self, disk: Disk, root: str) -> None:
+        self._disk = disk
+        self._root = root
+        self._durable: set[str] = set()
+
+    def make(self, folder: str) -> list[str]:
+        """Make `folder` and all above it up to the root. Returns those not known to be durable, to be reported
+        to `settle` once their parents have been synced."""
+        try:
+            return self._make(folder)
+        except FileNotFoundError:
+            # A folder that was durable once has been removed by another process.
+            self._durable.clear()
+            return self._make(folder)
+
+    def _make(self, folder: str) -> list[str]:
+        unsettled: list[str] = []
+        while folder not in self._durable and len(folder) >= len(self._root):
+            unsettled.append(folder)
+            folder = os.path.dirname(folder)
+        for missing in reversed(unsettled):
+            try:
+                self._disk.mkdir(missing, 0o777)
+            except FileExistsError:
+                pass
+        return unsettled
+
+    def settle(self, folders: Iterable[str]) -> None:
+        """The parents of these folders have been synced."""
+        if len(self._durable) > REMEMBERED:
+            self._durable.clear()
+        self._durable.update(folders)
+
+    def forget(self, folder: str) -> None:
+        """The folder is gone, or about to be removed."""
+        self._durable.discard(folder)

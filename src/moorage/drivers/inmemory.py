@@ -1,0 +1,113 @@
+"""Files in memory: for tests, for a registry that may forget. Nothing survives the process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+from moorage.drivers.base import FileInfo, PathBusy, PathNotFound, Reader, Writer
+
+
+class _File:
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.modified = time.time()
+        self.busy = False
+
+
+class InMemoryDriver:
+    """One process only: another worker would have other files."""
+
+    name = "inmemory"
+
+    def __init__(self) -> None:
+        self._files: dict[str, _File] = {}
+
+    async def read(self, path: str) -> bytes:
+        return bytes(self._file(path).data)
+
+    async def write(self, files: Iterable[tuple[str, bytes]]) -> None:
+        for path, data in files:
+            file = _File()
+            file.data[:] = data
+            self._files[path] = file
+
+    async def touch(self, path: str, data: bytes) -> None:
+        await self.write([(path, data)])
+
+    async def open(self, path: str) -> Reader:
+        return _MemoryReader(self._file(path).data)
+
+    async def writer(self, path: str) -> Writer:
+        file = self._files.setdefault(path, _File())
+        if file.busy:
+            raise PathBusy(path)
+        file.busy = True
+        return _MemoryWriter(file)
+
+    async def stat(self, path: str) -> FileInfo:
+        if path in self._files:
+            file = self._files[path]
+            return FileInfo(len(file.data), file.modified)
+        if any(self._below(path)):
+            return FileInfo(0, 0.0, is_folder=True)
+        raise PathNotFound(path)
+
+    async def children(self, path: str) -> list[str]:
+        start = len(path.rstrip("/")) + 1
+        names = {known[start:].partition("/")[0] for known in self._below(path)}
+        if not names:
+            raise PathNotFound(path)
+        return sorted(names)
+
+    async def move(self, source: str, target: str) -> None:
+        self._files[target] = self._file(source)
+        del self._files[source]
+
+    async def delete(self, path: str, *, durable: bool = True) -> None:
+        doomed = [path] if path in self._files else list(self._below(path))
+        if not doomed:
+            raise PathNotFound(path)
+        for known in doomed:
+            del self._files[known]
+
+    async def close(self) -> None:
+        return None
+
+    def _file(self, path: str) -> _File:
+        try:
+            return self._files[path]
+        except KeyError:
+            raise PathNotFound(path) from None
+
+    def _below(self, path: str) -> Iterable[str]:
+        prefix = path.rstrip("/") + "/"
+        return (known for known in self._files if known.startswith(prefix))
+
+
+class _MemoryReader:
+    def __init__(self, data: bytearray) -> None:
+        self._data = data
+        self.size = len(data)
+
+    async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
+        for position in range(start, stop, piece):
+            yield self._data[position : min(position + piece, stop)]
+
+    def close(self) -> None:
+        return None
+
+
+class _MemoryWriter:
+    def __init__(self, file: _File) -> None:
+        self._file = file
+        self.size = len(file.data)
+
+    async def write(self, pieces: Sequence[bytes]) -> None:
+        for piece in pieces:
+            self._file.data += piece
+        self.size = len(self._file.data)
+
+    async def close(self) -> None:
+        self._file.busy = False
+        self._file.modified = time.time()

@@ -1,0 +1,188 @@
+"""Manifests as values: what kind one is, what it refers to. The bytes themselves are never re-encoded.
+
+Formats: OCI image-spec (image manifest, image index), Docker image manifest version 2 schema 2.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from moorage.digest import Digest
+from moorage.errors import DigestInvalid, ManifestInvalid
+
+OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
+DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
+SCHEMA_1: Final = "application/vnd.docker.distribution.manifest.v1"
+
+IMAGES: Final = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+INDEXES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
+_UNTYPED: Final = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
+
+
+class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A reference to content. Source: OCI image-spec, descriptor."""
+
+    media_type: str
+    size: int
+    digest: str
+    urls: list[str] | None = None
+    annotations: dict[str, str] | None = None
+    artifact_type: str | None = None
+    platform: dict[str, Any] | None = None
+
+
+class _Document(msgspec.Struct, frozen=True, rename="camel"):
+    """Every field that we look at, of all formats; unknown ones stay in the bytes and do not matter here."""
+
+    schema_version: int | None = None
+    media_type: str | None = None
+    artifact_type: str | None = None
+    config: Descriptor | None = None
+    layers: list[Descriptor] | None = None
+    manifests: list[Descriptor] | None = None
+    subject: Descriptor | None = None
+    annotations: dict[str, str] | None = None
+    fs_layers: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A parsed manifest. `payload` is what was pushed and what will be served, byte for byte."""
+
+    payload: bytes
+    media_type: str
+    blobs: tuple[Descriptor, ...]
+    """Config and layers; for an index nothing."""
+    manifests: tuple[Descriptor, ...]
+    """Children of an index; for an image nothing."""
+    subject: Descriptor | None
+    artifact_type: str | None
+    """As the referrers API tells it: `artifactType`, or the config's media type when that is absent."""
+    annotations: dict[str, str] | None
+
+    def descriptor(self, digest: Digest) -> Descriptor:
+        """How the referrers API describes this manifest (distribution-spec, "Listing referrers")."""
+        return Descriptor(
+            media_type=self.media_type,
+            size=len(self.payload),
+            digest=digest,
+            artifact_type=self.artifact_type,
+            annotations=self.annotations,
+        )
+
+
+def parse(payload: bytes, content_type: str = "") -> Manifest:
+    """Parse what was pushed under `content_type`; raises ManifestInvalid telling why.
+
+    A document that two clients could read in two ways has one digest and two meanings, so it is refused:
+    duplicate keys, an index that is also an image, a `mediaType` that contradicts the Content-Type
+    (CVE-2021-41190).
+    """
+    declared = content_type.partition(";")[0].strip().lower()
+    document = _decode(payload, declared)
+    media_type = _media_type(document, declared)
+    index = media_type in INDEXES
+    _check_digests(document)
+    return Manifest(
+        payload=payload,
+        media_type=media_type,
+        blobs=() if index else _image_blobs(document),
+        manifests=tuple(document.manifests or ()) if index else (),
+        subject=document.subject,
+        artifact_type=_artifact_type(document, index),
+        annotations=document.annotations,
+    )
+
+
+def _decode(payload: bytes, declared: str) -> _Document:
+    if declared.startswith(SCHEMA_1):
+        raise ManifestInvalid(_SCHEMA_1_REFUSED)
+    try:
+        raw = json.loads(
+            payload.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
+        )
+        document = msgspec.convert(raw, _Document)
+    except RecursionError:
+        raise ManifestInvalid("the manifest is nested too deeply") from None
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise ManifestInvalid("the manifest is not JSON in UTF-8") from None
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ManifestInvalid(f"the manifest does not have the expected shape: {error}") from None
+    if document.fs_layers is not None or document.schema_version == 1:
+        raise ManifestInvalid(_SCHEMA_1_REFUSED)
+    if document.schema_version != 2:
+        raise ManifestInvalid("the manifest's schemaVersion is not 2")
+    return document
+
+
+_SCHEMA_1_REFUSED: Final = (
+    "Docker image manifest version 2, schema 1 is not supported: push the image with Docker 1.10 or newer"
+)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return members
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _media_type(document: _Document, declared: str) -> str:
+    """The one media type of this document, from the Content-Type, `mediaType` and its shape together."""
+    inner = document.media_type
+    if inner and not _safe_in_header(inner):
+        raise ManifestInvalid("the manifest's mediaType has characters that no media type has")
+    if inner and declared not in _UNTYPED and inner.lower() != declared:
+        raise ManifestInvalid(f"the manifest's mediaType {inner!r} is not the Content-Type {declared!r}")
+    is_index = document.manifests is not None
+    is_image = document.config is not None or document.layers is not None
+    if is_index and is_image:
+        raise ManifestInvalid("the manifest is an index and an image at once")
+    found = inner or (declared if declared not in _UNTYPED else OCI_INDEX if is_index else OCI_MANIFEST)
+    if found in INDEXES and not is_index:
+        raise ManifestInvalid(f"{found} needs the member manifests")
+    if found in IMAGES and (document.config is None or document.layers is None):
+        raise ManifestInvalid(f"{found} needs the members config and layers")
+    if found not in INDEXES | IMAGES:
+        raise ManifestInvalid(f"unknown manifest media type {found!r}")
+    if found in (DOCKER_MANIFEST, DOCKER_LIST) and inner is None:
+        raise ManifestInvalid(f"{found} needs its mediaType in the manifest")
+    return found
+
+
+def _safe_in_header(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text and len(text) < 256
+
+
+def _check_digests(document: _Document) -> None:
+    for descriptor in (
+        *_image_blobs(document),
+        *(document.manifests or ()),
+        *((document.subject,) if document.subject else ()),
+    ):
+        try:
+            Digest.parse(descriptor.digest)
+        except DigestInvalid as error:
+            raise ManifestInvalid(error.message, detail=error.detail) from None
+        if descriptor.size < 0:
+            raise ManifestInvalid("a descriptor has a negative size", detail={"digest": descriptor.digest})
+
+
+def _image_blobs(document: _Document) -> tuple[Descriptor, ...]:
+    return (*((document.config,) if document.config else ()), *(document.layers or ()))
+
+
+def _artifact_type(document: _Document, index: bool) -> str | None:
+    if document.artifact_type:
+        return document.artifact_type
+    return None if index or document.config is None else document.config.media_type

@@ -1,0 +1,113 @@
+"""Where everything lies below the driver's root: the tree of the reference implementation, and no other module
+knows it.
+
+    /docker/registry/v2
+      blobs/sha256/<first two hex>/<hex>/data
+      repositories/<name>/
+        _layers/<algorithm>/<hex>/link                      this repository may serve that blob
+        _manifests/revisions/<algorithm>/<hex>/link         this repository may serve that manifest
+        _manifests/tags/<tag>/current/link                  what the tag names now
+        _manifests/tags/<tag>/index/<algorithm>/<hex>/link  what it named at some time
+        _uploads/<id>/{data,startedat}                      an upload that has not ended
+        _referrers/<algorithm>/<hex>/<algorithm>/<hex>/link subject, then the manifest that refers to it
+        _referrers/complete                                 all manifests of the repository are in `_referrers`
+    /moorage/secret                                         the key that signs upload states
+
+A link holds a digest as text. Links of `sha256` hold the digest that their path tells; links of other algorithms hold
+the sha256 digest under which the content is stored. The reference implementation passes over `_referrers`, which
+can be removed at any time and is derived anew.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from moorage.digest import CANONICAL, Digest
+from moorage.names import Name, Tag, UploadId
+
+ROOT: Final = "/docker/registry/v2"
+REPOSITORIES: Final = f"{ROOT}/repositories"
+BLOBS: Final = f"{ROOT}/blobs"
+CANONICAL_BLOBS: Final = f"{BLOBS}/{CANONICAL}"
+SECRET: Final = "/moorage/secret"
+
+
+def blob_data(digest: Digest) -> str:
+    hexadecimal = digest.hex
+    return f"{BLOBS}/{digest.algorithm}/{hexadecimal[:2]}/{hexadecimal}/data"
+
+
+def repository(name: Name) -> str:
+    return f"{REPOSITORIES}/{name}"
+
+
+def layer_link(name: Name, digest: Digest) -> str:
+    return f"{REPOSITORIES}/{name}/_layers/{digest.algorithm}/{digest.hex}/link"
+
+
+def layers(name: Name) -> str:
+    return f"{REPOSITORIES}/{name}/_layers"
+
+
+def manifests(name: Name) -> str:
+    return f"{REPOSITORIES}/{name}/_manifests"
+
+
+def revisions(name: Name) -> str:
+    return f"{REPOSITORIES}/{name}/_manifests/revisions"
+
+
+def revision_link(name: Name, digest: Digest) -> str:
+    return f"{REPOSITORIES}/{name}/_manifests/revisions/{digest.algorithm}/{digest.hex}/link"
+
+
+def tags(name: Name) -> str:
+    return f"{REPOSITORIES}/{name}/_manifests/tags"
+
+
+def tag(name: Name, tag: Tag) -> str:
+    return f"{REPOSITORIES}/{name}/_manifests/tags/{tag}"
+
+
+def tag_link(name: Name, tag: Tag) -> str:
+    return f"{REPOSITORIES}/{name}/_manifests/tags/{tag}/current/link"
+
+
+def tag_index(name: Name, tag: Tag) -> str:
+    return f"{REPOSITORIES}/{name}/_manifests/tags/{tag}/index"
+
+
+def tag_index_link(name: Name, tag: Tag, digest: Digest) -> str:
+    return f"{REPOSITORIES}/{name}/_manifests/tags/{tag}/index/{digest.algorithm}/{digest.hex}/link"
+
+
+def uploads(name: Name) -> str:
+    return f"{REPOSITORIES}/{name}/_uploads"
+
+
+def upload(name: Name, upload: UploadId) -> str:
+    return f"{REPOSITORIES}/{name}/_uploads/{upload}"
+
+
+def upload_data(name: Name, upload: UploadId) -> str:
+    return f"{REPOSITORIES}/{name}/_uploads/{upload}/data"
+
+
+def upload_started(name: Name, upload: UploadId) -> str:
+    return f"{REPOSITORIES}/{name}/_uploads/{upload}/startedat"
+
+
+def referrers(name: Name) -> str:
+    return f"{REPOSITORIES}/{name}/_referrers"
+
+
+def referrers_complete(name: Name) -> str:
+    return f"{REPOSITORIES}/{name}/_referrers/complete"
+
+
+def referrers_of(name: Name, subject: Digest) -> str:
+    return f"{REPOSITORIES}/{name}/_referrers/{subject.algorithm}/{subject.hex}"
+
+
+def referrer_link(name: Name, subject: Digest, referrer: Digest) -> str:
+    return f"{referrers_of(name, subject)}/{referrer.algorithm}/{referrer.hex}/link"

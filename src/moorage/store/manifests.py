@@ -1,0 +1,188 @@
+"""Manifests of one repository: bytes as pushed, with what they refer to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+from moorage import manifest
+from moorage.digest import Digest
+from moorage.drivers.base import Driver, PathNotFound
+from moorage.errors import BlobUnknown, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
+from moorage.manifest import Descriptor, Manifest
+from moorage.names import Name, Tag
+from moorage.store import layout
+from moorage.store.blobs import BlobStore, RepositoryBlobs
+from moorage.store.links import Links
+from moorage.store.policy import ReferencePolicy
+from moorage.store.tags import Tags
+
+log = logging.getLogger(__name__)
+
+CACHE_BYTES: Final = 32 << 20
+
+
+class ManifestCache:
+    """Parsed manifests by canonical digest, the least recently used forgotten when they exceed `limit` bytes.
+
+    A digest always means the same bytes, so nothing here can be stale. Whether a repository has the manifest is
+    asked of the storage every time.
+    """
+
+    def __init__(self, limit: int = CACHE_BYTES) -> None:
+        self._limit = limit
+        self._size = 0
+        self._entries: OrderedDict[Digest, Manifest] = OrderedDict()
+
+    def get(self, digest: Digest) -> Manifest | None:
+        found = self._entries.get(digest)
+        if found is not None:
+            self._entries.move_to_end(digest)
+        return found
+
+    def put(self, digest: Digest, found: Manifest) -> None:
+        if digest not in self._entries:
+            self._entries[digest] = found
+            self._size += len(found.payload)
+        while self._size > self._limit:
+            _, oldest = self._entries.popitem(last=False)
+            self._size -= len(oldest.payload)
+
+
+class Manifests:
+    def __init__(
+        self,
+        name: Name,
+        driver: Driver,
+        store: BlobStore,
+        links: Links,
+        blobs: RepositoryBlobs,
+        tags: Tags,
+        cache: ManifestCache,
+        policy: ReferencePolicy,
+    ) -> None:
+        self._name = name
+        self._driver = driver
+        self._store = store
+        self._links = links
+        self._blobs = blobs
+        self._tags = tags
+        self._cache = cache
+        self._policy = policy
+
+    async def get(self, digest: Digest) -> Manifest:
+        """Raises ManifestUnknown, also for content that is there and is no manifest."""
+        canonical = await self._resolve(digest)
+        cached = self._cache.get(canonical)
+        try:
+            if cached is not None:
+                # The bytes in memory are right; that they are on disk still is what a 200 must mean.
+                await self._store.size(canonical)
+                return cached
+            found = manifest.parse(await self._store.read(canonical))
+        except BlobUnknown:
+            raise ManifestUnknown(detail={"digest": digest}) from None
+        except ManifestInvalid as error:
+            raise ManifestUnknown(error.message, detail={"digest": digest}) from None
+        self._cache.put(canonical, found)
+        return found
+
+    async def exists(self, digest: Digest) -> bool:
+        try:
+            await self.get(digest)
+        except ManifestUnknown:
+            return False
+        return True
+
+    async def put(self, found: Manifest, digests: Sequence[Digest], tags: Sequence[Tag]) -> Digest:
+        """Store a manifest under all its `digests` and lead `tags` to it. Returns the canonical digest. Raises
+        ManifestBlobUnknown naming every reference that this repository lacks.
+
+        The order of what becomes visible: bytes, revision, tag history, referrer, and the tags last, when all
+        else is durable; so that a tag always leads to something whole.
+        """
+        await self._check(found)
+        canonical = Digest.of(found.payload)
+        files = [(layout.blob_data(canonical), found.payload)]
+        for digest in dict.fromkeys((canonical, *digests)):
+            files.append((layout.revision_link(self._name, digest), canonical.encode()))
+        for tag in tags:
+            files.append((layout.tag_index_link(self._name, tag, canonical), canonical.encode()))
+        if found.subject is not None:
+            subject = Digest.parse(found.subject.digest)
+            files.append((layout.referrer_link(self._name, subject, canonical), canonical.encode()))
+        await self._driver.write(files)
+        if tags:
+            await self._tags.put(tags, canonical)
+        self._cache.put(canonical, found)
+        return canonical
+
+    async def _check(self, found: Manifest) -> None:
+        self._policy.check(found)
+        wanted = [(descriptor, False) for descriptor in found.blobs if self._policy.required(descriptor)]
+        wanted += [(child, True) for child in found.manifests if self._policy.child_required(child)]
+        known = await asyncio.gather(*(self._has(descriptor, child) for descriptor, child in wanted))
+        missing = [
+            descriptor.digest for (descriptor, _), there in zip(wanted, known, strict=True) if not there
+        ]
+        if missing:
+            raise ManifestBlobUnknown(list(dict.fromkeys(missing)))
+
+    async def _has(self, descriptor: Descriptor, child: bool) -> bool:
+        digest = Digest.parse(descriptor.digest)
+        if child and await self.exists(digest):
+            return True
+        # An index may also hold things that are no manifests, pushed as blobs.
+        try:
+            await self._blobs.stat(digest)
+        except BlobUnknown:
+            return False
+        return True
+
+    async def delete(self, digest: Digest) -> list[Tag]:
+        """The manifest goes, and the tags that lead to it, which are returned. Raises ManifestUnknown."""
+        canonical = await self._resolve(digest)
+        tags = await self._tags.leading_to(canonical)
+        for tag in tags:
+            await self._tags.delete(tag)
+        await self._delete_referrer(canonical)
+        for alias in await self._aliases(canonical):
+            await self._drop(layout.revision_link(self._name, alias))
+        await self._drop(layout.revision_link(self._name, canonical))
+        return tags
+
+    async def _delete_referrer(self, canonical: Digest) -> None:
+        try:
+            subject = (await self.get(canonical)).subject
+        except ManifestUnknown:
+            return
+        if subject is not None:
+            await self._drop(layout.referrer_link(self._name, Digest.parse(subject.digest), canonical))
+
+    async def _aliases(self, canonical: Digest) -> list[Digest]:
+        """Digests of other algorithms under which the manifest was pushed."""
+        found = []
+        try:
+            names = await self._driver.children(f"{layout.revisions(self._name)}/sha512")
+        except PathNotFound:
+            return []
+        for hexadecimal in names:
+            alias = Digest.parse(f"sha512:{hexadecimal}")
+            if await self._links.target(layout.revision_link(self._name, alias), alias) == canonical:
+                found.append(alias)
+        return found
+
+    async def _drop(self, path: str) -> None:
+        try:
+            await self._driver.delete(path)
+        except PathNotFound:
+            pass
+
+    async def _resolve(self, digest: Digest) -> Digest:
+        canonical = await self._links.target(layout.revision_link(self._name, digest), digest)
+        if canonical is None:
+            raise ManifestUnknown(detail={"digest": digest})
+        return canonical

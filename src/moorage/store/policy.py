@@ -1,0 +1,58 @@
+"""Which references of a manifest must exist, and which addresses its layers may name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from moorage.errors import ManifestInvalid
+from moorage.manifest import Descriptor, Manifest
+
+_FOREIGN = re.compile(
+    r"application/vnd\.(oci\.image\.layer\.nondistributable|docker\.image\.rootfs\.foreign)\..*", re.ASCII
+)
+
+
+@dataclass(frozen=True)
+class ReferencePolicy:
+    """From the section `validation` of the configuration.
+
+    A layer that must not be distributed may be absent when it names where to get it. `allow` and `deny` are
+    regular expressions on those addresses; with neither, every http(s) address will do.
+    """
+
+    allow: Sequence[re.Pattern[str]] = ()
+    deny: Sequence[re.Pattern[str]] = ()
+    children: Literal["all", "none", "list"] = "all"
+    platforms: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    """Pairs of os and architecture whose images an index must have when `children` is `list`."""
+
+    def check(self, manifest: Manifest) -> None:
+        """Raises ManifestInvalid naming the address."""
+        for descriptor in manifest.blobs:
+            for url in descriptor.urls or ():
+                if not self._permits(url):
+                    raise ManifestInvalid("a layer's URL is not allowed here", detail={"url": url[:500]})
+
+    def _permits(self, url: str) -> bool:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
+        if parts.scheme not in ("http", "https") or parts.fragment or not parts.netloc:
+            return False
+        if self.allow and not any(pattern.search(url) for pattern in self.allow):
+            return False
+        return not any(pattern.search(url) for pattern in self.deny)
+
+    def required(self, blob: Descriptor) -> bool:
+        return not (blob.urls and _FOREIGN.fullmatch(blob.media_type))
+
+    def child_required(self, child: Descriptor) -> bool:
+        if self.children != "list":
+            return self.children == "all"
+        platform = child.platform or {}
+        return (platform.get("os"), platform.get("architecture")) in self.platforms

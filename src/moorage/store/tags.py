@@ -1,0 +1,118 @@
+"""Tags: names that lead to one manifest each, and can be led to another."""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+import logging
+from collections.abc import Iterable
+
+from moorage.digest import Digest
+from moorage.drivers.base import Driver, PathNotFound
+from moorage.errors import DigestInvalid, ManifestUnknown, NameUnknown, TagInvalid
+from moorage.names import Name, Tag
+from moorage.store import layout
+
+log = logging.getLogger(__name__)
+
+_TURN = 64
+"""Links read before other requests get their turn."""
+
+
+class Tags:
+    """The tags of one repository."""
+
+    def __init__(self, name: Name, driver: Driver) -> None:
+        self._name = name
+        self._driver = driver
+
+    async def resolve(self, tag: Tag) -> Digest:
+        """Raises ManifestUnknown."""
+        try:
+            content = await self._driver.read(layout.tag_link(self._name, tag))
+        except PathNotFound:
+            raise ManifestUnknown(detail={"tag": tag}) from None
+        try:
+            return Digest.parse(content.decode("latin-1").strip())
+        except DigestInvalid:
+            return await self._repair(tag)
+
+    async def _repair(self, tag: Tag) -> Digest:
+        """A torn link: the tag's history tells what it named last. Raises ManifestUnknown without a history."""
+        index = f"{layout.tag_index(self._name, tag)}/sha256"
+        history: list[tuple[float, Digest]] = []
+        try:
+            for hexadecimal in await self._driver.children(index):
+                digest = Digest.parse(f"sha256:{hexadecimal}")
+                link = layout.tag_index_link(self._name, tag, digest)
+                history.append(((await self._driver.stat(link)).modified, digest))
+        except (PathNotFound, DigestInvalid):
+            pass
+        if not history:
+            raise ManifestUnknown(detail={"tag": tag})
+        _, digest = max(history)
+        log.warning("torn tag repaired from its history", extra={"repository": self._name, "tag": tag})
+        await self._driver.write([(layout.tag_link(self._name, tag), digest.encode())])
+        return digest
+
+    async def names(self, after: str = "", limit: int | None = None) -> list[Tag]:
+        """Tags after `after`, sorted by code point, at most `limit`. Raises NameUnknown."""
+        try:
+            everything = await self._driver.children(layout.tags(self._name))
+        except PathNotFound:
+            await self._known()
+            return []
+        found: list[Tag] = []
+        start = bisect.bisect_right(everything, after) if after else 0
+        for position, text in enumerate(everything[start:]):
+            if limit is not None and len(found) >= limit:
+                break
+            if position % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
+            if (tag := await self._current(text)) is not None:
+                found.append(tag)
+        return found
+
+    async def _current(self, text: str) -> Tag | None:
+        """A folder without a current link is a tag that never came to be, or is going."""
+        try:
+            tag = Tag.parse(text)
+            await self._driver.stat(layout.tag_link(self._name, tag))
+        except (TagInvalid, PathNotFound):
+            return None
+        return tag
+
+    async def _known(self) -> None:
+        try:
+            await self._driver.stat(layout.manifests(self._name))
+        except PathNotFound:
+            raise NameUnknown(detail={"name": self._name}) from None
+
+    async def leading_to(self, digest: Digest) -> list[Tag]:
+        found = []
+        try:
+            everything = await self.names()
+        except NameUnknown:
+            return []
+        for position, tag in enumerate(everything):
+            if position % _TURN == _TURN - 1:
+                await asyncio.sleep(0)
+            try:
+                if await self.resolve(tag) == digest:
+                    found.append(tag)
+            except ManifestUnknown:
+                continue
+        return found
+
+    async def put(self, tags: Iterable[Tag], digest: Digest) -> None:
+        """Lead the tags to a manifest that is in place already. Readers see the old one or the new one."""
+        await self._driver.write([(layout.tag_link(self._name, tag), digest.encode()) for tag in tags])
+
+    async def delete(self, tag: Tag) -> None:
+        """Raises ManifestUnknown."""
+        if await self._current(tag) is None:
+            raise ManifestUnknown(detail={"tag": tag})
+        try:
+            await self._driver.delete(layout.tag(self._name, tag))
+        except PathNotFound:
+            raise ManifestUnknown(detail={"tag": tag}) from None

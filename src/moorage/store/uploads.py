@@ -1,0 +1,235 @@
+"""Upload sessions: bytes that arrive in any number of requests, on any process, until their digest is known.
+
+The truth is the session's file and nothing else. Running hashes stay in this process's memory, and travel in the
+signed state that the client carries; when neither helps, the file is read once more before it becomes a blob.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from moorage.digest import CANONICAL, Digest, Hashes
+from moorage.drivers.base import Driver, PathBusy, PathNotFound, StorageFull, Writer
+from moorage.errors import DigestInvalid, RangeInvalid, UploadUnknown
+from moorage.names import Name, UploadId
+from moorage.store import layout
+from moorage.store.blobs import Blob, BlobStore, RepositoryBlobs
+
+log = logging.getLogger(__name__)
+
+INLINE: Final = 32 * 1024
+"""Up to so many bytes are hashed on the event loop: less work than telling a thread to do it."""
+
+BUSY_SECONDS: Final = 5.0
+"""How long a request waits for the session's previous one, whose client may have gone a moment ago."""
+
+REMEMBERED: Final = 4096
+"""Running hashes kept between requests, per process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is known of the first `size` bytes of a session."""
+
+    size: int = 0
+    digests: Mapping[str, Digest] = field(default_factory=dict)
+
+
+class Hashing:
+    """The running hashes of sessions between two of their requests, the least recently used forgotten."""
+
+    def __init__(self, limit: int = REMEMBERED) -> None:
+        self._limit = limit
+        self._running: OrderedDict[UploadId, Hashes] = OrderedDict()
+
+    def take(self, upload: UploadId, size: int, algorithms: Iterable[str]) -> Hashes | None:
+        """The hashes of the session's first `size` bytes, if this process has them."""
+        hashes = self._running.pop(upload, None)
+        if hashes is not None and hashes.size == size and hashes.covers(algorithms):
+            return hashes
+        return Hashes(algorithms) if size == 0 else None
+
+    def keep(self, upload: UploadId, hashes: Hashes) -> None:
+        self._running[upload] = hashes
+        while len(self._running) > self._limit:
+            self._running.popitem(last=False)
+
+    def drop(self, upload: UploadId) -> None:
+        self._running.pop(upload, None)
+
+
+class Uploads:
+    """The sessions of one repository. `batch` tells how many bytes to write at a time."""
+
+    def __init__(
+        self,
+        name: Name,
+        driver: Driver,
+        store: BlobStore,
+        blobs: RepositoryBlobs,
+        hashing: Hashing,
+        batch: Callable[[], int],
+    ) -> None:
+        self.name = name
+        self.driver = driver
+        self.store = store
+        self.blobs = blobs
+        self.hashing = hashing
+        self.batch = batch
+
+    async def start(self) -> Upload:
+        upload = UploadId.new()
+        started = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        await self.driver.touch(layout.upload_started(self.name, upload), started.encode())
+        return Upload(self, upload, Progress())
+
+    async def resume(self, upload: UploadId, known: Progress | None = None) -> Upload:
+        """`known` is what the client's signed state tells. Raises UploadUnknown."""
+        try:
+            size = (await self.driver.stat(layout.upload_data(self.name, upload))).size
+        except PathNotFound:
+            try:
+                await self.driver.stat(layout.upload_started(self.name, upload))
+            except PathNotFound:
+                raise UploadUnknown(detail={"uuid": upload}) from None
+            size = 0
+        if known is None or known.size != size:
+            known = Progress(size)
+        return Upload(self, upload, known)
+
+
+class Upload:
+    """One session. `progress` is as of its last request here."""
+
+    def __init__(self, uploads: Uploads, upload: UploadId, progress: Progress) -> None:
+        self._uploads = uploads
+        self._path = layout.upload_data(uploads.name, upload)
+        self.id = upload
+        self.progress = progress
+
+    @property
+    def size(self) -> int:
+        return self.progress.size
+
+    async def append(
+        self, body: AsyncIterator[bytes], *, at: int | None, algorithms: Iterable[str] = ()
+    ) -> None:
+        """Add the body at the end, which must be at offset `at` unless that is None. Raises RangeInvalid for
+        another offset or while another request writes, StorageFull (the session is gone then), and whatever
+        the body raises: what had arrived by then is kept."""
+        writer = await self._writer()
+        hashes: Hashes | None = None
+        try:
+            self.progress = Progress(writer.size)
+            if at is not None and at != writer.size:
+                raise RangeInvalid(f"the upload has {writer.size} bytes, the chunk starts at {at}")
+            hashes = self._uploads.hashing.take(self.id, writer.size, algorithms)
+            await self._receive(body, writer, hashes)
+        except StorageFull:
+            hashes = None
+            await self.cancel()
+            raise
+        finally:
+            await writer.close()
+            if hashes is not None and hashes.size == writer.size:
+                self._uploads.hashing.keep(self.id, hashes)
+                self.progress = Progress(writer.size, hashes.digests())
+            else:
+                self.progress = Progress(writer.size)
+
+    async def _receive(self, body: AsyncIterator[bytes], writer: Writer, hashes: Hashes | None) -> None:
+        """Collect a batch while the one before is hashed and written."""
+        pending: Awaitable[None] | None = None
+        pieces: list[bytes] = []
+        collected = 0
+        try:
+            async for piece in body:
+                pieces.append(piece)
+                collected += len(piece)
+                if collected >= self._uploads.batch():
+                    if pending is not None:
+                        done, pending = pending, None
+                        await done
+                    pending = asyncio.ensure_future(_store(pieces, collected, writer, hashes))
+                    pieces, collected = [], 0
+        finally:
+            if pending is not None:
+                await pending
+            if pieces:
+                await _store(pieces, collected, writer, hashes)
+
+    async def commit(self, expected: Sequence[Digest]) -> Blob:
+        """The session becomes a blob that this repository serves under every expected digest. Raises
+        DigestInvalid, after which the session is gone: its bytes are not what the client meant."""
+        writer = await self._writer()
+        try:
+            found = await self._digests(writer.size, {digest.algorithm for digest in expected})
+            for digest in expected:
+                if found[digest.algorithm] != digest:
+                    await self.cancel()
+                    raise DigestInvalid(detail={"digest": digest, "got": found[digest.algorithm]})
+            canonical = found[CANONICAL]
+            await self._uploads.store.adopt(self._path, canonical)
+        finally:
+            await writer.close()
+        await self._uploads.blobs.link(canonical, tuple(expected))
+        await self._forget()
+        return Blob(canonical, writer.size)
+
+    async def _digests(self, size: int, algorithms: set[str]) -> Mapping[str, Digest]:
+        wanted = algorithms | {CANONICAL}
+        hashes = self._uploads.hashing.take(self.id, size, algorithms)
+        if hashes is not None:
+            return hashes.digests()
+        if self.progress.size == size and wanted <= self.progress.digests.keys():
+            return self.progress.digests
+        log.info("reading an upload once more for its digest", extra={"upload": self.id, "size": size})
+        hashes = Hashes(algorithms)
+        reader = await self._uploads.driver.open(self._path)
+        try:
+            async for piece in reader.stream(0, size, 1 << 20):
+                await asyncio.to_thread(hashes.update, [bytes(piece)])
+        finally:
+            reader.close()
+        return hashes.digests()
+
+    async def cancel(self) -> None:
+        """The session and its bytes go. Raises UploadUnknown."""
+        self._uploads.hashing.drop(self.id)
+        try:
+            await self._uploads.driver.delete(layout.upload(self._uploads.name, self.id), durable=False)
+        except PathNotFound:
+            raise UploadUnknown(detail={"uuid": self.id}) from None
+
+    async def _forget(self) -> None:
+        with contextlib.suppress(UploadUnknown):
+            await self.cancel()
+
+    async def _writer(self) -> Writer:
+        """The session's file, locked. Raises RangeInvalid when another request keeps it for too long."""
+        deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
+        while True:
+            try:
+                return await self._uploads.driver.writer(self._path)
+            except PathBusy:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise RangeInvalid("another request is writing to this upload") from None
+            await asyncio.sleep(0.05)
+
+
+async def _store(pieces: list[bytes], size: int, writer: Writer, hashes: Hashes | None) -> None:
+    """Hash and write, side by side."""
+    if hashes is None:
+        await writer.write(pieces)
+    elif size <= INLINE:
+        await writer.write(pieces)
+        hashes.update(pieces)
+    else:
+        await asyncio.gather(writer.write(pieces), asyncio.to_thread(hashes.update, pieces))

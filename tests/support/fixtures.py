@@ -16,7 +16,7 @@ from tests.support.userland import build_userland
 @pytest.fixture(scope="session")
 def engine_folder() -> Iterator[Path]:
     """A short path outside pytest's own folders: sockets need a short one, and images are not worth keeping."""
-    folder = Path(tempfile.mkdtemp(prefix="moorage-"))
+    folder = Path(tempfile.mkdtemp(prefix="moorage-", dir=engines.fast_folder()))
     yield folder
     engines.remove(folder)
 

@@ -1,11 +1,106 @@
-"""What is configured but not built yet."""
+"""What can be configured but is not built yet: refused by name at start, never silently ignored."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
 from moorage.config.configuration import Configuration
 from moorage.config.problem import Problem
+from moorage.config.sections.base import Section
+
+Use: TypeAlias = Callable[[Configuration], Any]
+"""Something true if a configuration uses a feature; for a path that ends in `[]` the list of its entries."""
+
+
+def _set(section: Section) -> bool:
+    """Whether any key of a section differs from what it is without the section."""
+    return section != type(section)()
+
+
+_DRIVER = "this storage driver is not supported yet; use filesystem"
+_MIDDLEWARE = "middleware is not supported yet; remove the entry, or set `disabled: true`"
+_PROBE = "only the storage is probed yet (health.storagedriver); remove the entry"
+_PROXY = "remove the section, or protect the registry with a reverse proxy (docs/deploying.md)"
+
+UNBUILT: dict[str, tuple[Use, str]] = {
+    "log.hooks[]": (
+        lambda c: c.log.hooks,
+        "mail about log messages is not supported yet; remove the entry, or set `disabled: true`",
+    ),
+    "log.reportcaller": (
+        lambda c: c.log.reportcaller,
+        "naming the place in the source is not supported yet; remove the key",
+    ),
+    "storage.s3": (lambda c: c.storage.s3, _DRIVER),
+    "storage.azure": (lambda c: c.storage.azure, _DRIVER),
+    "storage.gcs": (lambda c: c.storage.gcs, _DRIVER),
+    "storage.swift": (lambda c: c.storage.swift, _DRIVER),
+    "storage.oss": (lambda c: c.storage.oss, _DRIVER),
+    "storage.rados": (lambda c: c.storage.rados, _DRIVER),
+    "storage.cache.blobdescriptor": (
+        lambda c: c.storage.cache.blobdescriptor == "redis",
+        "a cache in Redis is not supported yet; write inmemory, or remove the key",
+    ),
+    "auth.silly": (lambda c: c.auth.silly, f"this kind is not supported yet; {_PROXY}"),
+    "auth.token": (lambda c: c.auth.token, f"token services are not supported yet; {_PROXY}"),
+    "auth.htpasswd": (lambda c: c.auth.htpasswd, f"password files are not supported yet; {_PROXY}"),
+    "middleware.registry[]": (lambda c: c.middleware.registry, _MIDDLEWARE),
+    "middleware.repository[]": (lambda c: c.middleware.repository, _MIDDLEWARE),
+    "middleware.storage[]": (lambda c: c.middleware.storage, _MIDDLEWARE),
+    "reporting": (
+        lambda c: _set(c.reporting),
+        "reporting errors to a service is not supported yet; remove the section",
+    ),
+    "http.debug": (
+        lambda c: c.http.debug.addr or c.http.debug.prometheus.enabled,
+        "the debug listener is not supported yet; remove the section",
+    ),
+    "http.tls.letsencrypt": (
+        lambda c: _set(c.http.tls.letsencrypt),
+        "certificates from Let's Encrypt are not supported yet; use certificate and key",
+    ),
+    "http.tls.ciphersuites": (
+        lambda c: c.http.tls.ciphersuites,
+        "choosing cipher suites is not supported yet; remove the key (minimumtls works)",
+    ),
+    "http.tls.clientauth": (
+        lambda c: c.http.tls.clientcas and c.http.tls.clientauth != "require-and-verify-client-cert",
+        "only require-and-verify-client-cert is supported yet; remove the key",
+    ),
+    "http.h2c": (lambda c: c.http.h2c.enabled, "HTTP/2 without TLS is not supported yet; remove the section"),
+    "notifications.endpoints[]": (
+        lambda c: c.notifications.endpoints,
+        "notifications are not supported yet; remove the entry, or set `disabled: true`",
+    ),
+    "redis": (lambda c: _set(c.redis), "Redis is not supported yet; remove the section"),
+    "health.file[]": (lambda c: c.health.file, _PROBE),
+    "health.http[]": (lambda c: c.health.http, _PROBE),
+    "health.tcp[]": (lambda c: c.health.tcp, _PROBE),
+    "proxy.remoteurl": (
+        lambda c: c.proxy.remoteurl,
+        "a pull-through cache is not supported yet; remove the section",
+    ),
+    "policy": (
+        lambda c: _set(c.policy),
+        "policies for repositories are not supported yet; remove the section",
+    ),
+}
 
 
 def unbuilt(configuration: Configuration) -> list[Problem]:
-    """One problem for each section whose feature is not built yet."""
-    return []
+    """A problem for each use of a feature that is not built yet, saying what to do instead."""
+    return [
+        Problem(place, message)
+        for path, (use, message) in UNBUILT.items()
+        for place in _places(path, use(configuration))
+    ]
+
+
+def _places(path: str, used: Any) -> Iterator[str]:
+    if not path.endswith("[]"):
+        yield from [path] if used else []
+        return
+    for index, entry in enumerate(used):
+        if not getattr(entry, "disabled", False):
+            yield f"{path.removesuffix('[]')}[{index}]"

@@ -1,15 +1,25 @@
-"""From a path and an environment to a configuration."""
+"""From a path and an environment to a configuration: find the file, read it, apply the variables, check."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from moorage.config.checking import check
 from moorage.config.configuration import Configuration
-from moorage.config.problem import Problem
+from moorage.config.document import parse
+from moorage.config.nodes import Entries, Node, Origin, Scalar, is_empty, node_at
+from moorage.config.overrides import PATH_VARIABLE, override
+from moorage.config.problem import ConfigurationError, Problem
+from moorage.config.schema import keys
+from moorage.config.sections.drivers import DEFAULT_ROOT
+from moorage.config.sections.storage import Storage
+from moorage.config.spellings import modernise
+
+VERSION = "0.1"
+USUAL_PLACES = (Path("/etc/docker/registry/config.yml"), Path("/etc/distribution/config.yml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +32,90 @@ class Loaded:
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
-    """The configuration from `path`, or from the usual places; raises ConfigurationError with every mistake."""
-    if path is None:
-        path = Path(environ["REGISTRY_CONFIGURATION_PATH"])
-    return Loaded(Configuration.model_validate(yaml.safe_load(path.read_text())), [], path)
+    """The configuration, with the variables of `environ` on top of the file; raises ConfigurationError.
+
+    The file is `path`, else the one REGISTRY_CONFIGURATION_PATH names, else the first of USUAL_PLACES that is
+    there; without any, built-in defaults apply. The error holds every mistake of file and variables, except
+    that a file that is not YAML, or not of version 0.1, is told alone.
+    """
+    source = _find(path, environ)
+    try:
+        configuration, warnings = _configuration(source, environ)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            sorted(error.problems, key=_place), warnings=sorted(error.warnings, key=_place), source=source
+        ) from None
+    return Loaded(configuration, sorted(warnings, key=_place), source)
+
+
+def _place(problem: Problem) -> tuple[bool, int, str]:
+    return problem.line is None, problem.line or 0, problem.variable or ""
+
+
+def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    if path is not None:
+        return path
+    if environ.get(PATH_VARIABLE):
+        return Path(environ[PATH_VARIABLE])
+    return next((place for place in USUAL_PLACES if place.is_file()), None)
+
+
+def _configuration(source: Path | None, environ: Mapping[str, str]) -> tuple[Configuration, list[Problem]]:
+    root = _built_in() if source is None else parse(_read(source))
+    _check_version(root)
+    overridden = override(root, Configuration, environ)
+    root, warnings = modernise(overridden.root, Configuration)
+    if source is None:
+        _choose_driver(root)
+    warnings = overridden.warnings + warnings
+    try:
+        configuration, more = check(root)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            overridden.errors + error.problems, warnings=warnings + error.warnings
+        ) from None
+    if overridden.errors:
+        raise ConfigurationError(overridden.errors, warnings=warnings + more)
+    return configuration, warnings + more
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigurationError([Problem("", f"{path} is not UTF-8 text")]) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError([Problem("", f"cannot read {path}: {reason}")]) from None
+
+
+def _check_version(root: Node) -> None:
+    found = root.entries.get("version") if isinstance(root, Entries) else None
+    if found is None or is_empty(found):
+        raise ConfigurationError([Problem("version", f"is required: write `version: {VERSION}` at the top")])
+    if not isinstance(found, Scalar) or found.text != VERSION:
+        raise ConfigurationError([found.origin.problem(("version",), f"must be {VERSION}, the only version")])
+
+
+def _built_in() -> Entries:
+    origin = Origin()
+    root = Entries({}, origin)
+    root.put("version", Scalar(VERSION, VERSION, origin))
+    root.put("storage", Entries({}, origin))
+    return root
+
+
+def _choose_driver(root: Node) -> None:
+    """Without a file: the filesystem, unless a variable names another driver, and a directory we can write."""
+    storage = node_at(root, ("storage",))
+    if not isinstance(storage, Entries):
+        return
+    if storage.entries.keys() <= keys(Storage).keys() - Storage.one_of:
+        storage.put("filesystem", Entries({}, Origin()))
+    filesystem = storage.entries.get("filesystem")
+    if filesystem is not None and is_empty(filesystem):
+        filesystem = Entries({}, Origin())
+        storage.put("filesystem", filesystem)
+    if isinstance(filesystem, Entries) and "rootdirectory" not in filesystem.entries:
+        directory = DEFAULT_ROOT if os.access(DEFAULT_ROOT, os.W_OK | os.X_OK) else "data"
+        filesystem.put("rootdirectory", Scalar(directory, directory, Origin()))

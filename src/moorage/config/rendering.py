@@ -1,4 +1,4 @@
-"""The effective configuration, for people."""
+"""The effective configuration as a person may see it: every default filled in, secrets as `***`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from moorage.config.configuration import Configuration
 
 
 def effective(configuration: Configuration) -> str:
-    """YAML with every default, and `***` for secrets."""
-    text: str = yaml.safe_dump(configuration.model_dump(mode="json"), sort_keys=False)
+    """YAML that loads again, except for its secrets. Keys that are not set and have no default are left out."""
+    data = configuration.model_dump(mode="json", by_alias=True, exclude_none=True)
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
     return text

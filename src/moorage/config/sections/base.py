@@ -16,6 +16,8 @@ class Section(BaseModel):
 
     one_of: ClassVar[frozenset[str]] = frozenset()
     """Keys of which one at most may be present. Such a section may also be given as the bare name of one."""
+    needs_one: ClassVar[bool] = False
+    """Whether one of them must be present."""
 
 
 def older_spelling(path: str, description: str = "") -> Any:

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from moorage.config.sections.base import Section
 from moorage.config.sections.limits import Limits
@@ -64,11 +64,11 @@ class H2c(Section):
 
 
 class Http(Section):
+    net: Literal["tcp", "unix"] = Field(default="tcp", description="The kind of listener.")
     addr: str = Field(
         default="127.0.0.1:5000",
         description="Where to listen: HOST:PORT, `:5000` for all addresses; with `net: unix` the path of a socket.",
     )
-    net: Literal["tcp", "unix"] = Field(default="tcp", description="The kind of listener.")
     prefix: Annotated[str, AfterValidator(_prefix)] = Field(
         default="/", description="The path below which `v2/` is, with a slash on both ends."
     )
@@ -112,11 +112,9 @@ class Http(Section):
         """Host (empty: all addresses) and port, or the path of a socket."""
         return Path(self.addr) if self.net == "unix" else host_and_port(self.addr)
 
-    @model_validator(mode="after")
-    def _addr_fits_net(self) -> Http:
-        if self.net == "tcp":
-            try:
-                host_and_port(self.addr)
-            except ValueError as error:
-                raise ValueError(f"addr {error}") from None
-        return self
+    @field_validator("addr")
+    @classmethod
+    def _addr_fits_net(cls, addr: str, info: ValidationInfo) -> str:
+        if info.data.get("net") == "tcp":
+            host_and_port(addr)
+        return addr

@@ -32,10 +32,10 @@ class RedisTls(Section):
 
 
 class Pool(Section):
-    maxidle: int | None = older_spelling("maxidleconns", "Older spelling of `redis.maxidleconns`.")
-    maxactive: int | None = older_spelling("poolsize", "Older spelling of `redis.poolsize`.")
+    maxidle: int | None = older_spelling("^maxidleconns", "Older spelling of `redis.maxidleconns`.")
+    maxactive: int | None = older_spelling("^poolsize", "Older spelling of `redis.poolsize`.")
     idletimeout: Duration | None = older_spelling(
-        "connmaxidletime", "Older spelling of `redis.connmaxidletime`."
+        "^connmaxidletime", "Older spelling of `redis.connmaxidletime`."
     )
 
 

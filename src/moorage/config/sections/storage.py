@@ -75,11 +75,12 @@ class Driver(NamedTuple):
 
 class Storage(Section):
     one_of: ClassVar = frozenset(DRIVERS)
+    needs_one: ClassVar = True
 
     filesystem: Filesystem | None = Field(default=None, description="A directory of this machine.")
     inmemory: Inmemory | None = Field(default=None, description="Memory; for tests. No keys.")
     s3: S3 | None = Field(default=None, description="Amazon S3, or a service like it.")
-    s3aws: dict[str, str] | None = older_spelling("s3")
+    s3aws: S3 | None = older_spelling("s3")
     azure: Azure | None = Field(default=None, description="Microsoft Azure.")
     gcs: Gcs | None = Field(default=None, description="Google Cloud Storage.")
     swift: Swift | None = Field(default=None, description="OpenStack Swift.")

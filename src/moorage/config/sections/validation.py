@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from moorage.config.sections.base import Section
 from moorage.config.sections.log import lower
+from moorage.config.values import Kind
 
 
 def _compiles(pattern: str) -> str:
@@ -22,7 +23,7 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
-Pattern = Annotated[str, AfterValidator(_compiles)]
+Pattern = Annotated[str, AfterValidator(_compiles), Kind("regular expression")]
 
 
 class Urls(Section):

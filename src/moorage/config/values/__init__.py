@@ -5,6 +5,7 @@ that is shown to the person as it is.
 """
 
 from moorage.config.values.duration import Duration, format_duration, nanoseconds
+from moorage.config.values.kind import Kind
 from moorage.config.values.network import HostPort, Network, host_and_port
 from moorage.config.values.secret import URL, HiddenURL, Secret
 from moorage.config.values.size import Size, format_size
@@ -14,6 +15,7 @@ __all__ = [
     "Duration",
     "HiddenURL",
     "HostPort",
+    "Kind",
     "Network",
     "Secret",
     "Size",

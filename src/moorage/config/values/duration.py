@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
+from moorage.config.values.kind import Kind
+
 _UNITS = {
     "ns": 1,
     "us": 1_000,
@@ -71,4 +73,6 @@ def format_duration(value: timedelta) -> str:
     return sign + "".join(parts) if parts else "0s"
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration), Kind("duration")
+]

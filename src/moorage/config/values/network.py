@@ -8,6 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
+from moorage.config.values.kind import Kind
+
 _HOST_PORT = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^\s:/\[\]@]*)):(?P<port>[0-9]{1,5})")
 
 
@@ -25,19 +27,20 @@ def _checked(text: str) -> str:
 
 
 def _network(value: object) -> object:
-    if not isinstance(value, str):
-        return value
     try:
         # Host bits may be set (10.0.0.1/8): the intent is clear, and nginx and Go's own tools take it too.
-        return ip_network(value.strip(), strict=False)
+        return ip_network(str(value).strip(), strict=False)
     except ValueError:
         raise ValueError("must be an address or a network such as 10.0.0.0/8 or ::1") from None
 
 
-HostPort = Annotated[str, AfterValidator(_checked)]
+HostPort = Annotated[str, AfterValidator(_checked), Kind("HOST:PORT")]
 """A text of the form HOST:PORT."""
 
 Network = Annotated[
-    IPv4Network | IPv6Network, BeforeValidator(_network), PlainSerializer(str, return_type=str)
+    IPv4Network | IPv6Network,
+    BeforeValidator(_network),
+    PlainSerializer(str, return_type=str),
+    Kind("network"),
 ]
 """One address, or a network in CIDR notation."""

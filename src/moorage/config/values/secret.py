@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, PlainSerializer, SecretStr
 
+from moorage.config.values.kind import Kind
+
 HIDDEN = "***"
 _USERINFO = re.compile(r"(?<=://)[^/?#]*@")
 
-Secret = Annotated[SecretStr, PlainSerializer(lambda _: HIDDEN, return_type=str)]
+Secret = Annotated[SecretStr, PlainSerializer(lambda _: HIDDEN, return_type=str), Kind("secret", secret=True)]
 """A text whose repr and printed form hide it; `get_secret_value()` gives it."""
 
 
@@ -41,6 +43,9 @@ def _check(url: str) -> HiddenURL:
 
 
 URL = Annotated[
-    str, AfterValidator(_check), PlainSerializer(lambda url: HiddenURL(url).shown, return_type=str)
+    str,
+    AfterValidator(_check),
+    PlainSerializer(lambda url: HiddenURL(url).shown, return_type=str),
+    Kind("URL", secret=True),
 ]
 """An absolute http or https URL; user and password are hidden where the configuration is printed."""

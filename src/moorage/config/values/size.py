@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BeforeValidator
+
+from moorage.config.values.kind import Kind
 
 _BINARY = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -32,13 +33,8 @@ def format_size(size: int) -> str:
     """The largest binary unit that divides the size: `64MiB`, `1000`."""
     for letter, factor in reversed(_BINARY.items()):
         if size and size % factor == 0:
-            return f"{size // factor}{letter.upper() if letter != 'k' else 'K'}iB"
+            return f"{size // factor}{letter.upper()}iB"
     return str(size)
 
 
-@dataclass(frozen=True)
-class InBytes:
-    """Marks an integer as a size, for the reference page."""
-
-
-Size = Annotated[int, BeforeValidator(parse_size), InBytes()]
+Size = Annotated[int, BeforeValidator(parse_size), Kind("size")]

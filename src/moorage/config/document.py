@@ -1,0 +1,114 @@
+"""YAML text into nodes: only plain data, no key twice, and bounded whatever the text is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from moorage.config.nodes import Entries, Items, Node, Origin, Path, Scalar, empty
+from moorage.config.problem import ConfigurationError
+
+# Aliases let a few lines of text stand for billions of values; a real configuration has some hundred.
+MOST_VALUES = 20_000
+MOST_CHARACTERS = 1 << 20
+DEEPEST = 32
+
+_TAG = "tag:yaml.org,2002:"
+_RESOLVED_TAGS = {f"{_TAG}{name}" for name in ("null", "bool", "int", "float")}
+# Dates are kept as text: no key of ours is a date, and PyYAML fails on those of no calendar.
+_TEXT_TAGS = {f"{_TAG}{name}" for name in ("str", "timestamp", "value", "merge")}
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader; `compose` gives its node graph, `value_of` what one scalar means."""
+
+    def value_of(self, node: yaml.ScalarNode) -> Any:
+        try:
+            return self.construct_object(node)
+        except (ValueError, KeyError, OverflowError, yaml.YAMLError):
+            # Its patterns for numbers match some texts that are none, such as `0x_`.
+            return node.value
+
+
+def parse(text: str, *, variable: str | None = None) -> Node:
+    """The nodes of one document; raises ConfigurationError. `variable` is where a text that is no file is from."""
+    if len(text) > MOST_CHARACTERS:
+        raise _error(Origin(variable=variable), f"is larger than {MOST_CHARACTERS} characters")
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+        return empty(Origin(1, None)) if root is None else _Reader(loader, variable).read(root, ())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Origin(mark.line + 1 if mark and variable is None else None, variable)
+        raise _error(place, f"is not YAML: {error.problem or error.context}") from None
+    except yaml.YAMLError:
+        raise _error(Origin(variable=variable), "is not YAML: a character is not allowed in text") from None
+    except RecursionError:
+        raise _error(Origin(variable=variable), f"is nested deeper than {DEEPEST} levels") from None
+
+
+def _error(origin: Origin, message: str, path: Path = ()) -> ConfigurationError:
+    return ConfigurationError([origin.problem(path, message)])
+
+
+class _Reader:
+    """Turns PyYAML's graph, in which aliases share nodes, into a tree, counting what it makes."""
+
+    def __init__(self, loader: _Loader, variable: str | None) -> None:
+        self._loader = loader
+        self._variable = variable
+        self._count = 0
+
+    def read(self, node: Any, path: Path) -> Node:
+        origin = self._origin(node)
+        self._count += 1
+        if self._count > MOST_VALUES:
+            raise _error(origin, f"has more than {MOST_VALUES} values; are there aliases of aliases?")
+        if len(path) > DEEPEST:
+            raise _error(origin, f"is nested deeper than {DEEPEST} levels")
+        if isinstance(node, yaml.ScalarNode):
+            return Scalar(node.value, self._value(node, origin, path), origin)
+        if node.tag not in (f"{_TAG}seq", f"{_TAG}map"):
+            raise _error(origin, f"has the tag {node.tag}, which has no meaning here", path)
+        if isinstance(node, yaml.SequenceNode):
+            return Items([self.read(item, (*path, i)) for i, item in enumerate(node.value)], origin)
+        return self._entries(node, path)
+
+    def _origin(self, node: Any) -> Origin:
+        return Origin(variable=self._variable) if self._variable else Origin(line=node.start_mark.line + 1)
+
+    def _value(self, node: yaml.ScalarNode, origin: Origin, path: Path) -> Any:
+        if node.tag in _RESOLVED_TAGS:
+            return self._loader.value_of(node)
+        if node.tag in _TEXT_TAGS:
+            return node.value
+        raise _error(origin, f"has the tag {node.tag}, which has no meaning here", path)
+
+    def _entries(self, node: yaml.MappingNode, path: Path) -> Entries:
+        found = Entries({}, self._origin(node))
+        merged: list[Node] = []
+        for key, value in node.value:
+            if key.tag == f"{_TAG}merge":
+                merged.append(self.read(value, path))
+            elif not isinstance(key, yaml.ScalarNode):
+                raise _error(self._origin(key), "has a key that is not text", path)
+            elif key.value in found.entries:
+                first = found.places[key.value]
+                raise _error(self._origin(key), f"is there twice, first at {first}", (*path, key.value))
+            else:
+                found.put(key.value, self.read(value, (*path, key.value)), self._origin(key))
+        for node_to_merge in merged:
+            _merge(node_to_merge, found, path)
+        return found
+
+
+def _merge(source: Node, target: Entries, path: Path) -> None:
+    """`<<: *anchor`: keys of the anchored mapping (or of several in a list) that are not there yet."""
+    for mapping in source.items if isinstance(source, Items) else [source]:
+        if not isinstance(mapping, Entries):
+            raise _error(source.origin, "merges (<<) something that is not a mapping", path)
+        for key, value in mapping.entries.items():
+            if key not in target.entries:
+                target.put(key, value, mapping.places[key])

@@ -1,0 +1,141 @@
+"""The shape of the models: what loading, printing and the reference page need to know about each key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from moorage.config.sections.base import REPLACED_BY, Section
+from moorage.config.values import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One value. A textual one is taken as it is written; the others as YAML understands them."""
+
+    kind: Kind
+    textual: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list. One value alone is taken as a list of one."""
+
+    item: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class MapOf:
+    """A mapping whose keys are free."""
+
+    value: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A mapping with the keys of a section."""
+
+    section: type[Section]
+
+
+Shape: TypeAlias = Leaf | ListOf | MapOf | Keys
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of a section. `replaced_by` is the dotted path, from that section, of its newer spelling."""
+
+    name: str
+    field: FieldInfo
+    shape: Shape
+
+    @property
+    def replaced_by(self) -> str | None:
+        extra = self.field.json_schema_extra
+        return str(extra[REPLACED_BY]) if isinstance(extra, dict) and REPLACED_BY in extra else None
+
+
+PREFIX = "REGISTRY_"
+
+_RESOLVED = {bool: Kind("true or false"), int: Kind("integer"), float: Kind("number"), Any: Kind("anything")}
+
+
+@cache
+def keys(section: type[Section]) -> Mapping[str, Key]:
+    """The keys of a section by their spelling in the file, in order."""
+    found = {}
+    for attribute, field in section.model_fields.items():
+        name = field.alias or attribute
+        found[name] = Key(name, field, _shape(field.annotation, tuple(field.metadata)))
+    return MappingProxyType(found)
+
+
+def _shape(annotation: Any, marks: tuple[object, ...] = ()) -> Shape:
+    bare, marks = _bare(annotation, marks)
+    if get_origin(bare) is list:
+        return ListOf(_shape(get_args(bare)[0]))
+    if get_origin(bare) is dict:
+        return MapOf(_shape(get_args(bare)[1]))
+    if isinstance(bare, type) and issubclass(bare, Section):
+        return Keys(bare)
+    marked = [mark for mark in marks if isinstance(mark, Kind)]
+    return Leaf(marked[-1] if marked else _kind(bare), textual=bare not in _RESOLVED)
+
+
+def _bare(annotation: Any, marks: tuple[object, ...]) -> tuple[Any, tuple[object, ...]]:
+    """The annotation without Annotated and `| None`, and the metadata that was on it."""
+    while True:
+        members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+        present = [member for member in members if member is not NoneType]
+        if hasattr(annotation, "__metadata__"):
+            marks += annotation.__metadata__
+            annotation = annotation.__origin__
+        elif len(present) == 1:
+            annotation = present[0]
+        else:
+            return annotation, marks
+
+
+def _kind(bare: Any) -> Kind:
+    if get_origin(bare) is Literal:
+        return Kind(" or ".join(f"`{choice}`" for choice in get_args(bare)))
+    return _RESOLVED.get(bare, Kind("text"))
+
+
+def walk(section: type[Section], prefix: str = "") -> Iterator[tuple[str, Key]]:
+    """Every key below a section with its dotted path; `[0]` stands for an item, `<name>` for a free key."""
+    for name, key in keys(section).items():
+        path = f"{prefix}.{name}" if prefix else name
+        yield path, key
+        inner, suffix = key.shape, ""
+        while isinstance(inner, ListOf | MapOf):
+            inner, suffix = (
+                (inner.item, f"{suffix}[0]") if isinstance(inner, ListOf) else (inner.value, suffix)
+            )
+        if isinstance(inner, Keys):
+            yield from walk(inner.section, path + suffix)
+
+
+def variable_name(path: str) -> str:
+    """The variable that sets the key at a dotted path."""
+    return PREFIX + re.sub(r"[.\[]", "_", path).replace("]", "").upper()
+
+
+def shape_at(section: type[Section], path: Sequence[str | int]) -> Shape | None:
+    """The shape of the value at a path; None where there is no such key."""
+    found: Shape | None = Keys(section)
+    for part in path:
+        if isinstance(found, Keys):
+            key = keys(found.section).get(str(part))
+            found = key.shape if key else None
+        elif isinstance(found, ListOf | MapOf):
+            found = found.item if isinstance(found, ListOf) else found.value
+        else:
+            return None
+    return found

@@ -12,6 +12,7 @@ from tests.faults.wire import Wire
 from tests.support.server import Server
 
 LISTEN = "0A"
+ESTABLISHED = "01"
 
 
 def worker_pids(server: Server) -> set[int]:
@@ -31,6 +32,18 @@ def holder_of(server: Server, wire: Wire) -> int:
     raise LookupError(f"no process holds the connection from port {own_port}")
 
 
+def open_connections(port: int) -> set[int]:
+    """The client ports of the connections that the server on `port` still holds open.
+
+    Asked on the server's side: a client that does not read is not told that it was cut off.
+    """
+    return {
+        remote
+        for local, remote, state, inode in _sockets()
+        if local == port and state == ESTABLISHED and inode != "0"
+    }
+
+
 def eventually(condition: Callable[[], bool], seconds: float, what: str) -> None:
     """Wait for `condition`; AssertionError naming `what` when it does not come true in time."""
     deadline = time.monotonic() + seconds
@@ -45,8 +58,8 @@ def _sockets() -> list[tuple[int, int, str, str]]:
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(FileNotFoundError):
             for line in Path(table).read_text().splitlines()[1:]:
-                local, remote, state, inode = (line.split()[column] for column in (1, 2, 3, 9))
-                rows.append((_port(local), _port(remote), state, inode))
+                columns = line.split()
+                rows.append((_port(columns[1]), _port(columns[2]), columns[3], columns[9]))
     return rows
 
 

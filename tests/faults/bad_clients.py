@@ -1,0 +1,113 @@
+"""Clients that hold connections and do nothing useful with them, and one good client beside them.
+
+Each runs in a process of its own, so that holding thousands of sockets does not slow down the good one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults.processes import open_connections
+from tests.faults.wire import Wire, request_bytes
+
+OPENED_PER_SECOND = 1000
+POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a bad client does after connecting: send `opening`, then nothing, or one byte a second."""
+
+    opening: bytes
+    reads_answer: bool = False
+    drips: bool = False
+    receive_buffer: int = 0
+
+
+@dataclass(frozen=True)
+class Held:
+    """How many connections were opened, how many the server still held at the end, and after how long
+    the last of the others was gone."""
+
+    opened: int
+    still_open: int
+    seconds: float
+
+
+def hold(port: int, behaviour: Behaviour, count: int, patience_seconds: float, stop: Path) -> Held:
+    """Open `count` connections and wait until the server has closed them all, in vain for at most
+    `patience_seconds` after the last was opened, or until `stop` exists."""
+    os.nice(10)
+    wires = _open(port, behaviour, count)
+    ports = {wire.socket.getsockname()[1] for wire in wires}
+    began = time.monotonic()
+    dripped = began
+    while (left := len(ports & open_connections(port))) and time.monotonic() - began < patience_seconds:
+        if stop.exists():
+            break
+        if behaviour.drips and time.monotonic() - dripped >= 1.0:
+            dripped = time.monotonic()
+            _drip(wires)
+        time.sleep(POLL_SECONDS)
+    for wire in wires:
+        wire.close()
+    return Held(len(wires), left, time.monotonic() - began)
+
+
+def _open(port: int, behaviour: Behaviour, count: int) -> list[Wire]:
+    began = time.monotonic()
+    wires = []
+    for number in range(count):
+        wire = Wire(port, receive_buffer=behaviour.receive_buffer)
+        wire.send(behaviour.opening)
+        if behaviour.reads_answer:
+            wire.receive()
+        wires.append(wire)
+        time.sleep(max(0.0, began + number / OPENED_PER_SECOND - time.monotonic()))
+    return wires
+
+
+def _drip(wires: list[Wire]) -> None:
+    for wire in wires:
+        with contextlib.suppress(OSError):
+            wire.send(b"x")
+
+
+@dataclass
+class Served:
+    """What the good client got: answers in time, and what was wrong with each of the others."""
+
+    in_time: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def share(self) -> float:
+        return self.in_time / max(1, self.in_time + len(self.faults))
+
+
+def good_gets(port: int, target: str, limit_seconds: float, stop: Path) -> Served:
+    """GET `target` on a new connection each time, at most a hundred times a second, until `stop` exists."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
+    served = Served()
+    while not stop.exists():
+        began = time.monotonic()
+        try:
+            with Wire(port, timeout=10.0) as wire:
+                wire.send(request_bytes("GET", target))
+                fault = "" if (answer := wire.receive()).status == 200 else str(answer)
+        except OSError as error:
+            fault = repr(error)
+        seconds = time.monotonic() - began
+        if not fault and seconds > limit_seconds:
+            fault = f"answered after {seconds * 1000:.0f} ms"
+        if fault:
+            served.faults.append(fault)
+        else:
+            served.in_time += 1
+        time.sleep(max(0.0, 0.01 - seconds))
+    return served

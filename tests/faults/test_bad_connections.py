@@ -1,0 +1,129 @@
+"""Thousands of connections that do nothing, or next to nothing: the server cuts them off, and the good
+clients beside them never wait."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.faults.bad_clients import Behaviour, Held, good_gets, hold
+from tests.faults.client import Client
+from tests.faults.images import digest_of, make_image
+from tests.faults.target import registry
+from tests.faults.wire import request_bytes, request_head
+from tests.support.server import Server, running
+
+NAME = "patient/app"
+GOOD_SECONDS = 0.25
+GOOD_SHARE = 0.999
+BLOB_BYTES = 20 << 20
+DRIPS = 500
+DRIP_PATIENCE_SECONDS = 150.0  # the rate is measured over a minute, and cut at the end of it
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How many bad clients of each kind, and how long the server may take to cut them off."""
+
+    connections: int
+    limits: str
+    close_seconds: float
+    close_stalled_seconds: float
+
+
+SHORT = Scale(1500, "  limits: {headertimeout: 5s, bodytimeout: 5s, sendtimeout: 8s}\n", 20.0, 30.0)
+FULL = Scale(5000, "", 30.0, 120.0)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A server with an image and a large blob, processes to play the clients, and 500 drips since the start."""
+
+    scale: Scale
+    server: Server
+    pool: ProcessPoolExecutor
+    drips: Future[Held]
+    blob: str
+
+
+@pytest.fixture(
+    scope="module", params=[SHORT, pytest.param(FULL, marks=pytest.mark.soak)], ids=["short", "full"]
+)
+def scene(
+    request: pytest.FixtureRequest, many_open_files: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scene]:
+    scale: Scale = request.param
+    folder = tmp_path_factory.mktemp("bad-connections")
+    stop = folder / "stop-dripping"
+    with (
+        running(registry(folder, extra=scale.limits)) as server,
+        ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool,
+    ):
+        with Client(server.port) as client:
+            client.push(NAME, "latest", make_image(random.Random(0)))
+            blob = client.push_blob(NAME, random.Random(1).randbytes(BLOB_BYTES))
+        behaviour = Behaviour(half_an_upload(), drips=True)
+        drips = pool.submit(hold, server.port, behaviour, DRIPS, DRIP_PATIENCE_SECONDS, stop)
+        yield Scene(scale, server, pool, drips, blob)
+        stop.touch()
+
+
+def half_an_upload() -> bytes:
+    """The beginning of an upload in one request, so that each connection has a session of its own."""
+    target = f"/v2/{NAME}/blobs/uploads/?digest={digest_of(b'never sent')}"
+    headers = {"Content-Type": "application/octet-stream", "Content-Length": "1000000"}
+    return request_head("POST", target, headers) + b"x" * 100
+
+
+def behaviours(scene: Scene) -> dict[str, Behaviour]:
+    return {
+        "no byte": Behaviour(b""),
+        "half a header": Behaviour(b"GET /v2/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: "),
+        "idle after an answer": Behaviour(request_bytes("GET", "/v2/"), reads_answer=True),
+        "half a manifest": Behaviour(
+            request_head("PUT", f"/v2/{NAME}/manifests/half", {"Content-Length": "1000"}) + b"{"
+        ),
+        "half an upload": Behaviour(half_an_upload()),
+        "stalled download": Behaviour(
+            request_bytes("GET", f"/v2/{NAME}/blobs/{scene.blob}"), receive_buffer=4 << 10
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "no byte",
+        "half a header",
+        "idle after an answer",
+        "half a manifest",
+        "half an upload",
+        "stalled download",
+    ],
+)
+def test_bad_connections_are_cut_off_and_good_requests_do_not_wait(
+    scene: Scene, tmp_path: Path, kind: str
+) -> None:
+    scale, port, stop = scene.scale, scene.server.port, tmp_path / "stop"
+    patience = scale.close_stalled_seconds if kind == "stalled download" else scale.close_seconds
+    good = scene.pool.submit(good_gets, port, f"/v2/{NAME}/manifests/latest", GOOD_SECONDS, stop)
+    bad = scene.pool.submit(hold, port, behaviours(scene)[kind], scale.connections, patience, stop)
+    held = bad.result()
+    stop.touch()
+    served = good.result()
+    print(f"{kind}: {held}; {served.in_time} good answers, {len(served.faults)} bad: {served.faults[:5]}")
+    assert held.still_open == 0, f"{held.still_open} of {held.opened} still open after {patience} s"
+    assert served.share >= GOOD_SHARE, f"{len(served.faults)} good requests suffered: {served.faults[:10]}"
+
+
+def test_uploads_of_one_byte_a_second_are_cut_off_by_the_minimum_rate(scene: Scene) -> None:
+    held = scene.drips.result()
+    print(held)
+    assert held.opened == DRIPS
+    assert held.still_open == 0, f"{held.still_open} of {held.opened} still open after {held.seconds:.0f} s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 from collections.abc import Mapping
@@ -76,6 +77,10 @@ class Wire:
         """Wait for at least `size` bytes of an answer, and keep them for `receive`."""
         while len(self._buffer) < size:
             self._fill(size)
+
+    def answered_within(self, seconds: float) -> bool:
+        """Whether some of an answer (or the end of the connection) has come, or comes in time."""
+        return bool(self._buffer) or bool(select.select([self.socket], [], [], seconds)[0])
 
     def receive(self, *, head: bool = False) -> Answer:
         """The next final answer. `head`: the request was HEAD, so no body follows."""

@@ -1,0 +1,85 @@
+"""More work than the limits allow: the rest is refused at once and told when to come again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.faults.client import Client
+from tests.faults.processes import eventually, open_connections
+from tests.faults.target import REGISTRY, registry
+from tests.faults.wire import Answer, Wire, request_bytes, request_head
+from tests.support.server import Server, running
+
+NAME = "overload/app"
+ALLOWED = 20
+ASKED = 80
+CONNECTIONS = 100
+REFUSED = (429, 503)
+BLOB = random.Random(0).randbytes(12 << 20)  # more than the buffers of a socket hold
+UPLOAD = random.Random(1).randbytes(1 << 20)
+LIMITS = (
+    "  workers: 1\n"
+    f"  limits: {{downloads: {ALLOWED}, uploads: {ALLOWED}, connections: {CONNECTIONS}, headertimeout: 2s}}\n"
+)
+
+pytestmark = pytest.mark.skipif(REGISTRY != "moorage", reason="the reference has no such limits")
+
+
+@pytest.fixture
+def server(ram_path: Path) -> Iterator[Server]:
+    with running(registry(ram_path, extra=LIMITS)) as started:
+        yield started
+
+
+def refused(answers: list[Answer]) -> list[Answer]:
+    """The answers that say to come again; each must say when."""
+    found = [answer for answer in answers if answer.status in REFUSED]
+    for answer in found:
+        assert answer.headers.get("retry-after", "").isdigit(), (
+            f"refused without Retry-After: {answer.headers}"
+        )
+    return found
+
+
+def test_downloads_over_the_limit_are_refused_and_the_others_finish(server: Server) -> None:
+    with Client(server.port) as client, ExitStack() as stack:
+        digest = client.push_blob(NAME, BLOB)
+        wires = [stack.enter_context(Wire(server.port, receive_buffer=64 << 10)) for _ in range(ASKED)]
+        for wire in wires:
+            wire.send(request_bytes("GET", f"/v2/{NAME}/blobs/{digest}"))
+            wire.peek(1)
+        answers = [wire.receive() for wire in wires]
+        whole = [answer for answer in answers if answer.status == 200 and answer.body == BLOB]
+        assert len(refused(answers)) == ASKED - ALLOWED, [answer.status for answer in answers]
+        assert len(whole) == ALLOWED, f"only {len(whole)} of the downloads within the limit were whole"
+        assert client.request("GET", f"/v2/{NAME}/blobs/{digest}").body == BLOB, "not back to normal"
+
+
+def test_uploads_over_the_limit_are_refused_and_the_others_finish(server: Server) -> None:
+    with Client(server.port) as client, ExitStack() as stack:
+        targets = [client.start_upload(NAME) for _ in range(ASKED)]
+        wires = [stack.enter_context(Wire(server.port)) for _ in range(ASKED)]
+        for wire, target in zip(wires, targets, strict=True):
+            wire.send(request_head("PATCH", target, {"Content-Length": str(len(UPLOAD))}) + UPLOAD[:100_000])
+        waiting = [wire for wire in wires if not wire.answered_within(0.2)]
+        assert len(waiting) == ALLOWED, f"{len(waiting)} uploads are received at a time, not {ALLOWED}"
+        for wire in waiting:
+            wire.send(UPLOAD[100_000:])
+        answers = [wire.receive() for wire in wires]
+        assert len(refused(answers)) == ASKED - ALLOWED, [answer.status for answer in answers]
+        assert [answer.status for answer in answers].count(202) == ALLOWED
+        client.push_blob(NAME, UPLOAD)
+
+
+def test_connections_over_the_limit_wait_or_are_refused_and_then_all_is_normal(server: Server) -> None:
+    with ExitStack() as stack:
+        wires = [stack.enter_context(Wire(server.port)) for _ in range(3 * CONNECTIONS)]
+        ports = {wire.socket.getsockname()[1] for wire in wires}
+        eventually(lambda: not ports & open_connections(server.port), 30.0, "silent connections are closed")
+    with Client(server.port) as client:
+        client.push_blob(NAME, UPLOAD)

@@ -17,7 +17,7 @@ from moorage.api.exchange import Exchange
 from moorage.api.rendering import error_answer, known_error
 from moorage.api.service import Service
 from moorage.drivers.base import DriverError
-from moorage.errors import HeaderTooLarge, NotFound, RegistryError, Unsupported
+from moorage.errors import HeaderTooLarge, NotFound, RegistryError, Unavailable, Unsupported
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,8 @@ class Endpoint:
 
     def _operation(self, exchange: Exchange, route: routes.Route | None) -> routes.Operation:
         """The gates that every request passes."""
+        if not self._service.healthy():
+            raise Unavailable("the registry's storage does not answer", headers={"Retry-After": "5"})
         if route is None:
             raise NotFound
         if len(exchange.scope["path"]) > PATH_LIMIT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from moorage.api.limits import Lane, Limits
@@ -25,6 +26,7 @@ class Service:
     read_only: bool = False
     catalog_limit: int = 1000
     tags_limit: int = 1000
+    healthy: Callable[[], bool] = lambda: True
 
     def __post_init__(self) -> None:
         limits = self.limits

@@ -253,7 +253,10 @@ class FilesystemDriver:
             fd = self._with_folder(full, lambda: self._disk.open(full, _APPEND, 0o666))
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                size = self._disk.fstat(fd).st_size
+                found = self._disk.fstat(fd)
+                # The file may have become a blob between open and lock; to write to it then would be fatal.
+                if self._disk.stat(full).st_ino != found.st_ino:
+                    raise FileNotFoundError(errno.ENOENT, "moved away")
             except BaseException as error:
                 self._disk.close(fd)
                 if isinstance(error, BlockingIOError):
@@ -261,7 +264,7 @@ class FilesystemDriver:
                 raise
         except OSError as error:
             raise translate(error, path) from None
-        return _FileWriter(self, fd, path, size)
+        return _FileWriter(self, fd, path, found.st_size)
 
     def _move(self, source: str, target: str) -> None:
         full_source, full_target = self.root + source, self.root + target
@@ -308,26 +311,33 @@ class FilesystemDriver:
 
     # Life
 
-    async def clean(self) -> int:
-        """Remove the temporaries of processes that are gone; how many."""
-        return await self._threaded(self._clean)
-
-    def _clean(self) -> int:
-        removed = 0
+    def prepare(self, *, read_only: bool = False) -> int:
+        """Make the root if need be, see that it can be written to, and remove the temporaries of processes that
+        are gone; how many. Raises DriverError naming the folder."""
         folder = f"{self.root}/{TEMPORARY}"
-        with contextlib.suppress(OSError):
-            for name in self._disk.listdir(folder):
-                pid = name.partition("-")[0]
-                if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
-                    self._disk.unlink(f"{folder}/{name}")
-                    removed += 1
-        return removed
+        try:
+            if read_only:
+                self._disk.listdir(self.root)
+                return 0
+            self._folders.make(folder)
+            self._disk.unlink(self._stage("", b""))
+            gone = [name for name in self._disk.listdir(folder) if _writer_is_gone(name)]
+            for name in gone:
+                self._disk.unlink(f"{folder}/{name}")
+        except OSError as error:
+            raise DriverError(self.root, error.strerror or str(error)) from None
+        return len(gone)
 
     async def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=False)
 
     async def _threaded(self, function: Callable[P, T], *args: P.args, **_: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+
+def _writer_is_gone(temporary: str) -> bool:
+    pid = temporary.partition("-")[0]
+    return pid.isdigit() and not os.path.exists(f"/proc/{pid}")
 
 
 class _FileReader:

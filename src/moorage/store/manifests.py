@@ -90,6 +90,10 @@ class Manifests:
         self._cache.put(canonical, found)
         return found
 
+    async def canonical(self, digest: Digest) -> Digest | None:
+        """The digest under which the bytes lie; None when this repository has no such manifest."""
+        return await self._links.target(layout.revision_link(self._name, digest), digest)
+
     async def exists(self, digest: Digest) -> bool:
         try:
             await self.get(digest)
@@ -182,7 +186,7 @@ class Manifests:
             pass
 
     async def _resolve(self, digest: Digest) -> Digest:
-        canonical = await self._links.target(layout.revision_link(self._name, digest), digest)
+        canonical = await self.canonical(digest)
         if canonical is None:
             raise ManifestUnknown(detail={"digest": digest})
         return canonical

@@ -21,9 +21,11 @@ class ReferencePolicy:
     """From the section `validation` of the configuration.
 
     A layer that must not be distributed may be absent when it names where to get it. `allow` and `deny` are
-    regular expressions on those addresses; with neither, every http(s) address will do.
+    regular expressions on those addresses. With neither, no address will do unless `urls` is true: a client that
+    pulls follows them wherever they lead.
     """
 
+    urls: bool = False
     allow: Sequence[re.Pattern[str]] = ()
     deny: Sequence[re.Pattern[str]] = ()
     children: Literal["all", "none", "list"] = "all"
@@ -35,7 +37,10 @@ class ReferencePolicy:
         for descriptor in manifest.blobs:
             for url in descriptor.urls or ():
                 if not self._permits(url):
-                    raise ManifestInvalid("a layer's URL is not allowed here", detail={"url": url[:500]})
+                    raise ManifestInvalid(
+                        "a layer's URL is not allowed here (validation.manifests.urls)",
+                        detail={"url": url[:500]},
+                    )
 
     def _permits(self, url: str) -> bool:
         try:
@@ -44,6 +49,8 @@ class ReferencePolicy:
             return False
         if parts.scheme not in ("http", "https") or parts.fragment or not parts.netloc:
             return False
+        if not self.allow and not self.deny:
+            return self.urls
         if self.allow and not any(pattern.search(url) for pattern in self.allow):
             return False
         return not any(pattern.search(url) for pattern in self.deny)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from moorage.drivers.base import PathNotFound
 from moorage.errors import NameInvalid
@@ -19,16 +19,17 @@ class Registry:
         """Touches no storage: a repository exists by what is in it."""
         return Repository(name, self.stock)
 
-    async def names(self, after: str = "") -> AsyncIterator[Name]:
-        """Repositories that have had a manifest, sorted by code point, after `after`.
+    async def names(self, after: str = "", *, having: Sequence[str] = ("_manifests",)) -> AsyncIterator[Name]:
+        """Repositories that have one of those folders (by default: have had a manifest), sorted by code point,
+        after `after`.
 
         A repository may lie within another one (`a` and `a/b`), and `-` and `.` sort before the slash: so each
         folder stands twice in the order, as a name of its own and as what all names below it begin with.
         """
-        async for name in self._below("", after):
+        async for name in self._below("", after, having):
             yield name
 
-    async def _below(self, prefix: str, after: str) -> AsyncIterator[Name]:
+    async def _below(self, prefix: str, after: str, having: Sequence[str]) -> AsyncIterator[Name]:
         folders = await self._children(prefix.rstrip("/"))
         keys = sorted(
             key for folder in folders if not folder.startswith("_") for key in (folder, folder + "/")
@@ -37,9 +38,9 @@ class Registry:
             path = prefix + key
             if key.endswith("/"):
                 if path > after or after.startswith(path):
-                    async for name in self._below(path, after):
+                    async for name in self._below(path, after, having):
                         yield name
-            elif path > after and await self._is_repository(path):
+            elif path > after and await self._has(path, having):
                 yield Name(path)
 
     async def _children(self, path: str) -> list[str]:
@@ -48,9 +49,15 @@ class Registry:
         except PathNotFound:
             return []
 
-    async def _is_repository(self, path: str) -> bool:
+    async def _has(self, path: str, having: Sequence[str]) -> bool:
         try:
-            await self.stock.driver.stat(layout.manifests(Name.parse(path)))
-        except (PathNotFound, NameInvalid):
+            name = Name.parse(path)
+        except NameInvalid:
             return False
-        return True
+        for folder in having:
+            try:
+                await self.stock.driver.stat(f"{layout.repository(name)}/{folder}")
+            except PathNotFound:
+                continue
+            return True
+        return False

@@ -46,6 +46,14 @@ class Repository:
         )
 
     @property
+    def driver(self) -> Driver:
+        return self._stock.driver
+
+    @property
+    def store(self) -> BlobStore:
+        return self._stock.blobs
+
+    @property
     def uploads(self) -> Uploads:
         stock = self._stock
         return Uploads(self.name, stock.driver, stock.blobs, self.blobs, stock.hashing, stock.batch)

@@ -1,0 +1,182 @@
+"""The composition root: the one place that reads the configuration and builds the parts from it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Callable, Coroutine
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from moorage.api.answer import RawHeaders
+from moorage.api.endpoint import Endpoint
+from moorage.api.limits import Limits
+from moorage.api.location import Locations
+from moorage.api.resume import States, signing_key
+from moorage.api.service import Service
+from moorage.config import Configuration
+from moorage.config.sections.drivers import Filesystem
+from moorage.drivers.base import Driver
+from moorage.drivers.filesystem import FilesystemDriver
+from moorage.drivers.inmemory import InMemoryDriver
+from moorage.health import StorageHealth
+from moorage.observe import access, logging
+from moorage.store.policy import ReferencePolicy
+from moorage.store.registry import Registry
+from moorage.store.repository import Stock
+from moorage.tasks import Leadership, UploadPurging, lead
+
+Work = Callable[[], Coroutine[None, None, None]]
+
+
+def configure_logging(configuration: Configuration) -> None:
+    section = configuration.log
+    logging.configure(section.level, section.formatter, section.fields, caller=section.reportcaller)
+
+
+def build_driver(configuration: Configuration) -> Driver:
+    parameters = configuration.storage.driver.parameters
+    if isinstance(parameters, Filesystem):
+        return FilesystemDriver(parameters.rootdirectory, inline_reads=parameters.inlinereads)
+    return InMemoryDriver()
+
+
+def build_registry(configuration: Configuration, driver: Driver) -> Registry:
+    section = configuration.validation
+    urls, indexes = section.manifests.urls, section.manifests.indexes
+    if section.disabled:
+        policy = ReferencePolicy(urls=True, children="none")
+    else:
+        policy = ReferencePolicy(
+            allow=[re.compile(pattern) for pattern in urls.allow],
+            deny=[re.compile(pattern) for pattern in urls.deny],
+            children=indexes.platforms,
+            platforms=frozenset((one.os, one.architecture) for one in indexes.platformlist),
+        )
+    return Registry(Stock(driver, policy))
+
+
+def build_service(configuration: Configuration, registry: Registry, key: bytes) -> Service:
+    http, storage = configuration.http, configuration.storage
+    limits = http.limits
+    return Service(
+        registry=registry,
+        states=States(key),
+        locations=Locations(
+            host=str(http.host or ""),
+            relative=http.relativeurls,
+            prefix=http.prefix.rstrip("/"),
+            trusted=tuple(http.trustedproxies),
+        ),
+        limits=Limits(
+            reads=limits.reads,
+            downloads=limits.downloads,
+            uploads=limits.uploads,
+            manifest_bytes=limits.manifestsize,
+            body_seconds=limits.bodytimeout.total_seconds(),
+            send_seconds=limits.sendtimeout.total_seconds(),
+            minimum_rate=limits.minrate,
+            memory_bytes=limits.memory,
+        ),
+        delete_enabled=storage.delete.enabled,
+        read_only=storage.maintenance.readonly.enabled,
+        catalog_limit=configuration.catalog.maxentries,
+        tags_limit=configuration.tags.maxtags,
+    )
+
+
+class Application:
+    """`/v2` goes straight to the endpoint; the rest, which is rarely asked, and the lifespan go through Starlette."""
+
+    def __init__(self, configuration: Configuration, leadership: str = "") -> None:
+        self._configuration = configuration
+        self._leadership = leadership
+        self._driver = build_driver(configuration)
+        self._registry = build_registry(configuration, self._driver)
+        probe = configuration.health.storagedriver
+        self._health = StorageHealth(
+            self._driver, interval=probe.interval.total_seconds(), threshold=probe.threshold
+        )
+        self._prefix = configuration.http.prefix.rstrip("/")
+        self._endpoint: ASGIApp | None = None
+        self._rest = Starlette(
+            routes=[
+                Route("/", self._alive),
+                Route("/healthz", self._alive),
+                Route("/readyz", self._ready),
+            ],
+            lifespan=self._lifespan,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._endpoint is not None:
+            path: str = scope["path"]
+            if self._prefix and path.startswith(self._prefix + "/"):
+                path = path[len(self._prefix) :]
+                scope = {**scope, "path": path}
+            elif self._prefix:
+                path = ""
+            if path.startswith("/v2/") or path == "/v2":
+                await self._endpoint(scope, receive, send)
+                return
+        await self._rest(scope, receive, send)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        configuration = self._configuration
+        configure_logging(configuration)
+        secret = configuration.http.secret
+        key = await signing_key(secret.get_secret_value() if secret else "", self._driver)
+        service = build_service(configuration, self._registry, key)
+        if configuration.health.storagedriver.enabled:
+            service.healthy = lambda: self._health.healthy
+        self._endpoint = Endpoint(
+            service,
+            headers=_headers(configuration),
+            access_log=None if configuration.log.accesslog.disabled else access.write,
+        )
+        tasks = [asyncio.create_task(work()) for work in self._work()]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._driver.close()
+
+    def _work(self) -> list[Work]:
+        work: list[Work] = []
+        if self._configuration.health.storagedriver.enabled:
+            work.append(self._health.watch)
+        purging = self._configuration.storage.maintenance.uploadpurging
+        if purging.enabled and not self._configuration.storage.maintenance.readonly.enabled:
+            purge = UploadPurging(self._registry, purging.age, purging.interval, purging.dryrun)
+            if self._leadership:
+                leadership = Leadership(self._leadership)
+                work.append(lambda: lead(leadership, [purge]))
+            else:
+                work.append(purge)
+        return work
+
+    async def _alive(self, _: Request) -> Response:
+        return Response()
+
+    async def _ready(self, _: Request) -> Response:
+        await self._health.probe()
+        if self._health.healthy:
+            return Response()
+        return PlainTextResponse("the storage does not answer\n", status_code=503)
+
+
+def _headers(configuration: Configuration) -> RawHeaders:
+    return [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, values in configuration.http.headers.items()
+        for value in values
+        if name.lower() != "x-content-type-options"
+    ]

@@ -1,0 +1,54 @@
+"""The access log: one line per request on stdout in the Combined Log Format, with the request id at its end."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import lru_cache
+
+from starlette.types import Scope
+
+STDOUT = 1
+_ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), 34, 92, *range(127, 160))}
+
+
+def write(scope: Scope, status: int, sent: int, seconds: float, request: str) -> None:
+    """`sent` is the bytes of body. A line is written whole, at once, so that workers do not mix theirs."""
+    referer = agent = "-"
+    for key, value in scope["headers"]:
+        if key == b"user-agent":
+            agent = _plain(value)
+        elif key == b"referer":
+            referer = _plain(value)
+    client = scope.get("client")
+    line = (
+        f"{client[0] if client and client[0] else '-'} - - [{_moment(int(time.time()))}] "
+        f'"{scope["method"]} {_target(scope)} HTTP/{scope["http_version"]}" {status} {sent} '
+        f'"{referer}" "{agent}" {seconds * 1000:.1f}ms {request}\n'
+    )
+    try:
+        os.write(STDOUT, line.encode("utf-8", "replace"))
+    except OSError:
+        # A log that nobody reads any more must not fail the request.
+        return
+
+
+@lru_cache(maxsize=2)
+def _moment(second: int) -> str:
+    return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(second))
+
+
+def _target(scope: Scope) -> str:
+    query = scope["query_string"]
+    path = _plain(scope.get("raw_path") or scope["path"].encode())
+    if not query:
+        return path
+    # The state of an upload authorises its next request, so it is none of the log's business.
+    shown = "&".join(
+        "_state=***" if part.startswith("_state=") else part for part in _plain(query).split("&")
+    )
+    return f"{path}?{shown}"
+
+
+def _plain(raw: bytes) -> str:
+    return raw[:2048].decode("latin-1").translate(_ESCAPED)

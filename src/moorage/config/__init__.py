@@ -1,10 +1,11 @@
-"""The configuration: typed, loaded from one YAML file and the environment, every mistake told at once.
+"""The configuration: typed, from one YAML file and the environment, every mistake told at once.
 
-`sections/` holds the keys (one module per section, `values/` their types), `configuration` puts them together.
-`loading` is the way in: `document` reads YAML into `nodes` that remember their lines, `overrides` puts
-`REGISTRY_*` on top, `spellings` moves older keys, `binding` and `checking` turn nodes into models or problems.
-`features` names what is not built yet, `rendering` prints, `reference` writes docs/configuration.md.
-Nothing else in Moorage reads the environment or YAML. This package imports pydantic and PyYAML only.
+`sections/` holds the keys (one module per section; `values/` their types), `configuration` puts them
+together. `loading` is the way in: `document` reads YAML into `nodes` that remember their lines, `overrides`
+puts `REGISTRY_*` on top, `spellings` moves older keys, `binding` and `checking` turn nodes into models or
+problems, with `schema` telling them the shape of the models. `features` names what is not built yet,
+`rendering` prints, `reference` writes docs/configuration.md. Nothing else in Moorage reads the environment
+or YAML. Apart from itself, this package imports pydantic and PyYAML only.
 """
 
 from moorage.config.configuration import Configuration

@@ -29,7 +29,7 @@ class Binding:
         self.data = self._bind(root, Keys(section), ())
 
     def _bind(self, node: Node, shape: Shape, path: Path) -> Any:
-        """Data of the form the shape asks for; where the node has another form, as it is: the model refuses it."""
+        """Data of the form the shape asks for. Where the node has another form it stays: the model refuses it."""
         if isinstance(shape, Keys):
             if is_empty(node):
                 return {}
@@ -73,7 +73,10 @@ class Binding:
         late = [name for name in chosen if node.places[name].variable]
         if late and len(late) < len(chosen):
             variable = f"{variable_name(dotted(path))}={late[0]}"
-            message += f"; remove the others from the file, or set {variable} too, which drops all keys of {dotted(path)} in the file"
+            message += (
+                f"; remove the others from the file, or set {variable} too, "
+                f"which drops all keys of {dotted(path)} in the file"
+            )
         self.errors.append(node.places[chosen[-1]].problem(path, message))
 
     def _unknown(self, node: Entries, name: str, section: type[Section], path: Path, message: str) -> Problem:
@@ -88,7 +91,7 @@ class Binding:
         except ValueError:
             return
         if shape.kind.name == "duration" and 0 < abs(count) < _MILLISECOND:
-            message = f"is {count} nanoseconds; a number without unit counts those. Write {count}ms for milliseconds"
+            message = f"is {count} nanoseconds, which a number without unit counts; write {count}ms for milliseconds"
             self.warnings.append(node.origin.problem(path, message))
         if shape.kind.name == "duration or minutes" and node.text.isdecimal():
             message = f"is taken as {node.text} minutes; write {node.text}m"

@@ -1,4 +1,4 @@
-"""What pydantic says about a value, in the words of the file: dotted path, line or variable, what is wanted."""
+"""What pydantic says about a value, in the words of the file: path, line or variable, what is wanted."""
 
 from __future__ import annotations
 

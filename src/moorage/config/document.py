@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -32,7 +33,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def parse(text: str, *, variable: str | None = None) -> Node:
-    """The nodes of one document; raises ConfigurationError. `variable` is where a text that is no file is from."""
+    """The nodes of one document; raises ConfigurationError. `variable` names the source of a text from no file."""
     if len(text) > MOST_CHARACTERS:
         raise _error(Origin(variable=variable), f"is larger than {MOST_CHARACTERS} characters")
     try:
@@ -42,11 +43,16 @@ def parse(text: str, *, variable: str | None = None) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Origin(mark.line + 1 if mark and variable is None else None, variable)
-        raise _error(place, f"is not YAML: {error.problem or error.context}") from None
+        raise _error(place, f"is not YAML: {_harmless(error.problem or error.context)}") from None
     except yaml.YAMLError:
         raise _error(Origin(variable=variable), "is not YAML: a character is not allowed in text") from None
     except RecursionError:
         raise _error(Origin(variable=variable), f"is nested deeper than {DEEPEST} levels") from None
+
+
+def _harmless(message: str | None) -> str:
+    """PyYAML's message without the words it quotes: they may be parts of a password."""
+    return re.sub(r"'[^'\n]{2,}'", "…", message or "unknown mistake")
 
 
 def _error(origin: Origin, message: str, path: Path = ()) -> ConfigurationError:

@@ -106,7 +106,7 @@ def _built_in() -> Entries:
 
 
 def _choose_driver(root: Node) -> None:
-    """Without a file: the filesystem, unless a variable names another driver, and a directory we can write."""
+    """Without a file: the filesystem, in a directory we can write, unless a variable names another driver."""
     storage = node_at(root, ("storage",))
     if not isinstance(storage, Entries):
         return

@@ -67,6 +67,13 @@ def empty(origin: Origin) -> Scalar:
     return Scalar("", None, origin)
 
 
+def named(node: Node) -> Node:
+    """`storage: inmemory` as `storage: {inmemory: }`; other nodes as they are."""
+    if not isinstance(node, Scalar) or is_empty(node):
+        return node
+    return Entries({node.text: empty(node.origin)}, node.origin, {node.text: node.origin})
+
+
 def is_empty(node: Node) -> bool:
     """Whether a node says nothing (`key:` or `key: ""`), so that the default applies."""
     return isinstance(node, Scalar) and (node.value is None or node.text == "")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from moorage.config.document import parse
-from moorage.config.nodes import Entries, Items, Node, Origin, Path, Scalar, dotted, empty, is_empty
+from moorage.config.nodes import Entries, Items, Node, Origin, Path, Scalar, dotted, is_empty, named
 from moorage.config.problem import ConfigurationError, Problem
 from moorage.config.schema import PREFIX, Keys, Leaf, ListOf, MapOf, Shape, keys, variable_name, walk
 from moorage.config.sections.base import Section
@@ -41,8 +41,8 @@ class _UnknownVariable(Exception):
 def override(root: Node, section: type[Section], environ: Mapping[str, str]) -> Overridden:
     """Apply the variables in sorted order.
 
-    So REGISTRY_STORAGE, which erases what is below it, comes before REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY.
-    Numbers sort as numbers, or item 10 of a list would come before item 2.
+    So REGISTRY_STORAGE, which erases what is below it, comes before REGISTRY_STORAGE_S3_BUCKET. Numbers sort
+    as numbers, or item 10 of a list would come before item 2.
     """
     done = Overridden(root, [], [])
     for variable in sorted((name for name in environ if name.startswith(PREFIX)), key=_order):
@@ -108,8 +108,8 @@ class _Assignment:
         return node
 
     def _into_section(self, node: Node | None, section: type[Section], rest: str, path: Path) -> Node:
-        if isinstance(node, Scalar) and node.text in section.one_of:
-            node = Entries({node.text: empty(node.origin)}, node.origin, {node.text: node.origin})
+        if node is not None and section.one_of:
+            node = named(node)
         names = [name for name in keys(section) if f"{rest}_".upper().startswith(f"{name}_".upper())]
         if not names or (*path, *names) == ("version",):
             raise _UnknownVariable

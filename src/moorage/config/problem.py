@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, and where: the value a person reads, and the exception that carries it."""
+"""What is wrong with a configuration and where, and the exception that carries all of it."""
 
 from __future__ import annotations
 

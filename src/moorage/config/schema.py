@@ -21,6 +21,8 @@ class Leaf:
 
     kind: Kind
     textual: bool
+    least: Any = None
+    most: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,13 @@ def _shape(annotation: Any, marks: tuple[object, ...] = ()) -> Shape:
         return MapOf(_shape(get_args(bare)[1]))
     if isinstance(bare, type) and issubclass(bare, Section):
         return Keys(bare)
-    marked = [mark for mark in marks if isinstance(mark, Kind)]
-    return Leaf(marked[-1] if marked else _kind(bare), textual=bare not in _RESOLVED)
+    kinds = [mark for mark in marks if isinstance(mark, Kind)]
+    return Leaf(
+        kinds[-1] if kinds else _kind(bare),
+        textual=bare not in _RESOLVED,
+        least=next((mark.ge for mark in marks if hasattr(mark, "ge")), None),
+        most=next((mark.le for mark in marks if hasattr(mark, "le")), None),
+    )
 
 
 def _bare(annotation: Any, marks: tuple[object, ...]) -> tuple[Any, tuple[object, ...]]:
@@ -94,7 +101,8 @@ def _bare(annotation: Any, marks: tuple[object, ...]) -> tuple[Any, tuple[object
         members = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
         present = [member for member in members if member is not NoneType]
         if hasattr(annotation, "__metadata__"):
-            marks += annotation.__metadata__
+            for mark in annotation.__metadata__:
+                marks += tuple(mark.metadata) if isinstance(mark, FieldInfo) else (mark,)
             annotation = annotation.__origin__
         elif len(present) == 1:
             annotation = present[0]
@@ -113,6 +121,8 @@ def walk(section: type[Section], prefix: str = "") -> Iterator[tuple[str, Key]]:
     for name, key in keys(section).items():
         path = f"{prefix}.{name}" if prefix else name
         yield path, key
+        if key.replaced_by:
+            continue
         inner, suffix = key.shape, ""
         while isinstance(inner, ListOf | MapOf):
             inner, suffix = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from moorage.config.nodes import Entries, Items, Node, Origin, Path, Scalar, dotted, empty, is_empty
+from moorage.config.nodes import Entries, Items, Node, Origin, Path, Scalar, dotted, is_empty, named
 from moorage.config.problem import Problem
 from moorage.config.schema import Key, Keys, Leaf, ListOf, MapOf, Shape, keys
 from moorage.config.sections.base import Section
@@ -36,31 +36,30 @@ class _Visitor:
         return node
 
     def _section(self, node: Node, section: type[Section], path: Path, above: Sequence[Entries]) -> Node:
-        if isinstance(node, Scalar) and section.one_of and not is_empty(node):
-            node = Entries({node.text: empty(node.origin)}, node.origin, {node.text: node.origin})
+        if section.one_of:
+            node = named(node)
         if isinstance(node, Entries):
             known = keys(section)
             for key in known.values():
                 if key.replaced_by and key.name in node.entries:
                     self._move(key, path, (*above, node))
-            for name in node.entries.keys() & known.keys():
+            for name in [name for name in node.entries if name in known]:
                 inner = self.visit(node.entries[name], known[name].shape, (*path, name), (*above, node))
                 node.entries[name] = inner
         return node
 
     def _move(self, key: Key, path: Path, above: Sequence[Entries]) -> None:
-        """Move one older key. Its target is relative to its section; each leading `^` goes one section up."""
+        """Move one older key; `above` are the sections around it, the innermost last."""
         value, place = above[-1].entries.pop(key.name), above[-1].places.pop(key.name)
+        value = self.visit(value, key.shape, (*path, key.name), above)
         target_path = str(key.replaced_by)
         up = len(target_path) - len(target_path.lstrip("^"))
         names = target_path.lstrip("^").split(".")
         if names[-1] == "0":
             names.pop()
-            value = Items([value], value.origin)
-        if is_empty(value):
-            return
+            value = value if is_empty(value) else Items([value], value.origin)
         target = _descend(above[-1 - up], names[:-1], place)
-        if target is not None and not _take(target, names[-1], value, place):
+        if target is not None and not _take(target, names[-1], value, place, isinstance(key.shape, ListOf)):
             newer = dotted((*path[: len(path) - up], *names))
             problem = place.problem((*path, key.name), f"is ignored, because {newer} is set too")
             self.warnings.append(problem)
@@ -79,13 +78,19 @@ def _descend(entries: Entries, names: Sequence[str], place: Origin) -> Entries |
     return entries
 
 
-def _take(target: Entries, name: str, value: Node, place: Origin) -> bool:
-    """Put a value under its newer name; False if it stays out.
+def _take(target: Entries, name: str, value: Node, place: Origin, is_list: bool) -> bool:
+    """Put a value under its newer name, or add it to the list there; False if it stays out.
 
     The newer spelling wins, unless only the older one comes from a variable: who sets a variable means it.
     """
     present = target.entries.get(name)
-    if present is None or is_empty(present) or (place.variable and not target.places[name].variable):
-        target.put(name, value, place)
-        return True
-    return False
+    if present is not None and not is_empty(present):
+        if is_empty(value):
+            return True
+        if is_list and isinstance(present, Items) and isinstance(value, Items):
+            present.items += value.items
+            return True
+        if target.places[name].variable or not place.variable:
+            return False
+    target.put(name, value, place)
+    return True

@@ -21,7 +21,11 @@ class Section(BaseModel):
 
 
 def older_spelling(path: str, description: str = "") -> Any:
-    """A key that loading moves to `path`, dotted, relative to this section. Reading the attribute is a mistake."""
+    """A key that loading moves to `path`, so that reading the attribute is a mistake (and warns).
+
+    The path is dotted and relative to the section; each leading `^` goes one section up, a last `0` makes
+    the value the only item of a list.
+    """
     return Field(
         default=None,
         description=description or f"Older spelling of `{path.removesuffix('.0')}`.",

@@ -17,7 +17,9 @@ class Filesystem(Section):
         default=DEFAULT_ROOT, description="The directory that holds everything; made if it is missing."
     )
     maxthreads: Annotated[int, AfterValidator(lambda count: max(count, _FEWEST_THREADS))] = Field(
-        default=100, le=10_000, description=f"Most file operations at a time; at least {_FEWEST_THREADS}."
+        default=100,
+        le=10_000,
+        description=f"Most file operations at a time; never fewer than {_FEWEST_THREADS}.",
     )
     inlinereads: bool = Field(
         default=True,

@@ -67,7 +67,8 @@ class Http(Section):
     net: Literal["tcp", "unix"] = Field(default="tcp", description="The kind of listener.")
     addr: str = Field(
         default="127.0.0.1:5000",
-        description="Where to listen: HOST:PORT, `:5000` for all addresses; with `net: unix` the path of a socket.",
+        description="Where to listen: HOST:PORT, or `:5000` for all addresses; with `net: unix` the path of "
+        "a socket.",
     )
     prefix: Annotated[str, AfterValidator(_prefix)] = Field(
         default="/", description="The path below which `v2/` is, with a slash on both ends."
@@ -103,7 +104,8 @@ class Http(Section):
     )
     trustedproxies: list[Network] = Field(
         default=[ip_network(network) for network in _PRIVATE],
-        description="Addresses and networks of proxies whose X-Forwarded-* and Forwarded headers are believed.",
+        description="Addresses and networks of proxies whose X-Forwarded-* and Forwarded headers are "
+        "believed.",
     )
     limits: Limits = Field(default_factory=Limits, description="Limits on what clients may use.")
 

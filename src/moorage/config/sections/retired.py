@@ -1,4 +1,4 @@
-"""`storage.swift`, `storage.oss` and `storage.rados`: drivers of older releases of the reference implementation."""
+"""`storage.swift`, `storage.oss`, `storage.rados`: drivers that newer reference implementations dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types of single values: Duration, Size, Secret, URL, Network, ListenAddress. Each parses, bounds and prints itself.
+"""Types of single values: Duration, Size, Secret, URL, Network, HostPort. Each parses and prints itself.
 
 They import only pydantic and the standard library. Their parse functions raise ValueError with a message
 that is shown to the person as it is.

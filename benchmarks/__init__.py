@@ -1,0 +1,13 @@
+"""How fast, at what cost in processor and memory, and against whom: the workloads W1 to W10 and W12.
+
+    __main__    the command line: `python -m benchmarks`
+    runner      rounds x workloads x servers, one fresh process per run
+    workloads/  what is sent, in which mix, and the goals; read `base` first, then any one of the others
+    load/       the clients: wrk for GET, our own child process for everything that wrk cannot do
+    servers     Moorage, distribution v3.1.1, Debian's docker-registry 2.8.2 and nginx with plain files
+    seed        the content all of them serve, pushed over HTTP
+    measure     processor time, memory and latency quantiles; `syscalls` counts calls on the storage
+    results     what was measured, ratios and verdicts; `report` writes them for people
+
+MB and GB are 10^6 and 10^9 bytes, KiB and MiB are 2^10 and 2^20.
+"""

@@ -1,0 +1,106 @@
+"""What a load is asked to do, and what it found: these cross the border between parent and child as JSON."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from benchmarks.measure import quantile
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One serialised request and the status that is right for it. `body` tells if the answer has one."""
+
+    raw: bytes
+    status: int = 200
+    body: bool = True
+
+
+class Target(msgspec.Struct, frozen=True):
+    port: int
+    clients: int
+    seconds: float
+
+
+class Mix(msgspec.Struct, frozen=True, tag=True):
+    """Each client sends the next request of the list as soon as it has its answer; the list is a circle."""
+
+    target: Target
+    requests: list[Request]
+
+
+class Paced(msgspec.Struct, frozen=True, tag=True):
+    """`rate` requests per second whatever the answers do; latency counts from when a request was due."""
+
+    target: Target
+    requests: list[Request]
+    rate: float
+
+
+class Blobs(msgspec.Struct, frozen=True, tag=True):
+    """Uploads of new content: POST and one PUT, or with `chunk` bytes POST, PATCH per chunk, and an empty PUT.
+
+    The content is the first `size` bytes of `payload`, with the last 64 replaced. No upload starts
+    once `limit` bytes were sent, so that the disk stays bounded.
+    """
+
+    target: Target
+    payload: str
+    size: int
+    limit: int
+    chunk: int = 0
+
+
+class Images(msgspec.Struct, frozen=True, tag=True):
+    """Whole images into repositories of their own: per blob HEAD, POST, PATCH, PUT; then the manifest.
+
+    `count` ends the load after so many images, whatever the time (0: no such end).
+    """
+
+    target: Target
+    sizes: list[int]
+    count: int = 0
+
+
+Spec: TypeAlias = Mix | Paced | Blobs | Images
+
+
+class Outcome(msgspec.Struct):
+    """What the clients saw. `seconds` is the time over which operations and bytes were counted."""
+
+    operations: int
+    bytes: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    errors: int = 0
+    note: str = ""
+    extra: dict[str, float] = {}
+
+
+def outcome(
+    latencies: list[float], transferred: int, seconds: float, failures: list[str], **extra: float
+) -> Outcome:
+    """An Outcome of latencies in seconds; the first failure becomes the note."""
+    ordered = sorted(latencies)
+    return Outcome(
+        operations=len(ordered),
+        bytes=transferred,
+        seconds=seconds,
+        p50_ms=quantile(ordered, 0.50) * 1e3,
+        p99_ms=quantile(ordered, 0.99) * 1e3,
+        max_ms=quantile(ordered, 1.0) * 1e3,
+        errors=len(failures),
+        note=failures[0] if failures else "",
+        extra=extra,
+    )
+
+
+def milliseconds(prefix: str, latencies: list[float]) -> dict[str, float]:
+    ordered = sorted(latencies)
+    return {
+        f"{prefix}_p50_ms": quantile(ordered, 0.5) * 1e3,
+        f"{prefix}_p99_ms": quantile(ordered, 0.99) * 1e3,
+    }

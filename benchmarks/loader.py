@@ -1,0 +1,32 @@
+"""The child process of a load: reads a spec (JSON) on stdin, runs it, writes the outcome (JSON) on stdout."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+import uvloop
+
+from benchmarks.load import blobs, images, mix, paced
+from benchmarks.load.specs import Blobs, Images, Mix, Outcome, Paced, Spec
+
+
+async def run(spec: Spec) -> Outcome:
+    match spec:
+        case Mix():
+            return await mix.run(spec)
+        case Paced():
+            return await paced.run(spec)
+        case Blobs():
+            return await blobs.run(spec)
+        case Images():
+            return await images.run(spec)
+
+
+def main() -> None:
+    spec: Spec = msgspec.json.decode(sys.stdin.buffer.read(), type=Spec)
+    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(run(spec))))
+
+
+if __name__ == "__main__":
+    main()

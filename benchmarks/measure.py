@@ -1,0 +1,95 @@
+"""What a server costs: processor seconds, bytes read and resident memory of a process and its descendants."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import resource
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+SAMPLES_PER_SECOND = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Totals since the processes began. `read_bytes` counts what read calls and sendfile returned."""
+
+    cpu_seconds: float
+    read_bytes: int
+
+    def __sub__(self, earlier: Usage) -> Usage:
+        return Usage(self.cpu_seconds - earlier.cpu_seconds, self.read_bytes - earlier.read_bytes)
+
+
+def usage(pids: Sequence[int]) -> Usage:
+    """Of these processes, and of their children that have ended already."""
+    return Usage(sum(map(_cpu_seconds, pids)), sum(map(_read_bytes, pids)))
+
+
+def _cpu_seconds(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        # The command name, in parentheses, may hold blanks: count the fields after it.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(ticks) for ticks in fields[11:15]) / TICKS_PER_SECOND
+    return 0.0
+
+
+def _read_bytes(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/io").read_text().split()[1])
+    return 0
+
+
+def resident_bytes(pids: Sequence[int]) -> int:
+    """The sum of resident memory. Pages that several processes share are counted once for each of them."""
+    pages = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * PAGE_BYTES
+
+
+def loader_cpu_seconds() -> float:
+    """Of all child processes that have ended: the difference around a load is what its clients used."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return children.ru_utime + children.ru_stime
+
+
+class PeakMemory:
+    """The largest sum of resident memory seen, looking ten times a second."""
+
+    def __init__(self, pids: Callable[[], Sequence[int]]) -> None:
+        self._pids = pids
+        self._ended = threading.Event()
+        self.peak_bytes = 0
+
+    def look(self) -> None:
+        self.peak_bytes = max(self.peak_bytes, resident_bytes(self._pids()))
+
+    def _watch(self) -> None:
+        while not self._ended.wait(1 / SAMPLES_PER_SECOND):
+            self.look()
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        watcher = threading.Thread(target=self._watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            watcher.join()
+            self.look()
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The smallest value that at least `share` of the ordered values do not exceed; NaN when there are none."""
+    if not ordered:
+        return math.nan
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -1,0 +1,192 @@
+"""RESULTS.md: for people. The summary first, then a section per workload, then what it was measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.results import PeerFacts, Results, Spread, Verdict, judge, ratio, spread
+from benchmarks.workloads import ALL
+from benchmarks.workloads.base import Case, Goal, Workload
+
+NOTES = Path(__file__).with_name("notes")
+
+INTRODUCTION = """\
+# Benchmarks
+
+Moorage beside the registries and the file server it is compared with, on one machine, in one run. `make bench`
+makes this page anew. Each run of a workload gets a fresh server process with the same content, pushed to it over
+HTTP; one server is loaded at a time, and they take turns: all of them once, then again, {rounds} in total.
+Access logs are off, log level is error. The clients run on the same machine{pinned}.
+
+Numbers are the median of the rounds, with the smallest and largest in parentheses. A ratio is Moorage's value
+divided by the other's in the same round. Processor time is that of the server and all of its processes, user and
+system; memory is the largest sum of their resident sizes, looked at ten times a second (pages shared by
+several processes count once for each). A goal is *met* when the median reaches it and, where it is about
+speed, Moorage does not use more processor time for it. MB and GB are 10^6 and 10^9 bytes."""
+
+LABELS = {
+    "fsyncs": "syncs per image",
+    "storage_calls": "calls on the storage per image",
+    "chunk_p50_ms": "PATCH p50 ms",
+    "final_p50_ms": "last PUT p50 ms",
+    "final_p99_ms": "last PUT p99 ms",
+    "push_mb_s": "pushes MB/s",
+    "pull_mb_s": "pulls MB/s",
+    "read_per_sent": "bytes read per byte sent",
+}
+METRICS = {
+    "rate": "speed",
+    "p99_ms": "p99, ms",
+    "max_ms": "slowest, ms",
+    "rss_mb": "peak memory, MB",
+    "cpu_s_per_gb": "processor seconds per GB",
+    **LABELS,
+}
+
+
+def render(results: Results) -> str:
+    """The whole page."""
+    measured = [w for w in ALL if any(results.measured(case.key) for case in w.cases)]
+    rounds = f"{results.rounds} rounds" if results.rounds > 1 else "one round"
+    pinned = "; the server is pinned to one core and they to another" if results.pinned else ""
+    parts = [
+        INTRODUCTION.format(rounds=rounds, pinned=pinned),
+        "## Summary",
+        *_summary(results, measured),
+        *(part for workload in measured for part in _section(results, workload)),
+        "## At rest",
+        _at_rest(results),
+        "## The machine",
+        _table(("", ""), [(name, value) for name, value in results.machine.items()]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def summary(results: Results) -> str:
+    measured = [w for w in ALL if any(results.measured(case.key) for case in w.cases)]
+    return "\n\n".join(_summary(results, measured))
+
+
+def _summary(results: Results, measured: Iterable[Workload]) -> Iterator[str]:
+    rows = [
+        _summary_row(results, case, judge(results, case, goal))
+        for workload in measured
+        for case in workload.cases
+        for goal in case.goals
+        if results.measured(case.key)
+    ]
+    yield _table(("", "what", "goal", "measured", "processor time", "met?"), rows)
+    absent = [f"{peer.title} was not measured: {peer.absent}." for peer in results.peers if peer.absent]
+    if absent or results.notes:
+        yield "\n".join(absent + results.notes)
+
+
+def _summary_row(results: Results, case: Case, verdict: Verdict) -> Sequence[str]:
+    goal = verdict.goal
+    measured = _times(verdict.value) if goal.against else _number(verdict.value)
+    return (
+        case.key,
+        case.title,
+        _goal_text(results, goal),
+        f"**{measured}**" if goal.main else measured,
+        _times(verdict.cpu) if verdict.cpu else "",
+        _met(verdict),
+    )
+
+
+def _goal_text(results: Results, goal: Goal) -> str:
+    bound = f"{'at most' if goal.at_most else 'at least'} {goal.bound:g}"
+    name = METRICS[goal.metric]
+    return f"{name}: {bound} times {_title(results, goal.against)}" if goal.against else f"{name}: {bound}"
+
+
+def _met(verdict: Verdict) -> str:
+    if verdict.reached is None:
+        return verdict.reason
+    if verdict.reached:
+        return "yes"
+    if verdict.reason or verdict.value is None:
+        return f"**no**: {verdict.reason}"
+    share = verdict.value.median / verdict.goal.bound
+    return (
+        f"**no**: {share:.0%} of the goal"
+        if not verdict.goal.at_most
+        else f"**no**: {share:.2g} times the bound"
+    )
+
+
+def _title(results: Results, key: str) -> str:
+    return next((peer.title for peer in results.peers if peer.key == key), key)
+
+
+def _section(results: Results, workload: Workload) -> Iterator[str]:
+    yield f"## {workload.key}: {workload.title}"
+    yield workload.about
+    for case in workload.cases:
+        if results.measured(case.key):
+            if len(workload.cases) > 1:
+                yield f"### {case.title}"
+            yield _case_table(results, case)
+            yield from _failures(results, case)
+    note = NOTES / f"{workload.key}.md"
+    if note.exists():
+        yield note.read_text().strip()
+
+
+def _case_table(results: Results, case: Case) -> str:
+    cost = "CPU-s per GB" if case.unit == "MB/s" else "CPU per request, us"
+    if case.unit == "images/s":
+        cost = "CPU per image, us"
+    head = ["", case.unit, "Moorage to it", cost, "p50 ms", "p99 ms", "slowest ms", "peak memory MB"]
+    names = ["rate", case.cost, "p50_ms", "p99_ms", "max_ms", "rss_mb", *case.shows, "loader_cores"]
+    rows = []
+    for peer in results.peers:
+        if spread(results, case.key, peer.key, "rate"):
+            values = [_number(spread(results, case.key, peer.key, name)) for name in names]
+            compared = "" if peer.key == "moorage" else _times(ratio(results, case.key, "rate", peer.key))
+            rows.append((peer.title, values[0], compared, *values[1:]))
+    return _table((*head, *(LABELS[name] for name in case.shows), "cores used by the clients"), rows)
+
+
+def _failures(results: Results, case: Case) -> Iterator[str]:
+    for peer in results.peers:
+        for sample in results.failures(case.key, peer.key):
+            note = " ".join(sample.note.split())[:300]
+            yield f"{peer.title}, round {sample.round + 1}: void, {sample.errors} errors. `{note}`"
+
+
+def _at_rest(results: Results) -> str:
+    rows = [
+        (peer.title, peer.version, *(_over_all_runs(results, peer, name) for name in ("ready_ms", "idle_mb")))
+        for peer in results.peers
+        if not peer.absent
+    ]
+    return _table(("", "version", "start to first answer, ms", "memory after the start, MB"), rows)
+
+
+def _over_all_runs(results: Results, peer: PeerFacts, metric: str) -> str:
+    samples = [s for s in results.samples if s.peer == peer.key]
+    return _number(Spread.of([s.metrics[metric] for s in samples if metric in s.metrics]))
+
+
+def _number(value: Spread | None) -> str:
+    if value is None:
+        return "–"
+    if value.low == value.high:
+        return _digits(value.median)
+    return f"{_digits(value.median)} ({_digits(value.low)}–{_digits(value.high)})"
+
+
+def _times(value: Spread | None) -> str:
+    return "–" if value is None else f"{_number(value)} ×"
+
+
+def _digits(value: float) -> str:
+    """Three significant digits, and thousands apart."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

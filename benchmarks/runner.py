@@ -1,0 +1,167 @@
+"""Rounds x workloads x servers, interleaved: A-B-C-D, then all over again, each run on a fresh process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.server import Server, running
+
+from benchmarks import measure, seed, servers, syscalls
+from benchmarks.content import GIB
+from benchmarks.load.launch import Launcher, LoadFailed
+from benchmarks.load.specs import Outcome
+from benchmarks.measure import PeakMemory, Usage
+from benchmarks.results import Sample
+from benchmarks.seed import Seed
+from benchmarks.servers import Peer
+from benchmarks.warm import read_files
+from benchmarks.workloads.base import Case, Stage
+from benchmarks.workloads.pushes import images_one_by_one
+
+WARM_UP_SECONDS = 1.0
+SETTLE_SECONDS = 0.2
+MOST_WRITTEN_BYTES = 16 * GIB
+COUNTED_IMAGES = 20
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where and how to measure. `seconds` 0 leaves to each case how long it takes."""
+
+    workdir: Path
+    peers: tuple[Peer, ...]
+    cases: tuple[Case, ...]
+    seed: Seed
+    rounds: int
+    seconds: float
+    pin: bool
+    say: Say
+
+    def prepare(self) -> None:
+        """Give each server the same content, and leave all of it in the page cache."""
+        for peer in self.peers:
+            begun = time.monotonic()
+            self._fill(peer)
+            read_files(self.seed_root(peer))
+            self.say(f"seeded {peer.title} in {time.monotonic() - begun:.0f} s")
+
+    def _fill(self, peer: Peer) -> None:
+        root = self.seed_root(peer)
+        root.mkdir(parents=True)
+        if peer.is_registry:
+            with running(servers.server(peer, self.folder(peer), root, pin=self.pin)) as server:
+                seed.push(self.seed, server.port)
+        else:
+            seed.lay_out(self.seed, root)
+
+    def folder(self, peer: Peer) -> Path:
+        return self.workdir / peer.key
+
+    def seed_root(self, peer: Peer) -> Path:
+        return self.folder(peer) / "seed"
+
+    def runs(self) -> int:
+        return (
+            sum(peer.is_registry or case.with_nginx for case in self.cases for peer in self.peers)
+            * self.rounds
+        )
+
+    def samples(self) -> Iterator[Sample]:
+        """Each round begins with another server, so that none is always the first after a change of case."""
+        for number in range(self.rounds):
+            first = number % len(self.peers)
+            order = self.peers[first:] + self.peers[:first]
+            for case in self.cases:
+                for peer in order:
+                    if peer.is_registry or case.with_nginx:
+                        yield self._sample(case, peer, number)
+
+    def _sample(self, case: Case, peer: Peer, number: int) -> Sample:
+        sample = Sample(case.key, peer.key, number)
+        with self._storage(case, peer) as root:
+            server = servers.server(peer, self.folder(peer), root, pin=self.pin)
+            begun = time.monotonic()
+            try:
+                with running(server):
+                    sample.metrics["ready_ms"] = (time.monotonic() - begun) * 1e3
+                    self._measure(case, server, sample)
+                    if case.counts_calls and number == 0:
+                        self._count_calls(server, sample)
+            except (LoadFailed, RuntimeError, ValueError) as error:
+                sample.errors, sample.note = max(1, sample.errors), str(error)
+        return sample
+
+    @contextmanager
+    def _storage(self, case: Case, peer: Peer) -> Iterator[Path]:
+        if case.storage == "seed":
+            yield self.seed_root(peer)
+            return
+        root = self.folder(peer) / "scratch"
+        try:
+            if case.storage == "copy":
+                # Links are enough: no server changes a file that is part of the seed.
+                shutil.copytree(self.seed_root(peer), root, copy_function=os.link)
+            else:
+                root.mkdir(parents=True)
+            yield root
+        finally:
+            remove(root)
+
+    def _stage(self, server: Server) -> Stage:
+        launcher = Launcher(self.workdir, servers.prefix(self.pin, servers.LOADER_CPU))
+        limit = min(MOST_WRITTEN_BYTES, shutil.disk_usage(self.workdir).free // 4)
+        return Stage(server, self.seed, launcher, limit)
+
+    def _measure(self, case: Case, server: Server, sample: Sample) -> None:
+        stage = self._stage(server)
+        sample.metrics["idle_mb"] = server.rss_bytes() / 1e6
+        seconds = self.seconds or case.seconds
+        case.load(stage, min(WARM_UP_SECONDS, seconds))
+        os.sync()  # What the warm-up wrote must not be written back at the cost of the measurement.
+        time.sleep(SETTLE_SECONDS)
+        memory, begun = PeakMemory(server.pids), time.monotonic()
+        before, loader_before = measure.usage(server.pids()), measure.loader_cpu_seconds()
+        with memory.watching():
+            outcome = case.load(stage, seconds)
+        used = measure.usage(server.pids()) - before
+        loader = (measure.loader_cpu_seconds() - loader_before) / (time.monotonic() - begun)
+        sample.errors, sample.note = outcome.errors, outcome.note
+        sample.metrics |= metrics(case, outcome, used)
+        sample.metrics |= {"rss_mb": memory.peak_bytes / 1e6, "loader_cores": loader}
+
+    def _count_calls(self, server: Server, sample: Sample) -> None:
+        stage = self._stage(server)
+        with suppress(syscalls.NotCounted):
+            with syscalls.counting(server, self.workdir / "trace") as calls:
+                images = images_one_by_one(stage, COUNTED_IMAGES).operations
+            sample.metrics["fsyncs"] = calls.syncs / images
+            sample.metrics["storage_calls"] = calls.all / images
+
+
+def metrics(case: Case, outcome: Outcome, used: Usage) -> dict[str, float]:
+    operations, transferred = max(1, outcome.operations), max(1, outcome.bytes)
+    counted = outcome.bytes / 1e6 if case.unit == "MB/s" else outcome.operations
+    return {
+        "rate": counted / outcome.seconds,
+        "cpu_us": used.cpu_seconds / operations * 1e6,
+        "cpu_s_per_gb": used.cpu_seconds / (transferred / 1e9),
+        "p50_ms": outcome.p50_ms,
+        "p99_ms": outcome.p99_ms,
+        "max_ms": outcome.max_ms,
+        "read_per_sent": used.read_bytes / transferred,
+        **outcome.extra,
+    }
+
+
+def remove(folder: Path) -> None:
+    """`rm` takes a third of the time that `shutil.rmtree` does, and there are a hundred thousand files."""
+    subprocess.run(["rm", "-rf", "--", str(folder)], check=False)

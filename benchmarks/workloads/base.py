@@ -1,0 +1,101 @@
+"""The vocabulary: a workload has cases, a case is one kind of load on one server, goals are about its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from tests.support.server import Server
+
+from benchmarks.load.launch import Launcher
+from benchmarks.load.specs import Outcome, Request, Spec, Target
+from benchmarks.seed import Seed
+
+Unit: TypeAlias = Literal["req/s", "MB/s", "images/s"]
+# On which storage a case runs: the seed itself, an empty one, or a copy of the seed that is thrown away.
+Storage: TypeAlias = Literal["seed", "empty", "copy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a case runs with. `byte_limit` is what it may write at most."""
+
+    server: Server
+    seed: Seed
+    launcher: Launcher
+    byte_limit: int
+
+    def target(self, clients: int, seconds: float) -> Target:
+        return Target(self.server.port, clients, seconds)
+
+    def run(self, spec: Spec) -> Outcome:
+        with self.launcher.child(spec) as running:
+            return running.result()
+
+    def run_gets(self, requests: Sequence[Request], target: Target) -> Outcome:
+        with self.launcher.gets(requests, target) as running:
+            return running.result()
+
+
+Load: TypeAlias = Callable[[Stage, float], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A bound on a metric: the ratio to the peer `against`, or the plain value when there is none.
+
+    `cpu` names the cost that must not be higher than the peer's, when speed alone could be bought with it.
+    """
+
+    metric: str
+    bound: float
+    against: str = ""
+    at_most: bool = False
+    cpu: str = ""
+    main: bool = False
+
+    def is_reached_by(self, value: float) -> bool:
+        return value <= self.bound if self.at_most else value >= self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One load. `sizes` and `images` say which parts of the seed it reads, `shows` what else is reported."""
+
+    key: str
+    title: str
+    unit: Unit
+    load: Load
+    goals: tuple[Goal, ...] = ()
+    seconds: float = 6.0
+    storage: Storage = "seed"
+    images: bool = False
+    sizes: tuple[int, ...] = ()
+    with_nginx: bool = False
+    counts_calls: bool = False
+    shows: tuple[str, ...] = ()
+
+    @property
+    def cost(self) -> str:
+        """The metric of processor time that fits the unit."""
+        return "cpu_s_per_gb" if self.unit == "MB/s" else "cpu_us"
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    key: str
+    title: str
+    about: str
+    cases: tuple[Case, ...]
+
+
+def rate_goals(v3: float, v2: float, nginx: float = 0.0, *, cost: str = "cpu_us") -> tuple[Goal, ...]:
+    """At least so many times the rate of each peer; against the registries without costing more."""
+    goals = [Goal("rate", v3, "v3", cpu=cost, main=True), Goal("rate", v2, "v2", cpu=cost)]
+    return (*goals, Goal("rate", nginx, "nginx")) if nginx else tuple(goals)
+
+
+def payload(stage: Stage, size: int) -> Path:
+    return stage.seed.content.payload(size)

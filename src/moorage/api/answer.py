@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
 from starlette.types import Receive, Send
 
 from moorage.drivers.base import Reader
+from moorage.wire import encode
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -37,7 +37,7 @@ class Answer:
 
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
-        body = msgspec.json.encode(value)
+        body = encode(value)
         return cls(status, [JSON, (b"content-length", b"%d" % len(body)), *headers], body)
 
     @classmethod

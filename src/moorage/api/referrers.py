@@ -11,6 +11,7 @@ from moorage.api.exchange import Exchange
 from moorage.api.pages import Page, next_link
 from moorage.digest import Digest
 from moorage.manifest import OCI_INDEX, Descriptor
+from moorage.wire import encode
 
 PAGE_SIZE = 1000
 
@@ -41,6 +42,6 @@ async def get(exchange: Exchange) -> Answer:
                 b'>; rel="next"', f'&{urlencode({"artifactType": wanted})}>; rel="next"'.encode()
             )
         headers.append((name, value))
-    body = msgspec.json.encode(_Index(2, OCI_INDEX, shown))
+    body = encode(_Index(2, OCI_INDEX, shown))
     length = (b"content-length", b"%d" % len(body))
     return Answer(200, [(b"content-type", OCI_INDEX.encode()), length, *headers], body)

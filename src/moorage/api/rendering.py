@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 
-import msgspec
-
 from moorage.api.answer import Answer
 from moorage.drivers.base import DriverError, InvalidPath, StorageFull
 from moorage.errors import NameInvalid, RegistryError, StorageExhausted, Unavailable
+from moorage.wire import encode
 
 log = logging.getLogger(__name__)
 
 
 def error_answer(error: RegistryError) -> Answer:
     """`{"errors": [{"code", "message", "detail"}]}` (OCI distribution-spec, "Error codes")."""
-    body = msgspec.json.encode({"errors": error.entries()})
+    body = encode({"errors": error.entries()})
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in error.headers.items()]
     return Answer(
         error.status,

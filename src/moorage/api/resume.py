@@ -21,6 +21,7 @@ from moorage.errors import DigestInvalid, UploadInvalid
 from moorage.names import Name, UploadId
 from moorage.store import layout
 from moorage.store.uploads import Progress
+from moorage.wire import encode
 
 _PURPOSE = "moorage upload 1"
 _LIMIT = 4096
@@ -47,7 +48,7 @@ class States:
 
     def sign(self, name: Name, upload: UploadId, progress: Progress, algorithms: list[str]) -> str:
         state = State(_PURPOSE, name, upload, progress.size, algorithms, dict(progress.digests), self._boot)
-        payload = msgspec.json.encode(state)
+        payload = encode(state)
         return base64.urlsafe_b64encode(self._mac(payload) + payload).decode().rstrip("=")
 
     def verify(self, text: str, name: Name, upload: UploadId) -> tuple[Progress, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from moorage.api.answer import Answer, RawHeaders
@@ -18,7 +19,7 @@ from moorage.errors import (
 )
 from moorage.names import Name, UploadId
 from moorage.store.repository import Repository
-from moorage.store.uploads import Progress, Upload
+from moorage.store.uploads import Upload
 
 
 async def post(exchange: Exchange) -> Answer:
@@ -32,7 +33,7 @@ async def post(exchange: Exchange) -> Answer:
         upload = await repository.uploads.start()
         if not digests:
             return _accepted(exchange, upload, algorithms)
-        return await _complete(exchange, repository, upload, digests, at=0)
+        return await _complete(exchange, _Session(upload, algorithms, 0), digests)
 
 
 async def _mount(exchange: Exchange, repository: Repository) -> Answer | None:
@@ -46,7 +47,7 @@ async def _mount(exchange: Exchange, repository: Repository) -> Answer | None:
         await repository.blobs.mount(digest, Name.parse(given) if given else None)
     except (BlobUnknown, NameInvalid):
         return None
-    return _created(exchange, repository, digest)
+    return _created(exchange, digest)
 
 
 def _algorithms(exchange: Exchange, digests: list[Digest]) -> list[str]:
@@ -59,15 +60,15 @@ def _algorithms(exchange: Exchange, digests: list[Digest]) -> list[str]:
 
 
 async def get(exchange: Exchange) -> Answer:
-    _, upload, algorithms = await _resume(exchange)
-    return Answer(204, _session(exchange, upload, algorithms))
+    session = await _resume(exchange)
+    return Answer(204, _headers(exchange, session.upload, session.algorithms))
 
 
 async def patch(exchange: Exchange) -> Answer:
     with exchange.service.uploads.enter():
-        _, upload, algorithms = await _resume(exchange)
-        await _append(exchange, upload, algorithms)
-    return _accepted(exchange, upload, algorithms)
+        session = await _resume(exchange)
+        await _append(exchange, session)
+    return _accepted(exchange, session.upload, session.algorithms)
 
 
 async def put(exchange: Exchange) -> Answer:
@@ -75,45 +76,51 @@ async def put(exchange: Exchange) -> Answer:
     if not digests:
         raise DigestInvalid("the digest of the blob is missing: PUT …?digest=<digest>")
     with exchange.service.uploads.enter():
-        repository, upload, _ = await _resume(exchange)
-        return await _complete(exchange, repository, upload, digests)
+        return await _complete(exchange, await _resume(exchange), digests)
 
 
 async def delete(exchange: Exchange) -> Answer:
-    _, upload, _ = await _resume(exchange)
-    await upload.cancel()
+    session = await _resume(exchange)
+    await session.upload.cancel()
     return Answer(204)
 
 
-async def _resume(exchange: Exchange) -> tuple[Repository, Upload, list[str]]:
+@dataclass(frozen=True)
+class _Session:
+    """`at` is the offset that the client believes to be at; None when it carries no state."""
+
+    upload: Upload
+    algorithms: list[str]
+    at: int | None
+
+
+async def _resume(exchange: Exchange) -> _Session:
     """The session in the path, with what its signed state tells; a request without a state is taken too, since all
     that matters is in the storage."""
     repository = exchange.repository
     name = UploadId.parse(exchange.reference)
-    known: Progress | None = None
-    algorithms: list[str] = []
-    if state := exchange.parameter("_state"):
-        known, algorithms = exchange.service.states.verify(state, repository.name, name)
-    upload = await repository.uploads.resume(name, known)
-    return repository, upload, algorithms
+    if not (state := exchange.parameter("_state")):
+        return _Session(await repository.uploads.resume(name), [], None)
+    known, algorithms = exchange.service.states.verify(state, repository.name, name)
+    return _Session(await repository.uploads.resume(name, known), algorithms, known.size)
 
 
-async def _append(exchange: Exchange, upload: Upload, algorithms: list[str], at: int | None = None) -> None:
+async def _append(exchange: Exchange, session: _Session) -> None:
     """Raises RangeInvalid with the Range and Location to go on from."""
     length = _content_length(exchange)
     given = exchange.header(b"content-range")
+    at = session.at
     try:
+        body = aiter(exchange.body)
         if given:
             at, size = chunk(given)
             if length is not None and length != size:
                 raise SizeInvalid(f"Content-Range has {size} bytes, Content-Length {length}")
-            body = _exactly(aiter(exchange.body), size)
-        else:
-            body = aiter(exchange.body)
-        await upload.append(body, at=at, algorithms=algorithms)
+            body = _exactly(body, size)
+        await session.upload.append(body, at=at, algorithms=session.algorithms)
     except RangeInvalid as error:
-        session = _session(exchange, upload, algorithms)
-        error.headers = {key.decode().title(): value.decode("latin-1") for key, value in session}
+        headers = _headers(exchange, session.upload, session.algorithms)
+        error.headers = {key.decode().title(): value.decode("latin-1") for key, value in headers}
         raise
 
 
@@ -134,32 +141,25 @@ def _content_length(exchange: Exchange) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-async def _complete(
-    exchange: Exchange,
-    repository: Repository,
-    upload: Upload,
-    digests: list[Digest],
-    at: int | None = None,
-) -> Answer:
-    algorithms = sorted({digest.algorithm for digest in digests})
+async def _complete(exchange: Exchange, session: _Session, digests: list[Digest]) -> Answer:
     if _content_length(exchange) != 0:
-        await _append(exchange, upload, algorithms, at)
-    await upload.commit(digests)
-    return _created(exchange, repository, digests[0])
+        await _append(exchange, replace(session, algorithms=sorted({one.algorithm for one in digests})))
+    await session.upload.commit(digests)
+    return _created(exchange, digests[0])
 
 
-def _created(exchange: Exchange, repository: Repository, digest: Digest) -> Answer:
-    location = exchange.service.locations.of(exchange.scope, f"/v2/{repository.name}/blobs/{digest}")
+def _created(exchange: Exchange, digest: Digest) -> Answer:
+    location = exchange.service.locations.of(exchange.scope, f"/v2/{exchange.name}/blobs/{digest}")
     return Answer.empty(
         201, [(b"location", location.encode("latin-1")), (b"docker-content-digest", digest.encode())]
     )
 
 
 def _accepted(exchange: Exchange, upload: Upload, algorithms: list[str]) -> Answer:
-    return Answer.empty(202, _session(exchange, upload, algorithms))
+    return Answer.empty(202, _headers(exchange, upload, algorithms))
 
 
-def _session(exchange: Exchange, upload: Upload, algorithms: list[str]) -> RawHeaders:
+def _headers(exchange: Exchange, upload: Upload, algorithms: list[str]) -> RawHeaders:
     """Where to go on, and from which byte. `Range: 0-0` also for a session without any (Docker Registry HTTP API
     V2, "Starting an upload")."""
     name = Name(exchange.name)

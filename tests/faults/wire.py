@@ -73,6 +73,10 @@ class Wire:
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
+    def finish_sending(self) -> None:
+        """Tell the server that no more comes, and go on reading."""
+        self.socket.shutdown(socket.SHUT_WR)
+
     def peek(self, size: int) -> None:
         """Wait for at least `size` bytes of an answer, and keep them for `receive`."""
         while len(self._buffer) < size:
@@ -80,7 +84,9 @@ class Wire:
 
     def answered_within(self, seconds: float) -> bool:
         """Whether some of an answer (or the end of the connection) has come, or comes in time."""
-        return bool(self._buffer) or bool(select.select([self.socket], [], [], seconds)[0])
+        poll = select.poll()  # select itself cannot take descriptors over 1,023
+        poll.register(self.socket, select.POLLIN)
+        return bool(self._buffer) or bool(poll.poll(seconds * 1000))
 
     def receive(self, *, head: bool = False) -> Answer:
         """The next final answer. `head`: the request was HEAD, so no body follows."""

@@ -75,7 +75,7 @@ def _measure(bench: Bench, results: Results, save: Path | None) -> None:
         for sample in bench.samples():
             results.samples.append(sample)
             progress.advance(task)
-            progress.console.print(_line(sample), highlight=False, markup=False)
+            progress.console.print(_line(sample), highlight=False, markup=False, soft_wrap=True)
             if save:
                 save.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
 

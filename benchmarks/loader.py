@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
 
 import msgspec
@@ -11,7 +13,14 @@ from benchmarks.load import blobs, images, mix, paced
 from benchmarks.load.specs import Blobs, Images, Mix, Outcome, Paced, Spec
 
 
+def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """A callback that raises would leave the others waiting for ever."""
+    print(context, file=sys.stderr, flush=True)
+    os._exit(1)
+
+
 async def run(spec: Spec) -> Outcome:
+    asyncio.get_running_loop().set_exception_handler(_fail)
     match spec:
         case Mix():
             return await mix.run(spec)

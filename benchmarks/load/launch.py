@@ -15,7 +15,7 @@ from benchmarks.load import wrk
 from benchmarks.load.specs import Outcome, Request, Spec, Target
 
 # How long a load may go on after its time: the last upload of a slow server, at most.
-GRACE_SECONDS = 90.0
+GRACE_SECONDS = 60.0
 
 
 class LoadFailed(Exception):

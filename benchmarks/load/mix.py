@@ -6,6 +6,7 @@ import asyncio
 from array import array
 from itertools import cycle
 from time import perf_counter
+from typing import cast
 
 from benchmarks.load.connection import HEAD_END, parse_head
 from benchmarks.load.specs import Mix, Outcome, Request, outcome
@@ -32,8 +33,7 @@ class _Client(asyncio.Protocol):
         self.received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's has its methods, but not its name.
         self.send()
 
     def send(self) -> None:

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from moorage import __version__
+from moorage.api.resume import signing_key
 from moorage.app import build_driver, build_registry, configure_logging
 from moorage.config import Configuration, ConfigurationError, Problem, effective, load, unbuilt
 from moorage.drivers.base import Driver, DriverError
@@ -118,7 +119,11 @@ def _prepare_storage(configuration: Configuration) -> None:
     if not isinstance(driver, FilesystemDriver):
         return
     try:
-        driver.prepare(read_only=configuration.storage.maintenance.readonly.enabled)
+        read_only = configuration.storage.maintenance.readonly.enabled
+        driver.prepare(read_only=read_only)
+        if not configuration.http.secret and not read_only:
+            # Before there are workers, so that all of them find the same key.
+            asyncio.run(signing_key("", driver))
     except DriverError as error:
         _fail(f"storage.filesystem.rootdirectory: {error}")
 

@@ -45,7 +45,7 @@ class Endpoint:
         exchange = Exchange(scope, receive, self._service, name, reference)
         status, sent = CLIENT_GONE, 0
         try:
-            with self._service.reads.enter():
+            with self._service.reads:
                 answer = await self._answer(exchange, route)
                 status = answer.status
                 sent = await self._send(exchange, answer, send)
@@ -101,7 +101,7 @@ class Endpoint:
         if answer.reader is None:
             return await send_bytes(answer, send, head=exchange.method == "HEAD")
         try:
-            with self._service.downloads.enter():
+            with self._service.downloads:
                 piece = self._service.downloads.share(LEAST_PIECE, MOST_PIECE)
                 seconds = self._service.limits.send_seconds
                 return await send_file(answer, exchange.receive, send, piece=piece, seconds=seconds)

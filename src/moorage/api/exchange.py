@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -10,7 +12,6 @@ from starlette.types import Receive, Scope
 
 from moorage.api.body import Body
 from moorage.errors import HeaderTooLarge, UploadInvalid
-from moorage.names import Name
 from moorage.store.repository import Repository
 
 if TYPE_CHECKING:
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
 
 QUERY_LIMIT = 8192
 PARAMETER_LIMIT = 100
+
+
+_COUNTER = itertools.count(1)
+_PROCESS = ""
+
+
+def name_process() -> None:
+    """Give this process its own beginning of request ids; workers share the one they were forked with."""
+    global _PROCESS
+    _PROCESS = secrets.token_hex(4)
+
+
+name_process()
+os.register_at_fork(after_in_child=name_process)
 
 
 class Exchange:
@@ -44,17 +59,17 @@ class Exchange:
 
     @property
     def id(self) -> str:
-        """The client's X-Request-Id if it is a plain short word, else a random one."""
+        """The client's X-Request-Id if it is a plain short word, else one that no other request has."""
         if not self._id:
             given = self.header(b"x-request-id") or ""
             plain = 0 < len(given) <= 64 and given.isascii() and given.replace("-", "").isalnum()
-            self._id = given if plain else secrets.token_hex(8)
+            self._id = given if plain else f"{_PROCESS}{next(_COUNTER):08x}"
         return self._id
 
     @property
     def repository(self) -> Repository:
         """Raises NameInvalid."""
-        return self.service.registry.repository(Name.parse(self.name))
+        return self.service.registry.repository(self.name)
 
     def header(self, name: bytes) -> str | None:
         """The first header of that (lower-case) name."""

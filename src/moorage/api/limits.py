@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from moorage.errors import Unavailable
@@ -26,7 +24,7 @@ class Limits:
 
 
 class Lane:
-    """Requests of one kind in flight, and their share of the memory. Beyond `limit` the answer is 503."""
+    """Requests of one kind in flight (`with lane:`), and their share of the memory. Beyond `limit`: Unavailable."""
 
     def __init__(self, name: str, limit: int, memory: int = 0, queue: int = 1) -> None:
         self._name = name
@@ -35,17 +33,15 @@ class Lane:
         self._queue = queue
         self.active = 0
 
-    @contextlib.contextmanager
-    def enter(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         if self.active >= self._limit:
             raise Unavailable(
                 f"too many {self._name} at once, try again", headers={"Retry-After": RETRY_SECONDS}
             )
         self.active += 1
-        try:
-            yield
-        finally:
-            self.active -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self.active -= 1
 
     def share(self, least: int, most: int) -> int:
         """Bytes that one buffer of one request may have now; `queue` such buffers are held by each."""

@@ -61,7 +61,7 @@ async def put(exchange: Exchange) -> Answer:
 
 async def _payload(exchange: Exchange) -> bytes:
     limit = exchange.service.limits.manifest_bytes
-    with exchange.service.uploads.enter():
+    with exchange.service.uploads:
         payload = await exchange.body.read(limit)
     if not payload:
         raise SizeInvalid("the manifest is empty")

@@ -10,18 +10,21 @@ import base64
 import binascii
 import hashlib
 import hmac
+import logging
 import secrets
 from pathlib import Path
 
 import msgspec
 
 from moorage.digest import Digest
-from moorage.drivers.base import Driver, PathNotFound
+from moorage.drivers.base import Driver, DriverError, PathNotFound
 from moorage.errors import DigestInvalid, UploadInvalid
 from moorage.names import Name, UploadId
 from moorage.store import layout
 from moorage.store.uploads import Progress
 from moorage.wire import encode
+
+log = logging.getLogger(__name__)
 
 _PURPOSE = "moorage upload 1"
 _LIMIT = 4096
@@ -89,6 +92,9 @@ async def signing_key(secret: str, driver: Driver) -> bytes:
     except PathNotFound:
         kept = b""
     if len(kept) != 64:
-        await driver.write([(layout.SECRET, secrets.token_hex(32).encode())])
-        kept = await driver.read(layout.SECRET)
+        kept = secrets.token_hex(32).encode()
+        try:
+            await driver.write([(layout.SECRET, kept)])
+        except DriverError:
+            log.warning("the key of upload states cannot be kept: uploads end when the registry does")
     return hashlib.sha256(kept).digest()

@@ -29,7 +29,7 @@ async def post(exchange: Exchange) -> Answer:
         return mounted
     digests = [Digest.parse(text) for text in exchange.parameters("digest")]
     algorithms = _algorithms(exchange, digests)
-    with exchange.service.uploads.enter():
+    with exchange.service.uploads:
         upload = await repository.uploads.start()
         if not digests:
             return _accepted(exchange, upload, algorithms)
@@ -65,7 +65,7 @@ async def get(exchange: Exchange) -> Answer:
 
 
 async def patch(exchange: Exchange) -> Answer:
-    with exchange.service.uploads.enter():
+    with exchange.service.uploads:
         session = await _resume(exchange)
         await _append(exchange, session)
     return _accepted(exchange, session.upload, session.algorithms)
@@ -75,7 +75,7 @@ async def put(exchange: Exchange) -> Answer:
     digests = [Digest.parse(text) for text in exchange.parameters("digest")]
     if not digests:
         raise DigestInvalid("the digest of the blob is missing: PUT …?digest=<digest>")
-    with exchange.service.uploads.enter():
+    with exchange.service.uploads:
         return await _complete(exchange, await _resume(exchange), digests)
 
 

@@ -41,9 +41,10 @@ class PathBusy(DriverError):
     """Another writer holds the path."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FileInfo:
-    """`size` in bytes; `modified` in seconds since the epoch."""
+    """`size` in bytes; `modified` in seconds since the epoch. Not frozen, for one is made on every request and
+    that would double its price."""
 
     size: int
     modified: float

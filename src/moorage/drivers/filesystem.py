@@ -42,6 +42,9 @@ TEMPORARY = ".moorage/tmp"
 """Below the root: files that are being written. Whatever a crash left there is removed at start."""
 
 SIZE_ATTRIBUTE = "user.moorage.size"
+CHECKED_LIMIT = 65_536
+"""Files whose record is not read again while they do not change."""
+
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -75,6 +78,7 @@ class FilesystemDriver:
         self._disk = disk or Disk()
         self._folders = Folders(self._disk, self.root)
         self._inline = inline_reads
+        self._checked: dict[str, tuple[int, int, int]] = {}
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage")
 
     # Reading
@@ -115,7 +119,7 @@ class FilesystemDriver:
                 return FileInfo(0, found.st_mtime, is_folder=True)
             if not modes.S_ISREG(found.st_mode):
                 raise PathNotFound(path, "not a regular file")
-            self._check_size(full, path, found.st_size)
+            self._check_size(full, path, found)
         except OSError as error:
             raise translate(error, path) from None
         return FileInfo(found.st_size, found.st_mtime)
@@ -129,21 +133,28 @@ class FilesystemDriver:
             found = self._disk.fstat(fd)
             if not modes.S_ISREG(found.st_mode):
                 raise PathNotFound(path, "not a regular file")
-            self._check_size(fd, path, found.st_size)
+            self._check_size(fd, path, found)
         except BaseException:
             self._disk.close(fd)
             raise
         return _FileReader(self, fd, path, found.st_size)
 
-    def _check_size(self, file: str | int, path: str, size: int) -> None:
+    def _check_size(self, file: str | int, path: str, found: os.stat_result) -> None:
         """Raises PathNotFound for a file that is not as long as it was when it was complete. Files written by
         others, and on file systems without extended attributes, have no record and pass."""
+        version = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if self._checked.get(path) == version:
+            return
         try:
             recorded = self._disk.getxattr(file, SIZE_ATTRIBUTE)
         except OSError:
-            return
-        if recorded != b"%d" % size:
-            raise PathNotFound(path, f"damaged: has {size} bytes and had {recorded.decode()}")
+            pass
+        else:
+            if recorded != b"%d" % found.st_size:
+                raise PathNotFound(path, f"damaged: has {found.st_size} bytes and had {recorded.decode()}")
+        if len(self._checked) >= CHECKED_LIMIT:
+            self._checked.clear()
+        self._checked[path] = version
 
     def _children(self, path: str) -> list[str]:
         try:

@@ -20,6 +20,7 @@ can be removed at any time and is derived anew.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from moorage.digest import CANONICAL, Digest
@@ -32,6 +33,7 @@ CANONICAL_BLOBS: Final = f"{BLOBS}/{CANONICAL}"
 SECRET: Final = "/moorage/secret"
 
 
+@lru_cache(maxsize=16_384)
 def blob_data(digest: Digest) -> str:
     hexadecimal = digest.hex
     return f"{BLOBS}/{digest.algorithm}/{hexadecimal[:2]}/{hexadecimal}/data"

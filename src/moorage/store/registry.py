@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from functools import lru_cache
+from typing import Final
 
 from moorage.drivers.base import PathNotFound
 from moorage.errors import NameInvalid
@@ -10,14 +12,21 @@ from moorage.names import Name
 from moorage.store import layout
 from moorage.store.repository import Repository, Stock
 
+REMEMBERED: Final = 1024
+"""Repositories whose parts are kept at hand; they hold nothing but their names."""
+
 
 class Registry:
     def __init__(self, stock: Stock) -> None:
         self.stock = stock
+        self._repository = lru_cache(maxsize=REMEMBERED)(self._make)
 
-    def repository(self, name: Name) -> Repository:
-        """Touches no storage: a repository exists by what is in it."""
-        return Repository(name, self.stock)
+    def repository(self, name: str) -> Repository:
+        """Touches no storage: a repository exists by what is in it. Raises NameInvalid."""
+        return self._repository(name)
+
+    def _make(self, name: str) -> Repository:
+        return Repository(Name.parse(name), self.stock)
 
     async def names(self, after: str = "", *, having: Sequence[str] = ("_manifests",)) -> AsyncIterator[Name]:
         """Repositories that have one of those folders (by default: have had a manifest), sorted by code point,

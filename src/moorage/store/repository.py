@@ -30,34 +30,21 @@ class Stock:
         self.blobs = BlobStore(self.driver)
         self.links = Links(self.driver)
 
+    def next_batch(self) -> int:
+        return self.batch()
+
 
 class Repository:
-    """Made for one request; making it touches no storage, and its parts are made when they are asked for."""
-
-    __slots__ = ("_stock", "blobs", "manifests", "name", "tags")
+    """Its parts hold no state but their names; making it touches no storage."""
 
     def __init__(self, name: Name, stock: Stock) -> None:
         self.name = name
-        self._stock = stock
+        self.driver = stock.driver
+        self.store = stock.blobs
         self.tags = Tags(name, stock.driver)
         self.blobs = RepositoryBlobs(name, stock.driver, stock.blobs, stock.links)
+        self.uploads = Uploads(name, stock.driver, stock.blobs, self.blobs, stock.hashing, stock.next_batch)
         self.manifests = Manifests(
             name, stock.driver, stock.blobs, stock.links, self.blobs, self.tags, stock.cache, stock.policy
         )
-
-    @property
-    def driver(self) -> Driver:
-        return self._stock.driver
-
-    @property
-    def store(self) -> BlobStore:
-        return self._stock.blobs
-
-    @property
-    def uploads(self) -> Uploads:
-        stock = self._stock
-        return Uploads(self.name, stock.driver, stock.blobs, self.blobs, stock.hashing, stock.batch)
-
-    @property
-    def referrers(self) -> Referrers:
-        return Referrers(self.name, self._stock.driver, self.manifests, self.tags)
+        self.referrers = Referrers(name, stock.driver, self.manifests, self.tags)

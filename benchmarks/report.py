@@ -135,7 +135,7 @@ def _section(results: Results, workload: Workload) -> Iterator[str]:
 
 
 def _case_table(results: Results, case: Case) -> str:
-    cost = "CPU-s per GB" if case.unit == "MB/s" else "CPU per request, us"
+    cost = "CPU-s per GB" if case.cost == "cpu_s_per_gb" else "CPU per request, us"
     if case.unit == "images/s":
         cost = "CPU per image, us"
     head = ["", case.unit, "Moorage to it", cost, "p50 ms", "p99 ms", "slowest ms", "peak memory MB"]

@@ -83,7 +83,8 @@ class Peer:
         if self.key == "moorage":
             command = moorage_command("version")
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return " ".join((done.stdout + done.stderr).split())
+        words = (done.stdout + done.stderr).split()
+        return " ".join(words[1:])  # All of them begin with the name of the command.
 
     def missing(self) -> str:
         """Why it cannot be started, or nothing."""

@@ -76,11 +76,12 @@ class Case:
     with_nginx: bool = False
     counts_calls: bool = False
     shows: tuple[str, ...] = ()
+    costs_bytes: bool = False
 
     @property
     def cost(self) -> str:
-        """The metric of processor time that fits the unit."""
-        return "cpu_s_per_gb" if self.unit == "MB/s" else "cpu_us"
+        """The metric of processor time that fits: per GB where bytes make the cost, else per request."""
+        return "cpu_s_per_gb" if self.costs_bytes or self.unit == "MB/s" else "cpu_us"
 
 
 @dataclass(frozen=True, slots=True)

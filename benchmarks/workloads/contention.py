@@ -68,6 +68,7 @@ WORKLOADS = (
                 storage="copy",
                 images=True,
                 sizes=(GIB,),
+                costs_bytes=True,
                 shows=("push_mb_s", "pull_mb_s"),
             ),
         ),

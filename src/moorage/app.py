@@ -50,7 +50,7 @@ def build_registry(configuration: Configuration, driver: Driver) -> Registry:
     section = configuration.validation
     urls, indexes = section.manifests.urls, section.manifests.indexes
     if section.disabled:
-        policy = ReferencePolicy(urls=True, children="none")
+        policy = ReferencePolicy(children="none")
     else:
         policy = ReferencePolicy(
             allow=[re.compile(pattern) for pattern in urls.allow],

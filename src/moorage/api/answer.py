@@ -71,6 +71,8 @@ async def send_file(answer: Answer, receive: Receive, send: Send, *, piece: int,
         async for part in answer.reader.stream(position, stop, piece):
             position += len(part)
             await send({"type": "http.response.body", "body": part, "more_body": position < stop})
+        if stop == answer.start:
+            await send({"type": "http.response.body", "body": b""})
         return position - answer.start
     # The server takes what is sent to a closed connection without a word, so its closing is watched for.
     gone = asyncio.ensure_future(_disconnected(receive))

@@ -113,14 +113,15 @@ class Manifests:
         files = [(layout.blob_data(canonical), found.payload)]
         for digest in dict.fromkeys((canonical, *digests)):
             files.append((layout.revision_link(self._name, digest), canonical.encode()))
+        named = digests[0] if digests else canonical
         for tag in tags:
-            files.append((layout.tag_index_link(self._name, tag, canonical), canonical.encode()))
+            files.append((layout.tag_index_link(self._name, tag, named), named.encode()))
         if found.subject is not None:
             subject = Digest.parse(found.subject.digest)
             files.append((layout.referrer_link(self._name, subject, canonical), canonical.encode()))
         await self._driver.write(files)
         if tags:
-            await self._tags.put(tags, canonical)
+            await self._tags.put(tags, named)
         self._cache.put(canonical, found)
         return canonical
 
@@ -149,13 +150,13 @@ class Manifests:
     async def delete(self, digest: Digest) -> list[Tag]:
         """The manifest goes, and the tags that lead to it, which are returned. Raises ManifestUnknown."""
         canonical = await self._resolve(digest)
-        tags = await self._tags.leading_to(canonical)
+        digests = [*await self._aliases(canonical), canonical]
+        tags = await self._tags.leading_to(digests)
         for tag in tags:
             await self._tags.delete(tag)
         await self._delete_referrer(canonical)
-        for alias in await self._aliases(canonical):
-            await self._drop(layout.revision_link(self._name, alias))
-        await self._drop(layout.revision_link(self._name, canonical))
+        for name in digests:
+            await self._drop(layout.revision_link(self._name, name))
         return tags
 
     async def _delete_referrer(self, canonical: Digest) -> None:

@@ -21,11 +21,9 @@ class ReferencePolicy:
     """From the section `validation` of the configuration.
 
     A layer that must not be distributed may be absent when it names where to get it. `allow` and `deny` are
-    regular expressions on those addresses. With neither, no address will do unless `urls` is true: a client that
-    pulls follows them wherever they lead.
+    regular expressions on those addresses; with neither, every http(s) address will do.
     """
 
-    urls: bool = False
     allow: Sequence[re.Pattern[str]] = ()
     deny: Sequence[re.Pattern[str]] = ()
     children: Literal["all", "none", "list"] = "all"
@@ -49,8 +47,6 @@ class ReferencePolicy:
             return False
         if parts.scheme not in ("http", "https") or parts.fragment or not parts.netloc:
             return False
-        if not self.allow and not self.deny:
-            return self.urls
         if self.allow and not any(pattern.search(url) for pattern in self.allow):
             return False
         return not any(pattern.search(url) for pattern in self.deny)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from moorage.digest import Digest
 from moorage.drivers.base import Driver, PathNotFound
@@ -88,7 +88,8 @@ class Tags:
         except PathNotFound:
             raise NameUnknown(detail={"name": self._name}) from None
 
-    async def leading_to(self, digest: Digest) -> list[Tag]:
+    async def leading_to(self, digests: Collection[Digest]) -> list[Tag]:
+        """The tags that name one of `digests`, which are those of one manifest."""
         found = []
         try:
             everything = await self.names()
@@ -98,14 +99,15 @@ class Tags:
             if position % _TURN == _TURN - 1:
                 await asyncio.sleep(0)
             try:
-                if await self.resolve(tag) == digest:
+                if await self.resolve(tag) in digests:
                     found.append(tag)
             except ManifestUnknown:
                 continue
         return found
 
     async def put(self, tags: Iterable[Tag], digest: Digest) -> None:
-        """Lead the tags to a manifest that is in place already. Readers see the old one or the new one."""
+        """Lead the tags to a manifest that is in place already, by the digest that its client used. Readers see the
+        old one or the new one."""
         await self._driver.write([(layout.tag_link(self._name, tag), digest.encode()) for tag in tags])
 
     async def delete(self, tag: Tag) -> None:

@@ -11,6 +11,7 @@ import logging
 import multiprocessing
 import os
 import resource
+import signal
 import socket
 import stat
 import tempfile
@@ -163,6 +164,9 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     drain = http.draintimeout.total_seconds()
     with tempfile.TemporaryDirectory(prefix="moorage-") as folder:
         multiprocessing.set_start_method("fork", force=True)
+        os.register_at_fork(
+            before=_hold_signals, after_in_parent=_release_signals, after_in_child=_forget_handlers
+        )
         launcher = Launcher(
             listener,
             interface=Interfaces.ASGI,
@@ -186,6 +190,24 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
         launcher.on_startup(ready)
         loader = partial(Application, configuration, str(Path(folder, "leader")))
         launcher.serve(target_loader=loader, wrap_loader=False)
+
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+def _hold_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+
+
+def _release_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+
+
+def _forget_handlers() -> None:
+    """In a new worker: the launcher's handlers would swallow a signal that comes before the worker has its own."""
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_DFL)
+    _release_signals()
 
 
 def _tls(http: Http) -> dict[str, Any]:

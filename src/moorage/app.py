@@ -93,8 +93,14 @@ def build_service(configuration: Configuration, registry: Registry, key: bytes) 
 class Application:
     """`/v2` goes straight to the endpoint; the rest, which is rarely asked, and the lifespan go through Starlette."""
 
-    def __init__(self, configuration: Configuration, leadership: str = "") -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        leadership: str = "",
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
         self._configuration = configuration
+        self._started = started
         self._leadership = leadership
         self._driver = build_driver(configuration)
         self._registry = build_registry(configuration, self._driver)
@@ -141,6 +147,7 @@ class Application:
             access_log=None if configuration.log.accesslog.disabled else access.write,
         )
         tasks = [asyncio.create_task(work()) for work in self._work()]
+        self._started()
         try:
             yield
         finally:

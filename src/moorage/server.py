@@ -7,6 +7,7 @@ headers, and counts many more connections than it expects of clients that do not
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import multiprocessing
 import os
@@ -188,7 +189,7 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
             **_tls(http),
         )
         launcher.on_startup(ready)
-        loader = partial(Application, configuration, str(Path(folder, "leader")))
+        loader = partial(Application, configuration, str(Path(folder, "leader")), _serving)
         launcher.serve(target_loader=loader, wrap_loader=False)
 
 
@@ -204,10 +205,15 @@ def _release_signals() -> None:
 
 
 def _forget_handlers() -> None:
-    """In a new worker: the launcher's handlers would swallow a signal that comes before the worker has its own."""
+    """In a new worker: the launcher's handlers would swallow a signal. It stays held until the worker serves."""
     for number in _STOPPING:
         signal.signal(number, signal.SIG_DFL)
-    _release_signals()
+
+
+def _serving() -> None:
+    """Called by the application when it has started. Granian forgets a signal that comes before it serves, which is
+    when the event loop runs next."""
+    asyncio.get_running_loop().call_later(0.1, _release_signals)
 
 
 def _tls(http: Http) -> dict[str, Any]:

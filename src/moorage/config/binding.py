@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from moorage.config.nodes import Entries, Items, Node, Path, Scalar, dotted, is_empty, plain
+from moorage.config.nodes import Entries, Items, Node, Path, Scalar, dotted, is_empty, origin_of, plain
 from moorage.config.problem import Problem
 from moorage.config.schema import Keys, Leaf, ListOf, MapOf, Shape, keys, variable_name, walk
 from moorage.config.sections.base import Section
@@ -23,6 +23,7 @@ class Binding:
     """The data for a model, and what was wrong or odd on the way."""
 
     def __init__(self, root: Node, section: type[Section]) -> None:
+        self._root = root
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
         self._everywhere = [path for path, key in walk(section) if not key.replaced_by]
@@ -56,7 +57,7 @@ class Binding:
             self._too_many(node, chosen, path)
         elif section.needs_one and not chosen and not unknown:
             message = f"needs one of {', '.join(sorted(section.one_of))}"
-            self.errors.append(node.origin.problem(path, message))
+            self.errors.append(origin_of(self._root, path).problem(path, message))
         for name in unknown:
             if section.one_of and not chosen:
                 # A misspelt kind must not pass as none at all: the registry would be open to everybody.

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -12,8 +9,7 @@ from moorage.config.binding import Binding
 from moorage.config.configuration import Configuration
 from moorage.config.nodes import Node, Path, Scalar, is_empty, node_at, origin_of
 from moorage.config.problem import ConfigurationError, Problem
-from moorage.config.schema import Leaf, shape_at
-from moorage.config.values import format_duration
+from moorage.config.schema import Leaf, Shape, shape_at
 
 _MESSAGES = {
     "missing": "is required",
@@ -31,9 +27,8 @@ _MESSAGES = {
     "finite_number": "must be a whole number",
     "string_unicode": "must be valid Unicode",
     "literal_error": "must be {expected}",
-    "greater_than_equal": "must be at least {ge}",
-    "greater_than": "must be more than {gt}",
-    "less_than_equal": "must be at most {le}",
+    "greater_than_equal": "must be at least {least}",
+    "less_than_equal": "must be at most {most}",
     "value_error": "{error}",
 }
 _LONGEST_SHOWN = 60
@@ -58,18 +53,16 @@ def check(root: Node) -> tuple[Configuration, list[Problem]]:
 
 def _problem(root: Node, detail: ErrorDetails) -> Problem:
     path: Path = tuple(part for part in detail["loc"] if part != "[key]")
-    limits = {name: _readable(limit) for name, limit in detail.get("ctx", {}).items()}
-    message = _MESSAGES.get(detail["type"], "").format_map(limits) or detail["msg"]
-    return origin_of(root, path).problem(path, message + _found(root, path))
+    leaf = shape_at(Configuration, path)
+    words = dict(detail.get("ctx", {}))
+    if isinstance(leaf, Leaf):
+        words |= {"least": leaf.show(leaf.least), "most": leaf.show(leaf.most)}
+    message = _MESSAGES.get(detail["type"], "").format_map(words) or detail["msg"]
+    return origin_of(root, path).problem(path, message + _found(leaf, node_at(root, path)))
 
 
-def _readable(limit: Any) -> object:
-    return format_duration(limit) if isinstance(limit, timedelta) else limit
-
-
-def _found(root: Node, path: Path) -> str:
-    """What stands there instead, unless it is secret or long to say."""
-    shape, node = shape_at(Configuration, path), node_at(root, path)
+def _found(shape: Shape | None, node: Node | None) -> str:
+    """What stands there instead, unless it is secret. Long texts are cut."""
     if not isinstance(shape, Leaf) or shape.kind.secret or not isinstance(node, Scalar) or is_empty(node):
         return ""
     text = node.text if len(node.text) <= _LONGEST_SHOWN else f"{node.text[:_LONGEST_SHOWN]}…"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from moorage.config.configuration import Configuration
 from moorage.config.features import UNBUILT
 from moorage.config.loading import USUAL_PLACES, VERSION
 from moorage.config.schema import Key, Keys, Leaf, ListOf, MapOf, Shape, keys, variable_name, walk
-from moorage.config.values import format_duration, format_size
+from moorage.config.sections.drivers import DEFAULT_ROOT
 
 _INTRODUCTION = f"""\
 # Configuration
@@ -27,7 +26,7 @@ _INTRODUCTION = f"""\
 <!-- Made from the models in src/moorage/config by `make docs`: change those, not this page. -->
 
 Moorage is configured by one YAML file, and by environment variables on top of it. The file of an existing
-registry of the reference implementation works as it is, in the spelling of its version 2 or 3. A short one:
+registry of the reference implementation is read as it is, in the spelling of its version 2 or 3. A short one:
 
 ```yaml
 version: {VERSION}
@@ -41,15 +40,16 @@ http:
 ## Where the file is
 
 The first of these that is there: the path on the command line, the path in `REGISTRY_CONFIGURATION_PATH`,
-{", ".join(f"`{place}`" for place in USUAL_PLACES)}. Without any, Moorage listens on 127.0.0.1:5000 and keeps
-its data in /var/lib/registry if it can write there, else in ./data.
+{", ".join(f"`{place}`" for place in USUAL_PLACES)}.
+Without any, Moorage listens on 127.0.0.1:5000 and keeps its data in {DEFAULT_ROOT} if it can write there,
+else in ./data.
 
 ## Checking it
 
 `moorage config check` prints every mistake with its line (or variable), its dotted path and the key that was
 probably meant, then the effective configuration with all defaults filled in and secrets as `***`. Wrong values
-are errors: the server does not start. Unknown keys are warnings. A key whose feature is not built yet is refused
-by name at start.
+are errors: the server does not start. Unknown keys are warnings. A key whose feature is not built yet is
+refused by name at start.
 
 ## Environment variables
 
@@ -60,8 +60,8 @@ Each key has a variable: `REGISTRY_` and the path in capitals, with `_` in place
 * Items of a list have numbers from 0, `REGISTRY_HTTP_TLS_CLIENTCAS_0`, also where an item is a section:
   `REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL`. The next free number adds an item.
 * Where names are free, the rest of the variable is the name: `REGISTRY_HTTP_HEADERS_X-Frame-Options=[DENY]`.
-* A section may be replaced by a bare name, which drops everything the file has in it: `REGISTRY_STORAGE=inmemory`,
-  `REGISTRY_AUTH=none`. To use another storage driver than the file does, set `REGISTRY_STORAGE` to its name too.
+* A section may be replaced by a bare name, which drops everything the file has in it, `REGISTRY_STORAGE=inmemory`
+  or `REGISTRY_AUTH=none`. To use another storage driver than the file does, set `REGISTRY_STORAGE` to its name too.
 * An empty variable means the default.
 * Unknown variables are warnings. Those that container platforms set for a service named `registry`
   (`REGISTRY_PORT`, `REGISTRY_SERVICE_HOST`, …) are ignored. No variable sets `version`.
@@ -94,9 +94,9 @@ def page() -> str:
 def _row(path: str, key: Key) -> str:
     variable = f"<br>`{variable_name(path)}`" if path != "version" else ""
     _, refusal = UNBUILT.get(path) or UNBUILT.get(f"{path}[]") or (None, "")
-    description = f"{key.field.description}{_bounds(key.shape)}" + (
-        f" **Not built yet: {refusal}.**" if refusal else ""
-    )
+    description = f"{key.field.description}{_bounds(key.shape)}"
+    if refusal:
+        description += f" **{refusal[0].upper()}{refusal[1:]}.**"
     return f"| `{path}`{variable} | {_type(key.shape)} | {_default(key)} | {description} |\n"
 
 
@@ -122,20 +122,14 @@ def _default(key: Key) -> str:
 def _shown(value: Any, shape: Shape) -> str:
     if isinstance(value, list) and isinstance(shape, ListOf):
         return f"[{', '.join(_shown(item, shape.item) for item in value)}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, timedelta):
-        return format_duration(value)
-    if isinstance(shape, Leaf) and shape.kind.name == "size":
-        return format_size(value)
-    return str(value)
+    return shape.show(value) if isinstance(shape, Leaf) else str(value)
 
 
 def _bounds(shape: Shape) -> str:
     """` From 1 to 256.`; nothing where there is no limit, or only that it is not negative."""
     if not isinstance(shape, Leaf):
         return ""
-    least, most = (_shown(limit, shape) if limit else "" for limit in (shape.least, shape.most))
+    least, most = (shape.show(limit) if limit else "" for limit in (shape.least, shape.most))
     if least and most:
         return f" From {least} to {most}."
     return f" At least {least}." if least else f" At most {most}." if most else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
@@ -12,7 +13,7 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from moorage.config.sections.base import REPLACED_BY, Section
-from moorage.config.values import Kind
+from moorage.config.values import Kind, format_duration, format_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,14 @@ class Leaf:
     textual: bool
     least: Any = None
     most: Any = None
+
+    def show(self, value: Any) -> str:
+        """A value as a person would write it."""
+        if isinstance(value, timedelta):
+            return format_duration(value)
+        if isinstance(value, bool):
+            return str(value).lower()
+        return format_size(value) if self.kind.name == "size" else str(value)
 
 
 @dataclass(frozen=True, slots=True)

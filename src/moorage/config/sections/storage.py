@@ -30,10 +30,10 @@ class Cache(Section):
 
 class UploadPurging(Section):
     enabled: bool = Field(default=True, description="Remove uploads that were never finished.")
-    age: Annotated[Duration, Field(gt=timedelta(0))] = Field(
+    age: Annotated[Duration, Field(ge=timedelta(seconds=1))] = Field(
         default=timedelta(hours=168), description="How old an upload must be."
     )
-    interval: Annotated[Duration, Field(gt=timedelta(0))] = Field(
+    interval: Annotated[Duration, Field(ge=timedelta(seconds=1))] = Field(
         default=timedelta(hours=24), description="Time between two rounds."
     )
     dryrun: bool = Field(default=False, description="Only log what would be removed.")

@@ -1,0 +1,89 @@
+import pytest
+
+from .conftest import INMEMORY, Load, Refuse
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "line", "message"),
+    [
+        ("http:\n  workers: many\n", "http.workers", 4, "must be a whole number, not 'many'"),
+        ("http:\n  workers: 0\n", "http.workers", 4, "must be at least 1, not '0'"),
+        ("http:\n  workers: 1.5\n", "http.workers", 4, "must be a whole number, not '1.5'"),
+        ("http:\n  addr: localhost\n", "http.addr", 4, "must be HOST:PORT such as"),
+        ("http:\n  headers:\n    X-A: [a, b, !!str \"c\\nd\"]\n", "http.headers.X-A[2]", 5, "must be printable ASCII"),
+        ("http:\n  headers:\n    'X A': [a]\n", "http.headers.X A", 5, "must be a header name"),
+        ("http:\n  headers: [a]\n", "http.headers", 4, "must be a mapping of names to values"),
+        ("http:\n  tls: yes\n", "http.tls", 4, "must be a section with keys of its own"),
+        ("http:\n  tls:\n    clientcas: {a: b}\n", "http.tls.clientcas", 5, "must be a list"),
+        ("http:\n  tls:\n    certificate: [a]\n", "http.tls.certificate", 5, "must be text"),
+        ("http:\n  draintimeout: 1 week\n", "http.draintimeout", 4, "must be a duration such as"),
+        ("http:\n  draintimeout: -1s\n", "http.draintimeout", 4, "must be at least 0s, not '-1s'"),
+        ("http:\n  limits: {bodytimeout: 1ms}\n", "http.limits.bodytimeout", 4, "must be at least 100ms, not '1ms'"),
+        ("http:\n  limits: {memory: lots}\n", "http.limits.memory", 4, "must be a number of bytes"),
+        ("http:\n  trustedproxies: [proxy]\n", "http.trustedproxies[0]", 4, "must be an address or a network"),
+        ("log:\n  level: loud\n", "log.level", 4, "must be 'error', 'warn', 'info' or 'debug', not 'loud'"),
+        ("log:\n  formatter: xml\n", "log.formatter", 4, "must be 'text', 'json' or 'logstash', not 'xml'"),
+        ("validation:\n  disabled: maybe\n", "validation.disabled", 4, "must be true or false, not 'maybe'"),
+        ("validation:\n  manifests: {urls: {allow: ['(']}}\n", "validation.manifests.urls.allow[0]", 4, "must be a regular expression"),
+        ("validation:\n  manifests: {urls: {deny: ['[[:alpha:]]']}}\n", "validation.manifests.urls.deny[0]", 4, "must be a regular expression"),
+        ("auth:\n  htpasswd:\n    realm: r\n", "auth.htpasswd.path", 4, "is required"),
+        ("notifications:\n  endpoints:\n    - name: a\n    - name: b\n      url: http://h\n", "notifications.endpoints[0].url", 5, "is required"),
+        ("notifications:\n  endpoints:\n    - name: a\n      url: h\n", "notifications.endpoints[0].url", 6, "must be an http:// or https:// URL"),
+        ("tags:\n  maxtags: -1\n", "tags.maxtags", 4, "must be at least 1, not '-1'"),
+        ("policy: 1\n", "policy", 3, "must be a section with keys of its own"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_told(refused: Refuse, text: str, path: str, line: int, message: str) -> None:
+    (problem,) = refused(text).problems
+    assert (problem.path, problem.line) == (path, line)
+    assert problem.message.startswith(message)
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(refused: Refuse) -> None:
+    text = "http:\n  addr: nowhere\n  workers: 0\nlog:\n  level: loud\n  fields: 7\nhealth:\n  tcp:\n    - addr: x\nunknwon: 1\n"
+    error = refused(text, {"REGISTRY_TAGS_MAXTAGS": "many", "REGISTRY_REDIS_ADDRS": "["})
+    assert [(problem.path, problem.line or problem.variable) for problem in error.problems] == [
+        ("http.addr", 4),
+        ("http.workers", 5),
+        ("log.level", 7),
+        ("log.fields", 8),
+        ("health.tcp[0].addr", 11),
+        ("redis.addrs", "REGISTRY_REDIS_ADDRS"),
+        ("tags.maxtags", "REGISTRY_TAGS_MAXTAGS"),
+    ]
+    assert [problem.path for problem in error.warnings] == ["unknwon"]
+    assert all(problem.path in str(error) for problem in error.problems)
+
+
+def test_a_wrong_value_from_a_variable_is_told_with_its_name(refused: Refuse) -> None:
+    (problem,) = refused("http:\n  addr: :5000\n", {"REGISTRY_HTTP_ADDR": "x"}).problems
+    assert str(problem).startswith("REGISTRY_HTTP_ADDR: http.addr: must be HOST:PORT")
+
+
+def test_a_long_value_is_cut(refused: Refuse) -> None:
+    (problem,) = refused(f"http:\n  addr: {'x' * 1000}\n").problems
+    assert len(str(problem)) < 250
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "notifications: {endpoints: [{name: a, url: 'ftp://robot:hunter2@h/'}]}",
+        "notifications: {endpoints: [{name: a, url: 'http://h', headers: {Authorization: {hunter2: a}}}]}",
+        "proxy: {remoteurl: 'robot:hunter2@h'}",
+        "proxy: {password: [hunter2]}",
+        "http: {secret: {hunter2: a}}",
+    ],
+)
+def test_a_secret_is_not_repeated_in_an_error(refused: Refuse, text: str) -> None:
+    assert "hunter2" not in str(refused(text))
+
+
+def test_switches_take_the_usual_words(loaded: Load) -> None:
+    for word, expected in {"true": True, "yes": True, "'true'": True, "off": False, "'false'": False}.items():
+        assert loaded(f"validation: {{disabled: {word}}}").configuration.validation.disabled is expected
+
+
+def test_it_says_what_the_person_wrote_as_it_is_written(refused: Refuse) -> None:
+    (problem,) = refused(INMEMORY + "http:\n  workers: 0x0\n").problems
+    assert problem.message.endswith("not '0x0'")

@@ -1,0 +1,114 @@
+import pytest
+
+from moorage.config import unbuilt
+from moorage.config.features import UNBUILT
+from moorage.config.schema import shape_at
+
+from .conftest import INMEMORY, Load
+from .test_loading import AZURE, GCS, NEWER, OLDER, OSS, RADOS, SWIFT
+
+
+def paths(found: object) -> list[str]:
+    return [problem.path for problem in unbuilt(found.configuration)]  # type: ignore[attr-defined]
+
+
+BUILT = """\
+log: {level: debug, formatter: logstash, fields: {a: b}, accesslog: {disabled: true}}
+auth: none
+http:
+  addr: :5000
+  net: tcp
+  prefix: /x/
+  host: https://registry.example.com
+  secret: secret
+  relativeurls: true
+  draintimeout: 10s
+  workers: 2
+  trustedproxies: [10.0.0.1]
+  limits: {uploads: 10}
+  headers: {X-A: [b]}
+  tls: {certificate: c, key: k, clientcas: [ca], minimumtls: tls1.3}
+  http2: {disabled: true}
+health: {storagedriver: {enabled: true, interval: 10s, threshold: 3}}
+catalog: {maxentries: 10}
+tags: {maxtags: 10}
+validation: {disabled: true, manifests: {urls: {allow: [a], deny: [b]}, indexes: {platforms: none}}}
+"""
+STORAGE = """\
+version: 0.1
+storage:
+  filesystem: {rootdirectory: /x, inlinereads: false}
+  delete: {enabled: true}
+  redirect: {disable: true}
+  cache: {blobdescriptor: inmemory}
+  maintenance: {uploadpurging: {enabled: false}, readonly: {enabled: true}}
+  tag: {concurrencylimit: 3}
+"""
+
+
+@pytest.mark.parametrize("text", [INMEMORY + BUILT, STORAGE + BUILT])
+def test_what_is_built_is_accepted(loaded: Load, text: str) -> None:
+    assert paths(loaded(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("log: {hooks: [{type: mail}]}", "log.hooks[0]"),
+        ("log: {reportcaller: true}", "log.reportcaller"),
+        ("auth: {silly: {realm: r, service: s}}", "auth.silly"),
+        ("auth: {token: {realm: r, service: s, issuer: i, jwks: j}}", "auth.token"),
+        ("auth: {htpasswd: {realm: r, path: p}}", "auth.htpasswd"),
+        ("middleware: {registry: [{name: a, disabled: true}, {name: b}]}", "middleware.registry[1]"),
+        ("middleware: {repository: [{name: a}]}", "middleware.repository[0]"),
+        ("middleware: {storage: [{name: rewrite}]}", "middleware.storage[0]"),
+        ("reporting: {newrelic: {licensekey: k}}", "reporting"),
+        ("http: {debug: {addr: ':5001'}}", "http.debug"),
+        ("http: {debug: {prometheus: {enabled: true}}}", "http.debug"),
+        ("http: {tls: {letsencrypt: {hosts: [a]}}}", "http.tls.letsencrypt"),
+        ("http: {tls: {ciphersuites: [a]}}", "http.tls.ciphersuites"),
+        ("http: {tls: {certificate: c, key: k, clientcas: [a], clientauth: request-client-cert}}", "http.tls.clientauth"),
+        ("http: {h2c: {enabled: true}}", "http.h2c"),
+        ("notifications: {endpoints: [{name: a, url: 'http://h'}]}", "notifications.endpoints[0]"),
+        ("redis: {addr: 'localhost:6379'}", "redis"),
+        ("health: {file: [{file: /x}]}", "health.file[0]"),
+        ("health: {http: [{uri: 'http://h'}]}", "health.http[0]"),
+        ("health: {tcp: [{addr: 'h:1'}]}", "health.tcp[0]"),
+        ("proxy: {remoteurl: 'https://h'}", "proxy.remoteurl"),
+        ("policy: {repository: {classes: [image]}}", "policy"),
+        ("version: 0.1\nstorage: {inmemory: , cache: {blobdescriptor: redis}}", "storage.cache.blobdescriptor"),
+        ("version: 0.1\nstorage: {s3: {bucket: b, region: r}}", "storage.s3"),
+        *((f"version: 0.1\nstorage: {{{driver}}}", f"storage.{driver.split(':')[0]}") for driver in (AZURE, GCS, SWIFT, OSS, RADOS)),
+    ],
+)  # fmt: skip
+def test_what_is_not_built_is_refused_by_name(loaded: Load, text: str, expected: str) -> None:
+    assert paths(loaded(text)) == [expected]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "log: {hooks: [{type: mail, disabled: true}]}",
+        "middleware: {storage: [{name: cloudfront, disabled: true}]}",
+        "notifications: {endpoints: [{name: a, url: 'http://h', disabled: true}]}",
+        "notifications: {events: {includereferences: true}}",
+        "redis:\nreporting: {bugsnag: }\nproxy: {}\npolicy:\nhttp: {debug: }",
+    ],
+)
+def test_what_is_switched_off_is_accepted(loaded: Load, text: str) -> None:
+    assert paths(loaded(text)) == []
+
+
+@pytest.mark.parametrize("text", [OLDER, NEWER])
+def test_all_that_is_not_built_is_told_at_once_and_what_to_do(loaded: Load, text: str) -> None:
+    problems = unbuilt(loaded(text).configuration)
+    assert len(problems) > 8
+    for problem in problems:
+        assert "yet; " in problem.message or "yet (" in problem.message, problem
+
+
+@pytest.mark.parametrize("path", UNBUILT)
+def test_every_row_names_a_key_that_exists(path: str) -> None:
+    from moorage.config import Configuration
+
+    assert shape_at(Configuration, path.removesuffix("[]").split(".")) is not None

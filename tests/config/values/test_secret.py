@@ -1,0 +1,46 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from moorage.config.values import URL, HiddenURL, Secret
+
+URLS = TypeAdapter(URL)
+SECRETS = TypeAdapter(Secret)
+
+
+@given(st.text("abcXYZ0189!$&'()*+,;=%-._~@", min_size=4))
+def test_user_and_password_of_a_url_are_hidden_but_usable(password: str) -> None:
+    whole = f"https://robot:{password}@registry.example.com/path"
+    url = URLS.validate_python(whole)
+    assert str(url) == whole
+    assert repr(url) == "'https://***@registry.example.com/path'"
+    assert URLS.dump_python(url) == "https://***@registry.example.com/path"
+
+
+def test_a_url_without_user_is_shown_as_it_is() -> None:
+    assert HiddenURL("http://localhost:5000/a?b=c@d").shown == "http://localhost:5000/a?b=c@d"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "registry.example.com",
+        "ftp://host/",
+        "https://",
+        "http://[::1",
+        "http://host:99999/",
+        "http://a b/",
+    ],
+)
+def test_what_no_client_can_ask_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="http://"):
+        URLS.validate_python(text)
+
+
+def test_a_secret_shows_neither_itself_nor_its_length() -> None:
+    long, short = SECRETS.validate_python("a long password"), SECRETS.validate_python("x")
+    assert long.get_secret_value() == "a long password"
+    assert repr(long) == repr(short)
+    assert SECRETS.dump_python(long) == SECRETS.dump_python(short) == "***"

@@ -8,6 +8,7 @@ import getpass
 import json
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -52,9 +53,8 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments and arguments[0] in ("-version", "--version", "-v"):
         arguments[0] = "version"
-    elif arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
-        if arguments[0].endswith((".yml", ".yaml")) or Path(arguments[0]).is_file():
-            arguments.insert(0, "serve")
+    elif arguments and arguments[0] not in COMMANDS and Path(arguments[0]).suffix in (".yml", ".yaml"):
+        arguments.insert(0, "serve")
     try:
         main_app(args=arguments)
     except (ServerError, DriverError) as error:
@@ -166,17 +166,11 @@ def garbage_collect(
             print(line)
 
     try:
-        with console.status("collecting garbage", spinner="line") if console.is_terminal else _nothing():
+        with console.status("collecting garbage", spinner="line") if console.is_terminal else nullcontext():
             found = asyncio.run(run())
     except CollectionAborted as error:
         _fail(f"nothing was removed: {error}")
     print(json.dumps(found.as_dict()) if as_json else found.summary(dry_run))
-
-
-class _nothing:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
 
 
 @main_app.command("purge-uploads")

@@ -15,7 +15,7 @@
       UploadInvalid / UploadUnknown     BLOB_UPLOAD_INVALID / _UNKNOWN 400 / 404
       RangeInvalid                      RANGE_INVALID               416
       PageSizeInvalid                   PAGINATION_NUMBER_INVALID   400
-      RequestTimeout / HeaderTooLarge   UNSUPPORTED                 408 / 431
+      RequestTimeout / PreconditionFailed / HeaderTooLarge UNSUPPORTED 408 / 412 / 431
       TooManyRequests / Unavailable     TOOMANYREQUESTS / UNAVAILABLE 429 / 503
       StorageExhausted                  DENIED                      507
 
@@ -135,6 +135,10 @@ class RangeInvalid(RegistryError):
 
 class PageSizeInvalid(RegistryError):
     code, status, message = "PAGINATION_NUMBER_INVALID", 400, "invalid number of results requested"
+
+
+class PreconditionFailed(RegistryError):
+    code, status, message = "UNSUPPORTED", 412, "the content is not the one that If-Match names"
 
 
 class RequestTimeout(RegistryError):

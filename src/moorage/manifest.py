@@ -85,6 +85,8 @@ def parse(payload: bytes, content_type: str = "") -> Manifest:
     (CVE-2021-41190).
     """
     declared = content_type.partition(";")[0].strip().lower()
+    if content_type and "/" not in declared:
+        raise ManifestInvalid(f"the Content-Type {content_type[:100]!r} is not a media type")
     document = _decode(payload, declared)
     media_type = _media_type(document, declared)
     index = media_type in INDEXES

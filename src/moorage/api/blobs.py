@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moorage.api import ranges
 from moorage.api.answer import Answer, RawHeaders
-from moorage.api.conditions import ranges_apply, unchanged
+from moorage.api.conditions import check_precondition, ranges_apply, unchanged
 from moorage.api.exchange import Exchange
 from moorage.digest import Digest
 
@@ -29,6 +29,7 @@ def _headers(digest: Digest, size: int) -> RawHeaders:
 async def head(exchange: Exchange) -> Answer:
     digest = Digest.parse(exchange.reference)
     blob = await exchange.repository.blobs.stat(digest)
+    check_precondition(exchange, digest)
     if unchanged(exchange, digest):
         return _not_modified(digest)
     return Answer(200, _headers(digest, blob.size))
@@ -39,6 +40,7 @@ async def get(exchange: Exchange) -> Answer:
     digest = Digest.parse(exchange.reference)
     reader = await exchange.repository.blobs.open(digest)
     try:
+        check_precondition(exchange, digest)
         if unchanged(exchange, digest):
             reader.close()
             return _not_modified(digest)

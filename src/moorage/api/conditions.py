@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moorage.api.exchange import Exchange
 from moorage.digest import Digest
+from moorage.errors import PreconditionFailed
 
 
 def unchanged(exchange: Exchange, digest: Digest) -> bool:
@@ -12,6 +13,13 @@ def unchanged(exchange: Exchange, digest: Digest) -> bool:
     if header is None:
         return False
     return header.strip() == "*" or digest in (_bare(tag) for tag in header.split(","))
+
+
+def check_precondition(exchange: Exchange, digest: Digest) -> None:
+    """Raises PreconditionFailed when If-Match names something else than what we would send."""
+    header = exchange.header(b"if-match")
+    if header is not None and header.strip() != "*" and digest not in map(_bare, header.split(",")):
+        raise PreconditionFailed
 
 
 def ranges_apply(exchange: Exchange, digest: Digest) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from moorage import manifest
 from moorage.api.answer import Answer, RawHeaders
-from moorage.api.conditions import unchanged
+from moorage.api.conditions import check_precondition, unchanged
 from moorage.api.exchange import Exchange
 from moorage.digest import Digest
-from moorage.errors import DigestInvalid, SizeInvalid, TagInvalid
+from moorage.errors import DigestInvalid, ManifestInvalid, TagInvalid
 from moorage.names import Tag
 from moorage.store.repository import Repository
 
@@ -20,6 +20,7 @@ async def get(exchange: Exchange) -> Answer:
     repository = exchange.repository
     digest = await _digest(repository, exchange.reference)
     found = await repository.manifests.get(digest)
+    check_precondition(exchange, digest)
     tag = digest.encode()
     headers: RawHeaders = [(b"docker-content-digest", tag), (b"etag", b'"%b"' % tag)]
     if unchanged(exchange, digest):
@@ -64,7 +65,7 @@ async def _payload(exchange: Exchange) -> bytes:
     with exchange.service.uploads:
         payload = await exchange.body.read(limit)
     if not payload:
-        raise SizeInvalid("the manifest is empty")
+        raise ManifestInvalid("the manifest is empty")
     return payload
 
 

@@ -39,8 +39,10 @@ def _unsatisfiable(size: int) -> RangeInvalid:
 
 
 def chunk(header: str) -> tuple[int, int]:
-    """Offset and length of a chunk, from its Content-Range `<first>-<last>`. Raises RangeInvalid."""
+    """Offset and length of a chunk, from its Content-Range `<first>-<last>`; the form of RFC 9110, with a unit and a
+    total, will do too. Raises RangeInvalid."""
     found = _CHUNK.fullmatch(header.strip())
-    if found is None or int(found[2]) < int(found[1]):
+    first, last, total = found.groups() if found else ("1", "0", None)
+    if int(last) < int(first) or (total not in (None, "*") and int(total) <= int(last)):
         raise RangeInvalid("Content-Range must be <first>-<last>, both inclusive offsets")
-    return int(found[1]), int(found[2]) - int(found[1]) + 1
+    return int(first), int(last) - int(first) + 1

@@ -30,7 +30,7 @@ ROOT: Final = "/docker/registry/v2"
 REPOSITORIES: Final = f"{ROOT}/repositories"
 BLOBS: Final = f"{ROOT}/blobs"
 CANONICAL_BLOBS: Final = f"{BLOBS}/{CANONICAL}"
-SECRET: Final = "/moorage/secret"
+SECRET: Final = "/moorage/secret"  # noqa: S105 - a path
 
 
 @lru_cache(maxsize=16_384)

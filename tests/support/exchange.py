@@ -11,11 +11,15 @@ SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers with names in lower case (several of one name joined by a comma) and the body's bytes."""
+    """Status, headers with names in lower case (several of one name joined by a comma) and the body's bytes.
+
+    `whole` is False when the body ended before its Content-Length.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    whole: bool = True
 
 
 def exchange(
@@ -41,6 +45,9 @@ def exchange(
         for name, value in response.getheaders():
             known = received.get(name.lower())
             received[name.lower()] = value if known is None else f"{known}, {value}"
-        return Answer(response.status, received, response.read())
+        try:
+            return Answer(response.status, received, response.read())
+        except http.client.IncompleteRead as cut:
+            return Answer(response.status, received, cut.partial, whole=False)
     finally:
         connection.close()

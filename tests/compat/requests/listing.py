@@ -14,7 +14,7 @@ STEPS = (
     Step("tags, first page", "GET", f"{TAGS}?n=2"),
     Step("tags, second page", "GET", f"{TAGS}?n=2&last=empty"),
     Step("tags, last page", "GET", f"{TAGS}?n=2&last=oci"),
-    Step("tags, a page as long as the list", "GET", f"{TAGS}?n=8"),
+    Step("tags, a page as long as the list", "GET", f"{TAGS}?n=9"),
     Step("tags after one that is not there", "GET", f"{TAGS}?last=m"),
     Step("tags after all", "GET", f"{TAGS}?n=2&last=zzz"),
     Step("tags, none asked for", "GET", f"{TAGS}?n=0"),

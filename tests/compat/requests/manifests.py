@@ -103,10 +103,10 @@ STEPS = (
     # Refused.
     put("wrong manifest digest", ABSENT, OCI.body, OCI_MANIFEST),
     put("bad tag put", "-bad", OCI.body, OCI_MANIFEST),
-    put("no media type", "refused", OCI.body, None),
-    put("json as media type", "refused", OCI.body, "application/json"),
+    put("no media type", "typed", OCI.body, None),
+    put("json as media type", "typed", OCI.body, "application/json"),
     put("unknown media type", "refused", OCI.body, "application/vnd.example+json"),
-    put("media type that is none", "refused", OCI.body, ";;"),
+    put("media type that is none", "typed", OCI.body, ";;"),
     put("media type of another kind", "refused", OCI.body, DOCKER_MANIFEST),
     put("index as an image", "refused", INDEX.body, OCI_MANIFEST),
     put("image as an index", "refused", OCI.body, OCI_INDEX),

@@ -1,0 +1,1 @@
+"""Conformance kits, one per interface: a factory in, a proven contract out."""

@@ -1,0 +1,411 @@
+"""What every storage driver has to keep, as checks that any driver can be held to.
+
+A test module makes a fresh driver for each entry of `PROMISES` and awaits it. A driver, or a wrapper around one,
+that passes them all can be put under the registry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from moorage.drivers.base import Driver, InvalidPath, PathBusy, PathNotFound, Reader
+
+Promise = Callable[[Driver], Awaitable[None]]
+
+LARGE = bytes(range(256)) * (5 << 12)
+"""5 MiB: more than any driver moves at once."""
+
+LEGAL = "/abcdefghijklmnopqrstuvwxyz/ABCDEFGHIJKLMNOPQRSTUVWXYZ/0123456789/._-/a..b/-x/_y/.z/data"
+
+
+async def whole(reader: Reader, start: int = 0, stop: int | None = None, piece: int = 64 << 10) -> bytes:
+    """`[start, stop)` of an open file, each piece copied before the next one is asked for."""
+    parts = [bytes(part) async for part in reader.stream(start, reader.size if stop is None else stop, piece)]
+    assert all(0 < len(part) <= piece for part in parts), "a piece is empty or longer than asked for"
+    return b"".join(parts)
+
+
+async def content(driver: Driver, path: str) -> bytes:
+    """The file as a stream gives it, which has to be what `read` and `stat` say."""
+    reader = await driver.open(path)
+    try:
+        streamed = await whole(reader)
+    finally:
+        reader.close()
+    assert streamed == await driver.read(path)
+    assert (await driver.stat(path)).size == len(streamed) == reader.size
+    return streamed
+
+
+async def append(driver: Driver, path: str, *pieces: bytes) -> None:
+    writer = await driver.writer(path)
+    try:
+        await writer.write(pieces)
+    finally:
+        await writer.close()
+
+
+# Whole files
+
+
+async def what_is_written_is_read(driver: Driver) -> None:
+    await driver.write([("/a/b/c", b"hello")])
+    assert await content(driver, "/a/b/c") == b"hello"
+
+
+async def an_empty_file_is_a_file(driver: Driver) -> None:
+    await driver.write([("/a/empty", b"")])
+    assert await content(driver, "/a/empty") == b""
+    assert await driver.children("/a") == ["empty"]
+
+
+async def a_large_file_is_read_whole(driver: Driver) -> None:
+    await driver.write([("/a/large", LARGE)])
+    assert await content(driver, "/a/large") == LARGE
+
+
+async def writing_replaces_what_was_there(driver: Driver) -> None:
+    await driver.write([("/a", LARGE)])
+    await driver.write([("/a", b"short")])
+    assert await content(driver, "/a") == b"short"
+
+
+async def several_files_are_written_at_once(driver: Driver) -> None:
+    files = [(f"/many/{number:02}/file", b"%d" % number) for number in range(40)]
+    await driver.write(files)
+    for path, data in files:
+        assert await driver.read(path) == data
+
+
+async def the_last_write_to_a_path_wins(driver: Driver) -> None:
+    await driver.write([("/a/b", b"first"), ("/a/b", b"second")])
+    assert await driver.read("/a/b") == b"second"
+
+
+async def files_appear_in_the_order_given(driver: Driver) -> None:
+    """Whoever sees the last one finds the others: a tag is written after what it leads to."""
+    for round_number in range(20):
+        text = b"%d" % round_number
+        paths = [f"/order/{name}" for name in "abcde"]
+        writing = asyncio.ensure_future(driver.write([(path, text) for path in paths]))
+        while not writing.done():
+            try:
+                last = await driver.read(paths[-1])
+            except PathNotFound:
+                last = b""
+            if last == text:
+                assert [await driver.read(path) for path in paths] == [text] * 5
+            await asyncio.sleep(0)
+        await writing
+
+
+async def the_same_content_is_left_alone(driver: Driver) -> None:
+    await driver.write([("/a", b"same"), ("/b", b"other")])
+    before = await driver.stat("/a")
+    await asyncio.sleep(0.02)
+    await driver.write([("/a", b"same"), ("/b", b"changed")])
+    assert await driver.stat("/a") == before, "a file with the same content was written again"
+    assert await driver.read("/b") == b"changed"
+
+
+async def a_reader_sees_one_of_the_versions(driver: Driver) -> None:
+    versions = [bytes([number]) * 30_000 for number in range(2)]
+    await driver.write([("/v", versions[0])])
+
+    async def overwrite() -> None:
+        for number in range(60):
+            await driver.write([("/v", versions[number % 2])])
+
+    writing = asyncio.ensure_future(overwrite())
+    while not writing.done():
+        assert await driver.read("/v") in versions
+        await asyncio.sleep(0)
+    await writing
+
+
+async def writers_of_one_path_at_once_leave_one_of_their_files(driver: Driver) -> None:
+    versions = [bytes([number]) * 5_000 for number in range(16)]
+    await asyncio.gather(*(driver.write([("/x/y", version)]) for version in versions))
+    assert await content(driver, "/x/y") in versions
+    assert await driver.children("/x") == ["y"]
+
+
+async def a_touched_file_is_read(driver: Driver) -> None:
+    await driver.touch("/u/startedat", b"long ago")
+    await driver.touch("/u/startedat", b"now")
+    assert await content(driver, "/u/startedat") == b"now"
+
+
+# Paths
+
+
+async def every_legal_character_may_stand_in_a_path(driver: Driver) -> None:
+    await driver.write([(LEGAL, b"found")])
+    assert await content(driver, LEGAL) == b"found"
+    assert await driver.children(LEGAL.rpartition("/")[0]) == ["data"]
+
+
+async def case_matters(driver: Driver) -> None:
+    await driver.write([("/t/Latest", b"upper"), ("/t/latest", b"lower")])
+    assert await driver.read("/t/Latest") == b"upper"
+    assert await driver.children("/t") == ["Latest", "latest"]
+
+
+async def a_name_of_255_characters_is_kept(driver: Driver) -> None:
+    path = "/" + "n" * 255
+    await driver.write([(path, b"long")])
+    assert await content(driver, path) == b"long"
+
+
+async def a_name_too_long_is_refused_by_name(driver: Driver) -> None:
+    """Or taken, by a store without such a limit; but never any other error."""
+    path = "/a/" + "n" * 5_000 + "/b"
+    for action in (driver.read, driver.stat, driver.open, driver.children, driver.delete):
+        with pytest.raises((InvalidPath, PathNotFound)):
+            await action(path)
+    try:
+        await driver.write([(path, b"data")])
+    except InvalidPath:
+        return
+    assert await driver.read(path) == b"data"
+
+
+async def nothing_there_is_told(driver: Driver) -> None:
+    await driver.write([("/a/b", b"file")])
+    for path in ("/nothing", "/a/nothing", "/a/b/below-a-file"):
+        for action in (driver.read, driver.stat, driver.open, driver.children, driver.delete):
+            with pytest.raises(PathNotFound):
+                await action(path)
+        with pytest.raises(PathNotFound):
+            await driver.move(path, "/elsewhere")
+    assert await driver.read("/a/b") == b"file"
+
+
+async def a_folder_is_no_file(driver: Driver) -> None:
+    await driver.write([("/a/b/c", b"file")])
+    for action in (driver.read, driver.open):
+        with pytest.raises(PathNotFound):
+            await action("/a/b")
+    assert (await driver.stat("/a/b")).is_folder
+    assert not (await driver.stat("/a/b/c")).is_folder
+
+
+async def children_are_sorted_by_code_point(driver: Driver) -> None:
+    names = ["a", "a-b", "a.b", "a0", "a_b", "B", "_x", "aa", "0.1.2", "0.1.20", "0.1.10"]
+    await driver.write([(f"/f/{name}/link", b"x") for name in names])
+    assert await driver.children("/f") == sorted(names)
+
+
+# Streams
+
+
+async def any_range_is_streamed_in_pieces(driver: Driver) -> None:
+    data = bytes(range(251)) * 400
+    await driver.write([("/r", data)])
+    reader = await driver.open("/r")
+    size = len(data)
+    ranges = [(0, 0), (0, 1), (0, size), (size - 1, size), (size, size), (1, 4097), (4095, 8193), (7, 99_999)]
+    for start, stop in ranges:
+        for piece in (1 << 10, 4096, 7_777, 1 << 20):
+            assert await whole(reader, start, stop, piece) == data[start:stop]
+    reader.close()
+
+
+async def streams_of_one_reader_do_not_disturb_each_other(driver: Driver) -> None:
+    await driver.write([("/s", LARGE)])
+    reader = await driver.open("/s")
+    found = await asyncio.gather(
+        *(whole(reader, start, start + 999_999) for start in range(0, 4 << 20, 1 << 19))
+    )
+    assert found == [LARGE[start : start + 999_999] for start in range(0, 4 << 20, 1 << 19)]
+    reader.close()
+
+
+async def an_open_file_outlives_its_replacement(driver: Driver) -> None:
+    await driver.write([("/a", LARGE)])
+    reader = await driver.open("/a")
+    stream = reader.stream(0, reader.size, 64 << 10)
+    first = bytes(await anext(stream))
+    await driver.write([("/a", b"new")])
+    assert first + b"".join([bytes(part) async for part in stream]) == LARGE
+    reader.close()
+    assert await driver.read("/a") == b"new"
+
+
+async def an_open_file_outlives_its_removal(driver: Driver) -> None:
+    await driver.write([("/a/b", LARGE)])
+    reader = await driver.open("/a/b")
+    await driver.delete("/a")
+    assert await whole(reader) == LARGE
+    reader.close()
+    with pytest.raises(PathNotFound):
+        await driver.open("/a/b")
+
+
+async def an_open_file_outlives_a_move_onto_it(driver: Driver) -> None:
+    await driver.write([("/old", b"old" * 1_000), ("/new", b"new" * 1_000)])
+    reader = await driver.open("/old")
+    await driver.move("/new", "/old")
+    assert await whole(reader) == b"old" * 1_000
+    reader.close()
+
+
+async def closing_twice_is_closing_once(driver: Driver) -> None:
+    await driver.write([("/a", b"x")])
+    reader, writer = await driver.open("/a"), await driver.writer("/w")
+    for _ in range(2):
+        reader.close()
+        await writer.close()
+
+
+# Files that grow
+
+
+async def a_writer_appends(driver: Driver) -> None:
+    writer = await driver.writer("/u/data")
+    assert writer.size == 0
+    await writer.write([b"one", b"", b"two"])
+    await writer.write([])
+    await writer.write([b"three"] * 700)
+    assert writer.size == 6 + 5 * 700
+    await writer.close()
+    assert await content(driver, "/u/data") == b"onetwo" + b"three" * 700
+
+
+async def a_later_writer_goes_on_where_the_first_stopped(driver: Driver) -> None:
+    await append(driver, "/u/data", b"first ")
+    writer = await driver.writer("/u/data")
+    assert writer.size == 6
+    await writer.write([b"second"])
+    await writer.close()
+    assert await content(driver, "/u/data") == b"first second"
+
+
+async def a_writer_takes_megabytes(driver: Driver) -> None:
+    await append(driver, "/u/data", LARGE, LARGE[:77])
+    assert await content(driver, "/u/data") == LARGE + LARGE[:77]
+
+
+async def a_writer_that_wrote_nothing_leaves_an_empty_file(driver: Driver) -> None:
+    await append(driver, "/u/data")
+    assert await content(driver, "/u/data") == b""
+
+
+async def a_second_writer_is_busy_until_the_first_closes(driver: Driver) -> None:
+    first = await driver.writer("/u/data")
+    with pytest.raises(PathBusy):
+        await driver.writer("/u/data")
+    await first.write([b"kept"])
+    other = await driver.writer("/u/other")
+    await other.close()
+    await first.close()
+    second = await driver.writer("/u/data")
+    assert second.size == 4
+    await second.close()
+
+
+# Moving, removing
+
+
+async def a_move_takes_the_file_over_what_was_there(driver: Driver) -> None:
+    await append(driver, "/u/1/data", b"right")
+    await driver.write([("/blobs/aa/data", b"damaged and longer")])
+    await driver.move("/u/1/data", "/blobs/aa/data")
+    assert await content(driver, "/blobs/aa/data") == b"right"
+    with pytest.raises(PathNotFound):
+        await driver.stat("/u/1/data")
+
+
+async def a_move_makes_the_folders_it_needs(driver: Driver) -> None:
+    await driver.write([("/from", b"x")])
+    await driver.move("/from", "/to/some/place")
+    assert await content(driver, "/to/some/place") == b"x"
+
+
+async def a_file_may_move_while_its_writer_is_open(driver: Driver) -> None:
+    """So an upload becomes a blob while nobody else can write to it."""
+    writer = await driver.writer("/u/data")
+    await writer.write([b"complete"])
+    await driver.move("/u/data", "/blob")
+    await writer.close()
+    assert await content(driver, "/blob") == b"complete"
+    fresh = await driver.writer("/u/data")
+    assert fresh.size == 0
+    await fresh.close()
+
+
+async def a_file_is_removed_alone(driver: Driver) -> None:
+    await driver.write([("/a/b", b"1"), ("/a/bb", b"2"), ("/a/c", b"3")])
+    await driver.delete("/a/b")
+    with pytest.raises(PathNotFound):
+        await driver.stat("/a/b")
+    assert await driver.children("/a") == ["bb", "c"]
+
+
+async def a_folder_is_removed_with_all_in_it(driver: Driver) -> None:
+    await driver.write([("/a/b/c", b"1"), ("/a/b/d/e", b"2"), ("/a/bb/c", b"3")])
+    await driver.delete("/a/b", durable=False)
+    for path in ("/a/b", "/a/b/c", "/a/b/d/e"):
+        with pytest.raises(PathNotFound):
+            await driver.stat(path)
+    assert await driver.children("/a") == ["bb"]
+
+
+async def what_was_removed_can_be_written_again(driver: Driver) -> None:
+    for number in range(3):
+        await driver.write([("/a/b/c", b"%d" % number)])
+        await driver.delete("/a")
+        await driver.write([("/a/b/c", b"again")])
+        assert await content(driver, "/a/b/c") == b"again"
+
+
+async def removals_at_once_remove_once(driver: Driver) -> None:
+    await driver.write([(f"/a/{number}", b"x") for number in range(50)])
+    found = await asyncio.gather(*(driver.delete("/a") for _ in range(6)), return_exceptions=True)
+    assert all(one is None or isinstance(one, PathNotFound) for one in found), found
+    assert None in found
+    with pytest.raises(PathNotFound):
+        await driver.stat("/a")
+
+
+PROMISES: tuple[Promise, ...] = (
+    what_is_written_is_read,
+    an_empty_file_is_a_file,
+    a_large_file_is_read_whole,
+    writing_replaces_what_was_there,
+    several_files_are_written_at_once,
+    the_last_write_to_a_path_wins,
+    files_appear_in_the_order_given,
+    the_same_content_is_left_alone,
+    a_reader_sees_one_of_the_versions,
+    writers_of_one_path_at_once_leave_one_of_their_files,
+    a_touched_file_is_read,
+    every_legal_character_may_stand_in_a_path,
+    case_matters,
+    a_name_of_255_characters_is_kept,
+    a_name_too_long_is_refused_by_name,
+    nothing_there_is_told,
+    a_folder_is_no_file,
+    children_are_sorted_by_code_point,
+    any_range_is_streamed_in_pieces,
+    streams_of_one_reader_do_not_disturb_each_other,
+    an_open_file_outlives_its_replacement,
+    an_open_file_outlives_its_removal,
+    an_open_file_outlives_a_move_onto_it,
+    closing_twice_is_closing_once,
+    a_writer_appends,
+    a_later_writer_goes_on_where_the_first_stopped,
+    a_writer_takes_megabytes,
+    a_writer_that_wrote_nothing_leaves_an_empty_file,
+    a_second_writer_is_busy_until_the_first_closes,
+    a_move_takes_the_file_over_what_was_there,
+    a_move_makes_the_folders_it_needs,
+    a_file_may_move_while_its_writer_is_open,
+    a_file_is_removed_alone,
+    a_folder_is_removed_with_all_in_it,
+    what_was_removed_can_be_written_again,
+    removals_at_once_remove_once,
+)

@@ -1,0 +1,195 @@
+"""The filesystem driver keeps every promise of a driver, and those that only files on a disk can keep."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from moorage.drivers.base import DriverError, InvalidPath, PathNotFound, StorageFull
+from moorage.drivers.filesystem import TEMPORARY, FilesystemDriver, translate
+from tests.contracts.driver import PROMISES, Promise, whole
+
+
+@pytest.fixture
+async def driver(tmp_path: Path) -> AsyncIterator[FilesystemDriver]:
+    made = FilesystemDriver(str(tmp_path / "root"))
+    yield made
+    await made.close()
+
+
+def leftovers(driver: FilesystemDriver) -> list[str]:
+    folder = Path(driver.root, TEMPORARY)
+    return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+
+
+@pytest.mark.parametrize("inline", [True, False], ids=["inline", "threaded"])
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+async def test_filesystem(promise: Promise, inline: bool, tmp_path: Path) -> None:
+    driver = FilesystemDriver(str(tmp_path / "root"), inline_reads=inline)
+    await promise(driver)
+    assert leftovers(driver) == []
+    await driver.close()
+
+
+async def test_a_file_that_lost_bytes_is_not_there(driver: FilesystemDriver) -> None:
+    """A move records the size; a file of another size is damaged, whoever damaged it."""
+    await driver.write([("/from", b"x" * 5_000)])
+    await driver.move("/from", "/blob")
+    for size in (4_999, 0, 5_001):
+        os.truncate(driver.root + "/blob", size)
+        with pytest.raises(PathNotFound, match="damaged"):
+            await driver.open("/blob")
+        with pytest.raises(PathNotFound, match="damaged"):
+            await driver.stat("/blob")
+    os.truncate(driver.root + "/blob", 5_000)
+    assert (await driver.stat("/blob")).size == 5_000
+
+
+async def test_a_file_without_a_recorded_size_is_served(driver: FilesystemDriver) -> None:
+    """Another program wrote it, or the file system has no extended attributes."""
+    Path(driver.root).mkdir()
+    Path(driver.root, "blob").write_bytes(b"theirs")
+    assert (await driver.stat("/blob")).size == 6
+
+
+async def test_a_file_that_ends_early_breaks_the_stream(driver: FilesystemDriver) -> None:
+    """Never a short answer that looks whole."""
+    await driver.write([("/a", b"x" * 200_000)])
+    reader = await driver.open("/a")
+    os.truncate(driver.root + "/a", 100_000)
+    with pytest.raises(DriverError, match="ends at 100000 of 200000"):
+        await whole(reader)
+    reader.close()
+
+
+async def test_links_on_the_disk_lead_nowhere(driver: FilesystemDriver, tmp_path: Path) -> None:
+    """A symbolic link must not lead out of the root."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_bytes(b"secret")
+    Path(driver.root).mkdir()
+    Path(driver.root, "link").symlink_to(outside / "secret")
+    for action in (driver.read, driver.stat, driver.open):
+        with pytest.raises(PathNotFound):
+            await action("/link")
+    with pytest.raises(DriverError):
+        await driver.writer("/link")
+    await driver.write([("/link", b"ours")])
+    assert (outside / "secret").read_bytes() == b"secret"
+    assert await driver.read("/link") == b"ours"
+
+
+async def test_removing_a_folder_does_not_follow_links(driver: FilesystemDriver, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_bytes(b"kept")
+    await driver.write([("/a/b", b"x")])
+    Path(driver.root, "a", "link").symlink_to(outside)
+    await driver.delete("/a")
+    assert (outside / "kept").read_bytes() == b"kept"
+
+
+async def test_a_device_is_no_file(driver: FilesystemDriver) -> None:
+    Path(driver.root).mkdir()
+    os.mkfifo(driver.root + "/pipe")
+    with pytest.raises(PathNotFound):
+        await driver.stat("/pipe")
+    await driver.delete("/pipe")
+    assert not os.path.lexists(driver.root + "/pipe")
+
+
+async def test_preparing_removes_the_temporaries_of_the_dead(driver: FilesystemDriver) -> None:
+    folder = Path(driver.root, TEMPORARY)
+    folder.mkdir(parents=True)
+    dead, living, strange = f"{2**22 + 7}-aa", f"{os.getpid()}-bb", "strange"
+    for name in (dead, living, strange):
+        (folder / name).write_bytes(b"half")
+    assert driver.prepare() == 1
+    assert sorted(leftovers(driver)) == sorted([living, strange])
+
+
+async def test_preparing_tells_a_root_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    driver = FilesystemDriver(str(tmp_path / "file"))
+    with pytest.raises(DriverError, match="file"):
+        driver.prepare()
+    await driver.close()
+
+
+async def test_preparing_read_only_changes_nothing(tmp_path: Path) -> None:
+    driver = FilesystemDriver(str(tmp_path))
+    assert driver.prepare(read_only=True) == 0
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(DriverError):
+        FilesystemDriver(str(tmp_path / "missing")).prepare(read_only=True)
+    await driver.close()
+
+
+async def test_a_removed_root_is_made_again(driver: FilesystemDriver) -> None:
+    """Someone cleared the folder under a running registry."""
+    await driver.write([("/a/b/c", b"1")])
+    await driver.delete("/a")
+    Path(driver.root, TEMPORARY).rmdir()
+    Path(driver.root, ".moorage").rmdir()
+    Path(driver.root).rmdir()
+    await driver.write([("/a/b/c", b"2")])
+    assert await driver.read("/a/b/c") == b"2"
+
+
+async def test_two_drivers_share_one_root(driver: FilesystemDriver) -> None:
+    """Workers are processes: each has its own idea of what folders there are."""
+    other = FilesystemDriver(driver.root)
+    for number in range(5):
+        await driver.write([("/a/b/c/link", b"%d" % number)])
+        await other.delete("/a/b")
+        await driver.write([("/a/b/c/link", b"again")])
+        assert await other.read("/a/b/c/link") == b"again"
+    first = await driver.writer("/u/data")
+    with pytest.raises(DriverError):
+        await other.writer("/u/data")
+    await first.close()
+    await other.close()
+
+
+async def test_drivers_that_make_and_remove_one_folder_do_not_fail(driver: FilesystemDriver) -> None:
+    others = [FilesystemDriver(driver.root) for _ in range(3)]
+
+    async def work(one: FilesystemDriver) -> None:
+        for number in range(40):
+            await one.write([("/t/tag/current/link", b"x"), (f"/t/tag/index/{number}/link", b"y")])
+            try:
+                await one.delete("/t/tag")
+            except PathNotFound:
+                continue
+
+    await asyncio.gather(*(work(one) for one in (driver, *others)))
+    for one in others:
+        await one.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOENT, PathNotFound),
+        (errno.ENOTDIR, PathNotFound),
+        (errno.EISDIR, PathNotFound),
+        (errno.ELOOP, PathNotFound),
+        (errno.ENOSPC, StorageFull),
+        (errno.EDQUOT, StorageFull),
+        (errno.EFBIG, StorageFull),
+        (errno.ENAMETOOLONG, InvalidPath),
+        (errno.EIO, DriverError),
+        (errno.EROFS, DriverError),
+        (errno.EMFILE, DriverError),
+        (errno.ESTALE, DriverError),
+    ],
+)
+def test_the_words_of_the_kernel_are_translated(number: int, kind: type[DriverError]) -> None:
+    found = translate(OSError(number, os.strerror(number)), "/some/path")
+    assert type(found) is kind
+    assert found.path == "/some/path"

@@ -12,9 +12,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import xml.etree.ElementTree as xml
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 from tests.support.server import Server, moorage_server, reference_server, running
 
@@ -65,7 +65,7 @@ def run(program: Path, version: str, server: Server, results: Path) -> Report:
         "OCI_RESULTS_DIR": str(results),
         "OCI_REPO1": f"conformance/{version}/repo1",
         "OCI_REPO2": f"conformance/{version}/repo2",
-        **{name: "true" for name in OPTIONAL},
+        **dict.fromkeys(OPTIONAL, "true"),
     }
     with (results / "output.txt").open("wb") as output:
         subprocess.run(
@@ -84,7 +84,7 @@ def read_report(version: str, path: Path) -> Report:
     """The program's JUnit report; RuntimeError when it wrote none."""
     if not path.exists():
         raise RuntimeError(f"the suite wrote no report, see {path.with_name('output.txt')}")
-    suite = xml.parse(path).find("testsuite")
+    suite = ElementTree.parse(path).find("testsuite")
     if suite is None:
         raise RuntimeError(f"no test suite in {path}")
     counts = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
@@ -97,7 +97,7 @@ def read_report(version: str, path: Path) -> Report:
     )
 
 
-def note(case: xml.Element) -> str:
+def note(case: ElementTree.Element) -> str:
     """One line for a step that did not pass: its status, its name, what was wrong."""
     said = " | ".join((case.findtext("system-out") or "").split("\n"))
     return f"{case.get('status')} {case.get('name')}: {said[:300]}"

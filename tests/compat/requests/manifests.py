@@ -106,7 +106,7 @@ STEPS = (
     put("no media type", "typed", OCI.body, None),
     put("json as media type", "typed", OCI.body, "application/json"),
     put("unknown media type", "refused", OCI.body, "application/vnd.example+json"),
-    put("media type that is none", "typed", OCI.body, ";;"),
+    put("media type that is none", "refused", OCI.body, ";;"),
     put("media type of another kind", "refused", OCI.body, DOCKER_MANIFEST),
     put("index as an image", "refused", INDEX.body, OCI_MANIFEST),
     put("image as an index", "refused", OCI.body, OCI_INDEX),

@@ -9,6 +9,9 @@ from urllib.parse import quote
 from tests.faults import fuzz_words as words
 
 VISIBLE = frozenset(range(0x21, 0x7F))
+FITTING_METHODS = 0.8  # the others ask for what no route offers
+READING = ("GET", "GET", "HEAD")
+UPLOAD_METHODS = ("PATCH", "PATCH", "PUT", "PUT", "GET", "DELETE")
 LONGEST_TARGET = 4000  # longer ones may be refused below the application, without a body
 
 
@@ -41,8 +44,8 @@ class RequestGrammar:
 
     def request(self) -> Request:
         source = self._random
-        method = source.choice(words.METHODS)
-        target = self._target()
+        target, fitting = self._target()
+        method = source.choice(fitting if source.random() < FITTING_METHODS else words.METHODS)
         headers = self._headers()
         body = self._body() if method in ("PUT", "POST", "PATCH") or source.random() < 0.03 else b""
         framing, body, whole = self._framing(method, body)
@@ -56,23 +59,24 @@ class RequestGrammar:
         source = self._random
         return words.written(source.choice(bad if source.random() < chance else good), source)
 
-    def _target(self) -> str:
+    def _target(self) -> tuple[str, tuple[str, ...]]:
+        """A target and the methods it is made for."""
         source = self._random
-        if self._sessions and source.random() < 0.1:
-            return self._session_target()
-        path = source.choice(
+        if self._sessions and source.random() < 0.15:
+            return self._session_target(), UPLOAD_METHODS
+        path, methods = source.choice(
             [
-                self._manifest,
-                self._manifest,
-                self._blob,
-                self._blob,
-                self._uploads,
-                self._uploads,
-                self._upload,
+                (self._manifest, (*READING, "PUT", "PUT", "DELETE")),
+                (self._manifest, (*READING, "PUT", "PUT", "DELETE")),
+                (self._blob, (*READING, "DELETE")),
+                (self._uploads, ("POST",)),
+                (self._upload, UPLOAD_METHODS),
+                (self._tags, READING),
+                (self._referrers, READING),
+                (self._other, READING),
             ]
-            + [self._tags, self._referrers, self._other]
-        )()
-        return path + self._query()
+        )
+        return path() + self._query(), methods
 
     def _session_target(self) -> str:
         """A real session, as it was given, with a digest to finish it, or with a spoilt state."""

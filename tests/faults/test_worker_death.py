@@ -64,6 +64,7 @@ def test_a_dead_worker_is_replaced_while_the_other_goes_on(ram_path: Path, death
         eventually(
             lambda: len(worker_pids(server) - {victim}) == WORKERS, RESPAWN_SECONDS, "the worker is replaced"
         )
+        assert server.stop() == 0, "a server with a replaced worker does not stop on SIGTERM"
 
 
 @pytest.mark.parametrize("deaths", [3, pytest.param(100, marks=pytest.mark.soak)])
@@ -77,6 +78,8 @@ def test_workers_that_die_again_and_again_do_not_bring_the_server_down(ram_path:
             for victim in worker_pids(server):
                 os.kill(victim, signal.SIGKILL)
         eventually(lambda: answers(server, digest_of(image.blobs[0])), RESPAWN_SECONDS, "a client is served")
-        assert server.process is not None and server.process.poll() is None, "the parent has ended"
+        assert server.process is not None
+        assert server.process.poll() is None, "the parent has ended"
         with Client(server.port) as client:
             assert not client.fault_in(NAME, "kept", image)
+        assert server.stop() == 0, "a server with replaced workers does not stop on SIGTERM"

@@ -1,0 +1,96 @@
+"""Bodies too large to be kept: refused, or passed on in pieces, but never held in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.client import Client, with_digest
+from tests.faults.images import MANIFEST_TYPE
+from tests.faults.memory import MIB, MemoryWatch
+from tests.faults.target import registry
+from tests.faults.wire import Answer, Wire, request_head
+from tests.support.server import Server, running
+
+NAME = "memory/app"
+LIMIT = 4 * MIB  # the largest manifest
+TARGET = f"/v2/{NAME}/manifests/large"
+PIECE = bytes(1 * MIB)
+
+
+@pytest.fixture
+def server(ram_path: Path) -> Iterator[Server]:
+    with running(registry(ram_path)) as started:
+        yield started
+
+
+def answer_to(server: Server, framing: dict[str, str], pieces: list[bytes]) -> Answer | None:
+    """The answer to a manifest sent in pieces; None when the server cut the connection instead."""
+    with Wire(server.port) as wire:
+        wire.send(request_head("PUT", TARGET, {"Content-Type": MANIFEST_TYPE, **framing}))
+        try:
+            for piece in pieces:
+                wire.send(piece)
+        except OSError:
+            if not wire.answered_within(1.0):
+                return None
+        try:
+            return wire.receive()
+        except OSError:
+            return None
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+@pytest.mark.parametrize(
+    ("framing", "pieces"),
+    [
+        ({"Content-Length": str(LIMIT + 1)}, [PIECE] * 4 + [b"x"]),
+        ({"Transfer-Encoding": "chunked"}, [chunk(PIECE)] * 4 + [chunk(b"x") + b"0\r\n\r\n"]),
+        ({"Transfer-Encoding": "chunked"}, [chunk(PIECE)] * 64 + [b"0\r\n\r\n"]),
+        ({"Content-Length": str(1 << 40)}, [PIECE] * 64),
+    ],
+    ids=["one byte too many", "chunked", "chunked and much too long", "promised a tebibyte"],
+)
+def test_a_manifest_over_the_limit_is_refused_and_not_kept_in_memory(
+    server: Server, framing: dict[str, str], pieces: list[bytes]
+) -> None:
+    with MemoryWatch(server) as watch:
+        answers = [answer_to(server, framing, pieces) for _ in range(5)]
+    print(f"{[answer and answer.status for answer in answers]}, {watch.growth // MIB} MiB more")
+    assert all(answer is None or 400 <= answer.status < 500 for answer in answers), answers
+    if framing.get("Content-Length") == str(LIMIT + 1):
+        assert [answer and answer.status for answer in answers] == [413] * 5
+    assert watch.growth < 24 * MIB, f"{watch.growth // MIB} MiB more for a body that was refused"
+
+
+def test_a_manifest_with_a_length_too_short_is_judged_by_its_length(server: Server) -> None:
+    with MemoryWatch(server) as watch:
+        answer = answer_to(server, {"Content-Length": "100"}, [PIECE] * 5)
+    assert answer is None or 400 <= answer.status < 500, answer
+    assert watch.growth < 24 * MIB, f"{watch.growth // MIB} MiB more for a body that was refused"
+
+
+@pytest.mark.parametrize("pieces", [1024, pytest.param(10240, marks=pytest.mark.soak)])
+def test_an_upload_of_any_size_takes_little_memory(server: Server, pieces: int) -> None:
+    digest = hashlib.sha256()
+    for _ in range(pieces):
+        digest.update(PIECE)
+    with (
+        Client(server.port) as client,
+        Wire(server.port, timeout=120.0) as wire,
+        MemoryWatch(server) as watch,
+    ):
+        target = with_digest(client.start_upload(NAME), f"sha256:{digest.hexdigest()}")
+        wire.send(request_head("PUT", target, {"Content-Length": str(pieces * len(PIECE))}))
+        for _ in range(pieces):
+            wire.send(PIECE)
+        answer = wire.receive()
+    print(f"{pieces} MiB: {watch.start // MIB} MiB before, {watch.peak // MIB} MiB at the peak")
+    assert answer.status == 201, answer
+    assert watch.growth < 40 * MIB, f"{watch.growth // MIB} MiB more while one upload was received"

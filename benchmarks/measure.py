@@ -14,6 +14,7 @@ from pathlib import Path
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 SAMPLES_PER_SECOND = 10
+PROPORTIONAL_EVERY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,16 @@ def resident_bytes(pids: Sequence[int]) -> int:
     return pages * PAGE_BYTES
 
 
+def proportional_bytes(pids: Sequence[int]) -> int:
+    """The same with each shared page divided among those that share it: what the processes really take."""
+    kilobytes = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return kilobytes * 1024
+
+
 def loader_cpu_seconds() -> float:
     """Of all child processes that have ended: the difference around a load is what its clients used."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -62,19 +73,25 @@ def loader_cpu_seconds() -> float:
 
 
 class PeakMemory:
-    """The largest sum of resident memory seen, looking ten times a second."""
+    """The largest sums seen: of resident memory ten times a second, of proportional memory (dearer) once."""
 
     def __init__(self, pids: Callable[[], Sequence[int]]) -> None:
         self._pids = pids
         self._ended = threading.Event()
-        self.peak_bytes = 0
+        self.resident_bytes = 0
+        self.proportional_bytes = 0
 
-    def look(self) -> None:
-        self.peak_bytes = max(self.peak_bytes, resident_bytes(self._pids()))
+    def look(self, proportional: bool = True) -> None:
+        pids = self._pids()
+        self.resident_bytes = max(self.resident_bytes, resident_bytes(pids))
+        if proportional:
+            self.proportional_bytes = max(self.proportional_bytes, proportional_bytes(pids))
 
     def _watch(self) -> None:
+        looks = 0
         while not self._ended.wait(1 / SAMPLES_PER_SECOND):
-            self.look()
+            looks += 1
+            self.look(proportional=looks % PROPORTIONAL_EVERY == 0)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:

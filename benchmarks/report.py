@@ -21,9 +21,9 @@ Access logs are off, log level is error. The clients run on the same machine{pin
 
 Numbers are the median of the rounds, with the smallest and largest in parentheses. A ratio is Moorage's value
 divided by the other's in the same round. Processor time is that of the server and all of its processes, user and
-system; memory is the largest sum of their resident sizes, looked at ten times a second (pages shared by
-several processes count once for each). A goal is *met* when the median reaches it and, where it is about
-speed, Moorage does not use more processor time for it. MB and GB are 10^6 and 10^9 bytes."""
+system. Memory is the largest sum of their resident sizes, looked at ten times a second; there, pages that several
+processes share count once for each, and in *shared once* they do not. A goal is *met* when the median reaches it
+and, where it is about speed, Moorage does not use more processor time for it. MB and GB are 10^6 and 10^9 bytes."""
 
 LABELS = {
     "fsyncs": "syncs per image",
@@ -43,6 +43,9 @@ METRICS = {
     "cpu_s_per_gb": "processor seconds per GB",
     **LABELS,
 }
+
+
+GOAL_HEAD = ("goal", "measured", "processor time", "met?")
 
 
 def render(results: Results) -> str:
@@ -70,29 +73,31 @@ def summary(results: Results) -> str:
 
 def _summary(results: Results, measured: Iterable[Workload]) -> Iterator[str]:
     rows = [
-        _summary_row(results, case, judge(results, case, goal))
+        (case.key, case.title, *_goal_row(results, judge(results, case, goal)))
         for workload in measured
         for case in workload.cases
         for goal in case.goals
-        if results.measured(case.key)
+        if goal.main and results.measured(case.key)
     ]
-    yield _table(("", "what", "goal", "measured", "processor time", "met?"), rows)
+    yield _table(("", "what", *GOAL_HEAD), rows)
     absent = [f"{peer.title} was not measured: {peer.absent}." for peer in results.peers if peer.absent]
     if absent or results.notes:
         yield "\n".join(absent + results.notes)
 
 
-def _summary_row(results: Results, case: Case, verdict: Verdict) -> Sequence[str]:
+def _goal_row(results: Results, verdict: Verdict) -> Sequence[str]:
     goal = verdict.goal
     measured = _times(verdict.value) if goal.against else _number(verdict.value)
-    return (
-        case.key,
-        case.title,
-        _goal_text(results, goal),
-        f"**{measured}**" if goal.main else measured,
-        _times(verdict.cpu) if verdict.cpu else "",
-        _met(verdict),
-    )
+    cost = _times(verdict.cpu) if verdict.cpu else ""
+    return (_goal_text(results, goal), f"**{measured}**" if goal.main else measured, cost, _met(verdict))
+
+
+def _goals(results: Results, case: Case) -> Iterator[str]:
+    """All goals of a case that there is something to judge by."""
+    verdicts = [judge(results, case, goal) for goal in case.goals]
+    rows = [_goal_row(results, verdict) for verdict in verdicts if verdict.reached is not None]
+    if rows:
+        yield _table(GOAL_HEAD, rows)
 
 
 def _goal_text(results: Results, goal: Goal) -> str:
@@ -109,11 +114,9 @@ def _met(verdict: Verdict) -> str:
     if verdict.reason or verdict.value is None:
         return f"**no**: {verdict.reason}"
     share = verdict.value.median / verdict.goal.bound
-    return (
-        f"**no**: {share:.0%} of the goal"
-        if not verdict.goal.at_most
-        else f"**no**: {share:.2g} times the bound"
-    )
+    if share > 2:
+        return f"**no**: {share:.1f} times the bound"
+    return f"**no**: {abs(share - 1):.1%} {'over' if verdict.goal.at_most else 'short'}"
 
 
 def _title(results: Results, key: str) -> str:
@@ -128,6 +131,7 @@ def _section(results: Results, workload: Workload) -> Iterator[str]:
             if len(workload.cases) > 1:
                 yield f"### {case.title}"
             yield _case_table(results, case)
+            yield from _goals(results, case)
             yield from _failures(results, case)
     note = NOTES / f"{workload.key}.md"
     if note.exists():
@@ -138,8 +142,18 @@ def _case_table(results: Results, case: Case) -> str:
     cost = "CPU-s per GB" if case.cost == "cpu_s_per_gb" else "CPU per request, us"
     if case.unit == "images/s":
         cost = "CPU per image, us"
-    head = ["", case.unit, "Moorage to it", cost, "p50 ms", "p99 ms", "slowest ms", "peak memory MB"]
-    names = ["rate", case.cost, "p50_ms", "p99_ms", "max_ms", "rss_mb", *case.shows, "loader_cores"]
+    head = [
+        "",
+        case.unit,
+        "Moorage to it",
+        cost,
+        "p50 ms",
+        "p99 ms",
+        "slowest ms",
+        "peak memory MB",
+        "shared once",
+    ]
+    names = ["rate", case.cost, "p50_ms", "p99_ms", "max_ms", "rss_mb", "pss_mb", *case.shows, "loader_cores"]
     rows = []
     for peer in results.peers:
         if spread(results, case.key, peer.key, "rate"):

@@ -136,7 +136,11 @@ class Bench:
         loader = (measure.loader_cpu_seconds() - loader_before) / (time.monotonic() - begun)
         sample.errors, sample.note = outcome.errors, outcome.note
         sample.metrics |= metrics(case, outcome, used)
-        sample.metrics |= {"rss_mb": memory.peak_bytes / 1e6, "loader_cores": loader}
+        sample.metrics |= {
+            "rss_mb": memory.resident_bytes / 1e6,
+            "pss_mb": memory.proportional_bytes / 1e6,
+            "loader_cores": loader,
+        }
 
     def _count_calls(self, server: Server, sample: Sample) -> None:
         stage = self._stage(server)

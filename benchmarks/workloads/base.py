@@ -47,6 +47,7 @@ class Goal:
     """A bound on a metric: the ratio to the peer `against`, or the plain value when there is none.
 
     `cpu` names the cost that must not be higher than the peer's, when speed alone could be bought with it.
+    The `main` goals are those of the summary.
     """
 
     metric: str

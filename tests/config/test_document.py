@@ -1,3 +1,4 @@
+import contextlib
 import string
 
 import pytest
@@ -104,10 +105,8 @@ def test_an_empty_text_is_an_empty_value() -> None:
 
 @given(st.text("ab01:-?[]{},&*!|>'\"%@`#~<=\n\t \\.\x00é\ud800\u2028", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
+    with contextlib.suppress(ConfigurationError):
         parse(text)
-    except ConfigurationError as error:
-        assert error.problems
 
 
 TREES = st.recursive(

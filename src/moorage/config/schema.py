@@ -125,19 +125,23 @@ def _kind(bare: Any) -> Kind:
     return _RESOLVED.get(bare, Kind("text"))
 
 
+def innermost(shape: Shape) -> Leaf | Keys:
+    """The shape of what a list or a mapping holds in the end; of anything else its own."""
+    while isinstance(shape, ListOf | MapOf):
+        shape = shape.item if isinstance(shape, ListOf) else shape.value
+    return shape
+
+
 def walk(section: type[Section], prefix: str = "") -> Iterator[tuple[str, Key]]:
-    """Every key below a section with its dotted path; `[0]` stands for an item, `<name>` for a free key."""
+    """Every key below a section with its dotted path; `[0]` stands for any item of a list."""
     for name, key in keys(section).items():
         path = f"{prefix}.{name}" if prefix else name
         yield path, key
         if key.replaced_by:
             continue
-        inner, suffix = key.shape, ""
-        while isinstance(inner, ListOf | MapOf):
-            inner, suffix = (
-                (inner.item, f"{suffix}[0]") if isinstance(inner, ListOf) else (inner.value, suffix)
-            )
+        inner = innermost(key.shape)
         if isinstance(inner, Keys):
+            suffix = "[0]" if isinstance(key.shape, ListOf) else ""
             yield from walk(inner.section, path + suffix)
 
 

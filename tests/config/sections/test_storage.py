@@ -1,0 +1,54 @@
+import pytest
+from pydantic import ValidationError
+
+from moorage.config.schema import keys
+from moorage.config.sections.clouds import Gcs
+from moorage.config.sections.drivers import Filesystem, Inmemory
+from moorage.config.sections.s3 import S3
+from moorage.config.sections.storage import DRIVERS, Storage
+
+
+def test_the_driver_is_the_one_that_is_there() -> None:
+    filesystem = Filesystem(rootdirectory="/x")
+    assert Storage(filesystem=filesystem).driver == ("filesystem", filesystem)
+    assert Storage(inmemory=Inmemory()).driver.name == "inmemory"
+
+
+def test_every_driver_has_a_key() -> None:
+    assert set(DRIVERS) <= keys(Storage).keys()
+
+
+@pytest.mark.parametrize("found", [{}, {"filesystem": {}, "inmemory": {}}])
+def test_a_model_too_is_made_with_one_driver_only(found: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="exactly one driver"):
+        Storage.model_validate(found)
+
+
+def test_too_few_threads_are_raised_to_the_least() -> None:
+    assert Filesystem(maxthreads=1).maxthreads == 25
+
+
+def test_s3_needs_a_region_or_an_endpoint() -> None:
+    with pytest.raises(ValidationError, match="needs region"):
+        S3(bucket="b")
+    assert S3(bucket="b", regionendpoint="http://minio:9000").region is None
+
+
+def test_s3_needs_both_keys_or_none() -> None:
+    with pytest.raises(ValidationError, match="both accesskey and secretkey"):
+        S3.model_validate({"bucket": "b", "region": "r", "accesskey": "a"})
+
+
+def test_s3_takes_a_storage_class_in_any_case() -> None:
+    assert S3(bucket="b", region="r", storageclass="standard_ia").storageclass == "STANDARD_IA"
+
+
+def test_parts_of_s3_have_at_least_five_mebibytes() -> None:
+    with pytest.raises(ValidationError, match="5242880"):
+        S3(bucket="b", region="r", chunksize=(5 << 20) - 1)
+
+
+@pytest.mark.parametrize("size", [0, 1000, (256 << 10) + 1])
+def test_parts_of_gcs_are_multiples_of_256_kibibytes(size: int) -> None:
+    with pytest.raises(ValidationError, match="multiple"):
+        Gcs(bucket="b", chunksize=size)

@@ -103,6 +103,12 @@ def test_a_bare_number_for_a_duration_is_a_warning(loaded: Load) -> None:
     assert "500ms" in warning.message
 
 
+def test_a_duration_under_a_millisecond_is_a_warning(loaded: Load) -> None:
+    (warning,) = loaded("http:\n  draintimeout: 0.5ms\n").warnings
+    assert warning.message == "is under 1ms"
+    assert loaded("http:\n  draintimeout: 0\nproxy: {ttl: 1ms}\n").warnings == []
+
+
 def test_a_bare_number_for_the_duration_of_cloudfront_counts_minutes(loaded: Load) -> None:
     text = "middleware: {storage: [{name: cloudfront, options: {baseurl: cdn.example.com, privatekey: k, keypairid: i, duration: 20}}]}"
     found = loaded(text)

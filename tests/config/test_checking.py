@@ -72,6 +72,7 @@ def test_a_long_value_is_cut(refused: Refuse) -> None:
         "notifications: {endpoints: [{name: a, url: 'http://h', headers: {Authorization: {hunter2: a}}}]}",
         "proxy: {remoteurl: 'robot:hunter2@h'}",
         "proxy: {password: [hunter2]}",
+        "redis: {addrs: ['redis://robot:hunter2@h:1']}",
         "http: {secret: {hunter2: a}}",
     ],
 )

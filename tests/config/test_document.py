@@ -99,6 +99,11 @@ def test_a_control_character_is_refused() -> None:
     assert "character" in problem("a: \x00").message
 
 
+@pytest.mark.parametrize("text", ['a: "\\0"', 'a: "\\ud800"', '"\\udfff": 1'])
+def test_an_escape_for_no_character_is_refused(text: str) -> None:
+    assert problem(text).line == 1
+
+
 def test_an_empty_text_is_an_empty_value() -> None:
     assert plain(parse("# nothing\n")) is None
 

@@ -91,6 +91,15 @@ def test_without_a_version_nothing_else_is_looked_at(
     assert caught.value.source == file
 
 
+def test_an_empty_variable_for_the_storage_means_the_default() -> None:
+    assert load(None, {"REGISTRY_STORAGE": ""}).configuration.storage.driver.name == "filesystem"
+
+
+def test_an_endless_file_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="larger"):
+        load(Path("/dev/zero"), {})
+
+
 def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot read"):
         load(tmp_path, {})
@@ -383,8 +392,9 @@ def attempt(file: Path, text: str, environ: dict[str, str]) -> Loaded | None:
     try:
         found = load(file, environ)
     except ConfigurationError as error:
-        return None if error.problems and str(error) else pytest.fail("refused without a reason")
+        return None if error.problems and str(error).encode() else pytest.fail("refused without a reason")
     unbuilt(found.configuration)
+    effective(found.configuration).encode()
     return found
 
 

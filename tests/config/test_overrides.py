@@ -132,6 +132,15 @@ def test_a_value_that_is_not_yaml_is_told_with_the_variable() -> None:
     assert (problem.path, problem.variable, problem.line) == ("http.tls", "REGISTRY_HTTP_TLS", None)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("REGISTRY_LOG_FIELDS_A", "\udcff"), ("REGISTRY_LOG_FIELDS_\udcff", "a")]
+)
+def test_a_variable_that_is_no_text_is_told(name: str, value: str) -> None:
+    (problem,) = applied("", {name: value}).errors
+    assert problem.variable == name
+    assert str(problem).isprintable()
+
+
 def test_a_section_that_is_none_is_left_for_the_check_to_tell(refused: Refuse) -> None:
     (problem,) = refused("http: 5\n", {"REGISTRY_HTTP_ADDR": ":1"}).problems
     assert (problem.path, problem.line) == ("http", 3)

@@ -14,7 +14,7 @@ from moorage.config.nodes import Entries, Items, Node, Path, Scalar, dotted, is_
 from moorage.config.problem import Problem
 from moorage.config.schema import Keys, Leaf, ListOf, MapOf, Shape, keys, variable_name, walk
 from moorage.config.sections.base import Section
-from moorage.config.values import nanoseconds
+from moorage.config.values import DURATION, MINUTES, nanoseconds
 
 _MILLISECOND = 1_000_000
 
@@ -30,7 +30,7 @@ class Binding:
         self.data = self._bind(root, Keys(section), ())
 
     def _bind(self, node: Node, shape: Shape, path: Path) -> Any:
-        """Data of the form the shape asks for. Where the node has another form it stays: the model refuses it."""
+        """Data of the form the shape asks for; a node of another form stays, for the model to refuse."""
         if isinstance(shape, Keys):
             if is_empty(node):
                 return {}
@@ -51,22 +51,24 @@ class Binding:
             # An empty value leaves the default, but `inmemory:` chooses a driver.
             if name in known and (name in section.one_of or not is_empty(child)):
                 data[name] = self._bind(child, known[name].shape, (*path, name))
+        self._check_names(node, section, path)
+        return data
+
+    def _check_names(self, node: Entries, section: type[Section], path: Path) -> None:
         chosen = [name for name in node.entries if name in section.one_of]
-        unknown = [name for name in node.entries if name not in known]
+        unknown = [name for name in node.entries if name not in keys(section)]
+        kinds = ", ".join(sorted(section.one_of))
         if len(chosen) > 1:
             self._too_many(node, chosen, path)
         elif section.needs_one and not chosen and not unknown:
-            message = f"needs one of {', '.join(sorted(section.one_of))}"
-            self.errors.append(origin_of(self._root, path).problem(path, message))
+            self.errors.append(origin_of(self._root, path).problem(path, f"needs one of {kinds}"))
         for name in unknown:
             if section.one_of and not chosen:
                 # A misspelt kind must not pass as none at all: the registry would be open to everybody.
-                message = f"is not one of {', '.join(sorted(section.one_of))}"
-                self.errors.append(self._unknown(node, name, section, path, message))
+                self.errors.append(self._unknown(node, name, section, path, f"is not one of {kinds}"))
             else:
                 message = "is not a known key and is ignored"
                 self.warnings.append(self._unknown(node, name, section, path, message))
-        return data
 
     def _too_many(self, node: Entries, chosen: Sequence[str], path: Path) -> None:
         listed = " and ".join(f"{name} ({node.places[name]})" for name in chosen)
@@ -87,16 +89,21 @@ class Binding:
         return node.places[name].problem((*path, name), message, hint)
 
     def _odd_duration(self, node: Scalar, shape: Leaf, path: Path) -> None:
-        try:
-            count = nanoseconds(node.text) if shape.kind.name.startswith("duration") else 0
-        except ValueError:
-            return
-        if shape.kind.name == "duration" and 0 < abs(count) < _MILLISECOND:
-            message = f"is {count} nanoseconds, which a number without unit counts; write {count}ms for milliseconds"
-            self.warnings.append(node.origin.problem(path, message))
-        if shape.kind.name == "duration or minutes" and node.text.isdecimal():
+        bare = node.text.isdecimal()
+        if shape.kind == MINUTES and bare:
             message = f"is taken as {node.text} minutes; write {node.text}m"
-            self.warnings.append(node.origin.problem(path, message))
+        elif shape.kind == DURATION and _is_tiny(node.text):
+            message = f"counts nanoseconds; write {node.text}ms for milliseconds" if bare else "is under 1ms"
+        else:
+            return
+        self.warnings.append(node.origin.problem(path, message))
+
+
+def _is_tiny(text: str) -> bool:
+    try:
+        return 0 < abs(nanoseconds(text)) < _MILLISECOND
+    except ValueError:
+        return False
 
 
 def _nearest(name: str, candidates: Iterable[str]) -> str | None:

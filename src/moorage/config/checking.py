@@ -10,6 +10,7 @@ from moorage.config.configuration import Configuration
 from moorage.config.nodes import Node, Path, Scalar, is_empty, node_at, origin_of
 from moorage.config.problem import ConfigurationError, Problem
 from moorage.config.schema import Leaf, Shape, shape_at
+from moorage.config.values import HiddenURL
 
 _MESSAGES = {
     "missing": "is required",
@@ -65,5 +66,6 @@ def _found(shape: Shape | None, node: Node | None) -> str:
     """What stands there instead, unless it is secret. Long texts are cut."""
     if not isinstance(shape, Leaf) or shape.kind.secret or not isinstance(node, Scalar) or is_empty(node):
         return ""
-    text = node.text if len(node.text) <= _LONGEST_SHOWN else f"{node.text[:_LONGEST_SHOWN]}…"
+    text = HiddenURL(node.text).shown
+    text = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
     return f", not {text!r}"

@@ -50,6 +50,11 @@ def parse(text: str, *, variable: str | None = None) -> Node:
         raise _error(Origin(variable=variable), f"is nested deeper than {DEEPEST} levels") from None
 
 
+def is_text(value: str) -> bool:
+    """Escapes such as "\\0" and "\\ud800" give strings that no file system and no encoding takes."""
+    return "\0" not in value and not re.search("[\ud800-\udfff]", value)
+
+
 def _harmless(message: str | None) -> str:
     """PyYAML's message without the words it quotes: they may be parts of a password."""
     return re.sub(r"'[^'\n]{2,}'", "…", message or "unknown mistake")
@@ -75,6 +80,8 @@ class _Reader:
         if len(path) > DEEPEST:
             raise _error(origin, f"is nested deeper than {DEEPEST} levels")
         if isinstance(node, yaml.ScalarNode):
+            if not is_text(node.value):
+                raise _error(origin, "holds a character that cannot be in text", path)
             return Scalar(node.value, self._value(node, origin, path), origin)
         if node.tag not in (f"{_TAG}seq", f"{_TAG}map"):
             raise _error(origin, f"has the tag {node.tag}, which has no meaning here", path)
@@ -98,7 +105,7 @@ class _Reader:
         for key, value in node.value:
             if key.tag == f"{_TAG}merge":
                 merged.append(self.read(value, path))
-            elif not isinstance(key, yaml.ScalarNode):
+            elif not isinstance(key, yaml.ScalarNode) or not is_text(key.value):
                 raise _error(self._origin(key), "has a key that is not text", path)
             elif key.value in found.entries:
                 first = found.places[key.value]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from moorage.config.checking import check
 from moorage.config.configuration import Configuration
-from moorage.config.document import parse
+from moorage.config.document import MOST_CHARACTERS, parse
 from moorage.config.nodes import Entries, Node, Origin, Scalar, is_empty, node_at
 from moorage.config.overrides import PATH_VARIABLE, override
 from moorage.config.problem import ConfigurationError, Problem
@@ -81,7 +81,8 @@ def _configuration(source: Path | None, environ: Mapping[str, str]) -> tuple[Con
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            return file.read(MOST_CHARACTERS + 1)  # `parse` refuses what is longer
     except UnicodeDecodeError:
         raise ConfigurationError([Problem("", f"{path} is not UTF-8 text")]) from None
     except (OSError, ValueError) as error:
@@ -108,6 +109,9 @@ def _built_in() -> Entries:
 def _choose_driver(root: Node) -> None:
     """Without a file: the filesystem, in a directory we can write, unless a variable names another driver."""
     storage = node_at(root, ("storage",))
+    if isinstance(root, Entries) and storage is not None and is_empty(storage):
+        storage = Entries({}, Origin())
+        root.put("storage", storage)
     if not isinstance(storage, Entries):
         return
     if storage.entries.keys() <= keys(Storage).keys() - Storage.one_of:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from moorage.config.document import parse
+from moorage.config.document import is_text, parse
 from moorage.config.nodes import Entries, Items, Node, Origin, Path, Scalar, dotted, is_empty, named
 from moorage.config.problem import ConfigurationError, Problem
 from moorage.config.schema import PREFIX, Keys, Leaf, ListOf, MapOf, Shape, keys, variable_name, walk
@@ -46,6 +46,9 @@ def override(root: Node, section: type[Section], environ: Mapping[str, str]) -> 
     """
     done = Overridden(root, [], [])
     for variable in sorted((name for name in environ if name.startswith(PREFIX)), key=_order):
+        if not is_text(variable + environ[variable]):
+            done.errors.append(Problem("", "is not UTF-8 text", variable=variable))
+            continue
         assignment = _Assignment(variable, environ[variable])
         try:
             root = assignment.apply(root, Keys(section), variable.removeprefix(PREFIX), ())

@@ -26,7 +26,12 @@ class Problem:
     def __str__(self) -> str:
         place = self.variable or (f"line {self.line}" if self.line else "")
         hint = f" (did you mean {self.nearest}?)" if self.nearest else ""
-        return ": ".join(filter(None, (place, self.path, self.message))) + hint
+        return _printable(": ".join(filter(None, (place, self.path, self.message))) + hint)
+
+
+def _printable(text: str) -> str:
+    """Keys and names of variables may hold anything; on a terminal or in a log they must not."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 class ConfigurationError(Exception):

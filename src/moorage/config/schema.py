@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from moorage.config.sections.base import REPLACED_BY, Section
-from moorage.config.values import Kind, format_duration, format_size
+from moorage.config.values import SIZE, Kind, format_duration, format_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Leaf:
             return format_duration(value)
         if isinstance(value, bool):
             return str(value).lower()
-        return format_size(value) if self.kind.name == "size" else str(value)
+        return format_size(value) if self.kind == SIZE else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +132,18 @@ def innermost(shape: Shape) -> Leaf | Keys:
     return shape
 
 
-def walk(section: type[Section], prefix: str = "") -> Iterator[tuple[str, Key]]:
+@cache
+def walk(section: type[Section], prefix: str = "") -> Sequence[tuple[str, Key]]:
     """Every key below a section with its dotted path; `[0]` stands for any item of a list."""
+    return tuple(_walk(section, prefix))
+
+
+def _walk(section: type[Section], prefix: str) -> Iterator[tuple[str, Key]]:
     for name, key in keys(section).items():
         path = f"{prefix}.{name}" if prefix else name
         yield path, key
-        if key.replaced_by:
-            continue
         inner = innermost(key.shape)
-        if isinstance(inner, Keys):
+        if isinstance(inner, Keys) and not key.replaced_by:
             suffix = "[0]" if isinstance(key.shape, ListOf) else ""
             yield from walk(inner.section, path + suffix)
 

@@ -9,13 +9,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from moorage.config.sections.base import Section, older_spelling
 from moorage.config.sections.log import lower
-from moorage.config.values import URL, Duration, Kind
+from moorage.config.values import MINUTES, URL, Duration
 
 _NEEDED = {"cloudfront": ("baseurl", "privatekey", "keypairid"), "redirect": ("baseurl",)}
 
 
 def _minutes(value: object) -> object:
-    """A bare number counts minutes here: so the page of this option always said."""
     return f"{value}m" if str(value).isdecimal() else value
 
 
@@ -35,9 +34,7 @@ class StorageOptions(Section):
     )
     privatekey: str | None = Field(default=None, description="cloudfront: path of the signing key (PEM).")
     keypairid: str | None = Field(default=None, description="cloudfront: the id of the key pair.")
-    duration: Annotated[
-        Duration, BeforeValidator(_minutes), Kind("duration or minutes"), Field(ge=timedelta(seconds=1))
-    ] = Field(
+    duration: Annotated[Duration, BeforeValidator(_minutes), MINUTES, Field(ge=timedelta(seconds=1))] = Field(
         default=timedelta(minutes=20),
         description="cloudfront: how long a signed URL is valid. Here a bare number counts minutes.",
     )

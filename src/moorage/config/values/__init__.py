@@ -4,13 +4,16 @@ They import only pydantic and the standard library. Their parse functions raise 
 that is shown to the person as it is.
 """
 
-from moorage.config.values.duration import Duration, format_duration, nanoseconds
+from moorage.config.values.duration import DURATION, MINUTES, Duration, format_duration, nanoseconds
 from moorage.config.values.kind import Kind
 from moorage.config.values.network import HostPort, Network, host_and_port
 from moorage.config.values.secret import URL, HiddenURL, Secret
-from moorage.config.values.size import Size, format_size
+from moorage.config.values.size import SIZE, Size, format_size
 
 __all__ = [
+    "DURATION",
+    "MINUTES",
+    "SIZE",
     "URL",
     "Duration",
     "HiddenURL",

@@ -11,6 +11,10 @@ from pydantic import BeforeValidator, PlainSerializer
 
 from moorage.config.values.kind import Kind
 
+DURATION = Kind("duration")
+MINUTES = Kind("duration or minutes")
+"""A duration of which a bare number counts minutes: so the page of one option always said."""
+
 _UNITS = {
     "ns": 1,
     "us": 1_000,
@@ -73,6 +77,4 @@ def format_duration(value: timedelta) -> str:
     return sign + "".join(parts) if parts else "0s"
 
 
-Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration), Kind("duration")
-]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration), DURATION]

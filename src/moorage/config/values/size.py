@@ -9,6 +9,8 @@ from pydantic import BeforeValidator
 
 from moorage.config.values.kind import Kind
 
+SIZE = Kind("size")
+
 _BINARY = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 # A bare letter (`5M`) is binary: so the pages of the swift and oss drivers always meant it.
@@ -37,4 +39,4 @@ def format_size(size: int) -> str:
     return str(size)
 
 
-Size = Annotated[int, BeforeValidator(parse_size), Kind("size")]
+Size = Annotated[int, BeforeValidator(parse_size), SIZE]

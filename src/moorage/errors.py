@@ -8,6 +8,7 @@
       TagInvalid                        TAG_INVALID                 400
       DigestInvalid                     DIGEST_INVALID              400
       SizeInvalid                       SIZE_INVALID                400
+        BodyEnded                       SIZE_INVALID                400 (logged as 499)
       ManifestInvalid / ManifestUnknown MANIFEST_INVALID / _UNKNOWN 400 / 404
       ManifestTooLarge                  MANIFEST_INVALID            413
       ManifestBlobUnknown               MANIFEST_BLOB_UNKNOWN       400
@@ -83,6 +84,13 @@ class DigestInvalid(RegistryError):
 
 class SizeInvalid(RegistryError):
     code, status, message = "SIZE_INVALID", 400, "provided length did not match content length"
+
+
+class BodyEnded(SizeInvalid):
+    """The connection ended, or its framing broke, before the body was whole. Most such clients are gone; one that
+    only closed its sending half reads the answer."""
+
+    message = "the request ended before its body did"
 
 
 class ManifestInvalid(RegistryError):

@@ -109,10 +109,13 @@ def _decode(payload: bytes, declared: str) -> _Document:
         raw = json.loads(
             payload.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
         )
+        if b"\\ud" in payload.lower():
+            # Half of a surrogate pair is no text: it could never be written out again.
+            json.dumps(raw, ensure_ascii=False).encode()
         document = msgspec.convert(raw, _Document)
     except RecursionError:
         raise ManifestInvalid("the manifest is nested too deeply") from None
-    except (UnicodeDecodeError, json.JSONDecodeError):
+    except (UnicodeError, json.JSONDecodeError):
         raise ManifestInvalid("the manifest is not JSON in UTF-8") from None
     except (msgspec.ValidationError, ValueError) as error:
         raise ManifestInvalid(f"the manifest does not have the expected shape: {error}") from None

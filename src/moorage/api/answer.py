@@ -34,6 +34,8 @@ class Answer:
     reader: Reader | None = None
     start: int = 0
     stop: int = 0
+    logged: int = 0
+    """The status for the access log, where that is another one."""
 
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:

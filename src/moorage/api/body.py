@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator
 
 from starlette.types import Receive
 
-from moorage.api.answer import ClientGone
 from moorage.api.limits import Limits
-from moorage.errors import ManifestTooLarge, RequestTimeout
+from moorage.errors import BodyEnded, ManifestTooLarge, RegistryError, RequestTimeout
 
 RATE_SECONDS = 60.0
 DRAINED_BYTES = 1 << 20
@@ -18,7 +17,7 @@ DRAIN_SECONDS = 2.0
 
 
 class Body:
-    """Iterate once. Raises ClientGone when the connection ends, RequestTimeout when nothing comes for
+    """Iterate once. Raises BodyEnded when the connection ends, RequestTimeout when nothing comes for
     `limits.body_seconds`, or less than `limits.minimum_rate` bytes per second over a minute."""
 
     def __init__(self, receive: Receive, limits: Limits) -> None:
@@ -37,7 +36,7 @@ class Body:
                 raise RequestTimeout from None
             if message["type"] == "http.disconnect":
                 self.finished = True
-                raise ClientGone
+                raise BodyEnded
             self.finished = not message.get("more_body", False)
             piece = message.get("body", b"")
             received += len(piece)
@@ -72,5 +71,5 @@ class Body:
                     size += len(piece)
                     if size > DRAINED_BYTES:
                         return
-        except (TimeoutError, ClientGone, RequestTimeout):
+        except (TimeoutError, RegistryError):
             return

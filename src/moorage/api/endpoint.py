@@ -17,7 +17,7 @@ from moorage.api.exchange import Exchange
 from moorage.api.rendering import error_answer, known_error
 from moorage.api.service import Service
 from moorage.drivers.base import DriverError
-from moorage.errors import HeaderTooLarge, NotFound, RegistryError, Unavailable, Unsupported
+from moorage.errors import BodyEnded, HeaderTooLarge, NotFound, RegistryError, Unavailable, Unsupported
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Endpoint:
         try:
             with self._service.reads:
                 answer = await self._answer(exchange, route)
-                status = answer.status
+                status = answer.logged or answer.status
                 sent = await self._send(exchange, answer, send)
         except RegistryError as error:
             answer = self._finish(exchange, error_answer(error))
@@ -63,8 +63,6 @@ class Endpoint:
     async def _answer(self, exchange: Exchange, route: routes.Route | None) -> Answer:
         try:
             answer = await self._operation(exchange, route).handler(exchange)
-        except ClientGone:
-            raise
         except Exception as error:
             known = known_error(error, exchange.id)
             if known is None:
@@ -73,6 +71,7 @@ class Endpoint:
             if exchange.method in ("PUT", "PATCH", "POST"):
                 await exchange.body.drain()
             answer = error_answer(known)
+            answer.logged = CLIENT_GONE if isinstance(known, BodyEnded) else answer.status
         return self._finish(exchange, answer)
 
     def _operation(self, exchange: Exchange, route: routes.Route | None) -> routes.Operation:

@@ -16,6 +16,9 @@ from starlette.types import Scope
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+HEADER_LIMIT = 1024
+"""Bytes; a longer header of a proxy is ignored."""
+
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
 _PAIR = re.compile(r'\s*([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^;,"\s]*))\s*')
@@ -51,7 +54,7 @@ class Locations:
         headers = {
             key: str(value, "latin-1")
             for key, value in reversed(scope["headers"])
-            if key == b"forwarded" or key.startswith(b"x-forwarded-")
+            if (key == b"forwarded" or key.startswith(b"x-forwarded-")) and len(value) <= HEADER_LIMIT
         }
         if not headers or not self._trusts(scope):
             return {}

@@ -42,6 +42,9 @@ TEMPORARY = ".moorage/tmp"
 """Below the root: files that are being written. Whatever a crash left there is removed at start."""
 
 SIZE_ATTRIBUTE = "user.moorage.size"
+ATTEMPTS = 10
+"""How often a folder that others keep removing is made again."""
+
 CHECKED_LIMIT = 65_536
 """Files whose record is not read again while they do not change."""
 
@@ -192,7 +195,7 @@ class FilesystemDriver:
                 if not self._same(path, data):
                     staged.append((self._stage(path, data), self.root + path))
             while staged:
-                self._rename(*staged[0])
+                self._rename(*staged[0], changed)
                 del staged[0]
             self._sync(changed)
         except OSError as error:
@@ -224,26 +227,35 @@ class FilesystemDriver:
             raise
         return temporary
 
-    def _with_folder(self, target: str, action: Callable[[], T]) -> T:
-        """Do it; if the folder is not there, make it and do it again."""
-        try:
-            return action()
-        except FileNotFoundError:
-            folder = os.path.dirname(target)
-            self._folders.forget(folder)
-            self._folders.make(folder)
-            return action()
+    def _with_folder(
+        self, target: str, action: Callable[[], T], changed: dict[str, list[str]] | None = None
+    ) -> T:
+        """Do it; if the folder is not there (another process removes what it finds empty), make it and do it
+        again. Folders made so are added to `changed`."""
+        folder = os.path.dirname(target)
+        for _ in range(ATTEMPTS):
+            try:
+                return action()
+            except FileNotFoundError:
+                self._folders.forget(folder)
+                made = self._folders.make(folder)
+                if changed is not None:
+                    changed.setdefault(folder, []).extend(made)
+        return action()
 
-    def _rename(self, temporary: str, target: str) -> None:
-        self._with_folder(target, lambda: self._disk.rename(temporary, target))
+    def _rename(self, temporary: str, target: str, changed: dict[str, list[str]]) -> None:
+        self._with_folder(target, lambda: self._disk.rename(temporary, target), changed)
 
     def _sync(self, changed: dict[str, list[str]]) -> None:
         """Sync the changed folders and the parents of the folders not known to be durable (the values), the
-        deepest first."""
+        deepest first. One that is gone again was removed after our write, as if that had come later."""
         unsettled = dict.fromkeys(folder for fresh in changed.values() for folder in fresh)
         wanted = {*changed, *(os.path.dirname(folder) for folder in unsettled)}
         for folder in sorted(wanted, key=len, reverse=True):
-            self._disk.sync_folder(folder)
+            try:
+                self._disk.sync_folder(folder)
+            except FileNotFoundError:
+                unsettled.clear()
         self._folders.settle(unsettled)
 
     def _touch(self, path: str, data: bytes) -> None:
@@ -290,7 +302,7 @@ class FilesystemDriver:
                 self._disk.close(fd)
             folder = os.path.dirname(full_target)
             changed = {folder: self._folders.make(folder)}
-            self._rename(full_source, full_target)
+            self._rename(full_source, full_target, changed)
             self._sync(changed)
         except OSError as error:
             raise translate(error, source) from None

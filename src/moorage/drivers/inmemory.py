@@ -28,6 +28,8 @@ class InMemoryDriver:
 
     async def write(self, files: Iterable[tuple[str, bytes]]) -> None:
         for path, data in files:
+            if path in self._files and self._files[path].data == data:
+                continue
             file = _File()
             file.data[:] = data
             self._files[path] = file

@@ -1,27 +1,32 @@
-"""Garbage collection, while nothing is pushed: mark what the manifests need, remove the rest.
+"""Garbage collection, while nothing is pushed: find what no manifest needs, then remove it.
 
-Linear in manifests plus tags plus blobs. Whatever the storage fails to tell aborts the collection before anything is
-removed: what cannot be read is not garbage.
+All that will go is known before the first removal, and whatever the storage fails to tell until then ends the
+collection: what cannot be read is not garbage. The work grows with manifests plus tags plus links plus blobs.
+
+    tree       what the listings show
+    contents   one repository, reduced to its references
+    marking    what of it must stay
+    finding    what may go, over the whole registry
+    sweeping   how it goes
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import contextlib
+import datetime
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Final
 
-from moorage.digest import ALGORITHMS, Digest
-from moorage.drivers.base import DriverError, PathNotFound
-from moorage.errors import BlobUnknown, DigestInvalid, ManifestInvalid, ManifestUnknown, NameUnknown
-from moorage.manifest import Manifest, parse
-from moorage.names import Name
-from moorage.store import layout
+from moorage.drivers.base import Driver, DriverError, PathBusy
+from moorage.store.finding import Counts, Search
 from moorage.store.registry import Registry
-from moorage.store.repository import Repository
-
-log = logging.getLogger(__name__)
+from moorage.store.sweeping import Garbage, sweep
 
 Report = Callable[[str], None]
+
+LOCK: Final = "/moorage/collection"
+"""Held by the collection that removes things: a second one would trip over its half-done work."""
 
 
 class CollectionAborted(Exception):
@@ -30,50 +35,42 @@ class CollectionAborted(Exception):
 
 @dataclass
 class Collection:
-    """What was found, and what went (or would go). Sizes in bytes."""
+    """What was found, and what went (or would go)."""
 
-    repositories: int = 0
-    manifests: int = 0
-    blobs: int = 0
-    damaged: int = 0
-    removed_manifests: list[tuple[Name, Digest]] = field(default_factory=list)
-    removed_links: list[tuple[Name, Digest]] = field(default_factory=list)
-    removed_blobs: list[Digest] = field(default_factory=list)
-    freed: int = 0
+    counts: Counts
+    garbage: Garbage
+    warnings: int
+
+    @property
+    def freed(self) -> int:
+        """In bytes."""
+        return sum(size for _, size in self.garbage.blobs)
 
     def as_dict(self) -> dict[str, object]:
         return {
-            "repositories": self.repositories,
-            "manifests": self.manifests,
-            "blobs": self.blobs,
-            "damaged_manifests": self.damaged,
+            "repositories": self.counts.repositories,
+            "manifests": self.counts.manifests,
+            "blobs": self.counts.blobs,
+            "damaged_manifests": self.counts.damaged,
+            "warnings": self.warnings,
+            "removed_tags": [{"repository": name, "tag": tag} for name, tag in self.garbage.tags],
             "removed_manifests": [
-                {"repository": name, "digest": digest} for name, digest in self.removed_manifests
+                {"repository": name, "digest": digest} for name, digest in self.garbage.manifests
             ],
-            "removed_layer_links": len(self.removed_links),
-            "removed_blobs": self.removed_blobs,
+            "removed_layer_links": len(self.garbage.layers),
+            "removed_repositories": self.garbage.repositories,
+            "removed_blobs": [digest for digest, _ in self.garbage.blobs],
             "freed_bytes": self.freed,
         }
 
     def summary(self, dry_run: bool) -> str:
         would = "would be " if dry_run else ""
+        warned = f"; {self.warnings} warnings" if self.warnings else ""
         return (
-            f"{self.repositories} repositories, {self.manifests} manifests, {self.blobs} blobs; "
-            f"{len(self.removed_manifests)} manifests and {len(self.removed_blobs)} blobs {would}removed, "
-            f"{self.freed} bytes {would}freed"
+            f"{self.counts.repositories} repositories, {self.counts.manifests} manifests, "
+            f"{self.counts.blobs} blobs; {len(self.garbage.manifests)} manifests and "
+            f"{len(self.garbage.blobs)} blobs {would}removed, {self.freed} bytes {would}freed{warned}"
         )
-
-
-@dataclass
-class _Contents:
-    """One repository, read whole: what it has, before it is decided what it keeps."""
-
-    repository: Repository
-    manifests: dict[Digest, Manifest | None]
-    """By canonical digest; None for one whose bytes are damaged, which is kept, for it may be pushed again."""
-    aliases: dict[Digest, list[Digest]]
-    """Other digests under which a manifest was pushed."""
-    tagged: set[Digest]
 
 
 async def collect(
@@ -81,226 +78,50 @@ async def collect(
     *,
     dry_run: bool = False,
     delete_untagged: bool = False,
+    grace: datetime.timedelta = datetime.timedelta(0),
     report: Report = lambda _: None,
 ) -> Collection:
-    """Raises CollectionAborted before the first removal. `report` gets a line for each thing that goes."""
-    found = Collection()
-    try:
-        marked: set[Digest] = set()
-        doomed: list[tuple[_Contents, Digest]] = []
-        kept_layers: dict[Name, set[Digest]] = {}
-        async for name in registry.names(having=("_manifests", "_layers")):
-            contents = await _read(registry.repository(name), found)
-            keep = _kept(contents) if delete_untagged else set(contents.manifests)
-            needed = _needed(contents, keep)
-            marked |= needed
-            kept_layers[name] = needed
-            doomed += [(contents, digest) for digest in contents.manifests if digest not in keep]
-        garbage = await _unmarked(registry, marked, found)
-        dangling = await _dangling(registry, kept_layers, set(garbage))
-    except DriverError as error:
-        raise CollectionAborted(f"the storage failed: {error}") from None
-    await _sweep(registry, found, doomed, garbage, dangling, dry_run=dry_run, report=report)
-    return found
+    """`report` gets a line for each thing that goes. Blobs, and untagged manifests, that were written less than
+    `grace` ago stay.
 
-
-async def _read(repository: Repository, found: Collection) -> _Contents:
-    found.repositories += 1
-    contents = _Contents(repository, {}, {}, set())
-    for digest in await _revisions(repository):
-        canonical = await repository.manifests.canonical(digest)
-        if canonical is None:
-            continue
-        if canonical != digest:
-            contents.aliases.setdefault(canonical, []).append(digest)
-        if canonical not in contents.manifests:
-            contents.manifests[canonical] = await _manifest(repository, canonical, found)
-    contents.tagged = await _tagged(repository)
-    found.manifests += len(contents.manifests)
-    return contents
-
-
-async def _revisions(repository: Repository) -> list[Digest]:
-    digests = []
-    for algorithm in ALGORITHMS:
-        folder = f"{layout.revisions(repository.name)}/{algorithm}"
-        for hexadecimal in await _children(repository, folder):
-            try:
-                digests.append(Digest.parse(f"{algorithm}:{hexadecimal}"))
-            except DigestInvalid:
-                log.warning("not a manifest link, left alone", extra={"path": f"{folder}/{hexadecimal}"})
-    return digests
-
-
-async def _children(repository: Repository, folder: str) -> list[str]:
-    try:
-        return await repository.driver.children(folder)
-    except PathNotFound:
-        return []
-
-
-async def _manifest(repository: Repository, canonical: Digest, found: Collection) -> Manifest | None:
-    try:
-        return parse(await repository.store.read(canonical))
-    except BlobUnknown:
-        reason = "its bytes are missing or damaged"
-    except ManifestInvalid as error:
-        reason = error.message
-    found.damaged += 1
-    log.warning(
-        "manifest cannot be read, kept as it is",
-        extra={"repository": repository.name, "digest": canonical, "reason": reason},
-    )
-    return None
-
-
-async def _tagged(repository: Repository) -> set[Digest]:
-    digests: set[Digest] = set()
-    try:
-        names = await repository.tags.names()
-    except NameUnknown:
-        return digests
-    for tag in names:
-        try:
-            digests.add(await repository.tags.resolve(tag))
-        except ManifestUnknown:
-            log.warning("tag leads nowhere", extra={"repository": repository.name, "tag": tag})
-    return digests
-
-
-def _kept(contents: _Contents) -> set[Digest]:
-    """What tags lead to, through indexes of any depth, with the referrers of all that, and their children and
-    referrers in turn. Each manifest is visited once."""
-    referrers: dict[str, list[Digest]] = {}
-    for digest, manifest in contents.manifests.items():
-        if manifest is not None and manifest.subject is not None:
-            referrers.setdefault(manifest.subject.digest, []).append(digest)
-    canonical = {alias: digest for digest, aliases in contents.aliases.items() for alias in aliases}
-    damaged = [digest for digest, manifest in contents.manifests.items() if manifest is None]
-    keep: set[Digest] = set()
-    waiting = [*contents.tagged, *damaged]
-    while waiting:
-        digest = waiting.pop()
-        digest = canonical.get(digest, digest)
-        if digest in keep or digest not in contents.manifests:
-            continue
-        keep.add(digest)
-        for name in (digest, *contents.aliases.get(digest, ())):
-            waiting += referrers.get(name, ())
-        manifest = contents.manifests[digest]
-        if manifest is not None:
-            waiting += [Digest(child.digest) for child in manifest.manifests]
-    return keep
-
-
-def _needed(contents: _Contents, keep: set[Digest]) -> set[Digest]:
-    """The digests, of any algorithm, of all content that the kept manifests are or name."""
-    needed: set[Digest] = set(keep)
-    for digest in keep:
-        manifest = contents.manifests[digest]
-        if manifest is not None:
-            needed.update(Digest(entry.digest) for entry in (*manifest.blobs, *manifest.manifests))
-    return needed
-
-
-async def _unmarked(registry: Registry, marked: set[Digest], found: Collection) -> dict[Digest, int]:
-    """Blobs that nothing needs, with their sizes."""
+    Raises CollectionAborted before the first removal, and DriverError when a removal fails.
+    """
     driver = registry.stock.driver
-    marked = marked | await _behind_aliases(registry, marked)
-    garbage: dict[Digest, int] = {}
-    try:
-        shards = await driver.children(layout.CANONICAL_BLOBS)
-    except PathNotFound:
-        return garbage
-    for shard in shards:
-        for hexadecimal in await driver.children(f"{layout.CANONICAL_BLOBS}/{shard}"):
-            try:
-                digest = Digest.parse(f"sha256:{hexadecimal}")
-            except DigestInvalid:
-                log.warning(
-                    "not a blob, left alone",
-                    extra={"path": f"{layout.CANONICAL_BLOBS}/{shard}/{hexadecimal}"},
-                )
-                continue
-            found.blobs += 1
-            if digest not in marked:
-                garbage[digest] = await _size(registry, digest)
-    return garbage
+    search = Search(driver, delete_untagged=delete_untagged, grace=grace.total_seconds())
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            if not dry_run and not await search.tree.empty():
+                await stack.enter_async_context(_alone(driver))
+            await search.run()
+        except (DriverError, OSError) as error:
+            raise CollectionAborted(f"the storage failed: {error}") from None
+        _tell(search.garbage, report)
+        if not dry_run:
+            await sweep(driver, search.garbage)
+    return Collection(search.counts, search.garbage, search.tree.warnings)
 
 
-async def _size(registry: Registry, digest: Digest) -> int:
-    try:
-        return (await registry.stock.driver.stat(layout.blob_data(digest))).size
-    except PathNotFound:
-        return 0
-
-
-async def _behind_aliases(registry: Registry, marked: set[Digest]) -> set[Digest]:
-    """The canonical digests of marked content that manifests name by another algorithm."""
-    found: set[Digest] = set()
-    if all(digest.canonical for digest in marked):
-        return found
-    async for name in registry.names(having=("_layers",)):
-        repository = registry.repository(name)
-        for algorithm in ALGORITHMS:
-            for hexadecimal in await _children(repository, f"{layout.layers(name)}/{algorithm}"):
-                alias = Digest(f"{algorithm}:{hexadecimal}")
-                if not alias.canonical and alias in marked:
-                    target = await registry.stock.links.target(layout.layer_link(name, alias), alias)
-                    found |= {target} if target else set()
-    return found
-
-
-async def _dangling(
-    registry: Registry, kept: dict[Name, set[Digest]], garbage: set[Digest]
-) -> list[tuple[Name, Digest]]:
-    """Layer links whose blob is going, or has gone."""
-    dangling = []
-    for name in kept:
-        repository = registry.repository(name)
-        for algorithm in ALGORITHMS:
-            for hexadecimal in await _children(repository, f"{layout.layers(name)}/{algorithm}"):
-                try:
-                    digest = Digest.parse(f"{algorithm}:{hexadecimal}")
-                except DigestInvalid:
-                    continue
-                target = await registry.stock.links.target(layout.layer_link(name, digest), digest)
-                if target is not None and target in garbage:
-                    dangling.append((name, digest))
-    return dangling
-
-
-async def _sweep(
-    registry: Registry,
-    found: Collection,
-    doomed: list[tuple[_Contents, Digest]],
-    garbage: dict[Digest, int],
-    dangling: list[tuple[Name, Digest]],
-    *,
-    dry_run: bool,
-    report: Report,
-) -> None:
-    """In the reverse order of writing, so that an interruption leaves nothing that leads nowhere."""
-    for contents, digest in doomed:
-        name = contents.repository.name
+def _tell(garbage: Garbage, report: Report) -> None:
+    for name, tag in garbage.tags:
+        report(f"tag {name}:{tag}")
+    for name, digest in garbage.manifests:
         report(f"manifest {name}@{digest}")
-        if not dry_run:
-            await contents.repository.manifests.delete(digest)
-        found.removed_manifests.append((name, digest))
-    for name, digest in dangling:
-        if not dry_run:
-            await _remove(registry, layout.layer_link(name, digest).removesuffix("/link"))
-        found.removed_links.append((name, digest))
-    for digest, size in garbage.items():
+    for name in garbage.repositories:
+        report(f"repository {name}")
+    for digest, size in garbage.blobs:
         report(f"blob {digest} {size}")
-        if not dry_run:
-            await _remove(registry, layout.blob_data(digest).removesuffix("/data"))
-        found.removed_blobs.append(digest)
-        found.freed += size
 
 
-async def _remove(registry: Registry, path: str) -> None:
+@contextlib.asynccontextmanager
+async def _alone(driver: Driver) -> AsyncIterator[None]:
+    """Raises CollectionAborted while another collection removes things. The lock ends with its process."""
     try:
-        await registry.stock.driver.delete(path)
-    except PathNotFound:
-        pass
+        writer = await driver.writer(LOCK)
+    except PathBusy:
+        raise CollectionAborted("another garbage collection is running") from None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(DriverError):
+            await driver.delete(LOCK, durable=False)
+        await writer.close()

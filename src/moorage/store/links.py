@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from moorage.digest import Digest
-from moorage.drivers.base import Driver, PathNotFound
+from moorage.drivers.base import Driver, DriverError, PathNotFound
 from moorage.errors import DigestInvalid
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,14 @@ class Links:
             log.warning("torn link ignored: push its content again", extra={"path": path})
             return None
         if found.size != len(digest):
-            log.warning("torn link repaired from its path", extra={"path": path})
-            await self._driver.write([(path, digest.encode())])
+            await self.repair(path, digest)
         return digest
+
+    async def repair(self, path: str, digest: Digest) -> None:
+        """Write a torn link anew. That it could not be written is no reason not to answer."""
+        try:
+            await self._driver.write([(path, digest.encode())])
+        except DriverError as error:
+            log.warning("torn link, not repaired", extra={"path": path, "reason": str(error)})
+        else:
+            log.warning("torn link repaired", extra={"path": path, "digest": digest})

@@ -11,7 +11,7 @@ from typing import Final
 from moorage import manifest
 from moorage.digest import Digest
 from moorage.drivers.base import Driver, PathNotFound
-from moorage.errors import BlobUnknown, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
+from moorage.errors import BlobUnknown, DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
 from moorage.manifest import Descriptor, Manifest
 from moorage.names import Name, Tag
 from moorage.store import layout
@@ -175,7 +175,10 @@ class Manifests:
         except PathNotFound:
             return []
         for hexadecimal in names:
-            alias = Digest.parse(f"sha512:{hexadecimal}")
+            try:
+                alias = Digest.parse(f"sha512:{hexadecimal}")
+            except DigestInvalid:
+                continue
             if await self._links.target(layout.revision_link(self._name, alias), alias) == canonical:
                 found.append(alias)
         return found

@@ -8,9 +8,10 @@ question reads its manifests once and derives them. Old clients keep a list of t
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 
 from moorage.digest import ALGORITHMS, Digest
-from moorage.drivers.base import Driver, PathNotFound
+from moorage.drivers.base import Driver, DriverError, PathNotFound
 from moorage.errors import DigestInvalid, ManifestUnknown, TagInvalid
 from moorage.manifest import Descriptor
 from moorage.names import Name, Tag
@@ -30,10 +31,9 @@ class Referrers:
 
     async def of(self, subject: Digest) -> list[Descriptor]:
         """Sorted by digest; empty for a subject that nothing refers to, or that is not there."""
-        if not await self._complete():
-            await self._derive()
+        linked = await self._linked(subject) if await self._complete() else (await self._derive())[subject]
         found: dict[str, Descriptor] = {}
-        for digest in await self._linked(subject):
+        for digest in linked:
             try:
                 found[digest] = (await self._manifests.get(digest)).descriptor(digest)
             except ManifestUnknown:
@@ -67,20 +67,31 @@ class Referrers:
             return False
         return True
 
-    async def _derive(self) -> None:
-        """Make a link for every manifest with a subject, then the mark that all are made."""
-        links = []
+    async def _derive(self) -> dict[Digest, set[Digest]]:
+        """The referrers of every subject in the repository; kept as links, with a mark that all are made."""
+        found: dict[Digest, set[Digest]] = defaultdict(set)
         for algorithm in ALGORITHMS:
             for hexadecimal in await self._names(f"{layout.revisions(self._name)}/{algorithm}"):
                 try:
-                    digest = Digest.parse(f"{algorithm}:{hexadecimal}")
-                    found = await self._manifests.get(digest)
+                    manifest = await self._manifests.get(Digest.parse(f"{algorithm}:{hexadecimal}"))
                 except (DigestInvalid, ManifestUnknown):
                     continue
-                if found.subject is not None:
-                    canonical = Digest.of(found.payload)
-                    subject = Digest.parse(found.subject.digest)
-                    links.append((layout.referrer_link(self._name, subject, canonical), canonical.encode()))
+                if manifest.subject is not None:
+                    found[Digest.parse(manifest.subject.digest)].add(Digest.of(manifest.payload))
         if await self._names(layout.manifests(self._name)):
-            log.info("referrers derived", extra={"repository": self._name, "links": len(links)})
+            await self._keep(
+                [
+                    (layout.referrer_link(self._name, subject, referrer), referrer.encode())
+                    for subject, referrers in found.items()
+                    for referrer in referrers
+                ]
+            )
+        return found
+
+    async def _keep(self, links: list[tuple[str, bytes]]) -> None:
+        try:
             await self._driver.write([*links, (layout.referrers_complete(self._name), b"")])
+        except DriverError as error:
+            log.warning("referrers not kept", extra={"repository": self._name, "reason": str(error)})
+        else:
+            log.info("referrers derived", extra={"repository": self._name, "links": len(links)})

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import bisect
-import logging
 from collections.abc import Collection, Iterable
 
-from moorage.digest import Digest
+from moorage.digest import ALGORITHMS, Digest
 from moorage.drivers.base import Driver, PathNotFound
 from moorage.errors import DigestInvalid, ManifestUnknown, NameUnknown, TagInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout
-
-log = logging.getLogger(__name__)
+from moorage.store.links import Links
 
 _TURN = 64
 """Links read before other requests get their turn."""
@@ -39,21 +37,29 @@ class Tags:
 
     async def _repair(self, tag: Tag) -> Digest:
         """A torn link: the tag's history tells what it named last. Raises ManifestUnknown without a history."""
-        index = f"{layout.tag_index(self._name, tag)}/sha256"
         history: list[tuple[float, Digest]] = []
-        try:
-            for hexadecimal in await self._driver.children(index):
-                digest = Digest.parse(f"sha256:{hexadecimal}")
-                link = layout.tag_index_link(self._name, tag, digest)
-                history.append(((await self._driver.stat(link)).modified, digest))
-        except (PathNotFound, DigestInvalid):
-            pass
+        for algorithm in ALGORITHMS:
+            history += await self._history(tag, algorithm)
         if not history:
             raise ManifestUnknown(detail={"tag": tag})
         _, digest = max(history)
-        log.warning("torn tag repaired from its history", extra={"repository": self._name, "tag": tag})
-        await self._driver.write([(layout.tag_link(self._name, tag), digest.encode())])
+        await Links(self._driver).repair(layout.tag_link(self._name, tag), digest)
         return digest
+
+    async def _history(self, tag: Tag, algorithm: str) -> list[tuple[float, Digest]]:
+        found: list[tuple[float, Digest]] = []
+        try:
+            names = await self._driver.children(f"{layout.tag_index(self._name, tag)}/{algorithm}")
+        except PathNotFound:
+            return found
+        for hexadecimal in names:
+            try:
+                digest = Digest.parse(f"{algorithm}:{hexadecimal}")
+                link = await self._driver.stat(layout.tag_index_link(self._name, tag, digest))
+            except (PathNotFound, DigestInvalid):
+                continue
+            found.append((link.modified, digest))
+        return found
 
     async def names(self, after: str = "", limit: int | None = None) -> list[Tag]:
         """Tags after `after`, sorted by code point, at most `limit`. Raises NameUnknown."""

@@ -15,7 +15,7 @@ NOT_OBTAINED = 3
 
 
 def test_every_test_of_the_official_suite_passes() -> None:
-    environment = {**os.environ, "PYTHON": sys.executable}
+    environment = {**os.environ, "MOORAGE_PYTHON": sys.executable}
     done = subprocess.run(
         [str(RUN)], check=False, env=environment, capture_output=True, text=True, timeout=900
     )

@@ -31,6 +31,6 @@ def test_programs_in_system_folders_are_found_without_them_on_the_path(
 
 def test_who_is_not_root_skips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(tools.REQUIRE_ALL, raising=False)
-    monkeypatch.setattr(tools.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(pytest.skip.Exception, match="root"):
         tools.require_root()

@@ -1,0 +1,161 @@
+"""One repository read whole and reduced to its references, so that it can be decided what of it must stay.
+
+A registry may hold millions of manifests, so what is kept of one is the bytes of the digests it names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from moorage.digest import Digest
+from moorage.errors import DigestInvalid, ManifestInvalid
+from moorage.manifest import INDEXES, Descriptor, parse
+from moorage.names import Name, Tag
+from moorage.store import layout
+from moorage.store.tree import Tree
+
+Key: TypeAlias = bytes
+"""A digest without its name: 32 bytes for sha256, 64 for sha512. Takes half the memory of its text."""
+
+_CANONICAL_LENGTH = 32
+
+
+def key(digest: str) -> Key:
+    """Of a valid digest."""
+    return bytes.fromhex(digest[digest.index(":") + 1 :])
+
+
+def digest_of(found: Key) -> Digest:
+    return Digest(f"{'sha256' if is_canonical(found) else 'sha512'}:{found.hex()}")
+
+
+def is_canonical(found: Key) -> bool:
+    return len(found) == _CANONICAL_LENGTH
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What one manifest names."""
+
+    blobs: tuple[Key, ...] = ()
+    children: tuple[Key, ...] | None = None
+    """Of an index; None for an image."""
+    subject: Key | None = None
+
+
+@dataclass
+class Contents:
+    name: Name
+    manifests: dict[Key, References] = field(default_factory=dict)
+    """By canonical key."""
+    aliases: dict[Key, Key] = field(default_factory=dict)
+    """Keys of other algorithms under which a manifest was pushed, to the canonical one."""
+    former: set[Key] = field(default_factory=set)
+    """Of manifests that were deleted: the link is gone, its folder is still there."""
+    tags: dict[Tag, set[Key]] = field(default_factory=dict)
+    """Keys as they stand in the tag; more than one when a torn tag may mean any of its history."""
+    damaged: int = 0
+    whole: bool = True
+    """False when something could not be read whose meaning nothing else tells. Then all of the repository must
+    stay: any of it may be what the damaged manifest, link or tag led to."""
+    tidy: bool = True
+    """False when there is something under `_manifests` that no registry puts there."""
+
+
+class Reading:
+    """Fills a `Contents`. Raises DriverError."""
+
+    def __init__(self, tree: Tree, name: Name) -> None:
+        self._tree = tree
+        self._name = name
+        self._keys: dict[Key, Key] = {}
+        self.contents = Contents(name)
+
+    async def manifests(self) -> None:
+        digests, others = await self._tree.digests(layout.revisions(self._name))
+        for path in others:
+            self.contents.tidy = False
+            self._tree.warn("not a manifest, left alone", path)
+        for digest in digests:
+            await self._revision(digest)
+
+    async def _revision(self, digest: Digest) -> None:
+        path = layout.revision_link(self._name, digest)
+        link = await self._tree.read(path)
+        if link is None:
+            self.contents.former.add(key(digest))
+            return
+        canonical = target(link)
+        if digest.canonical:
+            if canonical != digest:
+                self._tree.warn("torn link: its path tells what it held", path)
+            canonical = digest
+        elif canonical is None:
+            self.contents.whole = False
+            self._tree.warn("torn link: push its content again; all of its repository is kept", path)
+            return
+        else:
+            self.contents.aliases[key(digest)] = key(canonical)
+        if key(canonical) not in self.contents.manifests:
+            self.contents.manifests[key(canonical)] = await self._references(canonical)
+
+    async def _references(self, digest: Digest) -> References:
+        path = layout.blob_data(digest)
+        payload = await self._tree.read(path)
+        if payload is None:
+            return self._unreadable(path, "its bytes are gone")
+        if Digest.of(payload) != digest:
+            return self._unreadable(path, "its bytes are damaged")
+        try:
+            manifest = parse(payload)
+        except ManifestInvalid as error:
+            return self._unreadable(path, error.message)
+        index = manifest.media_type in INDEXES
+        return References(
+            self._shared(manifest.blobs),
+            self._shared(manifest.manifests) if index else None,
+            key(manifest.subject.digest) if manifest.subject is not None else None,
+        )
+
+    def _shared(self, descriptors: tuple[Descriptor, ...]) -> tuple[Key, ...]:
+        """Their keys. Images of one repository share layers, so equal keys are one object."""
+        found = (key(descriptor.digest) for descriptor in descriptors)
+        return tuple(self._keys.setdefault(one, one) for one in found)
+
+    def _unreadable(self, path: str, reason: str) -> References:
+        self.contents.damaged += 1
+        self.contents.whole = False
+        self._tree.warn(
+            "a manifest cannot be read, so all of its repository is kept: push it again, or delete it",
+            path,
+            repository=self._name,
+            reason=reason,
+        )
+        return References()
+
+    async def tags(self) -> None:
+        for text in await self._tree.names(layout.tags(self._name)):
+            tag = Tag(text)
+            link = await self._tree.read(layout.tag_link(self._name, tag))
+            if link is None:
+                continue
+            digest = target(link, canonical=False)
+            self.contents.tags[tag] = {key(digest)} if digest else await self._history(tag)
+
+    async def _history(self, tag: Tag) -> set[Key]:
+        digests, _ = await self._tree.digests(layout.tag_index(self._name, tag))
+        outcome = "all that it ever named" if digests else "all of its repository"
+        self._tree.warn(f"torn tag: {outcome} is kept", layout.tag_link(self._name, tag))
+        if not digests:
+            self.contents.whole = False
+        return {key(digest) for digest in digests}
+
+
+def target(link: bytes, *, canonical: bool = True) -> Digest | None:
+    """What a link file holds; None when that is no digest (or not the canonical one that is asked for)."""
+    try:
+        digest = Digest.parse(link.decode("latin-1").strip())
+    except DigestInvalid:
+        return None
+    return digest if digest.canonical or not canonical else None

@@ -1,0 +1,90 @@
+"""Remove what a collection found, in the reverse order of writing, so that an interruption leaves nothing that leads
+nowhere: tags, their history, referrers, manifests, layer links, repositories, and the bytes last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from moorage.digest import Digest
+from moorage.drivers.base import Driver, PathNotFound
+from moorage.names import Name, Tag
+from moorage.store import layout
+
+
+@dataclass
+class Garbage:
+    """All that goes. A path is a folder that goes with what is in it."""
+
+    tags: list[tuple[Name, Tag]] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
+    referrers: list[str] = field(default_factory=list)
+    manifests: list[tuple[Name, Digest]] = field(default_factory=list)
+    aliases: list[tuple[Name, Digest]] = field(default_factory=list)
+    """Other digests of the manifests that go."""
+    layers: list[tuple[Name, Digest]] = field(default_factory=list)
+    repositories: list[Name] = field(default_factory=list)
+    """Without a manifest or a tag from now on."""
+    blobs: list[tuple[Digest, int]] = field(default_factory=list)
+    """With their sizes in bytes."""
+
+
+async def sweep(driver: Driver, garbage: Garbage) -> None:
+    """Raises DriverError; a later collection finds what is left."""
+    await _remove(driver, [layout.tag(name, tag) for name, tag in garbage.tags])
+    await _remove(driver, garbage.history)
+    await _remove(driver, garbage.referrers, above=layout.REPOSITORIES)
+    revisions = [layout.revision_link(name, digest) for name, digest in garbage.aliases + garbage.manifests]
+    await _remove(driver, _folders(revisions))
+    layers = [layout.layer_link(name, digest) for name, digest in garbage.layers]
+    await _remove(driver, _folders(layers), above=layout.REPOSITORIES)
+    for name in garbage.repositories:
+        await _remove_repository(driver, name)
+    await _remove(
+        driver,
+        _folders(layout.blob_data(digest) for digest, _ in garbage.blobs),
+        above=layout.CANONICAL_BLOBS,
+    )
+
+
+def _folders(files: Iterable[str]) -> list[str]:
+    return [file.rpartition("/")[0] for file in files]
+
+
+async def _remove(driver: Driver, paths: list[str], *, above: str = "") -> None:
+    """The last one of each folder makes the removal of all in it durable. With `above`, folders that become empty
+    go too, up to that one."""
+    last = {path.rpartition("/")[0]: path for path in paths}
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        await _delete(driver, path, durable=last[folder] == path)
+        if above and last[folder] == path:
+            await _prune(driver, folder, above)
+
+
+async def _delete(driver: Driver, path: str, *, durable: bool = True) -> None:
+    try:
+        await driver.delete(path, durable=durable)
+    except PathNotFound:
+        pass
+
+
+async def _prune(driver: Driver, folder: str, above: str) -> None:
+    """Remove an empty folder, and those above it that become empty."""
+    while folder.startswith(f"{above}/"):
+        try:
+            if await driver.children(folder):
+                return
+        except PathNotFound:
+            pass
+        else:
+            await _delete(driver, folder, durable=False)
+        folder = folder.rpartition("/")[0]
+
+
+async def _remove_repository(driver: Driver, name: Name) -> None:
+    """Its manifests, so that the catalog tells of it no more. Uploads stay, and repositories below it."""
+    await _delete(driver, layout.referrers(name))
+    await _delete(driver, layout.manifests(name))
+    for folder in (layout.layers(name), layout.uploads(name)):
+        await _prune(driver, folder, layout.REPOSITORIES)

@@ -170,6 +170,9 @@ def main(
         bench = _bench(folder, peers, cases, rounds, seconds, pin, quick)
         bench.prepare()
         _measure(bench, results, out.with_suffix(".json") if out else None)
+    except RuntimeError as error:
+        console.print(str(error), markup=False)
+        raise typer.Exit(1) from None
     finally:
         remove(folder)
     if out:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.server import Server, running
+from tests.support.server import Server
 
 from benchmarks import measure, seed, servers, syscalls
 from benchmarks.content import GIB
@@ -58,7 +58,7 @@ class Bench:
         root = self.seed_root(peer)
         root.mkdir(parents=True)
         if peer.is_registry:
-            with running(servers.server(peer, self.folder(peer), root, pin=self.pin)) as server:
+            with servers.started(servers.server(peer, self.folder(peer), root, pin=self.pin)) as server:
                 seed.push(self.seed, server.port)
         else:
             seed.lay_out(self.seed, root)
@@ -91,7 +91,7 @@ class Bench:
             server = servers.server(peer, self.folder(peer), root, pin=self.pin)
             begun = time.monotonic()
             try:
-                with running(server):
+                with servers.started(server):
                     sample.metrics["ready_ms"] = (time.monotonic() - begun) * 1e3
                     self._measure(case, server, sample)
                     if case.counts_calls and number == 0:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,6 +110,16 @@ def server(peer: Peer, folder: Path, root: Path, *, pin: bool) -> Server:
         log=folder / "log",
         environment={"GOMAXPROCS": "1"} if pin else {},
     )
+
+
+@contextlib.contextmanager
+def started(server: Server) -> Iterator[Server]:
+    """Killed at the end: what it answered is in the files, and nobody waits for it to drain."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
 
 
 def _config(peer: Peer, folder: Path, root: Path, port: int, pin: bool) -> str:

@@ -8,7 +8,7 @@ from moorage.errors import RangeInvalid
 
 _BYTES = re.compile(r"bytes=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", re.ASCII | re.IGNORECASE)
 _CHUNK = re.compile(
-    r"(?:bytes[ =])?([0-9]{1,18})-([0-9]{1,18})(?:/(?:[0-9]{1,18}|\*))?", re.ASCII | re.IGNORECASE
+    r"(?:bytes[ =])?([0-9]{1,18})-([0-9]{1,18})(?:/([0-9]{1,18}|\*))?", re.ASCII | re.IGNORECASE
 )
 _LIMIT = 1024
 

@@ -97,21 +97,21 @@ class RepositoryBlobs:
 
     async def link(self, canonical: Digest, aliases: tuple[Digest, ...] = ()) -> None:
         """Let this repository serve a blob, also under digests of other algorithms."""
-        digests = dict.fromkeys((canonical, *aliases))
-        await self._driver.write(
-            [(layout.layer_link(self._name, digest), canonical.encode()) for digest in digests]
-        )
+        content = canonical.encode()
+        others = [alias for alias in aliases if not alias.canonical]
+        links = [layout.layer_link(self._name, digest) for digest in (canonical, *others)]
+        await self._driver.write([(path, content) for path in (*map(layout.alias, others), *links)])
 
     async def mount(self, digest: Digest, source: Name | None) -> Blob:
         """Serve a blob of another repository here too; of any repository when `source` is None, which is only
         for callers who may read them all. Raises BlobUnknown."""
-        canonical: Digest | None = digest
-        if source is not None:
-            canonical = await self._links.target(layout.layer_link(source, digest), digest)
-        if canonical is None or not canonical.canonical:
+        link = layout.alias(digest) if source is None else layout.layer_link(source, digest)
+        anywhere = source is None and digest.canonical
+        canonical = digest if anywhere else await self._links.target(link, digest)
+        if canonical is None:
             raise BlobUnknown(detail={"digest": digest})
         blob = Blob(canonical, await self._store.size(canonical))
-        await self.link(canonical, () if digest.canonical else (digest,))
+        await self.link(canonical, (digest,))
         return blob
 
     async def delete(self, digest: Digest) -> None:

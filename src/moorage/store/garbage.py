@@ -122,6 +122,8 @@ async def _alone(driver: Driver) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(DriverError):
-            await driver.delete(LOCK, durable=False)
-        await writer.close()
+        try:
+            with contextlib.suppress(DriverError):
+                await driver.delete(LOCK, durable=False)
+        finally:
+            await writer.close()

@@ -12,10 +12,11 @@ knows it.
         _referrers/<algorithm>/<hex>/<algorithm>/<hex>/link subject, then the manifest that refers to it
         _referrers/complete                                 all manifests of the repository are in `_referrers`
     /moorage/secret                                         the key that signs upload states
+    /moorage/aliases/<algorithm>/<first two hex>/<hex>      the sha256 digest of the same bytes
 
 A link holds a digest as text. Links of `sha256` hold the digest that their path tells; links of other algorithms hold
 the sha256 digest under which the content is stored. The reference implementation passes over `_referrers`, which
-can be removed at any time and is derived anew.
+can be removed at any time and is derived anew. An alias is true for ever, whether its bytes are there or not.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ SECRET: Final = "/moorage/secret"  # noqa: S105 - a path
 def blob_data(digest: Digest) -> str:
     hexadecimal = digest.hex
     return f"{BLOBS}/{digest.algorithm}/{hexadecimal[:2]}/{hexadecimal}/data"
+
+
+def alias(digest: Digest) -> str:
+    return f"/moorage/aliases/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
 
 
 def repository(name: Name) -> str:

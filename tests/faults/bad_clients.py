@@ -85,8 +85,8 @@ class Served:
     faults: list[str] = field(default_factory=list)
 
     @property
-    def share(self) -> float:
-        return self.in_time / max(1, self.in_time + len(self.faults))
+    def total(self) -> int:
+        return self.in_time + len(self.faults)
 
 
 def good_gets(port: int, target: str, limit_seconds: float, stop: Path) -> Served:

@@ -17,6 +17,8 @@ from tests.support.server import Server, running
 
 NAME = "memory/app"
 LIMIT = 4 * MIB  # the largest manifest
+REPEATS = 20  # what is kept of a refused body would add up
+GROWTH_LIMIT = 32 * MIB
 TARGET = f"/v2/{NAME}/manifests/large"
 PIECE = bytes(1 * MIB)
 
@@ -52,8 +54,8 @@ def chunk(data: bytes) -> bytes:
     [
         ({"Content-Length": str(LIMIT + 1)}, [PIECE] * 4 + [b"x"]),
         ({"Transfer-Encoding": "chunked"}, [chunk(PIECE)] * 4 + [chunk(b"x") + b"0\r\n\r\n"]),
-        ({"Transfer-Encoding": "chunked"}, [chunk(PIECE)] * 64 + [b"0\r\n\r\n"]),
-        ({"Content-Length": str(1 << 40)}, [PIECE] * 64),
+        ({"Transfer-Encoding": "chunked"}, [chunk(PIECE)] * 32 + [b"0\r\n\r\n"]),
+        ({"Content-Length": str(1 << 40)}, [PIECE] * 32),
     ],
     ids=["one byte too many", "chunked", "chunked and much too long", "promised a tebibyte"],
 )
@@ -61,22 +63,22 @@ def test_a_manifest_over_the_limit_is_refused_and_not_kept_in_memory(
     server: Server, framing: dict[str, str], pieces: list[bytes]
 ) -> None:
     with MemoryWatch(server) as watch:
-        answers = [answer_to(server, framing, pieces) for _ in range(5)]
-    print(f"{[answer and answer.status for answer in answers]}, {watch.growth // MIB} MiB more")
+        answers = [answer_to(server, framing, pieces) for _ in range(REPEATS)]
+    print(f"{answers[0]}, {watch.growth // MIB} MiB more")
     assert all(answer is None or 400 <= answer.status < 500 for answer in answers), answers
     if framing.get("Content-Length") == str(LIMIT + 1):
-        assert [answer and answer.status for answer in answers] == [413] * 5
-    assert watch.growth < 24 * MIB, f"{watch.growth // MIB} MiB more for a body that was refused"
+        assert [answer and answer.status for answer in answers] == [413] * REPEATS
+    assert watch.growth < GROWTH_LIMIT, f"{watch.growth // MIB} MiB more for a body that was refused"
 
 
 def test_a_manifest_with_a_length_too_short_is_judged_by_its_length(server: Server) -> None:
     with MemoryWatch(server) as watch:
         answer = answer_to(server, {"Content-Length": "100"}, [PIECE] * 5)
     assert answer is None or 400 <= answer.status < 500, answer
-    assert watch.growth < 24 * MIB, f"{watch.growth // MIB} MiB more for a body that was refused"
+    assert watch.growth < GROWTH_LIMIT, f"{watch.growth // MIB} MiB more for a body that was refused"
 
 
-@pytest.mark.parametrize("pieces", [1024, pytest.param(10240, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("pieces", [1024, pytest.param(4096, marks=pytest.mark.soak)])
 def test_an_upload_of_any_size_takes_little_memory(server: Server, pieces: int) -> None:
     digest = hashlib.sha256()
     for _ in range(pieces):

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from moorage.api.answer import RawHeaders
 from moorage.api.endpoint import Endpoint
-from moorage.api.limits import Limits
+from moorage.api.limits import Limits, Memory
 from moorage.api.location import Locations
 from moorage.api.resume import States, signing_key
 from moorage.api.service import Service
@@ -30,6 +30,9 @@ from moorage.store.policy import ReferencePolicy
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from moorage.tasks import Leadership, UploadPurging, lead
+
+# An upload has one batch being written and one being collected.
+UPLOAD_BUFFERS = 2
 
 Work = Callable[[], Coroutine[None, None, None]]
 
@@ -58,7 +61,8 @@ def build_registry(configuration: Configuration, driver: Driver) -> Registry:
             children=indexes.platforms,
             platforms=frozenset((one.os, one.architecture) for one in indexes.platformlist),
         )
-    return Registry(Stock(driver, policy))
+    batches = Memory(configuration.http.limits.memory, buffers=UPLOAD_BUFFERS, least=128 << 10, most=1 << 20)
+    return Registry(Stock(driver, policy, batches=batches))
 
 
 def build_service(configuration: Configuration, registry: Registry, key: bytes) -> Service:

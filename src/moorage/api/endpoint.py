@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 PATH_LIMIT = 8192
 CLIENT_GONE = 499
-LEAST_PIECE, MOST_PIECE = 32 << 10, 256 << 10
 
 AccessLog = Callable[[Scope, int, int, float, str], None]
 """Takes the scope, the status, the bytes of body sent, the seconds it took, the request id."""
@@ -99,10 +98,11 @@ class Endpoint:
     async def _send(self, exchange: Exchange, answer: Answer, send: Send) -> int:
         if answer.reader is None:
             return await send_bytes(answer, send, head=exchange.method == "HEAD")
+        piece = self._service.pieces.reserve()
         try:
             with self._service.downloads:
-                piece = self._service.downloads.share(LEAST_PIECE, MOST_PIECE)
                 seconds = self._service.limits.send_seconds
                 return await send_file(answer, exchange.receive, send, piece=piece, seconds=seconds)
         finally:
+            self._service.pieces.release(piece)
             answer.close()

@@ -24,13 +24,11 @@ class Limits:
 
 
 class Lane:
-    """Requests of one kind in flight (`with lane:`), and their share of the memory. Beyond `limit`: Unavailable."""
+    """Requests of one kind in flight (`with lane:`). Beyond `limit`: Unavailable."""
 
-    def __init__(self, name: str, limit: int, memory: int = 0, queue: int = 1) -> None:
+    def __init__(self, name: str, limit: int) -> None:
         self._name = name
         self._limit = limit
-        self._memory = memory
-        self._queue = queue
         self.active = 0
 
     def __enter__(self) -> None:
@@ -43,6 +41,26 @@ class Lane:
     def __exit__(self, *_: object) -> None:
         self.active -= 1
 
-    def share(self, least: int, most: int) -> int:
-        """Bytes that one buffer of one request may have now; `queue` such buffers are held by each."""
-        return min(most, max(least, self._memory // (self._queue * max(1, self.active))))
+
+class Memory:
+    """Buffers of bodies in flight. Those who come while there is much get large ones, which cost less time per byte;
+    the last ones get `least`, so that a thousand clients which take nothing hold little."""
+
+    def __init__(self, total: int, *, buffers: int, least: int, most: int) -> None:
+        self._free = total
+        self._buffers = buffers
+        self._least = least
+        self._most = most
+
+    def reserve(self) -> int:
+        """The size of one buffer for somebody who holds `buffers` of them; to be given back with `release`."""
+        size = min(self._most, max(self._least, self._free // (_SPARED * self._buffers)))
+        self._free -= size * self._buffers
+        return size
+
+    def release(self, size: int) -> None:
+        self._free += size * self._buffers
+
+
+_SPARED = 8
+"""No reservation takes more than this part of what is free."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from moorage.api.limits import Lane, Limits
+from moorage.api.limits import Lane, Limits, Memory
 from moorage.api.location import Locations
 from moorage.api.resume import States
 from moorage.store.registry import Registry
 
 # The server holds a few pieces of an answer that its client is slow to take: measured, about six.
-DOWNLOAD_QUEUE = 6
-# An upload has one batch being written and one being collected.
-UPLOAD_QUEUE = 2
+DOWNLOAD_BUFFERS = 6
 
 
 @dataclass
@@ -31,6 +29,6 @@ class Service:
     def __post_init__(self) -> None:
         limits = self.limits
         self.reads = Lane("requests", limits.reads)
-        self.downloads = Lane("downloads", limits.downloads, limits.memory_bytes, DOWNLOAD_QUEUE)
-        self.uploads = Lane("uploads", limits.uploads, limits.memory_bytes, UPLOAD_QUEUE)
-        self.registry.stock.batch = lambda: self.uploads.share(128 << 10, 1 << 20)
+        self.downloads = Lane("downloads", limits.downloads)
+        self.uploads = Lane("uploads", limits.uploads)
+        self.pieces = Memory(limits.memory_bytes, buffers=DOWNLOAD_BUFFERS, least=32 << 10, most=256 << 10)

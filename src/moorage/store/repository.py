@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from moorage.drivers.base import Driver
@@ -13,25 +12,22 @@ from moorage.store.manifests import ManifestCache, Manifests
 from moorage.store.policy import ReferencePolicy
 from moorage.store.referrers import Referrers
 from moorage.store.tags import Tags
-from moorage.store.uploads import Hashing, Uploads
+from moorage.store.uploads import Batches, Hashing, OneMebibyte, Uploads
 
 
 @dataclass
 class Stock:
-    """What all repositories of a process share. `batch` tells how many bytes of an upload to write at a time."""
+    """What all repositories of a process share. `batches` tells how many bytes of an upload to write at a time."""
 
     driver: Driver
     policy: ReferencePolicy = field(default_factory=ReferencePolicy)
     cache: ManifestCache = field(default_factory=ManifestCache)
     hashing: Hashing = field(default_factory=Hashing)
-    batch: Callable[[], int] = lambda: 1 << 20
+    batches: Batches = field(default_factory=OneMebibyte)
 
     def __post_init__(self) -> None:
         self.blobs = BlobStore(self.driver)
         self.links = Links(self.driver)
-
-    def next_batch(self) -> int:
-        return self.batch()
 
 
 class Repository:
@@ -43,7 +39,7 @@ class Repository:
         self.store = stock.blobs
         self.tags = Tags(name, stock.driver)
         self.blobs = RepositoryBlobs(name, stock.driver, stock.blobs, stock.links)
-        self.uploads = Uploads(name, stock.driver, stock.blobs, self.blobs, stock.hashing, stock.next_batch)
+        self.uploads = Uploads(name, stock.driver, stock.blobs, self.blobs, stock.hashing, stock.batches)
         self.manifests = Manifests(
             name, stock.driver, stock.blobs, stock.links, self.blobs, self.tags, stock.cache, stock.policy
         )

@@ -11,9 +11,9 @@ import contextlib
 import datetime
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from moorage.digest import CANONICAL, Digest, Hashes
 from moorage.drivers.base import Driver, PathBusy, PathNotFound, StorageFull, Writer
@@ -65,8 +65,28 @@ class Hashing:
         self._running.pop(upload, None)
 
 
+class Batches(Protocol):
+    """Who tells how much of an upload to hold in memory."""
+
+    def reserve(self) -> int:
+        """Bytes in one batch; two batches are held at a time."""
+        ...
+
+    def release(self, size: int) -> None: ...
+
+
+class OneMebibyte:
+    """For where memory is of no concern."""
+
+    def reserve(self) -> int:
+        return 1 << 20
+
+    def release(self, size: int) -> None:
+        return None
+
+
 class Uploads:
-    """The sessions of one repository. `batch` tells how many bytes to write at a time."""
+    """The sessions of one repository. `batches` tells how many bytes to write at a time."""
 
     def __init__(
         self,
@@ -75,14 +95,14 @@ class Uploads:
         store: BlobStore,
         blobs: RepositoryBlobs,
         hashing: Hashing,
-        batch: Callable[[], int],
+        batches: Batches,
     ) -> None:
         self.name = name
         self.driver = driver
         self.store = store
         self.blobs = blobs
         self.hashing = hashing
-        self.batch = batch
+        self.batches = batches
 
     async def start(self) -> Upload:
         upload = UploadId.new()
@@ -149,17 +169,19 @@ class Upload:
         pending: Awaitable[None] | None = None
         pieces: list[bytes] = []
         collected = 0
+        batch = self._uploads.batches.reserve()
         try:
             async for piece in body:
                 pieces.append(piece)
                 collected += len(piece)
-                if collected >= self._uploads.batch():
+                if collected >= batch:
                     if pending is not None:
                         done, pending = pending, None
                         await done
                     pending = asyncio.ensure_future(_store(pieces, collected, writer, hashes))
                     pieces, collected = [], 0
         finally:
+            self._uploads.batches.release(batch)
             if pending is not None:
                 await pending
             if pieces:

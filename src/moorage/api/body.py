@@ -12,7 +12,7 @@ from moorage.api.limits import Limits
 from moorage.errors import BodyEnded, ManifestTooLarge, RegistryError, RequestTimeout
 
 RATE_SECONDS = 60.0
-DRAINED_BYTES = 1 << 20
+DRAINED_BYTES = 32 << 20
 DRAIN_SECONDS = 2.0
 
 
@@ -32,10 +32,8 @@ class Body:
                 async with asyncio.timeout(self._limits.body_seconds):
                     message = await self._receive()
             except TimeoutError:
-                self.finished = True
                 raise RequestTimeout from None
             if message["type"] == "http.disconnect":
-                self.finished = True
                 raise BodyEnded
             self.finished = not message.get("more_body", False)
             piece = message.get("body", b"")
@@ -45,7 +43,6 @@ class Body:
             elapsed = time.monotonic() - since
             if elapsed > RATE_SECONDS:
                 if received < elapsed * self._limits.minimum_rate:
-                    self.finished = True
                     raise RequestTimeout
                 since, received = time.monotonic(), 0
 
@@ -60,7 +57,7 @@ class Body:
         return b"".join(parts)
 
     async def drain(self) -> None:
-        """Take what is left of a small body, so that a client which writes all before it reads gets the
+        """Take what is left of a body of sensible size, so that a client which writes all before it reads gets the
         answer instead of a broken connection."""
         if self.finished:
             return

@@ -17,7 +17,15 @@ from moorage.api.exchange import Exchange
 from moorage.api.rendering import error_answer, known_error
 from moorage.api.service import Service
 from moorage.drivers.base import DriverError
-from moorage.errors import BodyEnded, HeaderTooLarge, NotFound, RegistryError, Unavailable, Unsupported
+from moorage.errors import (
+    BodyEnded,
+    HeaderTooLarge,
+    NotFound,
+    RegistryError,
+    RequestTimeout,
+    Unavailable,
+    Unsupported,
+)
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +75,7 @@ class Endpoint:
             if known is None:
                 log.exception("unexpected error", extra={"request": exchange.id, "route": exchange.method})
                 known = RegistryError(detail={"request": exchange.id})
-            if exchange.method in ("PUT", "PATCH", "POST"):
+            if exchange.unread and not isinstance(known, (BodyEnded, RequestTimeout, Unavailable)):
                 await exchange.body.drain()
             answer = error_answer(known)
             answer.logged = CLIENT_GONE if isinstance(known, BodyEnded) else answer.status
@@ -92,6 +100,9 @@ class Endpoint:
 
     def _finish(self, exchange: Exchange, answer: Answer) -> Answer:
         answer.headers += self._headers
+        if exchange.unread:
+            # Else the server would wait for the rest of the body, for ever.
+            answer.headers.append((b"connection", b"close"))
         answer.headers.append((b"x-request-id", exchange.id.encode()))
         return answer
 

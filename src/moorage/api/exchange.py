@@ -17,6 +17,8 @@ from moorage.store.repository import Repository
 if TYPE_CHECKING:
     from moorage.api.service import Service
 
+_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+
 QUERY_LIMIT = 8192
 PARAMETER_LIMIT = 100
 
@@ -56,6 +58,17 @@ class Exchange:
         if self._body is None:
             self._body = Body(self.receive, self.service.limits)
         return self._body
+
+    @property
+    def unread(self) -> bool:
+        """Whether the request has a body that nobody has read to its end."""
+        if self._body is not None:
+            return not self._body.finished
+        return any(
+            key == b"transfer-encoding" or (key == b"content-length" and value != b"0")
+            for key, value in self.scope["headers"]
+            if key in _FRAMING
+        )
 
     @property
     def id(self) -> str:

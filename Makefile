@@ -22,7 +22,7 @@ setup: .venv/dev  ## the virtual environment .venv, with the moorage command in 
 
 run: .venv/runtime  ## serve on 127.0.0.1:5000, images in ./data
 	@mkdir -p data
-	@$(BIN)/moorage serve config/development.yml
+	@$(BIN)/moorage serve --welcome config/development.yml
 
 check: .venv/dev  ## formatting, lint, types, layers, generated pages
 	$(BIN)/ruff format --check .

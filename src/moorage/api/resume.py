@@ -21,7 +21,7 @@ from moorage.drivers.base import Driver, DriverError, PathNotFound
 from moorage.errors import DigestInvalid, UploadInvalid
 from moorage.names import Name, UploadId
 from moorage.store import layout
-from moorage.store.uploads import Progress
+from moorage.store.hashing import Progress
 from moorage.wire import encode
 
 log = logging.getLogger(__name__)

@@ -18,21 +18,20 @@ import fcntl
 import os
 import secrets
 import stat as modes
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from moorage.drivers.base import (
     DriverError,
     FileInfo,
-    InvalidPath,
     PathBusy,
     PathNotFound,
     Reader,
-    StorageFull,
     Writer,
 )
 from moorage.drivers.disk import Disk
+from moorage.drivers.files import FileReader, FileWriter, translate
 from moorage.drivers.folders import Folders
 
 P = ParamSpec("P")
@@ -52,17 +51,6 @@ _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _SMALL = 64 * 1024
-
-
-def translate(error: OSError, path: str) -> DriverError:
-    """The one place where the kernel's words become the driver's. `path` is the driver's path."""
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
-        return PathNotFound(path)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return StorageFull(path, os.strerror(error.errno))
-    if error.errno == errno.ENAMETOOLONG:
-        return InvalidPath(path, "name too long")
-    return DriverError(path, error.strerror or str(error))
 
 
 class FilesystemDriver:
@@ -140,7 +128,7 @@ class FilesystemDriver:
         except BaseException:
             self._disk.close(fd)
             raise
-        return _FileReader(self, fd, path, found.st_size)
+        return FileReader(self._disk, self._pool, fd, path, found.st_size, inline=self._inline)
 
     def _check_size(self, file: str | int, path: str, found: os.stat_result) -> None:
         """Raises PathNotFound for a file that is not as long as it was when it was complete. Files written by
@@ -287,7 +275,7 @@ class FilesystemDriver:
                 raise
         except OSError as error:
             raise translate(error, path) from None
-        return _FileWriter(self, fd, path, found.st_size)
+        return FileWriter(self._disk, self._pool, fd, path, found.st_size)
 
     def _move(self, source: str, target: str) -> None:
         full_source, full_target = self.root + source, self.root + target
@@ -361,68 +349,3 @@ class FilesystemDriver:
 def _writer_is_gone(temporary: str) -> bool:
     pid = temporary.partition("-")[0]
     return pid.isdigit() and not os.path.exists(f"/proc/{pid}")
-
-
-class _FileReader:
-    def __init__(self, driver: FilesystemDriver, fd: int, path: str, size: int) -> None:
-        self._driver = driver
-        self._fd = fd
-        self._path = path
-        self.size = size
-
-    async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
-        # One buffer for the whole file: fresh memory for every piece costs more than the copy into it.
-        buffer = bytearray(min(piece, stop - start))
-        disk, fd = self._driver._disk, self._fd
-        while start < stop:
-            if stop - start < len(buffer):
-                buffer = buffer[: stop - start]
-            try:
-                count = disk.preadv(fd, [buffer], start, os.RWF_NOWAIT) if self._driver._inline else -1
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS):
-                    raise translate(error, self._path) from None
-                count = -1
-            if count < 0:
-                count = await self._driver._threaded(self._wait, buffer, start)
-            if count == 0:
-                raise DriverError(self._path, f"ends at {start} of {self.size} bytes")
-            yield buffer if count == len(buffer) else buffer[:count]
-            start += count
-
-    def _wait(self, buffer: bytearray, start: int) -> int:
-        try:
-            return self._driver._disk.preadv(self._fd, [buffer], start)
-        except OSError as error:
-            raise translate(error, self._path) from None
-
-    def close(self) -> None:
-        if self._fd >= 0:
-            self._driver._disk.close(self._fd)
-            self._fd = -1
-
-    def __del__(self) -> None:
-        self.close()
-
-
-class _FileWriter:
-    def __init__(self, driver: FilesystemDriver, fd: int, path: str, size: int) -> None:
-        self._driver = driver
-        self._fd = fd
-        self._path = path
-        self.size = size
-
-    async def write(self, pieces: Sequence[bytes]) -> None:
-        await self._driver._threaded(self._write, pieces)
-        self.size += sum(map(len, pieces))
-
-    def _write(self, pieces: Sequence[bytes]) -> None:
-        try:
-            self._driver._disk.write(self._fd, pieces)
-        except OSError as error:
-            raise translate(error, self._path) from None
-
-    async def close(self) -> None:
-        if self._fd >= 0:
-            self._driver._disk.close(self._fd)
-            self._fd = -1

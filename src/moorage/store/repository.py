@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from moorage.drivers.base import Driver
 from moorage.names import Name
 from moorage.store.blobs import BlobStore, RepositoryBlobs
+from moorage.store.hashing import Hashing
 from moorage.store.links import Links
 from moorage.store.manifests import ManifestCache, Manifests
 from moorage.store.policy import ReferencePolicy
 from moorage.store.referrers import Referrers
 from moorage.store.tags import Tags
-from moorage.store.uploads import Batches, Hashing, OneMebibyte, Uploads
+from moorage.store.uploads import Batches, OneMebibyte, Uploads
 
 
 @dataclass

@@ -1,0 +1,45 @@
+"""What is known of an upload's bytes without reading them again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from moorage.digest import Digest, Hashes
+from moorage.names import UploadId
+
+REMEMBERED: Final = 4096
+"""Running hashes kept between requests, per process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is known of the first `size` bytes of a session."""
+
+    size: int = 0
+    digests: Mapping[str, Digest] = field(default_factory=dict)
+
+
+class Hashing:
+    """The running hashes of sessions between two of their requests, the least recently used forgotten."""
+
+    def __init__(self, limit: int = REMEMBERED) -> None:
+        self._limit = limit
+        self._running: OrderedDict[UploadId, Hashes] = OrderedDict()
+
+    def take(self, upload: UploadId, size: int, algorithms: Iterable[str]) -> Hashes | None:
+        """The hashes of the session's first `size` bytes, if this process has them."""
+        hashes = self._running.pop(upload, None)
+        if hashes is not None and hashes.size == size and hashes.covers(algorithms):
+            return hashes
+        return Hashes(algorithms) if size == 0 else None
+
+    def keep(self, upload: UploadId, hashes: Hashes) -> None:
+        self._running[upload] = hashes
+        while len(self._running) > self._limit:
+            self._running.popitem(last=False)
+
+    def drop(self, upload: UploadId) -> None:
+        self._running.pop(upload, None)

@@ -37,7 +37,14 @@ def podman(folder: Path) -> Client:
     require("podman")
     require_root()
     own = ("--tmpdir", str(folder / "state"), "--cgroup-manager=cgroupfs", "--events-backend=none")
-    return Client(("podman", *storage(folder), *own), {"BUILDAH_ISOLATION": "chroot", "TMPDIR": str(folder)})
+    arguments = ("podman", *storage(folder), *own)
+    # By default all podmans of a user share one table of locks, and a new state folder clears it for all of them.
+    settings = folder / "containers.conf"
+    settings.write_text('[engine]\nlock_type = "file"\n')
+    return Client(
+        arguments,
+        {"BUILDAH_ISOLATION": "chroot", "TMPDIR": str(folder), "CONTAINERS_CONF": str(settings)},
+    )
 
 
 def storage(folder: Path) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from moorage.config.features import UNBUILT
 from moorage.config.schema import shape_at
 
 from .conftest import INMEMORY, Load
-from .test_loading import AZURE, GCS, NEWER, OLDER, OSS, RADOS, SWIFT
+from .examples import AZURE, GCS, NEWER, OLDER, OSS, RADOS, SWIFT
 
 
 def paths(found: object) -> list[str]:

@@ -3,7 +3,7 @@ import yaml
 from moorage.config import effective
 
 from .conftest import Load
-from .test_loading import AZURE, GCS, NEWER, OLDER, OSS, SWIFT
+from .examples import AZURE, GCS, NEWER, OLDER, OSS, SWIFT
 
 SECRETS = """\
 http: {secret: hunter2}

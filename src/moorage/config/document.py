@@ -33,7 +33,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def parse(text: str, *, variable: str | None = None) -> Node:
-    """The nodes of one document; raises ConfigurationError. `variable` names the source of a text from no file."""
+    """The nodes of one document; raises ConfigurationError. `variable` is where the text is from, if set."""
     if len(text) > MOST_CHARACTERS:
         raise _error(Origin(variable=variable), f"is larger than {MOST_CHARACTERS} characters")
     try:

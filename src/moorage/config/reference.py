@@ -53,15 +53,15 @@ refused by name at start.
 
 ## Environment variables
 
-Each key has a variable: `REGISTRY_` and the path in capitals, with `_` in place of dots, as in the tables below.
+Each key has a variable: `REGISTRY_` and the path in capitals, with `_` in place of dots. The tables show them.
 
 * Variables are applied in the order of their names, after the file. The value is read as YAML:
   `REGISTRY_HTTP_TLS_CLIENTCAS=[a.pem, b.pem]`. Where text is wanted it may be anything.
 * Items of a list have numbers from 0, `REGISTRY_HTTP_TLS_CLIENTCAS_0`, also where an item is a section:
   `REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL`. The next free number adds an item.
 * Where names are free, the rest of the variable is the name: `REGISTRY_HTTP_HEADERS_X-Frame-Options=[DENY]`.
-* A section may be replaced by a bare name, which drops everything the file has in it, `REGISTRY_STORAGE=inmemory`
-  or `REGISTRY_AUTH=none`. To use another storage driver than the file does, set `REGISTRY_STORAGE` to its name too.
+* A section may be replaced by a bare name, which drops everything the file has in it: `REGISTRY_AUTH=none`.
+  To use another storage driver than the file does, set `REGISTRY_STORAGE` to its name too.
 * An empty variable means the default.
 * Unknown variables are warnings. Those that container platforms set for a service named `registry`
   (`REGISTRY_PORT`, `REGISTRY_SERVICE_HOST`, …) are ignored. No variable sets `version`.

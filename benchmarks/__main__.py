@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import tempfile
 from pathlib import Path
@@ -83,11 +84,12 @@ def _measure(bench: Bench, results: Results, save: Path | None) -> None:
 def _line(sample: Sample) -> str:
     begin = f"{sample.case:9} round {sample.round + 1}  {sample.peer:8}"
     if sample.errors:
-        return f"{begin} FAILED, {sample.errors} errors: {sample.note}"
+        return f"{begin} FAILED, {sample.errors} errors: {sample.note.strip()[-300:]}"
     m = sample.metrics
     return (
-        f"{begin} {m['rate']:10,.1f}/s  {m['cpu_us']:11,.1f} us  {m['cpu_s_per_gb']:8.2f} s/GB  p50 {m['p50_ms']:8.2f}"
-        f"  p99 {m['p99_ms']:8.2f} ms  {m['rss_mb']:6.0f} MB  clients {m['loader_cores']:.2f}"
+        f"{begin} {m['rate']:10,.1f}/s  {m['cpu_us']:11,.1f} us  {m['cpu_s_per_gb']:8.2f} s/GB"
+        f"  p50 {m.get('p50_ms', math.nan):8.2f}  p99 {m.get('p99_ms', math.nan):8.2f} ms"
+        f"  {m['rss_mb']:6.0f} MB  clients {m['loader_cores']:.2f}"
     )
 
 

@@ -106,7 +106,5 @@ class PeakMemory:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` of the ordered values do not exceed; NaN when there are none."""
-    if not ordered:
-        return math.nan
+    """The smallest value that at least `share` of the ordered values, of which there are some, do not exceed."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

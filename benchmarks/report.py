@@ -166,7 +166,7 @@ def _case_table(results: Results, case: Case) -> str:
 def _failures(results: Results, case: Case) -> Iterator[str]:
     for peer in results.peers:
         for sample in results.failures(case.key, peer.key):
-            note = " ".join(sample.note.split())[:300]
+            note = " ".join(sample.note.split())[-300:]
             yield f"{peer.title}, round {sample.round + 1}: void, {sample.errors} errors. `{note}`"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,10 +42,7 @@ class Results(msgspec.Struct):
         return {
             sample.round: sample.metrics[metric]
             for sample in self.samples
-            if (sample.case, sample.peer) == (case, peer)
-            and metric in sample.metrics
-            and not sample.errors
-            and not math.isnan(sample.metrics[metric])
+            if (sample.case, sample.peer) == (case, peer) and metric in sample.metrics and not sample.errors
         }
 
     def failures(self, case: str, peer: str) -> list[Sample]:

@@ -154,13 +154,12 @@ class Bench:
 def metrics(case: Case, outcome: Outcome, used: Usage) -> dict[str, float]:
     operations, transferred = max(1, outcome.operations), max(1, outcome.bytes)
     counted = outcome.bytes / 1e6 if case.unit == "MB/s" else outcome.operations
+    latencies = {"p50_ms": outcome.p50_ms, "p99_ms": outcome.p99_ms, "max_ms": outcome.max_ms}
     return {
         "rate": counted / outcome.seconds,
         "cpu_us": used.cpu_seconds / operations * 1e6,
         "cpu_s_per_gb": used.cpu_seconds / (transferred / 1e9),
-        "p50_ms": outcome.p50_ms,
-        "p99_ms": outcome.p99_ms,
-        "max_ms": outcome.max_ms,
+        **{name: value for name, value in latencies.items() if value is not None},
         "read_per_sent": used.read_bytes / transferred,
         **outcome.extra,
     }

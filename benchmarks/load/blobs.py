@@ -90,5 +90,5 @@ async def run(spec: Blobs) -> Outcome:
     rate = sum(uploader.rates)
     seconds = uploader.sent_bytes / rate if rate else perf_counter() - uploader.begun
     found = outcome(uploader.whole, uploader.sent_bytes, seconds, uploader.failures)
-    found.extra = parts if spec.chunk else {}
+    found.extra = parts
     return found

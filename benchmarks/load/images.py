@@ -37,14 +37,16 @@ class _Pusher:
         self.payloads = [Payload.random(size) for size in spec.sizes]
         self.latencies: list[float] = []
         self.failures: list[str] = []
-        self.numbers = itertools.count()
+        # Shared by all clients.
+        self.numbers = iter(range(spec.count)) if spec.count else itertools.count()
         self.begun = perf_counter()
 
     async def client(self, client: int) -> None:
         connection = await Connection(self.spec.target.port).open()
         try:
-            while (number := next(self.numbers)) < (self.spec.count or number + 1):
-                if (now := perf_counter()) - self.begun >= self.spec.target.seconds:
+            for number in self.numbers:
+                now = perf_counter()
+                if now - self.begun >= self.spec.target.seconds:
                     break
                 await self.push(connection, f"storm/{client}/image-{number}-{int(self.begun)}")
                 self.latencies.append(perf_counter() - now)

@@ -67,14 +67,17 @@ Spec: TypeAlias = Mix | Paced | Blobs | Images
 
 
 class Outcome(msgspec.Struct):
-    """What the clients saw. `seconds` is the time over which operations and bytes were counted."""
+    """What the clients saw. `seconds` is the time over which operations and bytes were counted.
+
+    Latencies are None when no operation came to its end.
+    """
 
     operations: int
     bytes: int
     seconds: float
-    p50_ms: float
-    p99_ms: float
-    max_ms: float
+    p50_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
     errors: int = 0
     note: str = ""
     extra: dict[str, float] = {}
@@ -89,9 +92,9 @@ def outcome(
         operations=len(ordered),
         bytes=transferred,
         seconds=seconds,
-        p50_ms=quantile(ordered, 0.50) * 1e3,
-        p99_ms=quantile(ordered, 0.99) * 1e3,
-        max_ms=quantile(ordered, 1.0) * 1e3,
+        p50_ms=quantile(ordered, 0.50) * 1e3 if ordered else None,
+        p99_ms=quantile(ordered, 0.99) * 1e3 if ordered else None,
+        max_ms=ordered[-1] * 1e3 if ordered else None,
         errors=len(failures),
         note=failures[0] if failures else "",
         extra=extra,
@@ -99,6 +102,9 @@ def outcome(
 
 
 def milliseconds(prefix: str, latencies: list[float]) -> dict[str, float]:
+    """Median and 99th percentile of latencies in seconds, under names that begin with `prefix`."""
+    if not latencies:
+        return {}
     ordered = sorted(latencies)
     return {
         f"{prefix}_p50_ms": quantile(ordered, 0.5) * 1e3,

@@ -48,5 +48,7 @@ def parse(output: str) -> Outcome:
     if found is None:
         raise ValueError(f"wrk printed no outcome:\n{output[-2000:]}")
     parsed = msgspec.json.decode(found.group(1), type=Outcome)
+    if not parsed.operations:
+        parsed.p50_ms = parsed.p99_ms = parsed.max_ms = None
     parsed.note = f"wrk counted {parsed.errors} errors" if parsed.errors else ""
     return parsed

@@ -9,7 +9,7 @@
     measure     processor time, memory and latency quantiles; `syscalls` counts calls on the storage
     results     what was measured, ratios and verdicts; `report` writes them for people
 
-Where a goal is missed, what stands in the way is written by hand in notes/W6.md (say); the report takes it in.
+Where a goal is missed, what stands in the way is written by hand in notes/ (W6.md, say): the report takes it in.
 
 MB and GB are 10^6 and 10^9 bytes, KiB and MiB are 2^10 and 2^20.
 """

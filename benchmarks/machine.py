@@ -1,4 +1,4 @@
-"""What was measured on: processor, memory, kernel, file system, versions, and two yardsticks to compare by."""
+"""What was measured on: processor, memory, kernel, file system, versions, and two yardsticks."""
 
 from __future__ import annotations
 

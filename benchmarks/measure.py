@@ -106,5 +106,5 @@ class PeakMemory:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` of the ordered values, of which there are some, do not exceed."""
+    """The smallest of the ordered values (one at least) that a `share` of them do not exceed."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

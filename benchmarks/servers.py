@@ -85,7 +85,7 @@ class Peer:
             command = moorage_command("version")
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         words = (done.stdout + done.stderr).split()
-        return " ".join(words[1:])  # All of them begin with the name of the command.
+        return words[-1] if words else "unknown"  # Before it stand the names of command and package.
 
     def missing(self) -> str:
         """Why it cannot be started, or nothing."""

@@ -86,7 +86,7 @@ WORKLOADS = (
         "many small images",
         "A busy build farm: per image three blobs of 2, 20 and 64 KB, each by HEAD, POST, PATCH and PUT, then "
         "the manifest by tag; every image into a repository of its own; 8 connections (our loader). "
-        "What was answered 201 is on the disk in all three registries. The calls on the storage are counted "
+        "All three registries sync what they answer 201 for. The calls on the storage are counted "
         "with strace in a short run of its own, one image after the other.",
         (
             Case(

@@ -1,4 +1,7 @@
-"""The command line: `moorage`, also installed as `registry` with the spellings of the reference implementation."""
+"""The command line: `moorage`, also installed as `registry` with the spellings of the reference implementation.
+
+A command imports its own parts when it runs, so that `moorage version` does not load a server.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,17 @@ import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import bcrypt
 import typer
-from rich.console import Console
 
 from moorage import __version__
-from moorage.api.resume import signing_key
-from moorage.app import build_driver, build_registry, configure_logging
-from moorage.config import Configuration, ConfigurationError, Problem, effective, load, unbuilt
-from moorage.drivers.base import Driver, DriverError
-from moorage.drivers.filesystem import FilesystemDriver
-from moorage.server import ServerError
-from moorage.server import serve as run_server
-from moorage.store.garbage import Collection, CollectionAborted, collect
-from moorage.store.purge import purge_uploads
+from moorage.drivers.base import DriverError
+
+if TYPE_CHECKING:
+    from moorage.config import Configuration, Problem
+    from moorage.drivers.base import Driver
+    from moorage.store.garbage import Collection
 
 main_app = typer.Typer(
     name="moorage",
@@ -33,6 +31,7 @@ main_app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 main_app.add_typer(config_app, name="config")
@@ -57,7 +56,7 @@ def main() -> None:
         arguments.insert(0, "serve")
     try:
         main_app(args=arguments)
-    except (ServerError, DriverError) as error:
+    except DriverError as error:
         _fail(str(error))
 
 
@@ -68,6 +67,8 @@ def _fail(message: str) -> NoReturn:
 
 def _load(path: Path | None) -> Configuration:
     """The configuration, its warnings on stderr; every mistake on stderr and exit 1 when it cannot be used."""
+    from moorage.config import ConfigurationError, load, unbuilt
+
     try:
         loaded = load(path, os.environ)
     except ConfigurationError as error:
@@ -100,6 +101,10 @@ def serve(
     welcome: Annotated[bool, typer.Option(help="Print what to try first.")] = False,
 ) -> None:
     """Serve the registry until SIGTERM."""
+    from moorage.app import configure_logging
+    from moorage.server import ServerError
+    from moorage.server import serve as run_server
+
     configuration = _load(config)
     configure_logging(configuration)
     _prepare_storage(configuration)
@@ -110,11 +115,18 @@ def serve(
         if welcome:
             print(WELCOME.format(address=address), flush=True)
 
-    run_server(configuration, ready)
+    try:
+        run_server(configuration, ready)
+    except ServerError as error:
+        _fail(str(error))
 
 
 def _prepare_storage(configuration: Configuration) -> None:
     """Find out before the first client does that the storage cannot be written to."""
+    from moorage.api.resume import signing_key
+    from moorage.app import build_driver
+    from moorage.drivers.filesystem import FilesystemDriver
+
     driver = build_driver(configuration)
     if not isinstance(driver, FilesystemDriver):
         return
@@ -131,6 +143,8 @@ def _prepare_storage(configuration: Configuration) -> None:
 @config_app.command("check")
 def config_check(config: ConfigArgument = None) -> None:
     """Print every mistake, or the effective configuration with secrets hidden."""
+    from moorage.config import effective
+
     print(effective(_load(config)), end="")
 
 
@@ -150,6 +164,11 @@ def garbage_collect(
     as_json: JsonOption = False,
 ) -> None:
     """Remove blobs that no manifest refers to. Stop pushes while it runs: make the registry read-only, or stop it."""
+    from rich.console import Console
+
+    from moorage.app import build_driver, build_registry, configure_logging
+    from moorage.store.garbage import CollectionAborted, collect
+
     configuration = _load(config)
     configure_logging(configuration)
     driver = build_driver(configuration)
@@ -183,6 +202,9 @@ def purge(
     as_json: JsonOption = False,
 ) -> None:
     """Remove uploads that were never finished."""
+    from moorage.app import build_driver, build_registry, configure_logging
+    from moorage.store.purge import purge_uploads
+
     configuration = _load(config)
     configure_logging(configuration)
     driver: Driver = build_driver(configuration)
@@ -221,6 +243,8 @@ def htpasswd(
     cost: Annotated[int, typer.Option(min=5, max=17, help="Work per check, as a power of two.")] = 10,
 ) -> None:
     """Print a line for a password file (bcrypt)."""
+    import bcrypt
+
     if ":" in user or not user:
         _fail("a user name must not be empty or contain a colon")
     if password is None:

@@ -71,15 +71,21 @@ class Endpoint:
         try:
             answer = await self._operation(exchange, route).handler(exchange)
         except Exception as error:
-            known = known_error(error, exchange.id)
-            if known is None:
-                log.exception("unexpected error", extra={"request": exchange.id, "route": exchange.method})
-                known = RegistryError(detail={"request": exchange.id})
-            if exchange.unread and not isinstance(known, (BodyEnded, RequestTimeout, Unavailable)):
-                await exchange.body.drain()
-            answer = error_answer(known)
-            answer.logged = CLIENT_GONE if isinstance(known, BodyEnded) else answer.status
+            # In a frame of its own: an exception that its own frame holds on to lives until the cycle collector
+            # comes, and with it all the bytes that were read.
+            answer = await self._failed(exchange, error)
         return self._finish(exchange, answer)
+
+    async def _failed(self, exchange: Exchange, error: Exception) -> Answer:
+        known = known_error(error, exchange.id)
+        if known is None:
+            log.exception("unexpected error", extra={"request": exchange.id, "method": exchange.method})
+            known = RegistryError(detail={"request": exchange.id})
+        if exchange.unread and not isinstance(known, (BodyEnded, RequestTimeout, Unavailable)):
+            await exchange.body.drain()
+        answer = error_answer(known)
+        answer.logged = CLIENT_GONE if isinstance(known, BodyEnded) else answer.status
+        return answer
 
     def _operation(self, exchange: Exchange, route: routes.Route | None) -> routes.Operation:
         """The gates that every request passes."""

@@ -28,10 +28,6 @@ UNBUILT: dict[str, tuple[Use, str]] = {
         lambda c: c.log.hooks,
         "mail about log messages is not supported yet; remove the entry, or set `disabled: true`",
     ),
-    "log.reportcaller": (
-        lambda c: c.log.reportcaller,
-        "naming the place in the source is not supported yet; remove the key",
-    ),
     "storage.s3": (lambda c: c.storage.s3, _DRIVER),
     "storage.azure": (lambda c: c.storage.azure, _DRIVER),
     "storage.gcs": (lambda c: c.storage.gcs, _DRIVER),

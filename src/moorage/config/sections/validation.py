@@ -30,7 +30,7 @@ class Urls(Section):
     allow: list[Pattern] = Field(
         default_factory=list,
         description="Regular expressions; every URL of a manifest must match one. "
-        "Empty: manifests with URLs are refused.",
+        "Empty: every http(s) URL will do.",
     )
     deny: list[Pattern] = Field(
         default_factory=list, description="Regular expressions; no URL of a manifest may match one."

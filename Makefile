@@ -49,4 +49,4 @@ docs: .venv/dev  ## write the generated pages anew
 	$(BIN)/python -m moorage.config.reference --write docs/configuration.md
 
 clean:  ## remove the virtual environment and the caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

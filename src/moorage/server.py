@@ -15,7 +15,6 @@ import resource
 import signal
 import socket
 import stat
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -30,7 +29,9 @@ from granian.server.mp import MPServer
 
 from moorage.app import Application
 from moorage.config import Configuration
+from moorage.config.sections.drivers import Filesystem
 from moorage.config.sections.http import Http
+from moorage.drivers.filesystem import LEADER
 
 log = logging.getLogger(__name__)
 
@@ -163,34 +164,39 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     _raise_file_limit()
     listener = listen(http)
     drain = http.draintimeout.total_seconds()
-    with tempfile.TemporaryDirectory(prefix="moorage-") as folder:
-        multiprocessing.set_start_method("fork", force=True)
-        os.register_at_fork(
-            before=_hold_signals, after_in_parent=_release_signals, after_in_child=_forget_handlers
-        )
-        launcher = Launcher(
-            listener,
-            interface=Interfaces.ASGI,
-            workers=workers,
-            loop=Loops.uvloop,
-            http=HTTPModes.http1,
-            websockets=False,
-            backlog=BACKLOG,
-            backpressure=http.limits.connections,
-            runtime_blocking_threads=BLOCKING_THREADS,
-            http1_settings=HTTP1Settings(
-                header_read_timeout=int(http.limits.headertimeout.total_seconds() * 1000),
-                max_buffer_size=BUFFER_BYTES,
-            ),
-            log_level=LogLevels.error,
-            log_dictconfig=_GRANIAN_LOGS,
-            respawn_failed_workers=True,
-            workers_kill_timeout=max(1, int(drain) + 1),
-            **_tls(http),
-        )
-        launcher.on_startup(ready)
-        loader = partial(Application, configuration, str(Path(folder, "leader")), _serving)
-        launcher.serve(target_loader=loader, wrap_loader=False)
+    multiprocessing.set_start_method("fork", force=True)
+    os.register_at_fork(
+        before=_hold_signals, after_in_parent=_release_signals, after_in_child=_forget_handlers
+    )
+    launcher = Launcher(
+        listener,
+        interface=Interfaces.ASGI,
+        workers=workers,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=http.limits.connections,
+        runtime_blocking_threads=BLOCKING_THREADS,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=int(http.limits.headertimeout.total_seconds() * 1000),
+            max_buffer_size=BUFFER_BYTES,
+        ),
+        log_level=LogLevels.error,
+        log_dictconfig=_GRANIAN_LOGS,
+        respawn_failed_workers=True,
+        workers_kill_timeout=max(1, int(drain) + 1),
+        **_tls(http),
+    )
+    launcher.on_startup(ready)
+    loader = partial(Application, configuration, _leadership(configuration), _serving)
+    launcher.serve(target_loader=loader, wrap_loader=False)
+
+
+def _leadership(configuration: Configuration) -> str:
+    """The file that the workers of all servers on one storage compete for; none where there is one worker only."""
+    parameters = configuration.storage.driver.parameters
+    return f"{parameters.rootdirectory}/{LEADER}" if isinstance(parameters, Filesystem) else ""
 
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)

@@ -55,7 +55,6 @@ def test_what_is_built_is_accepted(loaded: Load, text: str) -> None:
     ("text", "expected"),
     [
         ("log: {hooks: [{type: mail}]}", "log.hooks[0]"),
-        ("log: {reportcaller: true}", "log.reportcaller"),
         ("auth: {silly: {realm: r, service: s}}", "auth.silly"),
         ("auth: {token: {realm: r, service: s, issuer: i, jwks: j}}", "auth.token"),
         ("auth: {htpasswd: {realm: r, path: p}}", "auth.htpasswd"),

@@ -44,6 +44,9 @@ SIZE_ATTRIBUTE = "user.moorage.size"
 ATTEMPTS = 10
 """How often a folder that others keep removing is made again."""
 
+LEADER = ".moorage/leader"
+"""Below the root: whoever locks this file does the periodic work on it."""
+
 CHECKED_LIMIT = 65_536
 """Files whose record is not read again while they do not change."""
 

@@ -1,0 +1,103 @@
+"""The process dies at a storage call: nothing acknowledged is lost, pushing again heals, garbage can be collected.
+
+Each case runs one piece of work on a real folder and ends it at its k-th call, for every k (a write is done by half).
+A new driver then opens the folder, as a server that was started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contracts.disk import Died, Dying, Inline, descriptors, fast_folder
+from tests.store.ledger import Ledger, World
+from tests.store.scenarios import LONGER, SCENARIOS, Scenario
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with fast_folder() as path:
+        yield path
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    logging.disable(logging.ERROR)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+async def prepared(scenario: Scenario, root: Path) -> Ledger:
+    """The folder that the work starts from, and what was acknowledged in making it."""
+    ledger = Ledger()
+    await scenario.before(World(Inline(str(root)), ledger))
+    return ledger
+
+
+async def interrupted(scenario: Scenario, root: Path, ledger: Ledger, disk: Dying) -> bool:
+    """Do the work until the disk dies; false when it was through before."""
+    try:
+        await scenario.work(World(Inline(str(root), disk=disk), ledger))
+    except Died:
+        return True
+    finally:
+        disk.bury()
+    return False
+
+
+async def check(root: Path, ledger: Ledger, at: int) -> None:
+    """What a server that starts after the death finds, and what becomes of it."""
+    driver = Inline(str(root))
+    driver.prepare()
+    world = World(driver, ledger)
+    await world.collect(delete_untagged=at % 2 == 0)
+    await world.verify()
+    await world.heal(whole=at % 4 < 2)
+
+
+def kill(scenario: Scenario, folder: Path, *, changes: bool) -> int:
+    """Die at every call (or every one that changes something). How many deaths there were; raises AssertionError
+    telling at which call something was lost."""
+    with asyncio.Runner() as runner:
+        start = runner.run(prepared(scenario, folder / "start"))
+        for at in itertools.count(1):
+            root, ledger = folder / "root", start.copy()
+            if (folder / "start").exists():
+                shutil.copytree(folder / "start", root, copy_function=os.link)
+            if not runner.run(interrupted(scenario, root, ledger, Dying(at, changes=changes))):
+                return at - 1
+            try:
+                runner.run(check(root, ledger, at))
+            except BaseException as error:
+                error.add_note(f"died at call {at} of {scenario}")
+                raise
+            shutil.rmtree(root)
+    raise AssertionError("unreachable")
+
+
+def test_a_death_at_any_change_loses_nothing(folder: Path) -> None:
+    before = descriptors()
+    deaths = 0
+    for scenario in SCENARIOS:
+        (folder / scenario.name).mkdir()
+        deaths += kill(scenario, folder / scenario.name, changes=True)
+    assert deaths >= 2_000, f"{deaths} deaths are too few to prove anything: add scenarios"
+    assert descriptors() == before, "file descriptors leak"
+
+
+@pytest.mark.soak
+def test_a_death_at_any_call_loses_nothing(folder: Path) -> None:
+    deaths = 0
+    for scenario in (*SCENARIOS, *LONGER):
+        (folder / scenario.name).mkdir()
+        deaths += kill(scenario, folder / scenario.name, changes=False)
+    assert deaths >= 10_000, f"{deaths} deaths are too few to prove anything: add scenarios"

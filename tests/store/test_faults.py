@@ -1,0 +1,109 @@
+"""A storage call fails: nothing acknowledged is lost, nothing is left behind, and the process goes on.
+
+Each case runs one piece of work and lets its k-th call fail, once or from then on, with an error that disks give. What
+the work was doing may fail with an error that the API has a word for; what comes after it must work again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import itertools
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moorage.drivers.filesystem import TEMPORARY
+from tests.contracts.disk import Failing, Inline, descriptors, fast_folder
+from tests.store.ledger import Ledger, World
+from tests.store.scenarios import SCENARIOS, Scenario
+
+ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EACCES, errno.EROFS, errno.ESTALE)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with fast_folder() as path:
+        yield path
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+async def prepared(scenario: Scenario, root: Path) -> Ledger:
+    ledger = Ledger()
+    await scenario.before(World(Inline(str(root)), ledger))
+    return ledger
+
+
+async def faulty(scenario: Scenario, root: Path, ledger: Ledger, disk: Failing) -> None:
+    """The work with a fault in it, then the same process without one, then a new process."""
+    driver = Inline(str(root), disk=disk)
+    world = World(driver, ledger, lenient=True)
+    disk.armed = True
+    await scenario.work(world)
+    disk.armed = False
+    if "unlink" not in disk.failed:
+        assert temporaries(root) == [], "a temporary file is left after an error"
+    await world.verify()
+    fresh = World(Inline(str(root)), ledger)
+    await fresh.collect()
+    await fresh.verify()
+    world.lenient = False
+    await world.heal(whole=True)
+    await fresh.verify()
+
+
+def temporaries(root: Path) -> list[str]:
+    folder = root / TEMPORARY
+    return os.listdir(folder) if folder.is_dir() else []
+
+
+def fail_everywhere(scenario: Scenario, folder: Path, step: int, offset: int) -> int:
+    """How many faults were injected, at every `step`-th call, the errors in turn."""
+    count = 0
+    with asyncio.Runner() as runner:
+        start = runner.run(prepared(scenario, folder / "start"))
+        for at in itertools.count(1 + offset % step, step):
+            root = folder / "root"
+            if (folder / "start").exists():
+                shutil.copytree(folder / "start", root, copy_function=os.link)
+            disk = Failing(at, ERRORS[(count + offset) % len(ERRORS)], lasts=(count + offset) % 3 == 0)
+            try:
+                runner.run(faulty(scenario, root, start.copy(), disk))
+            except BaseException as error:
+                error.add_note(f"{os.strerror(disk.error)} at call {at} of {scenario}: {disk.failed}")
+                raise
+            shutil.rmtree(root)
+            if not disk.failed:
+                return count
+            count += 1
+    raise AssertionError("unreachable")
+
+
+def test_a_failing_call_loses_nothing(folder: Path) -> None:
+    before = descriptors()
+    count = 0
+    for number, scenario in enumerate(SCENARIOS):
+        (folder / scenario.name).mkdir()
+        count += fail_everywhere(scenario, folder / scenario.name, step=7, offset=number)
+    assert count >= 1_000, f"{count} faults are too few to prove anything: add scenarios"
+    assert descriptors() == before, "file descriptors leak"
+
+
+@pytest.mark.soak
+def test_a_failing_call_loses_nothing_in_long(folder: Path) -> None:
+    count = 0
+    for offset, scenario in itertools.product(range(2), SCENARIOS):
+        name = f"{scenario.name}-{offset}"
+        (folder / name).mkdir()
+        count += fail_everywhere(scenario, folder / name, step=2, offset=offset)
+    assert count >= 5_000, f"{count} faults are too few to prove anything: add scenarios"

@@ -1,0 +1,157 @@
+"""The power fails: everything acknowledged is there when it is back, whatever else the disk has lost or kept.
+
+Work is done once on a disk that records it; before each of its calls the states that a power cut could leave are made,
+and each is opened as by a server that starts again. Most are looked at in memory; some are put into a real folder,
+where pushing again must heal them and garbage collection must run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from moorage.drivers.inmemory import InMemoryDriver
+from tests.contracts.disk import Inline, fast_folder
+from tests.contracts.powercut import Recording, State, restore, states
+from tests.store.ledger import Ledger, World
+from tests.store.scenarios import LONGER, SCENARIOS, Scenario
+
+SEED = 20
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with fast_folder() as path:
+        yield path
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    logging.disable(logging.ERROR)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@dataclass
+class Cuts:
+    """The states that power cuts during one scenario leave, each with what had been acknowledged by then."""
+
+    limit: int
+    chance: random.Random
+    ledger: Ledger = field(default_factory=Ledger)
+    found: list[tuple[State, Ledger]] = field(default_factory=list)
+    seen: set[tuple[State, int]] = field(default_factory=set)
+
+    def record(self, disk: Recording) -> None:
+        known = self.ledger.copy()
+        promised = hash(frozenset(known.allowed.items()))
+        for state in states(disk.tree, self.limit, self.chance):
+            if (state, promised) not in self.seen:
+                self.seen.add((state, promised))
+                self.found.append((state, known))
+
+
+async def recorded(scenario: Scenario, root: Path, limit: int) -> Cuts:
+    root.mkdir()
+    cuts = Cuts(limit, random.Random(f"{SEED} {scenario}"))
+    disk = Recording(root, lambda: None)
+    world = World(Inline(str(root), disk=disk), cuts.ledger)
+    await scenario.before(world)
+    disk.cut = lambda: cuts.record(disk)
+    await scenario.work(world)
+    cuts.record(disk)
+    return cuts
+
+
+async def check_in_memory(state: State, ledger: Ledger) -> None:
+    driver = InMemoryDriver()
+    await driver.write((path, content.data) for path, content in state if content is not None)
+    await World(driver, ledger).verify()
+
+
+async def check_on_disk(state: State, ledger: Ledger, root: Path, *, delete_untagged: bool) -> None:
+    restore(state, root)
+    driver = Inline(str(root))
+    driver.prepare()
+    world = World(driver, ledger)
+    await world.verify()
+    await world.collect(delete_untagged=delete_untagged)
+    await world.verify()
+    await world.heal(whole=delete_untagged)
+    shutil.rmtree(root)
+
+
+def cut_everywhere(scenarios: Sequence[Scenario], folder: Path, *, limit: int, on_disk: int) -> int:
+    """How many states were found; every `on_disk`-th of them is put into a real folder."""
+    count = 0
+    with asyncio.Runner() as runner:
+        for scenario in scenarios:
+            cuts = runner.run(recorded(scenario, folder / scenario.name, limit))
+            for state, ledger in cuts.found:
+                count += 1
+                try:
+                    if count % on_disk:
+                        runner.run(check_in_memory(state, ledger))
+                    else:
+                        odd = count // on_disk % 2 == 1
+                        runner.run(check_on_disk(state, ledger.copy(), folder / "cut", delete_untagged=odd))
+                except BaseException as error:
+                    error.add_note(f"state {count}, of {scenario}, seed {SEED}:\n{shown(state)}")
+                    raise
+    return count
+
+
+def shown(state: State) -> str:
+    return "\n".join(f"  {path} {content and content.data[:40]!r}" for path, content in state)
+
+
+def test_a_power_cut_at_any_moment_loses_nothing(folder: Path) -> None:
+    count = cut_everywhere(SCENARIOS, folder, limit=10, on_disk=25)
+    assert count >= 10_000, f"{count} states are too few to prove anything: add scenarios"
+
+
+@pytest.mark.soak
+def test_a_power_cut_at_any_moment_loses_nothing_in_long(folder: Path) -> None:
+    count = cut_everywhere((*SCENARIOS, *LONGER), folder, limit=64, on_disk=5)
+    assert count >= 100_000, f"{count} states are too few to prove anything: add scenarios"
+
+
+class Careless(Recording):
+    """Syncs files and never the folders they are in."""
+
+    def sync_folder(self, path: str) -> None:
+        return None
+
+
+async def test_the_model_forgets_names_that_were_never_synced(tmp_path: Path) -> None:
+    disk = Careless(tmp_path, lambda: None)
+    await Inline(str(tmp_path), disk=disk).write([("/a/b", b"acknowledged")])
+    found = set(states(disk.tree, 100, random.Random(SEED)))
+    assert () in found
+    assert (("/a", None),) in {tuple(entry for entry in state if "moorage" not in entry[0]) for state in found}
+
+
+async def test_the_model_keeps_what_was_synced(tmp_path: Path) -> None:
+    disk = Recording(tmp_path, lambda: None)
+    await Inline(str(tmp_path), disk=disk).write([("/a/b", b"acknowledged")])
+    found = list(states(disk.tree, 100, random.Random(SEED)))
+    assert found
+    for state in found:
+        content = dict(state)["/a/b"]
+        assert content is not None
+        assert content.data == b"acknowledged"
+
+
+def test_a_store_that_does_not_sync_folders_is_found_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.store.test_power_cut.Recording", Careless)
+    with pytest.raises(AssertionError, match="missing"):
+        cut_everywhere(SCENARIOS[:1], folder, limit=8, on_disk=1_000_000)

@@ -123,7 +123,8 @@ async def _alone(driver: Driver) -> AsyncIterator[None]:
         yield
     finally:
         try:
-            with contextlib.suppress(DriverError):
+            with contextlib.suppress(DriverError, OSError):
                 await driver.delete(LOCK, durable=False)
         finally:
-            await writer.close()
+            with contextlib.suppress(DriverError, OSError):
+                await writer.close()

@@ -24,8 +24,9 @@ def test_no_bytes_on_the_socket_break_the_server(ram_path: Path, inputs: int) ->
     first = seed()
     image = make_image(random.Random(first))
     limits = "  limits: {headertimeout: 5s, bodytimeout: 5s, sendtimeout: 8s}\n"
-    with running(registry(ram_path, extra=limits)) as server, Client(server.port) as client:
-        client.push("raw/kept", "latest", image)
+    with running(registry(ram_path, extra=limits)) as server:
+        with Client(server.port) as client:
+            client.push("raw/kept", "latest", image)
         processes = server.pids()
         with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
             runs = [
@@ -39,4 +40,5 @@ def test_no_bytes_on_the_socket_break_the_server(ram_path: Path, inputs: int) ->
         faults = sum((result.faults for result in results), Counter[str]())
         examples = [example for result in results for example in result.examples]
         assert not faults, f"{dict(faults)}, of each the first:\n" + "\n".join(sorted(examples))
-        assert not client.fault_in("raw/kept", "latest", image), "the kept image is not served any more"
+        with Client(server.port) as client:
+            assert not client.fault_in("raw/kept", "latest", image), "the kept image is not served any more"

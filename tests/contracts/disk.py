@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -151,8 +152,24 @@ def _write_half(fd: int, pieces: Sequence[bytes]) -> None:
         os.write(fd, data[: len(data) // 2])
 
 
+class AtOnce(ThreadPoolExecutor):
+    """No pool and no threads: what is submitted has been done on return."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
 class Inline(FilesystemDriver):
     """Does in turn what the driver does in threads, so that the k-th call is the same one every time."""
+
+    def __init__(self, root: str, *, disk: Disk | None = None) -> None:
+        super().__init__(root, disk=disk)
+        self._pool = AtOnce(1)
 
     async def _threaded(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return function(*args, **kwargs)

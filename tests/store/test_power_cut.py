@@ -135,7 +135,9 @@ async def test_the_model_forgets_names_that_were_never_synced(tmp_path: Path) ->
     await Inline(str(tmp_path), disk=disk).write([("/a/b", b"acknowledged")])
     found = set(states(disk.tree, 100, random.Random(SEED)))
     assert () in found
-    assert (("/a", None),) in {tuple(entry for entry in state if "moorage" not in entry[0]) for state in found}
+    assert (("/a", None),) in {
+        tuple(entry for entry in state if "moorage" not in entry[0]) for state in found
+    }
 
 
 async def test_the_model_keeps_what_was_synced(tmp_path: Path) -> None:

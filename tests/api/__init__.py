@@ -1,0 +1,1 @@
+"""The HTTP API, in process; one module per module of handlers."""

@@ -36,7 +36,7 @@ from moorage.drivers.filesystem import LEADER
 log = logging.getLogger(__name__)
 
 BACKLOG = 4096
-BUFFER_BYTES = 128 << 10
+BUFFER_BYTES = 256 << 10
 BLOCKING_THREADS = 4
 STARTUP_SECONDS = 10.0
 LONGEST_PAUSE = 5.0

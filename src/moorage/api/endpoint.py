@@ -30,6 +30,7 @@ from moorage.errors import (
 log = logging.getLogger(__name__)
 
 PATH_LIMIT = 8192
+HEADER_LIMIT = 32 << 10
 CLIENT_GONE = 499
 
 AccessLog = Callable[[Scope, int, int, float, str], None]
@@ -93,7 +94,7 @@ class Endpoint:
             raise Unavailable("the registry's storage does not answer", headers={"Retry-After": "5"})
         if route is None:
             raise NotFound
-        if len(exchange.scope["path"]) > PATH_LIMIT:
+        if len(exchange.scope["path"]) > PATH_LIMIT or exchange.header_bytes > HEADER_LIMIT:
             raise HeaderTooLarge
         operation = route.operations.get(exchange.method)
         if operation is None:
@@ -115,11 +116,12 @@ class Endpoint:
     async def _send(self, exchange: Exchange, answer: Answer, send: Send) -> int:
         if answer.reader is None:
             return await send_bytes(answer, send, head=exchange.method == "HEAD")
-        piece = self._service.pieces.reserve()
+        body = answer.stop - answer.start
+        piece = self._service.pieces.reserve(body)
         try:
             with self._service.downloads:
                 seconds = self._service.limits.send_seconds
                 return await send_file(answer, exchange.receive, send, piece=piece, seconds=seconds)
         finally:
-            self._service.pieces.release(piece)
+            self._service.pieces.release(piece, body)
             answer.close()

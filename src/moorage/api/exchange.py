@@ -60,6 +60,10 @@ class Exchange:
         return self._body
 
     @property
+    def header_bytes(self) -> int:
+        return sum([len(value) for _, value in self.scope["headers"]])
+
+    @property
     def unread(self) -> bool:
         """Whether the request has a body that nobody has read to its end."""
         if self._body is not None:

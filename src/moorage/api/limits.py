@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 from moorage.errors import Unavailable
@@ -52,14 +53,15 @@ class Memory:
         self._least = least
         self._most = most
 
-    def reserve(self) -> int:
-        """The size of one buffer for somebody who holds `buffers` of them; to be given back with `release`."""
+    def reserve(self, body: int = sys.maxsize) -> int:
+        """The size of one buffer for somebody who holds `buffers` of them, or the whole `body` if that is less. To be
+        given back with `release`."""
         size = min(self._most, max(self._least, self._free // (_SPARED * self._buffers)))
-        self._free -= size * self._buffers
+        self._free -= min(body, size * self._buffers)
         return size
 
-    def release(self, size: int) -> None:
-        self._free += size * self._buffers
+    def release(self, size: int, body: int = sys.maxsize) -> None:
+        self._free += min(body, size * self._buffers)
 
 
 _SPARED = 8

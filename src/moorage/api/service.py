@@ -10,8 +10,8 @@ from moorage.api.location import Locations
 from moorage.api.resume import States
 from moorage.store.registry import Registry
 
-# The server holds a few pieces of an answer that its client is slow to take: measured, about six.
-DOWNLOAD_BUFFERS = 6
+# The server holds so many pieces of an answer that its client is slow to take: sixteen to be written, five on their way.
+DOWNLOAD_BUFFERS = 21
 
 
 @dataclass
@@ -31,4 +31,4 @@ class Service:
         self.reads = Lane("requests", limits.reads)
         self.downloads = Lane("downloads", limits.downloads)
         self.uploads = Lane("uploads", limits.uploads)
-        self.pieces = Memory(limits.memory_bytes, buffers=DOWNLOAD_BUFFERS, least=32 << 10, most=256 << 10)
+        self.pieces = Memory(limits.memory_bytes, buffers=DOWNLOAD_BUFFERS, least=16 << 10, most=256 << 10)

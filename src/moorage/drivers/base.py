@@ -12,7 +12,7 @@ model"). A driver knows nothing of digests, links or repositories.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,13 +65,22 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
+Meanwhile = Callable[[Sequence[bytes]], None]
+
+
+def ignore(_: Sequence[bytes]) -> None:
+    """Nothing to do with the pieces meanwhile."""
+
+
 class Writer(Protocol):
     """An open file that grows at its end. What was written is kept by `close` and found by a later writer."""
 
     size: int
 
-    async def write(self, pieces: Sequence[bytes]) -> None:
-        """Append. Raises StorageFull, DriverError; the file may then hold a part of the pieces."""
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
+        """Append, and call `meanwhile` with the pieces in the same worker thread, where there is one: to hash them
+        in another thread costs more than it gains. Raises StorageFull, DriverError; the file may then hold a part
+        of the pieces."""
         ...
 
     async def close(self) -> None: ...

@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor
 
-from moorage.drivers.base import DriverError, InvalidPath, PathNotFound, StorageFull
+from moorage.drivers.base import DriverError, InvalidPath, Meanwhile, PathNotFound, StorageFull, ignore
 from moorage.drivers.disk import Disk
 
 
@@ -84,15 +84,16 @@ class FileWriter:
         self._path = path
         self.size = size
 
-    async def write(self, pieces: Sequence[bytes]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._write, pieces)
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._write, pieces, meanwhile)
         self.size += sum(map(len, pieces))
 
-    def _write(self, pieces: Sequence[bytes]) -> None:
+    def _write(self, pieces: Sequence[bytes], meanwhile: Meanwhile) -> None:
         try:
             self._disk.write(self._fd, pieces)
         except OSError as error:
             raise translate(error, self._path) from None
+        meanwhile(pieces)
 
     async def close(self) -> None:
         if self._fd >= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 
-from moorage.drivers.base import FileInfo, PathBusy, PathNotFound, Reader, Writer
+from moorage.drivers.base import FileInfo, Meanwhile, PathBusy, PathNotFound, Reader, Writer, ignore
 
 
 class _File:
@@ -105,9 +105,10 @@ class _MemoryWriter:
         self._file = file
         self.size = len(file.data)
 
-    async def write(self, pieces: Sequence[bytes]) -> None:
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
         for piece in pieces:
             self._file.data += piece
+        meanwhile(pieces)
         self.size = len(self._file.data)
 
     async def close(self) -> None:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequenc
 from typing import Final, Protocol
 
 from moorage.digest import CANONICAL, Digest, Hashes
-from moorage.drivers.base import Driver, PathBusy, PathNotFound, StorageFull, Writer
+from moorage.drivers.base import Driver, PathBusy, PathNotFound, StorageFull, Writer, ignore
 from moorage.errors import DigestInvalid, RangeInvalid, UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
@@ -22,9 +22,6 @@ from moorage.store.blobs import Blob, BlobStore, RepositoryBlobs
 from moorage.store.hashing import Hashing, Progress
 
 log = logging.getLogger(__name__)
-
-INLINE: Final = 32 * 1024
-"""Up to so many bytes are hashed on the event loop: less work than telling a thread to do it."""
 
 BUSY_SECONDS: Final = 5.0
 """How long a request waits for the session's previous one, whose client may have gone a moment ago."""
@@ -130,10 +127,11 @@ class Upload:
                 self.progress = Progress(writer.size)
 
     async def _receive(self, body: AsyncIterator[bytes], writer: Writer, hashes: Hashes | None) -> None:
-        """Collect a batch while the one before is hashed and written."""
+        """Collect a batch while the one before is written and hashed."""
         pending: Awaitable[None] | None = None
         pieces: list[bytes] = []
         collected = 0
+        meanwhile = ignore if hashes is None else hashes.update
         batch = self._uploads.batches.reserve()
         try:
             async for piece in body:
@@ -143,14 +141,14 @@ class Upload:
                     if pending is not None:
                         done, pending = pending, None
                         await done
-                    pending = asyncio.ensure_future(_store(pieces, collected, writer, hashes))
+                    pending = asyncio.ensure_future(writer.write(pieces, meanwhile))
                     pieces, collected = [], 0
         finally:
             self._uploads.batches.release(batch)
             if pending is not None:
                 await pending
             if pieces:
-                await _store(pieces, collected, writer, hashes)
+                await writer.write(pieces, meanwhile)
 
     async def commit(self, expected: Sequence[Digest]) -> Blob:
         """The session becomes a blob that this repository serves under every expected digest. Raises
@@ -209,14 +207,3 @@ class Upload:
                 if asyncio.get_running_loop().time() > deadline:
                     raise RangeInvalid("another request is writing to this upload") from None
             await asyncio.sleep(0.05)
-
-
-async def _store(pieces: list[bytes], size: int, writer: Writer, hashes: Hashes | None) -> None:
-    """Hash and write, side by side."""
-    if hashes is None:
-        await writer.write(pieces)
-    elif size <= INLINE:
-        await writer.write(pieces)
-        hashes.update(pieces)
-    else:
-        await asyncio.gather(writer.write(pieces), asyncio.to_thread(hashes.update, pieces))

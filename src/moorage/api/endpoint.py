@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from moorage.api import routes
 from moorage.api.answer import API_VERSION, NOSNIFF, Answer, ClientGone, RawHeaders, send_bytes, send_file
+from moorage.api.body import DRAINED_BYTES
 from moorage.api.exchange import Exchange
 from moorage.api.rendering import error_answer, known_error
 from moorage.api.service import Service
@@ -82,7 +83,8 @@ class Endpoint:
         if known is None:
             log.exception("unexpected error", extra={"request": exchange.id, "method": exchange.method})
             known = RegistryError(detail={"request": exchange.id})
-        if exchange.unread and not isinstance(known, (BodyEnded, RequestTimeout, Unavailable)):
+        hopeless = isinstance(known, (BodyEnded, RequestTimeout, Unavailable))
+        if exchange.unread and not hopeless and (exchange.content_length or 0) <= DRAINED_BYTES:
             await exchange.body.drain()
         answer = error_answer(known)
         answer.logged = CLIENT_GONE if isinstance(known, BodyEnded) else answer.status

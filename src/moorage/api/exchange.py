@@ -75,6 +75,11 @@ class Exchange:
         )
 
     @property
+    def content_length(self) -> int | None:
+        text = self.header(b"content-length")
+        return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
+
+    @property
     def id(self) -> str:
         """The client's X-Request-Id if it is a plain short word, else one that no other request has."""
         if not self._id:

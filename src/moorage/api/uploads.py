@@ -107,7 +107,7 @@ async def _resume(exchange: Exchange) -> _Session:
 
 async def _append(exchange: Exchange, session: _Session) -> None:
     """Raises RangeInvalid with the Range and Location to go on from."""
-    length = _content_length(exchange)
+    length = exchange.content_length
     given = exchange.header(b"content-range")
     at = session.at
     try:
@@ -136,13 +136,8 @@ async def _exactly(body: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes
         raise SizeInvalid(f"the chunk has {received} bytes, its Content-Range {size}")
 
 
-def _content_length(exchange: Exchange) -> int | None:
-    text = exchange.header(b"content-length")
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
 async def _complete(exchange: Exchange, session: _Session, digests: list[Digest]) -> Answer:
-    if _content_length(exchange) != 0:
+    if exchange.content_length != 0:
         await _append(exchange, replace(session, algorithms=sorted({one.algorithm for one in digests})))
     await session.upload.commit(digests)
     return _created(exchange, digests[0])

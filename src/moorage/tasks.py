@@ -70,7 +70,7 @@ class UploadPurging:
 
 async def lead(leadership: Leadership, work: list[Callable[[], Awaitable[None]]]) -> None:
     """Wait to become the leader, then do all of the work side by side; what fails is logged and tried again."""
-    while not leadership.take():
+    while not leadership.take():  # noqa: ASYNC110 - the lock is another process's
         await asyncio.sleep(ELECTION_SECONDS)
     await asyncio.gather(*(_again(task) for task in work))
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from moorage.drivers.base import DriverError, InvalidPath, PathNotFound, StorageFull
-from moorage.drivers.filesystem import TEMPORARY, FilesystemDriver, translate
+from moorage.drivers.files import translate
+from moorage.drivers.filesystem import TEMPORARY, FilesystemDriver
 from tests.contracts.driver import PROMISES, Promise, whole
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
-from starlette.types import Scope
+Scope = Mapping[str, Any]
+"""What ASGI tells of a request."""
 
 STDOUT = 1
 _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), 34, 92, *range(127, 160))}

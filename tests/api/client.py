@@ -57,7 +57,11 @@ class Client:
         status 0."""
         parts = urlsplit(target)
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
-        if isinstance(body, bytes) and body and not any(name.lower() == "content-length" for name, _ in pairs):
+        if (
+            isinstance(body, bytes)
+            and body
+            and not any(name.lower() == "content-length" for name, _ in pairs)
+        ):
             pairs.append(("content-length", str(len(body))))
         scope = {
             "type": "http",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.client import Client, application, serving
+from tests.contracts.disk import fast_folder
 
 FILESYSTEM = "  filesystem:\n    rootdirectory: {root}\n  delete:\n    enabled: true\n"
 DRIVERS = ("inmemory", "filesystem")
@@ -21,6 +22,13 @@ def untouched_logging() -> Iterator[None]:
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory where possible: these tests are about answers, and a disk's syncs take most of their time."""
+    with fast_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(params=DRIVERS)

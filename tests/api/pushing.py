@@ -18,7 +18,9 @@ async def push_blob(client: Client, name: str, data: bytes, algorithm: str = "sh
     return digest
 
 
-async def put_manifest(client: Client, name: str, image: Image, reference: str = "", query: str = "") -> Answer:
+async def put_manifest(
+    client: Client, name: str, image: Image, reference: str = "", query: str = ""
+) -> Answer:
     target = f"/v2/{name}/manifests/{reference or image.digest}{query}"
     return await client.put(target, image.payload, content_type=image.media_type)
 

@@ -31,6 +31,9 @@ from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from moorage.tasks import Leadership, UploadPurging, lead
 
+# More threads than the disk and the processors can serve only wait for each other.
+STORAGE_THREADS = 16
+
 # An upload has one batch being written and one being collected.
 UPLOAD_BUFFERS = 2
 
@@ -45,7 +48,11 @@ def configure_logging(configuration: Configuration) -> None:
 def build_driver(configuration: Configuration) -> Driver:
     parameters = configuration.storage.driver.parameters
     if isinstance(parameters, Filesystem):
-        return FilesystemDriver(parameters.rootdirectory, inline_reads=parameters.inlinereads)
+        return FilesystemDriver(
+            parameters.rootdirectory,
+            threads=min(parameters.maxthreads, STORAGE_THREADS),
+            inline_reads=parameters.inlinereads,
+        )
     return InMemoryDriver()
 
 

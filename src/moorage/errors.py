@@ -17,6 +17,7 @@
       RangeInvalid                      RANGE_INVALID               416
       PageSizeInvalid                   PAGINATION_NUMBER_INVALID   400
       RequestTimeout / PreconditionFailed / HeaderTooLarge UNSUPPORTED 408 / 412 / 431
+      QueryInvalid                      UNSUPPORTED                 400
       TooManyRequests / Unavailable     TOOMANYREQUESTS / UNAVAILABLE 429 / 503
       StorageExhausted                  DENIED                      507
 
@@ -155,6 +156,10 @@ class RequestTimeout(RegistryError):
 
 class HeaderTooLarge(RegistryError):
     code, status, message = "UNSUPPORTED", 431, "the request's path, query or a header is too long"
+
+
+class QueryInvalid(RegistryError):
+    code, status, message = "UNSUPPORTED", 400, "the query of the request cannot be read"
 
 
 class TooManyRequests(RegistryError):

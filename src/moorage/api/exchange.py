@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope
 
 from moorage.api.body import Body
-from moorage.errors import HeaderTooLarge, UploadInvalid
+from moorage.errors import HeaderTooLarge, QueryInvalid
 from moorage.store.repository import Repository
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Exchange:
         return None
 
     def parameters(self, name: str) -> list[str]:
-        """All values of a query parameter. Raises HeaderTooLarge, UploadInvalid for a query that is none."""
+        """All values of a query parameter. Raises HeaderTooLarge, QueryInvalid for a query that is none."""
         if self._query is None:
             raw = self.scope["query_string"]
             if len(raw) > QUERY_LIMIT:
@@ -111,7 +111,7 @@ class Exchange:
                     raw.decode("ascii"), keep_blank_values=True, max_num_fields=PARAMETER_LIMIT
                 )
             except ValueError:
-                raise UploadInvalid("the query of the request cannot be read") from None
+                raise QueryInvalid from None
         return [value for key, value in self._query if key == name]
 
     def parameter(self, name: str) -> str | None:

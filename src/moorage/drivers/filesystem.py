@@ -18,8 +18,10 @@ import fcntl
 import os
 import secrets
 import stat as modes
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from moorage.drivers.base import (
@@ -41,6 +43,9 @@ TEMPORARY = ".moorage/tmp"
 """Below the root: files that are being written. Whatever a crash left there is removed at start."""
 
 SIZE_ATTRIBUTE = "user.moorage.size"
+ABANDONED_SECONDS = 3600.0
+"""A temporary of another machine or container that old is nobody's."""
+
 ATTEMPTS = 10
 """How often a folder that others keep removing is made again."""
 
@@ -204,7 +209,7 @@ class FilesystemDriver:
 
     def _stage(self, path: str, data: bytes) -> str:
         """A synced temporary file with the data; nothing is left behind when that fails."""
-        temporary = f"{self.root}/{TEMPORARY}/{os.getpid()}-{secrets.token_hex(8)}"
+        temporary = f"{self.root}/{TEMPORARY}/{OWNER}-{os.getpid()}-{secrets.token_hex(8)}"
         fd = self._with_folder(temporary, lambda: self._disk.open(temporary, _CREATE, 0o666))
         try:
             try:
@@ -335,12 +340,20 @@ class FilesystemDriver:
                 return 0
             self._folders.make(folder)
             self._disk.unlink(self._stage("", b""))
-            gone = [name for name in self._disk.listdir(folder) if _writer_is_gone(name)]
+            gone = [name for name in self._disk.listdir(folder) if self._is_left_behind(folder, name)]
             for name in gone:
                 self._disk.unlink(f"{folder}/{name}")
         except OSError as error:
             raise DriverError(self.root, error.strerror or str(error)) from None
         return len(gone)
+
+    def _is_left_behind(self, folder: str, temporary: str) -> bool:
+        """Its writer is known to be gone, or it is older than any writing takes."""
+        owner, _, rest = temporary.partition("-")
+        pid = rest.partition("-")[0]
+        if owner == OWNER and pid.isdigit():
+            return not os.path.exists(f"/proc/{pid}")
+        return self._disk.stat(f"{folder}/{temporary}").st_mtime < time.time() - ABANDONED_SECONDS
 
     async def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=False)
@@ -349,6 +362,14 @@ class FilesystemDriver:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
 
 
-def _writer_is_gone(temporary: str) -> bool:
-    pid = temporary.partition("-")[0]
-    return pid.isdigit() and not os.path.exists(f"/proc/{pid}")
+def _owner() -> str:
+    """This run of this machine and its process numbers; containers and other hosts have others."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        space = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return "unknown"
+    return f"{boot}.{space:x}"
+
+
+OWNER = _owner()

@@ -19,7 +19,8 @@ class Filesystem(Section):
     maxthreads: Annotated[int, AfterValidator(lambda count: max(count, _FEWEST_THREADS))] = Field(
         default=100,
         le=10_000,
-        description=f"Most file operations at a time; never fewer than {_FEWEST_THREADS}.",
+        description="Most file operations at a time, per worker; more than 16 make no difference, since they would only "
+        "wait for each other.",
     )
     inlinereads: bool = Field(
         default=True,

@@ -20,7 +20,9 @@ DRIVERS = ("filesystem", "inmemory", "s3", "azure", "gcs", "swift", "oss", "rado
 
 class Cache(Section):
     blobdescriptor: Literal["inmemory", "redis"] | None = Field(
-        default=None, description="Where sizes and types of blobs are remembered."
+        default=None,
+        description="Where sizes and types of blobs are remembered. Without effect on local disks, which are asked "
+        "every time: that is as fast, and never stale.",
     )
     layerinfo: str | None = older_spelling("blobdescriptor")
     blobdescriptorsize: int = Field(
@@ -62,7 +64,7 @@ class TagLookup(Section):
     concurrencylimit: int = Field(
         default=0,
         ge=0,
-        description="Tags read at a time when a manifest is deleted; 0: chosen by the server.",
+        description="Tags read at a time when a manifest is deleted. Without effect on local disks.",
     )
 
 

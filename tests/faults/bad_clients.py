@@ -14,18 +14,21 @@ from pathlib import Path
 from tests.faults.processes import open_connections
 from tests.faults.wire import Wire, request_bytes
 
-OPENED_PER_SECOND = 400  # so that the load is what is held, not the opening of it
 POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What a bad client does after connecting: send `opening`, then nothing, or one byte a second."""
+    """What a bad client does after connecting: send `opening`, then nothing, or one byte a second.
+
+    They come `per_second` at a time, so that the load is what is held and not the opening of it.
+    """
 
     opening: bytes
     reads_answer: bool = False
     drips: bool = False
     receive_buffer: int = 0
+    per_second: int = 400
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def _open(port: int, behaviour: Behaviour, count: int) -> list[Wire]:
         if behaviour.reads_answer:
             wire.receive()
         wires.append(wire)
-        time.sleep(max(0.0, began + number / OPENED_PER_SECOND - time.monotonic()))
+        time.sleep(max(0.0, began + number / behaviour.per_second - time.monotonic()))
     return wires
 
 

@@ -100,8 +100,9 @@ def behaviours(scene: Scene) -> dict[str, Behaviour]:
             request_head("PUT", f"/v2/{NAME}/manifests/half", {"Content-Length": "1000"}) + b"{"
         ),
         "half an upload": Behaviour(half_an_upload()),
+        # The server fills the buffers of each with megabytes before it stalls: half as many a second.
         "stalled download": Behaviour(
-            request_bytes("GET", f"/v2/{NAME}/blobs/{scene.blob}"), receive_buffer=4 << 10
+            request_bytes("GET", f"/v2/{NAME}/blobs/{scene.blob}"), receive_buffer=4 << 10, per_second=200
         ),
     }
 

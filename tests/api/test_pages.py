@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -57,7 +58,7 @@ ODD_TAGS = (
 )
 
 
-async def walk(client: Client, target: str, member: str) -> list[list[str]]:
+async def walk(client: Client, target: str, member: str) -> list[list[Any]]:
     """All pages, following the Links."""
     pages = []
     while target:

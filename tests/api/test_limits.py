@@ -1,0 +1,176 @@
+"""Limits on requests in flight, and patience with clients that are slow."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.types import Message
+
+from moorage.api.body import Body
+from moorage.api.limits import Lane, Limits, Memory
+from moorage.errors import BodyEnded, ManifestTooLarge, RequestTimeout, Unavailable
+from tests.api.client import Client, application, serving
+from tests.api.pushing import push, push_blob
+from tests.store.images import image, noise
+
+IMAGE = image("limits")
+
+
+def limits(**values: object) -> str:
+    return "http:\n  limits:\n" + "".join(f"    {name}: {value}\n" for name, value in values.items())
+
+
+class Stalled:
+    """An application whose answers are not taken: the client reads the head and nothing more."""
+
+    def __init__(self, client: Client) -> None:
+        self.app = client.app
+        self.taken = asyncio.Event()
+
+    async def __call__(self, scope: object, receive: object, send: object) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                self.taken.set()
+                await asyncio.Event().wait()
+
+        await self.app(scope, receive, sending)  # type: ignore[arg-type]
+
+
+async def test_beyond_the_limit_of_downloads_is_503(tmp_path: Path) -> None:
+    async with serving(application(tmp_path, more=limits(downloads=2))) as client:
+        digest = await push_blob(client, "a", noise("download", 3 << 20))
+        target = f"/v2/a/blobs/{digest}"
+        held = []
+        for _ in range(2):
+            stalled = Stalled(client)
+            held.append(asyncio.ensure_future(Client(stalled).get(target)))
+            await stalled.taken.wait()
+        refused = await client.get(target)
+        assert (refused.status, refused.codes) == (503, ["UNAVAILABLE"])
+        assert int(refused.headers["retry-after"]) > 0
+        assert (await client.head(target)).status == 200
+        for one in held:
+            one.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+        assert (await client.get(target)).complete
+
+
+async def test_beyond_the_limit_of_uploads_is_503(tmp_path: Path) -> None:
+    async with serving(application(tmp_path, more=limits(uploads=1))) as client:
+        first, second = [(await client("POST", "/v2/a/blobs/uploads/")).headers["location"] for _ in range(2)]
+        waiting = asyncio.Event()
+
+        async def stalled(scope: object, receive: object, send: object) -> None:
+            async def receiving() -> Message:
+                waiting.set()
+                await asyncio.Event().wait()
+                raise AssertionError("unreachable")
+
+            await client.app(scope, receiving, send)  # type: ignore[arg-type]
+
+        held = asyncio.ensure_future(Client(stalled)("PATCH", first, b"x"))
+        await waiting.wait()
+        refused = await client("PATCH", second, b"data")
+        assert (refused.status, refused.codes) == (503, ["UNAVAILABLE"])
+        assert (await client.get("/v2/")).status == 200
+        held.cancel()
+        await asyncio.gather(held, return_exceptions=True)
+        assert (await client("PATCH", second, b"data")).status == 202
+
+
+async def test_a_body_that_stops_is_408(tmp_path: Path) -> None:
+    async with serving(application(tmp_path, more=limits(bodytimeout="1s"))) as client:
+        location = (await client("POST", "/v2/a/blobs/uploads/")).headers["location"]
+        sent = iter([{"type": "http.request", "body": b"0123456789", "more_body": True}])
+
+        async def stalled(scope: object, receive: object, send: object) -> None:
+            async def receiving() -> Message:
+                for message in sent:
+                    return message
+                await asyncio.Event().wait()
+                raise AssertionError("unreachable")
+
+            await client.app(scope, receiving, send)  # type: ignore[arg-type]
+
+        answer = await Client(stalled)("PATCH", location, b"x" * 20)
+        assert answer.status == 408
+        resumed = await client.get(location)
+        assert resumed.headers["range"] == "0-9", "what had arrived is kept"
+
+
+async def test_a_manifest_over_the_limit_is_413(tmp_path: Path) -> None:
+    async with serving(application(tmp_path, more=limits(manifestsize="1KiB"))) as client:
+        await push(client, "a", IMAGE)
+        answer = await client.put("/v2/a/manifests/latest", IMAGE.payload + b" " * 1_024)
+        assert (answer.status, answer.codes) == (413, ["MANIFEST_INVALID"])
+
+
+def test_a_lane_takes_so_many_and_no_more() -> None:
+    lane = Lane("test", 2)
+    with lane, lane:
+        with pytest.raises(Unavailable) as refused, lane:
+            pass
+        assert refused.value.headers["Retry-After"]
+        assert lane.active == 2
+    assert lane.active == 0
+
+
+BODIES = st.integers(0, 10 << 20) | st.just(sys.maxsize)
+
+
+@given(bodies=st.lists(BODIES, max_size=40), total=st.integers(0, 1 << 26))
+def test_buffers_stay_within_their_bounds_and_come_back(bodies: list[int], total: int) -> None:
+    memory = Memory(total, buffers=4, least=32 << 10, most=256 << 10)
+    empty = memory.reserve(0)
+    memory.release(empty, 0)
+    sizes = [memory.reserve(body) for body in bodies]
+    assert all(32 << 10 <= size <= 256 << 10 for size in sizes)
+    for size, body in zip(sizes, bodies, strict=True):
+        memory.release(size, body)
+    assert memory.reserve(0) == empty, "what was given back is not there again"
+
+
+def body_of(*messages: Message, seconds: float = 5.0) -> Body:
+    waiting = iter(messages)
+
+    async def receive() -> Message:
+        for message in waiting:
+            return message
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    return Body(receive, Limits(body_seconds=seconds))
+
+
+def piece(data: bytes, more: bool = True) -> Message:
+    return {"type": "http.request", "body": data, "more_body": more}
+
+
+async def test_a_body_is_what_was_sent() -> None:
+    assert await body_of(piece(b"a"), piece(b""), piece(b"b"), piece(b"", False)).read(2) == b"ab"
+    assert await body_of({"type": "http.request"}).read(0) == b""
+
+
+async def test_a_body_over_its_limit_is_not_read_further() -> None:
+    with pytest.raises(ManifestTooLarge):
+        await body_of(piece(b"aaa")).read(2)
+
+
+async def test_a_body_that_breaks_off_is_told_apart_from_one_that_stalls() -> None:
+    with pytest.raises(BodyEnded):
+        await body_of(piece(b"a"), {"type": "http.disconnect"}).read(100)
+    with pytest.raises(RequestTimeout):
+        await body_of(piece(b"a"), seconds=0.01).read(100)
+
+
+async def test_what_is_left_of_a_small_body_is_taken() -> None:
+    body = body_of(piece(b"a"), piece(b"b"), piece(b"c", False))
+    async for _ in body:
+        break
+    await body.drain()
+    assert body.finished

@@ -1,0 +1,103 @@
+"""The signed state of an upload: believed whole, or not at all."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moorage.api.resume import State, States, signing_key
+from moorage.digest import Digest
+from moorage.drivers.inmemory import InMemoryDriver
+from moorage.errors import UploadInvalid
+from moorage.names import Name, UploadId
+from moorage.store.hashing import Progress
+from moorage.wire import encode
+
+STATES = States(b"k" * 32)
+UPLOAD = UploadId.new()
+NAME = Name("team/app")
+PROGRESS = Progress(77, {"sha256": Digest.of(b"x"), "sha512": Digest.of(b"x", "sha512")})
+SIGNED = STATES.sign(NAME, UPLOAD, PROGRESS, ["sha256", "sha512"])
+
+TEXT = st.text(max_size=8)
+STATE = st.builds(
+    State, TEXT, TEXT, TEXT, st.integers(), st.lists(TEXT, max_size=3), st.dictionaries(TEXT, TEXT, max_size=3), TEXT
+)  # fmt: skip
+
+
+def raw(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def test_a_state_is_read_back() -> None:
+    assert STATES.verify(SIGNED, NAME, UPLOAD) == (PROGRESS, ["sha256", "sha512"])
+
+
+@given(position=st.integers(0, len(SIGNED) - 1), other=st.characters(min_codepoint=32, max_codepoint=300))
+def test_a_changed_character_is_refused(position: int, other: str) -> None:
+    """Unless both spell the same bytes: the last character has bits to spare."""
+    changed = SIGNED[:position] + other + SIGNED[position + 1 :]
+    try:
+        STATES.verify(changed, NAME, UPLOAD)
+    except UploadInvalid:
+        return
+    assert raw(changed) == raw(SIGNED)
+
+
+@given(data=st.binary(max_size=300), flip=st.integers(0, 8 * len(raw(SIGNED)) - 1))
+def test_changed_bytes_are_refused(data: bytes, flip: int) -> None:
+    whole = bytearray(raw(SIGNED))
+    whole[flip // 8] ^= 1 << flip % 8
+    for bad in (
+        bytes(whole),
+        raw(SIGNED) + data[:1],
+        raw(SIGNED)[: len(data)],
+        data,
+        raw(SIGNED)[:32] + data,
+    ):
+        if bad == raw(SIGNED):
+            continue
+        with pytest.raises(UploadInvalid):
+            STATES.verify(base64.urlsafe_b64encode(bad).decode().rstrip("="), NAME, UPLOAD)
+
+
+@given(text=st.text(max_size=200))
+def test_any_text_is_refused(text: str) -> None:
+    with pytest.raises(UploadInvalid):
+        STATES.verify(text, NAME, UPLOAD)
+
+
+@pytest.mark.parametrize("text", ["A" * 5_000, "\u00e9" * 10, "=" * 8, ""])
+def test_odd_texts_are_refused(text: str) -> None:
+    with pytest.raises(UploadInvalid):
+        STATES.verify(text, NAME, UPLOAD)
+
+
+def test_a_state_of_another_session_is_refused() -> None:
+    for name, upload in ((Name("team/apps"), UPLOAD), (NAME, UploadId.new())):
+        with pytest.raises(UploadInvalid):
+            STATES.verify(SIGNED, name, upload)
+    with pytest.raises(UploadInvalid):
+        States(b"other" * 8).verify(SIGNED, NAME, UPLOAD)
+
+
+@given(one=STATE, other=STATE)
+def test_no_two_states_share_the_bytes_that_are_signed(one: State, other: State) -> None:
+    assert (encode(one) == encode(other)) == (one == other)
+
+
+def test_digests_of_another_run_of_the_machine_are_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut the file may lack what was hashed."""
+    monkeypatch.setattr("moorage.api.resume._boot", lambda: "another run")
+    assert States(b"k" * 32).verify(SIGNED, NAME, UPLOAD) == (Progress(77), ["sha256", "sha512"])
+
+
+async def test_the_key_comes_from_the_secret_or_is_kept_in_the_storage() -> None:
+    driver = InMemoryDriver()
+    kept = await signing_key("", driver)
+    assert await signing_key("", driver) == kept
+    assert await signing_key("secret", driver) == await signing_key("secret", InMemoryDriver())
+    assert len({kept, await signing_key("secret", driver), await signing_key("", InMemoryDriver())}) == 3

@@ -1,0 +1,152 @@
+"""The storage fails: the answer says so in the API's words, and nothing of the machine's."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from moorage.app import Application
+from moorage.digest import Digest
+from moorage.drivers.filesystem import FilesystemDriver
+from tests.api.client import Answer, Client, application, serving
+from tests.api.conftest import FILESYSTEM
+from tests.api.pushing import push, put_manifest
+from tests.contracts.disk import Failing
+from tests.store.images import image
+
+FIRST, SECOND = image("first"), image("second")
+WRITING = ("write", "mkdir", "rename", "fsync")
+
+
+class Broken(Failing):
+    """Every call of some names fails while `armed`."""
+
+    def __init__(self, error: int, *names: str) -> None:
+        super().__init__(0, error)
+        self.names = names
+
+    def before(self, name: str, args: tuple[object, ...]) -> None:
+        if self.armed and name in self.names:
+            raise OSError(self.error, f"/secret/path of {name}")
+
+
+@pytest.fixture
+async def broken(tmp_path: Path) -> AsyncIterator[tuple[Client, Broken]]:
+    disk = Broken(errno.EIO)
+    app = application(tmp_path, FILESYSTEM.format(root=tmp_path / "root"))
+    async with serving(with_disk(app, disk)) as client:
+        logging.disable(logging.CRITICAL)
+        yield client, disk
+        logging.disable(logging.NOTSET)
+
+
+def with_disk(app: Application, disk: Failing) -> Application:
+    driver = cast(FilesystemDriver, app._driver)
+    driver._disk = driver._folders._disk = disk
+    return app
+
+
+def silent(answer: Answer, folder: Path) -> None:
+    text = answer.body.decode()
+    for word in (str(folder), "secret", "/docker/registry", "Errno", "Traceback", "OSError", "errno", "link"):
+        assert word not in text, f"{word!r} reached the client: {text}"
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
+async def test_a_full_disk_is_507(broken: tuple[Client, Broken], tmp_path: Path, error: int) -> None:
+    client, disk = broken
+    await push(client, "a", FIRST, "latest")
+    opened = (await client("POST", "/v2/a/blobs/uploads/")).headers["location"]
+    disk.error, disk.names, disk.armed = error, WRITING, True
+    for answer in (
+        await client("PATCH", opened, b"x" * 100),
+        await client("POST", "/v2/new/blobs/uploads/"),
+        await put_manifest(client, "a", FIRST, "other"),
+    ):
+        assert (answer.status, answer.codes) == (507, ["DENIED"])
+        assert "full" in answer.json["errors"][0]["message"]
+        silent(answer, tmp_path)
+    assert (await client.get("/v2/a/manifests/latest")).body == FIRST.payload
+    disk.armed = False
+    await push(client, "a", SECOND, "latest")
+    assert (await client.get("/v2/a/manifests/latest")).body == SECOND.payload
+
+
+@pytest.mark.parametrize(
+    "error", [errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ESTALE, errno.EPERM]
+)
+async def test_a_failing_disk_is_503(broken: tuple[Client, Broken], tmp_path: Path, error: int) -> None:
+    client, disk = broken
+    await push(client, "a", FIRST, "latest")
+    opened = (await client("POST", "/v2/a/blobs/uploads/")).headers["location"]
+    digest = FIRST.digest
+    disk.error, disk.names, disk.armed = error, ("open", "stat", "listdir", *WRITING), True
+    for method, target, body in (
+        ("GET", "/v2/a/manifests/latest", b""),
+        ("HEAD", f"/v2/a/manifests/{digest}", b""),
+        ("GET", f"/v2/a/blobs/{digest}", b""),
+        ("GET", "/v2/a/tags/list", b""),
+        ("GET", "/v2/_catalog", b""),
+        ("GET", f"/v2/a/referrers/{digest}", b""),
+        ("GET", opened, b""),
+        ("PATCH", opened, b"x"),
+        ("PUT", f"{opened}&digest={digest}", b"x"),
+        ("POST", "/v2/a/blobs/uploads/", b""),
+        ("PUT", "/v2/a/manifests/latest", FIRST.payload),
+        ("DELETE", "/v2/a/manifests/latest", b""),
+        ("DELETE", f"/v2/a/manifests/{digest}", b""),
+        ("DELETE", f"/v2/a/blobs/{digest}", b""),
+        ("DELETE", opened, b""),
+    ):
+        answer = await client(method, target, body)
+        assert answer.status == 503, f"{method} {target}: {answer.status} {answer.body!r}"
+        assert int(answer.headers["retry-after"]) > 0
+        if method != "HEAD":
+            assert answer.codes == ["UNAVAILABLE"]
+        silent(answer, tmp_path)
+    disk.armed = False
+    assert (await client.get("/v2/a/manifests/latest")).body == FIRST.payload
+
+
+async def test_a_repair_that_cannot_be_written_does_not_stop_the_answer(
+    broken: tuple[Client, Broken], tmp_path: Path
+) -> None:
+    """A torn link on a disk that is mounted read-only."""
+    client, disk = broken
+    await push(client, "a", FIRST, "latest")
+    links = [path for path in (tmp_path / "root").rglob("link") if "index" not in path.parts]
+    assert len(links) > 3
+    for path in links:
+        path.write_bytes(b"")
+    disk.error, disk.names, disk.armed = errno.EROFS, (*WRITING, "unlink"), True
+    assert (await client.get("/v2/a/manifests/latest")).body == FIRST.payload
+    assert (await client.get(f"/v2/a/referrers/{FIRST.digest}")).status == 200
+
+
+async def test_a_disk_that_fails_in_the_middle_breaks_the_answer(broken: tuple[Client, Broken]) -> None:
+    client, disk = broken
+    large = image("large", size=2 << 20)
+    await push(client, "a", large)
+    disk.error, disk.names, disk.armed = errno.EIO, ("preadv",), True
+    answer = await client.get(f"/v2/a/blobs/{Digest.of(large.blobs[1])}")
+    assert not answer.complete, "a part was sent as if it were the whole"
+    disk.armed = False
+    assert (await client.get(f"/v2/a/blobs/{Digest.of(large.blobs[1])}")).body == large.blobs[1]
+
+
+async def test_what_nobody_foresaw_is_500_without_its_text(
+    memory: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("/secret/path")
+
+    monkeypatch.setattr("moorage.drivers.inmemory.InMemoryDriver.read", fail)
+    answer = await memory.get("/v2/a/manifests/latest")
+    assert (answer.status, answer.codes) == (500, ["UNKNOWN"])
+    assert b"secret" not in answer.body
+    assert answer.json["errors"][0]["detail"] == {"request": answer.headers["x-request-id"]}

@@ -1,0 +1,210 @@
+"""Manifests: one meaning or none; whatever the bytes, nothing but ManifestInvalid comes out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from moorage.digest import Digest
+from moorage.errors import ManifestInvalid
+from moorage.manifest import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, parse
+from moorage.wire import encode
+
+DIGEST = Digest.of(b"content")
+TYPES = [
+    "",
+    OCI_MANIFEST,
+    OCI_INDEX,
+    DOCKER_MANIFEST,
+    DOCKER_LIST,
+    "application/json",
+    "text/html",
+    "x" * 300,
+]
+
+LEAF = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()), max_size=6)
+)
+JSON = st.recursive(
+    LEAF, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+DESCRIPTOR = st.fixed_dictionaries(
+    {},
+    optional={
+        "mediaType": st.sampled_from([OCI_MANIFEST, "a/b", "", 1]),
+        "digest": st.sampled_from([DIGEST, "sha256:x", "", None]),
+        "size": st.integers(-1, 2**70) | JSON,
+        "urls": JSON,
+        "annotations": JSON,
+        "platform": JSON,
+        "artifactType": JSON,
+    },
+)
+DOCUMENT = st.fixed_dictionaries(
+    {},
+    optional={
+        "schemaVersion": st.sampled_from([2, 1, "2", 2.0, None]),
+        "mediaType": st.sampled_from(TYPES) | JSON,
+        "artifactType": JSON,
+        "config": DESCRIPTOR | JSON,
+        "layers": st.lists(DESCRIPTOR, max_size=2) | JSON,
+        "manifests": st.lists(DESCRIPTOR, max_size=2) | JSON,
+        "subject": DESCRIPTOR | JSON,
+        "annotations": JSON,
+        "fsLayers": JSON,
+        "history": JSON,
+    },
+)
+
+
+def descriptor(**members: Any) -> dict[str, Any]:
+    return {"mediaType": "application/x", "digest": DIGEST, "size": 7, **members}
+
+
+def image(**members: Any) -> dict[str, Any]:
+    return {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": descriptor(),
+        "layers": [descriptor()],
+        **members,
+    }
+
+
+def index(**members: Any) -> dict[str, Any]:
+    return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [descriptor()], **members}
+
+
+def check(payload: bytes, content_type: str) -> None:
+    """Refused, or understood so that it can be told on."""
+    try:
+        found = parse(payload, content_type)
+    except ManifestInvalid as error:
+        encode(error.entries())
+        return
+    assert found.payload == payload
+    assert found.media_type.isascii()
+    assert found.media_type.isprintable()
+    for entry in (*found.blobs, *found.manifests, *([found.subject] if found.subject else [])):
+        assert Digest.parse(entry.digest)
+        assert entry.size >= 0
+    encode(found.descriptor(Digest.of(payload)))
+    encode(list(found.manifests))
+
+
+@settings(max_examples=400, deadline=None)
+@given(document=DOCUMENT | JSON, content_type=st.sampled_from(TYPES))
+def test_any_json_is_refused_or_understood(document: Any, content_type: str) -> None:
+    check(json.dumps(document).encode(), content_type)
+
+
+@given(
+    payload=st.binary(max_size=60) | st.text('{}[]",:\\ue0123', max_size=30).map(str.encode),
+    content_type=st.text(max_size=10),
+)
+def test_any_bytes_are_refused_or_understood(payload: bytes, content_type: str) -> None:
+    check(payload, content_type)
+
+
+@pytest.mark.parametrize(
+    ("document", "content_type", "found"),
+    [
+        (image(), OCI_MANIFEST, OCI_MANIFEST),
+        (image(), "", OCI_MANIFEST),
+        (image(), "application/json; charset=utf-8", OCI_MANIFEST),
+        (image(), OCI_MANIFEST.upper() + " ; x=y", OCI_MANIFEST),
+        (image(mediaType=None), OCI_MANIFEST, OCI_MANIFEST),
+        (image(mediaType=None), "", OCI_MANIFEST),
+        (index(mediaType=None), "", OCI_INDEX),
+        (index(manifests=[]), OCI_INDEX, OCI_INDEX),
+        (image(mediaType=DOCKER_MANIFEST), DOCKER_MANIFEST, DOCKER_MANIFEST),
+        (index(mediaType=DOCKER_LIST), DOCKER_LIST, DOCKER_LIST),
+    ],
+)
+def test_one_media_type_is_found(document: dict[str, Any], content_type: str, found: str) -> None:
+    assert parse(json.dumps(document).encode(), content_type).media_type == found
+
+
+@pytest.mark.parametrize(
+    ("document", "content_type"),
+    [
+        (image(manifests=[]), OCI_MANIFEST),
+        (image(manifests=[descriptor()]), OCI_INDEX),
+        (index(config=descriptor()), OCI_INDEX),
+        (index(layers=[]), ""),
+        (image(), OCI_INDEX),
+        (index(), OCI_MANIFEST),
+        (image(), DOCKER_MANIFEST),
+        (image(mediaType=None), OCI_INDEX),
+        (image(mediaType=None), DOCKER_MANIFEST),
+        (index(mediaType=None), DOCKER_LIST),
+        (image(schemaVersion=1), OCI_MANIFEST),
+        (image(schemaVersion=None), OCI_MANIFEST),
+        (image(fsLayers=[]), OCI_MANIFEST),
+        (image(config=None), OCI_MANIFEST),
+        (image(layers=None), OCI_MANIFEST),
+        (image(mediaType="application/vnd.example+json"), ""),
+        (image(mediaType=OCI_MANIFEST + "\r\nX-Evil: 1"), ""),
+        (image(mediaType=OCI_MANIFEST + "\u00e9"), ""),
+        (image(mediaType=OCI_MANIFEST + " "), ""),
+        (image(config=descriptor(digest="sha256:../../x")), ""),
+        (image(layers=[descriptor(size=-1)]), ""),
+        (image(layers=[descriptor(size="7")]), ""),
+        (image(subject={"mediaType": "x"}), ""),
+        (image(subject=descriptor(digest="x")), ""),
+        (index(manifests=[descriptor(digest="md5:" + "0" * 32)]), ""),
+    ],
+)
+def test_two_meanings_or_none_are_refused(document: dict[str, Any], content_type: str) -> None:
+    with pytest.raises(ManifestInvalid):
+        parse(json.dumps(document).encode(), content_type)
+
+
+@pytest.mark.parametrize("key", ["mediaType", "config", "layers", "unknown"])
+def test_a_key_that_stands_twice_is_refused(key: str) -> None:
+    text = json.dumps(image(unknown=1))
+    with pytest.raises(ManifestInvalid, match="twice"):
+        parse((text[:-1] + f', "{key}": null}}').encode())
+    with pytest.raises(ManifestInvalid, match="twice"):
+        parse(json.dumps(image(unknown={"x": "Y"})).replace('"Y"', '{"a": 1, "a": 2}').encode())
+
+
+@pytest.mark.parametrize(
+    "word", ["NaN", "Infinity", "-Infinity", "'x'", "01", "+1", "1e", "\\u0000", "1" * 5_000]
+)
+def test_what_is_no_json_is_refused(word: str) -> None:
+    with pytest.raises(ManifestInvalid):
+        parse(json.dumps(image(x="WORD")).replace('"WORD"', word).encode())
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
+@pytest.mark.parametrize("depth", [900, 1_500, 200_000])
+def test_deep_nesting_is_refused_or_harmless(opening: str, depth: int) -> None:
+    check((opening * depth).encode(), OCI_MANIFEST)
+    closing = "".join({"[": "]", "{": "}"}[letter] for letter in reversed(opening) if letter in "[{")
+    text = json.dumps(index(manifests=[descriptor(platform={"x": "DEEP"})]))
+    check(text.replace('"DEEP"', opening * depth + "1" + closing * depth).encode(), OCI_INDEX)
+
+
+def test_the_artifact_type_is_its_own_or_that_of_the_config() -> None:
+    own = parse(json.dumps(image(artifactType="a/b")).encode())
+    config = parse(json.dumps(image(config=descriptor(mediaType="c/d"))).encode())
+    assert (own.artifact_type, config.artifact_type) == ("a/b", "c/d")
+    assert parse(json.dumps(index()).encode()).artifact_type is None
+
+
+def test_schema_1_is_refused_with_advice() -> None:
+    for payload, content_type in (
+        (b'{"schemaVersion": 1, "fsLayers": []}', ""),
+        (b"not json", "application/vnd.docker.distribution.manifest.v1+prettyjws"),
+    ):
+        with pytest.raises(ManifestInvalid, match="schema 1"):
+            parse(payload, content_type)

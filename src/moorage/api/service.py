@@ -31,4 +31,4 @@ class Service:
         self.reads = Lane("requests", limits.reads)
         self.downloads = Lane("downloads", limits.downloads)
         self.uploads = Lane("uploads", limits.uploads)
-        self.pieces = Memory(limits.memory_bytes, buffers=DOWNLOAD_BUFFERS, least=16 << 10, most=256 << 10)
+        self.pieces = Memory(limits.memory_bytes, buffers=DOWNLOAD_BUFFERS, least=8 << 10, most=256 << 10)

@@ -11,41 +11,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from moorage.drivers.base import Driver, InvalidPath, PathBusy, PathNotFound, Reader
+from moorage.drivers.base import Driver, InvalidPath, PathNotFound
+from tests.contracts import streams
+from tests.contracts.streams import LARGE, append, content
 
 Promise = Callable[[Driver], Awaitable[None]]
 
-LARGE = bytes(range(256)) * (5 << 12)
-"""5 MiB: more than any driver moves at once."""
-
 LEGAL = "/abcdefghijklmnopqrstuvwxyz/ABCDEFGHIJKLMNOPQRSTUVWXYZ/0123456789/._-/a..b/-x/_y/.z/data"
-
-
-async def whole(reader: Reader, start: int = 0, stop: int | None = None, piece: int = 64 << 10) -> bytes:
-    """`[start, stop)` of an open file, each piece copied before the next one is asked for."""
-    parts = [bytes(part) async for part in reader.stream(start, reader.size if stop is None else stop, piece)]
-    assert all(0 < len(part) <= piece for part in parts), "a piece is empty or longer than asked for"
-    return b"".join(parts)
-
-
-async def content(driver: Driver, path: str) -> bytes:
-    """The file as a stream gives it, which has to be what `read` and `stat` say."""
-    reader = await driver.open(path)
-    try:
-        streamed = await whole(reader)
-    finally:
-        reader.close()
-    assert streamed == await driver.read(path)
-    assert (await driver.stat(path)).size == len(streamed) == reader.size
-    return streamed
-
-
-async def append(driver: Driver, path: str, *pieces: bytes) -> None:
-    writer = await driver.writer(path)
-    try:
-        await writer.write(pieces)
-    finally:
-        await writer.close()
 
 
 # Whole files
@@ -199,114 +171,6 @@ async def children_are_sorted_by_code_point(driver: Driver) -> None:
     assert await driver.children("/f") == sorted(names)
 
 
-# Streams
-
-
-async def any_range_is_streamed_in_pieces(driver: Driver) -> None:
-    data = bytes(range(251)) * 400
-    await driver.write([("/r", data)])
-    reader = await driver.open("/r")
-    size = len(data)
-    ranges = [(0, 0), (0, 1), (0, size), (size - 1, size), (size, size), (1, 4097), (4095, 8193), (7, 99_999)]
-    for start, stop in ranges:
-        for piece in (1 << 10, 4096, 7_777, 1 << 20):
-            assert await whole(reader, start, stop, piece) == data[start:stop]
-    reader.close()
-
-
-async def streams_of_one_reader_do_not_disturb_each_other(driver: Driver) -> None:
-    await driver.write([("/s", LARGE)])
-    reader = await driver.open("/s")
-    found = await asyncio.gather(
-        *(whole(reader, start, start + 999_999) for start in range(0, 4 << 20, 1 << 19))
-    )
-    assert found == [LARGE[start : start + 999_999] for start in range(0, 4 << 20, 1 << 19)]
-    reader.close()
-
-
-async def an_open_file_outlives_its_replacement(driver: Driver) -> None:
-    await driver.write([("/a", LARGE)])
-    reader = await driver.open("/a")
-    stream = reader.stream(0, reader.size, 64 << 10)
-    first = bytes(await anext(stream))
-    await driver.write([("/a", b"new")])
-    assert first + b"".join([bytes(part) async for part in stream]) == LARGE
-    reader.close()
-    assert await driver.read("/a") == b"new"
-
-
-async def an_open_file_outlives_its_removal(driver: Driver) -> None:
-    await driver.write([("/a/b", LARGE)])
-    reader = await driver.open("/a/b")
-    await driver.delete("/a")
-    assert await whole(reader) == LARGE
-    reader.close()
-    with pytest.raises(PathNotFound):
-        await driver.open("/a/b")
-
-
-async def an_open_file_outlives_a_move_onto_it(driver: Driver) -> None:
-    await driver.write([("/old", b"old" * 1_000), ("/new", b"new" * 1_000)])
-    reader = await driver.open("/old")
-    await driver.move("/new", "/old")
-    assert await whole(reader) == b"old" * 1_000
-    reader.close()
-
-
-async def closing_twice_is_closing_once(driver: Driver) -> None:
-    await driver.write([("/a", b"x")])
-    reader, writer = await driver.open("/a"), await driver.writer("/w")
-    for _ in range(2):
-        reader.close()
-        await writer.close()
-
-
-# Files that grow
-
-
-async def a_writer_appends(driver: Driver) -> None:
-    writer = await driver.writer("/u/data")
-    assert writer.size == 0
-    await writer.write([b"one", b"", b"two"])
-    await writer.write([])
-    await writer.write([b"three"] * 700)
-    assert writer.size == 6 + 5 * 700
-    await writer.close()
-    assert await content(driver, "/u/data") == b"onetwo" + b"three" * 700
-
-
-async def a_later_writer_goes_on_where_the_first_stopped(driver: Driver) -> None:
-    await append(driver, "/u/data", b"first ")
-    writer = await driver.writer("/u/data")
-    assert writer.size == 6
-    await writer.write([b"second"])
-    await writer.close()
-    assert await content(driver, "/u/data") == b"first second"
-
-
-async def a_writer_takes_megabytes(driver: Driver) -> None:
-    await append(driver, "/u/data", LARGE, LARGE[:77])
-    assert await content(driver, "/u/data") == LARGE + LARGE[:77]
-
-
-async def a_writer_that_wrote_nothing_leaves_an_empty_file(driver: Driver) -> None:
-    await append(driver, "/u/data")
-    assert await content(driver, "/u/data") == b""
-
-
-async def a_second_writer_is_busy_until_the_first_closes(driver: Driver) -> None:
-    first = await driver.writer("/u/data")
-    with pytest.raises(PathBusy):
-        await driver.writer("/u/data")
-    await first.write([b"kept"])
-    other = await driver.writer("/u/other")
-    await other.close()
-    await first.close()
-    second = await driver.writer("/u/data")
-    assert second.size == 4
-    await second.close()
-
-
 # Moving, removing
 
 
@@ -390,17 +254,17 @@ PROMISES: tuple[Promise, ...] = (
     nothing_there_is_told,
     a_folder_is_no_file,
     children_are_sorted_by_code_point,
-    any_range_is_streamed_in_pieces,
-    streams_of_one_reader_do_not_disturb_each_other,
-    an_open_file_outlives_its_replacement,
-    an_open_file_outlives_its_removal,
-    an_open_file_outlives_a_move_onto_it,
-    closing_twice_is_closing_once,
-    a_writer_appends,
-    a_later_writer_goes_on_where_the_first_stopped,
-    a_writer_takes_megabytes,
-    a_writer_that_wrote_nothing_leaves_an_empty_file,
-    a_second_writer_is_busy_until_the_first_closes,
+    streams.any_range_is_streamed_in_pieces,
+    streams.streams_of_one_reader_do_not_disturb_each_other,
+    streams.an_open_file_outlives_its_replacement,
+    streams.an_open_file_outlives_its_removal,
+    streams.an_open_file_outlives_a_move_onto_it,
+    streams.closing_twice_is_closing_once,
+    streams.a_writer_appends,
+    streams.a_later_writer_goes_on_where_the_first_stopped,
+    streams.a_writer_takes_megabytes,
+    streams.a_writer_that_wrote_nothing_leaves_an_empty_file,
+    streams.a_second_writer_is_busy_until_the_first_closes,
     a_move_takes_the_file_over_what_was_there,
     a_move_makes_the_folders_it_needs,
     a_file_may_move_while_its_writer_is_open,

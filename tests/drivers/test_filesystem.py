@@ -12,8 +12,9 @@ import pytest
 
 from moorage.drivers.base import DriverError, InvalidPath, PathNotFound, StorageFull
 from moorage.drivers.files import translate
-from moorage.drivers.filesystem import TEMPORARY, FilesystemDriver
-from tests.contracts.driver import PROMISES, Promise, whole
+from moorage.drivers.filesystem import OWNER, TEMPORARY, FilesystemDriver
+from tests.contracts.driver import PROMISES, Promise
+from tests.contracts.streams import whole
 
 
 @pytest.fixture
@@ -105,13 +106,16 @@ async def test_a_device_is_no_file(driver: FilesystemDriver) -> None:
 
 
 async def test_preparing_removes_the_temporaries_of_the_dead(driver: FilesystemDriver) -> None:
+    """Not those of other machines on the same storage, unless they are older than any writing takes."""
     folder = Path(driver.root, TEMPORARY)
     folder.mkdir(parents=True)
-    dead, living, strange = f"{2**22 + 7}-aa", f"{os.getpid()}-bb", "strange"
-    for name in (dead, living, strange):
+    dead, living = f"{OWNER}-{2**22 + 7}-aa", f"{OWNER}-{os.getpid()}-bb"
+    foreign, old, strange = "another-1-cc", "another-2-dd", "strange"
+    for name in (dead, living, foreign, old, strange):
         (folder / name).write_bytes(b"half")
-    assert driver.prepare() == 1
-    assert sorted(leftovers(driver)) == sorted([living, strange])
+    os.utime(folder / old, (0, 0))
+    assert driver.prepare() == 2
+    assert sorted(leftovers(driver)) == sorted([living, foreign, strange])
 
 
 async def test_preparing_tells_a_root_that_cannot_be_written(tmp_path: Path) -> None:

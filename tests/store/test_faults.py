@@ -22,6 +22,7 @@ from tests.contracts.disk import Failing, Inline, descriptors, fast_folder
 from tests.store.ledger import Ledger, World
 from tests.store.scenarios import SCENARIOS, Scenario
 
+LONG = ("a-day", "many-tags", "two-workers", "neighbours", "collect-untagged", "index-and-referrer")
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EACCES, errno.EROFS, errno.ESTALE)
 
 
@@ -94,7 +95,8 @@ def test_a_failing_call_loses_nothing(folder: Path) -> None:
     count = 0
     for number, scenario in enumerate(SCENARIOS):
         (folder / scenario.name).mkdir()
-        count += fail_everywhere(scenario, folder / scenario.name, step=7, offset=number)
+        step = 17 if scenario.name in LONG else 5
+        count += fail_everywhere(scenario, folder / scenario.name, step=step, offset=number)
     assert count >= 1_000, f"{count} faults are too few to prove anything: add scenarios"
     assert descriptors() == before, "file descriptors leak"
 

@@ -1,0 +1,100 @@
+"""The access log: one line per request in the Combined Log Format, with nothing in it that authorises."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+import pytest
+
+from moorage.observe import access
+
+LINE = re.compile(
+    r'(\S+) - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "([A-Z]+) (\S+) HTTP/1\.1" (\d{3}) (\d+) '
+    r'"([^"]*)" "([^"]*)" (\d+\.\d)ms (\S+)\n'
+)
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lines: list[str] = []
+
+    def write(fd: int, data: bytes) -> int:
+        assert fd == access.STDOUT
+        lines.append(data.decode())
+        return len(data)
+
+    monkeypatch.setattr(os, "write", write)
+    return lines
+
+
+def scope(
+    path: bytes = b"/v2/", query: bytes = b"", *headers: tuple[bytes, bytes], client: Any = ("192.0.2.1", 9)
+) -> Any:
+    return {
+        "method": "GET",
+        "http_version": "1.1",
+        "path": path.decode("latin-1"),
+        "raw_path": path,
+        "query_string": query,
+        "headers": list(headers),
+        "client": client,
+    }
+
+
+def test_a_request_is_a_line(written: list[str]) -> None:
+    access.write(
+        scope(b"/v2/a/tags/list", b"n=5", (b"user-agent", b"docker/27"), (b"referer", b"x")),
+        200,
+        17,
+        0.0125,
+        "id1",
+    )
+    found = LINE.fullmatch(written[0])
+    assert found is not None, written[0]
+    assert found.groups() == (
+        "192.0.2.1",
+        "GET",
+        "/v2/a/tags/list?n=5",
+        "200",
+        "17",
+        "x",
+        "docker/27",
+        "12.5",
+        "id1",
+    )
+
+
+@pytest.mark.parametrize("evil", [b'" 200 0 "', b"a\r\nb", b"\x1b[31m", b"\xff\xfe", b"\\", b"\x00", b"\x85"])
+def test_nobody_can_forge_a_line(written: list[str], evil: bytes) -> None:
+    access.write(
+        scope(b"/v2/" + evil.replace(b" ", b""), evil.replace(b" ", b""), (b"user-agent", evil)),
+        200,
+        0,
+        0.0,
+        "id",
+    )
+    assert written[0].count("\n") == 1
+    assert LINE.fullmatch(written[0]), written[0]
+
+
+@pytest.mark.parametrize("query", [b"_state=SECRET", b"digest=x&_state=SECRET&a=b"])
+def test_the_state_of_an_upload_is_not_logged(written: list[str], query: bytes) -> None:
+    access.write(scope(b"/v2/a/blobs/uploads/1", query), 202, 0, 0.0, "id")
+    assert "SECRET" not in written[0]
+    assert "_state=***" in written[0]
+
+
+def test_a_peer_without_an_address_is_a_dash(written: list[str]) -> None:
+    for client in (None, ("", 0)):
+        access.write(scope(client=client), 200, 0, 0.0, "id")
+    assert all(line.startswith("- - - [") for line in written)
+
+
+def test_a_log_that_nobody_reads_fails_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: int, __: bytes) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(os, "write", broken)
+    access.write(scope(), 200, 0, 0.0, "id")

@@ -1,0 +1,99 @@
+"""What the hot paths cost in system calls: the budget that speed and safety agreed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moorage.digest import Digest
+from moorage.manifest import parse
+from moorage.names import Tag
+from moorage.store.registry import Registry
+from moorage.store.repository import Repository, Stock
+from tests.contracts.disk import Counting, Inline, fast_folder
+from tests.store.images import image
+from tests.store.ledger import Ledger, World
+
+IMAGE, OTHER = image("budget"), image("other")
+BLOB = Digest.of(IMAGE.blobs[1])
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with fast_folder() as path:
+        yield path
+
+
+@pytest.fixture
+def disk() -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+async def repository(folder: Path, disk: Counting) -> Repository:
+    """With an image in it, and the counts at zero."""
+    driver = Inline(str(folder / "root"), disk=disk)
+    await World(driver, Ledger()).push("team/app", IMAGE, "latest")
+    made = Registry(Stock(driver)).repository("team/app")
+    await made.manifests.get(await made.tags.resolve(Tag("latest")))
+    disk.reset()
+    return made
+
+
+async def test_a_manifest_by_tag_opens_one_file(repository: Repository, disk: Counting) -> None:
+    await repository.manifests.get(await repository.tags.resolve(Tag("latest")))
+    assert [path.rpartition("/tags/")[2] for path in disk.opened] == ["latest/current/link"]
+    assert disk.calls["read"] == disk.calls["close"] == 1
+    assert disk.calls["stat"] <= 2
+    assert disk.calls.total() <= 7, disk.calls
+
+
+async def test_a_manifest_by_digest_opens_none(repository: Repository, disk: Counting) -> None:
+    await repository.manifests.get(IMAGE.digest)
+    assert disk.opened == []
+    assert disk.calls.total() <= 4, disk.calls
+
+
+async def test_asking_for_a_blob_opens_none(repository: Repository, disk: Counting) -> None:
+    await repository.blobs.stat(BLOB)
+    assert disk.opened == []
+    assert disk.calls.total() <= 4, disk.calls
+
+
+async def test_opening_a_blob_opens_one_file(repository: Repository, disk: Counting) -> None:
+    (await repository.blobs.open(BLOB)).close()
+    assert len(disk.opened) == 1
+    assert disk.calls.total() <= 7, disk.calls
+
+
+async def test_pushing_the_same_manifest_writes_nothing(repository: Repository, disk: Counting) -> None:
+    """Its folders are synced all the same: the one who wrote it may not have come to that."""
+    found = parse(IMAGE.payload, IMAGE.media_type)
+    await repository.manifests.put(found, [IMAGE.digest], [Tag("latest")])
+    for name in ("write", "rename", "mkdir", "unlink"):
+        assert disk.calls[name] == 0, disk.calls
+
+
+async def test_pushing_a_manifest_syncs_each_file_and_folder_once(
+    repository: Repository, disk: Counting
+) -> None:
+    world = World(repository.driver, Ledger())
+    for blob in OTHER.blobs:
+        await world.push_blob("team/app", blob)
+    disk.reset()
+    found = parse(OTHER.payload, OTHER.media_type)
+    await repository.manifests.put(found, [OTHER.digest], [Tag("latest")])
+    # The manifest, its revision, the tag's history, the tag; then folders, those of new ones with their parents.
+    assert disk.calls["write"] == disk.calls["rename"] == 4
+    assert 8 <= disk.calls["fsync"] <= 16, disk.calls
+
+
+async def test_pushing_a_blob_syncs_its_bytes_its_name_and_its_link(
+    repository: Repository, disk: Counting
+) -> None:
+    await World(repository.driver, Ledger()).push_blob("team/app", b"a new blob")
+    assert disk.calls["write"] == 3, "the session's start, the bytes, the link"
+    assert disk.calls["rename"] == 2
+    assert 4 <= disk.calls["fsync"] <= 10, disk.calls

@@ -1,0 +1,160 @@
+"""The shape of the source: sizes, imports, names, words. What the pages say of it is kept true here."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src"
+MODULES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((SOURCE / "moorage").rglob("*.py"))
+}
+OURS = [path for folder in ("src", "tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+MODULE_LINES, FUNCTION_LINES = 400, 60
+VAGUE = re.compile(r"utils?|helpers?|managers?|common|misc|stuff", re.IGNORECASE)
+
+IMPORTERS = {
+    "starlette": ("moorage.api", "moorage.app", "moorage.observe.access", "moorage.server"),
+    "granian": ("moorage.server",),
+    "pydantic": ("moorage.config",),
+    "yaml": ("moorage.config",),
+    "typer": ("moorage.cli",),
+    "rich": ("moorage.cli",),
+    "bcrypt": ("moorage.cli",),
+    "msgspec": ("moorage.wire", "moorage.manifest", "moorage.api"),
+    "uvloop": ("moorage.server", "moorage.app"),
+}
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+def imports(path: Path, *, typing: bool = True) -> Iterator[str]:
+    """Dotted names of all that a module imports; without `typing`, not what only a type checker sees."""
+    waiting: list[ast.AST] = [parsed(path)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not typing:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports by full name only"
+            assert node.module is not None
+            for name in node.names:
+                whole = f"{node.module}.{name.name}"
+                yield whole if whole in MODULES else node.module
+        waiting += ast.iter_child_nodes(node)
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", OURS, ids=named)
+def test_a_module_is_small_and_says_what_it_is(path: Path) -> None:
+    tree, lines = parsed(path), len(path.read_text().splitlines())
+    assert lines <= MODULE_LINES, (
+        f"{named(path)} has {lines} lines: find the second idea in it and give it a module"
+    )
+    # The names of tests say it for them.
+    if lines and not path.name.startswith(("test_", "conftest")):
+        assert ast.get_docstring(tree), f"{named(path)} begins with no word on what it is"
+    assert not VAGUE.fullmatch(path.stem), f"{named(path)}: name it after what is in it"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            words = re.findall(r"[A-Z]?[a-z]+", node.name)
+            assert not any(VAGUE.fullmatch(word) for word in words), (
+                f"{named(path)}: {node.name} says nothing"
+            )
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= FUNCTION_LINES, (
+                f"{named(path)}: {node.name} has {length} lines: split it by its steps"
+            )
+
+
+def test_modules_are_small_as_a_rule() -> None:
+    sizes = [len(path.read_text().splitlines()) for path in MODULES.values()]
+    assert statistics.median(sizes) <= 150
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    graph = {
+        name: {found for found in imports(path, typing=False) if found in MODULES and found != name}
+        for name, path in MODULES.items()
+    }
+    # A package of which a module is imported is imported first; its own `__init__` only gathers names.
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, f"cycle: {' -> '.join((*above[above.index(name) :], name))}"
+        if name not in done:
+            for below in sorted(graph[name]):
+                visit(below, (*above, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("library", IMPORTERS)
+def test_a_library_stays_where_it_belongs(library: str) -> None:
+    found = {
+        name
+        for name, path in MODULES.items()
+        if any(one == library or one.startswith(library + ".") for one in imports(path))
+    }
+    allowed = IMPORTERS[library]
+    strays = {name for name in found if not any(name == one or name.startswith(one + ".") for one in allowed)}
+    assert not strays, f"{library} belongs to {', '.join(allowed)}"
+
+
+def test_only_the_composition_root_and_the_process_read_the_configuration() -> None:
+    readers = {
+        name.split(".")[1]
+        for name, path in MODULES.items()
+        if any(one.startswith("moorage.config") for one in imports(path)) and name != "moorage"
+    }
+    assert readers <= {"config", "app", "server", "cli"}
+
+
+def test_dangerous_things_are_not_used() -> None:
+    """Nothing that runs what it reads, and no comparison of secrets that tells how far it got."""
+    for name, path in MODULES.items():
+        assert not {"pickle", "marshal", "shelve", "tempfile"} & set(imports(path)), name
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in ("eval", "exec", "yaml.load", "os.system", "yaml.unsafe_load"), (
+                    f"{name}: {called}"
+                )
+            if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
+                sides = " ".join(ast.unparse(side) for side in (node.left, *node.comparators))
+                assert not re.search(r"\b(mac|_mac|signature|password|token)\b", sides), f"{name}: {sides}"
+
+
+FOREIGN = re.compile(r"/home/\w+|/work/|/tmp/lab|/Users/\w+|\blocaldomain\b|\bissue #?\d+\b")
+
+
+def test_the_sources_know_no_machine_but_the_one_they_run_on() -> None:
+    for path in OURS:
+        if path == Path(__file__):
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            assert not FOREIGN.search(line), f"{named(path)}:{number}: {line.strip()}"
+
+
+def test_every_package_is_mapped_by_its_first_lines() -> None:
+    for name, path in MODULES.items():
+        if path.name == "__init__.py":
+            assert ast.get_docstring(parsed(path)), f"{name}: say what lives here and what to read first"

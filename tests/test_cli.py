@@ -1,0 +1,97 @@
+"""The command line, as a shell calls it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from moorage import __version__
+from tests.support.server import moorage_command
+
+CONFIG = "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {root}\n"
+
+
+def run(*arguments: str, given: str = "", program: str = "moorage") -> subprocess.CompletedProcess[str]:
+    command = moorage_command(*arguments)
+    command[0] = str(Path(command[0]).with_name(program))
+    return subprocess.run(command, check=False, input=given, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    path = tmp_path / "config.yml"
+    path.write_text(CONFIG.format(root=tmp_path / "root"))
+    return str(path)
+
+
+@pytest.mark.parametrize(("program", "argument"), [("moorage", "version"), ("registry", "-version")])
+def test_the_version(program: str, argument: str) -> None:
+    assert run(argument, program=program).stdout == f"moorage {__version__}\n"
+
+
+def test_without_arguments_there_is_help() -> None:
+    found = run()
+    for command in ("serve", "config", "garbage-collect", "purge-uploads", "htpasswd", "version"):
+        assert command in found.stdout + found.stderr
+
+
+@pytest.mark.parametrize("arguments", [["htpasswd", "alice", "s3cret"], ["htpasswd", "alice"]])
+def test_a_password_line_is_bcrypt(arguments: list[str]) -> None:
+    user, _, line = run(*arguments, given="s3cret\n").stdout.strip().partition(":")
+    assert user == "alice"
+    assert line.startswith("$2y$10$")
+    assert bcrypt.checkpw(b"s3cret", line.replace("$2y$", "$2b$").encode())
+
+
+@pytest.mark.parametrize(("user", "password"), [("a:b", "x"), ("a", "x" * 73)])
+def test_what_would_be_no_password_is_refused(user: str, password: str) -> None:
+    found = run("htpasswd", user, password)
+    assert (found.returncode, found.stdout) == (1, "")
+    assert "Traceback" not in found.stderr
+
+
+def test_checking_prints_the_effective_configuration(config: str) -> None:
+    found = run("config", "check", config)
+    assert found.returncode == 0, found.stderr
+    assert "rootdirectory" in found.stdout
+
+
+def test_checking_tells_every_mistake_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text(
+        "version: 0.1\nlog:\n  level: lowd\nstorage:\n  inmemory: {}\nhttp:\n  relativeurls: perhaps\n"
+    )
+    found = run("config", "check", str(path))
+    assert found.returncode == 1
+    assert "log.level" in found.stderr
+    assert "http.relativeurls" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "garbage-collect"])
+def test_a_configuration_that_is_not_there_is_told_without_a_traceback(command: str, tmp_path: Path) -> None:
+    found = run(command, str(tmp_path / "missing.yml"))
+    assert found.returncode == 1
+    assert "missing.yml" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_root_that_is_a_file_is_told_by_its_key(config: str, tmp_path: Path) -> None:
+    (tmp_path / "root").write_bytes(b"")
+    found = run("serve", config)
+    assert found.returncode == 1
+    assert "storage.filesystem.rootdirectory" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_collecting_and_purging_an_empty_registry(config: str) -> None:
+    collected = run("garbage-collect", "--json", config)
+    assert collected.returncode == 0, collected.stderr
+    assert json.loads(collected.stdout)["removed_blobs"] == []
+    purged = run("purge-uploads", "--json", "--age", "1", config)
+    assert json.loads(purged.stdout) == {"dry_run": False, "uploads": []}
+    assert run("purge-uploads", "--dry-run", config).stdout == "0 uploads would be purged\n"

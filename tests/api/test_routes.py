@@ -134,6 +134,12 @@ async def test_long_paths_and_queries_are_431(memory: Client) -> None:
     assert (await memory.get(f"/v2/_catalog?n=1&x={'x' * 9_000}")).status == 431
 
 
+@pytest.mark.parametrize("query", ["n=\u00c3\u00a9", "\u00ff", "&".join(["a=b"] * 101)])
+async def test_a_query_that_cannot_be_read_is_400(memory: Client, query: str) -> None:
+    answer = await memory.get(f"/v2/_catalog?{query}")
+    assert answer.status == 400
+
+
 async def test_every_answer_has_an_id_of_its_own(memory: Client) -> None:
     ids = {(await memory.get("/v2/")).headers["x-request-id"] for _ in range(50)}
     assert len(ids) == 50

@@ -14,9 +14,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from moorage.digest import Digest
 from tests.api.client import DISCONNECT, Answer, Body, Client, application, serving
@@ -231,7 +240,15 @@ class UploadingToFiles(Uploading):
 SETTINGS = settings(
     max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-TestMemory = Uploading.TestCase
-TestMemory.settings = SETTINGS
-TestFiles = UploadingToFiles.TestCase
-TestFiles.settings = SETTINGS
+
+
+@pytest.mark.parametrize("machine", [Uploading, UploadingToFiles], ids=["inmemory", "filesystem"])
+def test_uploads_in_any_order_are_what_the_model_says(machine: type[Uploading]) -> None:
+    run_state_machine_as_test(machine, settings=SETTINGS)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("machine", [Uploading, UploadingToFiles], ids=["inmemory", "filesystem"])
+def test_uploads_in_any_order_are_what_the_model_says_in_long(machine: type[Uploading]) -> None:
+    long = settings(SETTINGS, max_examples=1_000, stateful_step_count=60)
+    run_state_machine_as_test(machine, settings=long)

@@ -236,7 +236,7 @@ async def test_a_tampered_state_is_refused(memory: Client) -> None:
         "%ff",
         "\u00e9",
     ):
-        answer = await memory("PATCH", f"{path}?_state={bad}".encode().decode("latin-1"), b"more")
+        answer = await memory("PATCH", f"{path}?_state={bad}", b"more")
         if bad:
             assert (answer.status, answer.codes) == (400, ["BLOB_UPLOAD_INVALID"]), bad
     other = parse_qs(urlsplit(await start(memory)).query)["_state"][0]

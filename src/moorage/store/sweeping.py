@@ -3,13 +3,18 @@ nowhere: tags, their history, referrers, manifests, layer links, repositories, a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from moorage.digest import Digest
 from moorage.drivers.base import Driver, PathNotFound
 from moorage.names import Name, Tag
 from moorage.store import layout
+
+ABREAST: Final = 16
+"""Folders in which things are removed at the same time: most of the time goes into waiting for the disk."""
 
 
 @dataclass
@@ -32,8 +37,9 @@ class Garbage:
 async def sweep(driver: Driver, garbage: Garbage) -> None:
     """Raises DriverError; a later collection finds what is left."""
     await _remove(driver, [layout.tag(name, tag) for name, tag in garbage.tags])
-    await _remove(driver, garbage.history)
-    await _remove(driver, garbage.referrers, above=layout.REPOSITORIES)
+    # What a power cut may bring back of these two leads nowhere, and is passed over.
+    await _remove(driver, garbage.history, durable=False)
+    await _remove(driver, garbage.referrers, above=layout.REPOSITORIES, durable=False)
     revisions = [layout.revision_link(name, digest) for name, digest in garbage.aliases + garbage.manifests]
     await _remove(driver, _folders(revisions))
     layers = [layout.layer_link(name, digest) for name, digest in garbage.layers]
@@ -51,15 +57,30 @@ def _folders(files: Iterable[str]) -> list[str]:
     return [file.rpartition("/")[0] for file in files]
 
 
-async def _remove(driver: Driver, paths: list[str], *, above: str = "") -> None:
-    """The last one of each folder makes the removal of all in it durable. With `above`, folders that become empty
-    go too, up to that one."""
-    last = {path.rpartition("/")[0]: path for path in paths}
+async def _remove(driver: Driver, paths: list[str], *, above: str = "", durable: bool = True) -> None:
+    """With `above`, folders that become empty go too, up to that one. Raises DriverError when all that was begun
+    has ended."""
+    groups: dict[str, list[str]] = {}
     for path in paths:
-        folder = path.rpartition("/")[0]
-        await _delete(driver, path, durable=last[folder] == path)
-        if above and last[folder] == path:
-            await _prune(driver, folder, above)
+        groups.setdefault(path.rpartition("/")[0], []).append(path)
+    folders = list(groups)
+    for start in range(0, len(folders), ABREAST):
+        batch = folders[start : start + ABREAST]
+        outcomes = await asyncio.gather(
+            *(_remove_group(driver, folder, groups[folder], above, durable) for folder in batch),
+            return_exceptions=True,
+        )
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+
+
+async def _remove_group(driver: Driver, folder: str, paths: list[str], above: str, durable: bool) -> None:
+    """All in one folder: making the last removal durable does it for those before."""
+    for path in paths:
+        await _delete(driver, path, durable=durable and path is paths[-1])
+    if above:
+        await _prune(driver, folder, above)
 
 
 async def _delete(driver: Driver, path: str, *, durable: bool = True) -> None:

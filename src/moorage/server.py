@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 4096
 BUFFER_BYTES = 256 << 10
+UNSENT_BYTES = 256 << 10
 BLOCKING_THREADS = 4
 STARTUP_SECONDS = 10.0
 LONGEST_PAUSE = 5.0
@@ -94,6 +95,8 @@ def _be_impatient(listener: socket.socket, seconds: float) -> None:
     """Accepted connections inherit these: the kernel ends one whose peer takes nothing for so long, or is gone."""
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+    # What the network is not ready to carry stays in our buffers, which are counted, not in the kernel's.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)

@@ -8,32 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.contracts.disk import Died, Dying, Inline, descriptors, fast_folder
+from tests.contracts.disk import Died, Dying, Inline
 from tests.store.ledger import Ledger, World
 from tests.store.scenarios import LONGER, SCENARIOS, Scenario
-
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with fast_folder() as path:
-        yield path
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    logging.disable(logging.ERROR)
-    yield
-    logging.disable(logging.NOTSET)
+from tests.store.spread import total
 
 
 async def prepared(scenario: Scenario, root: Path) -> Ledger:
@@ -64,7 +48,7 @@ async def check(root: Path, ledger: Ledger, at: int) -> None:
     await world.heal(whole=at % 4 < 2)
 
 
-def kill(scenario: Scenario, folder: Path, *, changes: bool) -> int:
+def kill(folder: Path, scenario: Scenario, changes: bool) -> int:
     """Die at every call (or every one that changes something). How many deaths there were; raises AssertionError
     telling at which call something was lost."""
     with asyncio.Runner() as runner:
@@ -84,20 +68,12 @@ def kill(scenario: Scenario, folder: Path, *, changes: bool) -> int:
     raise AssertionError("unreachable")
 
 
-def test_a_death_at_any_change_loses_nothing(folder: Path) -> None:
-    before = descriptors()
-    deaths = 0
-    for scenario in SCENARIOS:
-        (folder / scenario.name).mkdir()
-        deaths += kill(scenario, folder / scenario.name, changes=True)
+def test_a_death_at_any_change_loses_nothing() -> None:
+    deaths = total(kill, [(scenario, True) for scenario in SCENARIOS])
     assert deaths >= 2_000, f"{deaths} deaths are too few to prove anything: add scenarios"
-    assert descriptors() == before, "file descriptors leak"
 
 
 @pytest.mark.soak
-def test_a_death_at_any_call_loses_nothing(folder: Path) -> None:
-    deaths = 0
-    for scenario in (*SCENARIOS, *LONGER):
-        (folder / scenario.name).mkdir()
-        deaths += kill(scenario, folder / scenario.name, changes=False)
+def test_a_death_at_any_call_loses_nothing() -> None:
+    deaths = total(kill, [(scenario, False) for scenario in (*LONGER, *SCENARIOS)])
     assert deaths >= 10_000, f"{deaths} deaths are too few to prove anything: add scenarios"

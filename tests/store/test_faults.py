@@ -9,34 +9,20 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
-import logging
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from moorage.drivers.filesystem import TEMPORARY
-from tests.contracts.disk import Failing, Inline, descriptors, fast_folder
+from tests.contracts.disk import Failing, Inline
 from tests.store.ledger import Ledger, World
 from tests.store.scenarios import SCENARIOS, Scenario
+from tests.store.spread import total
 
 LONG = ("a-day", "many-tags", "two-workers", "neighbours", "collect-untagged", "index-and-referrer")
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EACCES, errno.EROFS, errno.ESTALE)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with fast_folder() as path:
-        yield path
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 async def prepared(scenario: Scenario, root: Path) -> Ledger:
@@ -68,7 +54,7 @@ def temporaries(root: Path) -> list[str]:
     return os.listdir(folder) if folder.is_dir() else []
 
 
-def fail_everywhere(scenario: Scenario, folder: Path, step: int, offset: int) -> int:
+def fail(folder: Path, scenario: Scenario, step: int, offset: int) -> int:
     """How many faults were injected, at every `step`-th call, the errors in turn."""
     count = 0
     with asyncio.Runner() as runner:
@@ -90,22 +76,15 @@ def fail_everywhere(scenario: Scenario, folder: Path, step: int, offset: int) ->
     raise AssertionError("unreachable")
 
 
-def test_a_failing_call_loses_nothing(folder: Path) -> None:
-    before = descriptors()
-    count = 0
-    for number, scenario in enumerate(SCENARIOS):
-        (folder / scenario.name).mkdir()
-        step = 17 if scenario.name in LONG else 5
-        count += fail_everywhere(scenario, folder / scenario.name, step=step, offset=number)
+def test_a_failing_call_loses_nothing() -> None:
+    cases = [
+        (scenario, 17 if scenario.name in LONG else 5, number) for number, scenario in enumerate(SCENARIOS)
+    ]
+    count = total(fail, cases)
     assert count >= 1_000, f"{count} faults are too few to prove anything: add scenarios"
-    assert descriptors() == before, "file descriptors leak"
 
 
 @pytest.mark.soak
-def test_a_failing_call_loses_nothing_in_long(folder: Path) -> None:
-    count = 0
-    for offset, scenario in itertools.product(range(2), SCENARIOS):
-        name = f"{scenario.name}-{offset}"
-        (folder / name).mkdir()
-        count += fail_everywhere(scenario, folder / name, step=2, offset=offset)
+def test_a_failing_call_loses_nothing_in_long() -> None:
+    count = total(fail, [(scenario, 2, offset) for offset in range(2) for scenario in SCENARIOS])
     assert count >= 5_000, f"{count} faults are too few to prove anything: add scenarios"

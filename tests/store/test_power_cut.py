@@ -8,35 +8,21 @@ where pushing again must heal them and garbage collection must run.
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import shutil
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from moorage.drivers.inmemory import InMemoryDriver
-from tests.contracts.disk import Inline, fast_folder
+from tests.contracts.disk import Inline
 from tests.contracts.powercut import Recording, State, restore, states
 from tests.store.ledger import Ledger, World
 from tests.store.scenarios import LONGER, SCENARIOS, Scenario
+from tests.store.spread import total
 
 SEED = 20
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with fast_folder() as path:
-        yield path
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    logging.disable(logging.ERROR)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @dataclass
@@ -88,38 +74,35 @@ async def check_on_disk(state: State, ledger: Ledger, root: Path, *, delete_unta
     shutil.rmtree(root)
 
 
-def cut_everywhere(scenarios: Sequence[Scenario], folder: Path, *, limit: int, on_disk: int) -> int:
+def cut(folder: Path, scenario: Scenario, limit: int, on_disk: int) -> int:
     """How many states were found; every `on_disk`-th of them is put into a real folder."""
-    count = 0
     with asyncio.Runner() as runner:
-        for scenario in scenarios:
-            cuts = runner.run(recorded(scenario, folder / scenario.name, limit))
-            for state, ledger in cuts.found:
-                count += 1
-                try:
-                    if count % on_disk:
-                        runner.run(check_in_memory(state, ledger))
-                    else:
-                        odd = count // on_disk % 2 == 1
-                        runner.run(check_on_disk(state, ledger.copy(), folder / "cut", delete_untagged=odd))
-                except BaseException as error:
-                    error.add_note(f"state {count}, of {scenario}, seed {SEED}:\n{shown(state)}")
-                    raise
-    return count
+        cuts = runner.run(recorded(scenario, folder / "recorded", limit))
+        for number, (state, ledger) in enumerate(cuts.found, 1):
+            try:
+                if number % on_disk:
+                    runner.run(check_in_memory(state, ledger))
+                else:
+                    odd = number // on_disk % 2 == 1
+                    runner.run(check_on_disk(state, ledger.copy(), folder / "cut", delete_untagged=odd))
+            except BaseException as error:
+                error.add_note(f"state {number} of {scenario}, seed {SEED}:\n{shown(state)}")
+                raise
+    return len(cuts.found)
 
 
 def shown(state: State) -> str:
     return "\n".join(f"  {path} {content and content.data[:40]!r}" for path, content in state)
 
 
-def test_a_power_cut_at_any_moment_loses_nothing(folder: Path) -> None:
-    count = cut_everywhere(SCENARIOS, folder, limit=10, on_disk=25)
+def test_a_power_cut_at_any_moment_loses_nothing() -> None:
+    count = total(cut, [(scenario, 10, 25) for scenario in SCENARIOS])
     assert count >= 10_000, f"{count} states are too few to prove anything: add scenarios"
 
 
 @pytest.mark.soak
-def test_a_power_cut_at_any_moment_loses_nothing_in_long(folder: Path) -> None:
-    count = cut_everywhere((*SCENARIOS, *LONGER), folder, limit=64, on_disk=5)
+def test_a_power_cut_at_any_moment_loses_nothing_in_long() -> None:
+    count = total(cut, [(scenario, 64, 10) for scenario in (*LONGER, *SCENARIOS)])
     assert count >= 100_000, f"{count} states are too few to prove anything: add scenarios"
 
 
@@ -152,8 +135,8 @@ async def test_the_model_keeps_what_was_synced(tmp_path: Path) -> None:
 
 
 def test_a_store_that_does_not_sync_folders_is_found_out(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.store.test_power_cut.Recording", Careless)
     with pytest.raises(AssertionError, match="missing"):
-        cut_everywhere(SCENARIOS[:1], folder, limit=8, on_disk=1_000_000)
+        cut(tmp_path, SCENARIOS[1], 8, 1_000_000)

@@ -13,6 +13,7 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,12 @@ def _some(sizes: list[int], chance: random.Random) -> Iterator[tuple[int, ...]]:
         yield (*base[:position], other[position], *base[position + 1 :])
 
 
+@lru_cache(maxsize=1 << 18)
+def _entry(path: str, content: Content | None) -> tuple[str, Content | None]:
+    """One object for all states that have it: they are many, and alike."""
+    return path, content
+
+
 def _state(tree: Folder, chosen: dict[Choice, int]) -> State:
     found: list[tuple[str, Content | None]] = []
 
@@ -224,10 +231,11 @@ def _state(tree: Folder, chosen: dict[Choice, int]) -> State:
         for name in sorted({**folder.synced, **folder.changed}):
             node = folder.options(name)[chosen.get((id(folder), name), 0)]
             if isinstance(node, Folder):
-                found.append((f"{path}/{name}", None))
+                found.append(_entry(f"{path}/{name}", None))
                 visit(node, f"{path}/{name}")
             elif node is not None:
-                found.append((f"{path}/{name}", node.options()[chosen.get((id(node), ""), 0)]))
+                content = node.options()[chosen.get((id(node), ""), 0)]
+                found.append(_entry(f"{path}/{name}", content))
 
     visit(tree, "")
     return tuple(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -63,8 +62,9 @@ async def send_bytes(answer: Answer, send: Send, *, head: bool) -> int:
 async def send_file(answer: Answer, receive: Receive, send: Send, *, piece: int, seconds: float) -> int:
     """Send `[start, stop)` of the answer's open file in pieces; how many bytes.
 
-    Raises ClientGone when the client leaves or takes nothing for `seconds`, DriverError when the file ends early:
-    the server then breaks the connection, so that nobody takes the part for the whole.
+    Raises ClientGone when the client leaves or takes nothing for `seconds` (at the latest after twice as many),
+    DriverError when the file ends early: the server then breaks the connection, so that nobody takes the part for the
+    whole.
     """
     assert answer.reader is not None
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
@@ -76,26 +76,52 @@ async def send_file(answer: Answer, receive: Receive, send: Send, *, piece: int,
         if stop == answer.start:
             await send({"type": "http.response.body", "body": b""})
         return position - answer.start
-    # The server takes what is sent to a closed connection without a word, so its closing is watched for.
-    gone = asyncio.ensure_future(_disconnected(receive))
-    try:
+    async with _Watch(receive, seconds) as watch:
         async for part in answer.reader.stream(position, stop, piece):
             position += len(part)
-            async with asyncio.timeout(seconds):
-                await send({"type": "http.response.body", "body": part, "more_body": position < stop})
-            if position < stop:
-                await asyncio.sleep(0)
-                if gone.done():
-                    raise ClientGone
-    except TimeoutError:
-        raise ClientGone from None
-    finally:
-        gone.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await gone
+            await send({"type": "http.response.body", "body": part, "more_body": position < stop})
+            watch.moved = True
+            # What is sent at once does not give other requests their turn.
+            await asyncio.sleep(0)
     return position - answer.start
 
 
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+class _Watch:
+    """Ends what runs in it when the client is gone: the server takes what is sent to a closed connection without a
+    word. One timer and one task for a whole answer, for a timeout around every piece costs as much as the piece."""
+
+    def __init__(self, receive: Receive, seconds: float) -> None:
+        self._receive = receive
+        self._seconds = seconds
+        self._ended = False
+        self.moved = False
+
+    async def __aenter__(self) -> _Watch:
+        self._loop = asyncio.get_running_loop()
+        self._sender = asyncio.current_task()
+        self._gone = asyncio.ensure_future(self._disconnected())
+        self._timer = self._loop.call_later(self._seconds, self._check)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._timer.cancel()
+        if not self._gone.done():
+            self._gone.cancel()
+        if self._ended and kind is asyncio.CancelledError and self._sender and not self._sender.uncancel():
+            raise ClientGone from None
+
+    async def _disconnected(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._end()
+
+    def _check(self) -> None:
+        if not self.moved:
+            self._end()
+        self.moved = False
+        self._timer = self._loop.call_later(self._seconds, self._check)
+
+    def _end(self) -> None:
+        if self._sender and not self._ended:
+            self._ended = True
+            self._sender.cancel()

@@ -7,6 +7,7 @@ import errno
 import os
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor
+from typing import Final
 
 from moorage.drivers.base import DriverError, InvalidPath, Meanwhile, PathNotFound, StorageFull, ignore
 from moorage.drivers.disk import Disk
@@ -23,6 +24,16 @@ def translate(error: OSError, path: str) -> DriverError:
     return DriverError(path, error.strerror or str(error))
 
 
+SPARE_BYTES: Final = 256 << 10
+SPARE_COUNT: Final = 32
+_spare: list[bytearray] = []
+"""Buffers of the usual size that nobody uses now: fresh memory for every file costs more than the copy into it."""
+
+
+def _buffer(size: int) -> bytearray:
+    return _spare.pop() if size == SPARE_BYTES and _spare else bytearray(size)
+
+
 class FileReader:
     """Reads pages that the kernel has at hand on the event loop, and waits for the others in a worker thread;
     `inline` False never reads on the event loop."""
@@ -36,8 +47,7 @@ class FileReader:
         self.size = size
 
     async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
-        # One buffer for the whole file: fresh memory for every piece costs more than the copy into it.
-        buffer = bytearray(min(piece, stop - start))
+        whole = buffer = _buffer(min(piece, stop - start))
         while start < stop:
             if stop - start < len(buffer):
                 buffer = buffer[: stop - start]
@@ -49,6 +59,9 @@ class FileReader:
                 raise DriverError(self._path, f"ends at {start} of {self.size} bytes")
             yield buffer if count == len(buffer) else buffer[:count]
             start += count
+        # Only at a regular end: a thread may still be writing into the buffer of a stream that was cancelled.
+        if len(whole) == SPARE_BYTES and len(_spare) < SPARE_COUNT:
+            _spare.append(whole)
 
     def _at_hand(self, buffer: bytearray, start: int) -> int:
         """Bytes read without waiting for a device; -1 when there are none."""

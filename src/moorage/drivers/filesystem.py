@@ -258,6 +258,9 @@ class FilesystemDriver:
         full = self.root + path
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+            # The folder is new nearly every time, so it is made before its lack is noticed.
+            with contextlib.suppress(FileExistsError, FileNotFoundError):
+                self._disk.mkdir(os.path.dirname(full), 0o777)
             fd = self._with_folder(full, lambda: self._disk.open(full, flags, 0o666))
             try:
                 self._disk.write(fd, [data])
@@ -306,27 +309,32 @@ class FilesystemDriver:
     def _delete(self, path: str, durable: bool) -> None:
         full = self.root + path
         try:
-            if modes.S_ISDIR(self._disk.stat(full, follow_symlinks=False).st_mode):
-                self._delete_folder(full)
-            else:
-                self._disk.unlink(full)
+            self._delete_any(full)
             if durable:
                 self._disk.sync_folder(os.path.dirname(full))
         except OSError as error:
             raise translate(error, path) from None
 
+    def _delete_any(self, full: str) -> None:
+        try:
+            self._disk.unlink(full)
+        except (IsADirectoryError, PermissionError):
+            self._delete_folder(full)
+
     def _delete_folder(self, folder: str) -> None:
+        """Others may write into the folder meanwhile: what they go on writing came after the deletion, and stays."""
         self._folders.forget(folder)
-        for name in self._disk.listdir(folder):
-            child = f"{folder}/{name}"
+        for _ in range(ATTEMPTS):
+            for name in self._disk.listdir(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    self._delete_any(f"{folder}/{name}")
             try:
-                self._disk.unlink(child)
-            except (IsADirectoryError, PermissionError):
-                self._delete_folder(child)
+                return self._disk.rmdir(folder)
             except FileNotFoundError:
-                pass
-        with contextlib.suppress(FileNotFoundError):
-            self._disk.rmdir(folder)
+                return None
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
 
     # Life
 

@@ -24,6 +24,7 @@ from moorage.config.sections.drivers import Filesystem
 from moorage.drivers.base import Driver
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
+from moorage.drivers.readonly import ReadOnlyDriver
 from moorage.health import StorageHealth
 from moorage.observe import access, logging
 from moorage.store.policy import ReferencePolicy
@@ -114,6 +115,8 @@ class Application:
         self._started = started
         self._leadership = leadership
         self._driver = build_driver(configuration)
+        if configuration.storage.maintenance.readonly.enabled:
+            self._driver = ReadOnlyDriver(self._driver)
         self._registry = build_registry(configuration, self._driver)
         probe = configuration.health.storagedriver
         self._health = StorageHealth(

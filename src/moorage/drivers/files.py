@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -79,9 +80,10 @@ class FileReader:
             raise translate(error, self._path) from None
 
     def close(self) -> None:
-        if self._fd >= 0:
-            self._disk.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with contextlib.suppress(OSError):
+                self._disk.close(fd)
 
     def __del__(self) -> None:
         self.close()
@@ -109,6 +111,10 @@ class FileWriter:
         meanwhile(pieces)
 
     async def close(self) -> None:
-        if self._fd >= 0:
-            self._disk.close(self._fd)
-            self._fd = -1
+        """Raises DriverError, StorageFull: network file systems tell only now what became of a write."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            try:
+                self._disk.close(fd)
+            except OSError as error:
+                raise translate(error, self._path) from None

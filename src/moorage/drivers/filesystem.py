@@ -34,7 +34,7 @@ from moorage.drivers.base import (
 )
 from moorage.drivers.disk import Disk
 from moorage.drivers.files import FileReader, FileWriter, translate
-from moorage.drivers.folders import Folders
+from moorage.drivers.folders import ATTEMPTS, Folders
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,9 +45,6 @@ TEMPORARY = ".moorage/tmp"
 SIZE_ATTRIBUTE = "user.moorage.size"
 ABANDONED_SECONDS = 3600.0
 """A temporary of another machine or container that old is nobody's."""
-
-ATTEMPTS = 10
-"""How often a folder that others keep removing is made again."""
 
 LEADER = ".moorage/leader"
 """Below the root: whoever locks this file does the periodic work on it."""

@@ -15,6 +15,9 @@ from moorage.drivers.disk import Disk
 
 REMEMBERED: Final = 65_536
 
+ATTEMPTS: Final = 10
+"""How often a folder that others keep removing is made again."""
+
 
 class Folders:
     """Makes folders and tells which ones must be synced. Worker threads share it without a lock: an entry that is
@@ -28,12 +31,13 @@ class Folders:
     def make(self, folder: str) -> list[str]:
         """Make `folder` and all above it up to the root. Returns those not known to be durable, to be reported
         to `settle` once their parents have been synced."""
-        try:
-            return self._make(folder)
-        except FileNotFoundError:
-            # A folder that was durable once has been removed by another process.
-            self._durable.clear()
-            return self._make(folder)
+        for _ in range(ATTEMPTS):
+            try:
+                return self._make(folder)
+            except FileNotFoundError:
+                # A folder that was durable once has been removed by another process.
+                self._durable.clear()
+        return self._make(folder)
 
     def _make(self, folder: str) -> list[str]:
         unsettled: list[str] = []

@@ -111,10 +111,11 @@ async def test_a_repository_whose_manifests_were_deleted_leaves_the_catalog(disk
     await disk.check("a/b", ARM)
 
 
-async def test_a_repository_with_a_tag_that_leads_nowhere_stays(shelf: Shelf) -> None:
+@pytest.mark.parametrize("delete_untagged", [False, True])
+async def test_a_repository_with_a_tag_that_leads_nowhere_stays(shelf: Shelf, delete_untagged: bool) -> None:
     await shelf.push("a", AMD, "latest")
     await shelf.driver.delete(layout.revision_link(Name("a"), AMD.digest))
-    await shelf.collect(delete_untagged=True)
+    await shelf.collect(delete_untagged=delete_untagged)
     assert await shelf.catalog() == ["a"]
 
 

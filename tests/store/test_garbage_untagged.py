@@ -119,6 +119,15 @@ async def test_referrers_live_as_long_as_their_subject(shelf: Shelf) -> None:
     assert [path async for path in shelf.files() if "_referrers" in path] == []
 
 
+async def test_a_referrer_that_goes_is_listed_no_more(disk: Shelf) -> None:
+    await disk.push("a", ARM, "kept")
+    await disk.push("a", image("kept signature", subject=ARM))
+    await disk.push("a", image("signature", subject=AMD))
+    await disk.collect(delete_untagged=True)
+    subjects = await disk.driver.children(f"{layout.referrers(Name('a'))}/sha256")
+    assert subjects == [ARM.digest.hex]
+
+
 async def test_the_referrers_of_a_child_of_a_kept_index_stay(shelf: Shelf) -> None:
     signature = image("signature", subject=ARM)
     await shelf.push("a", signature)

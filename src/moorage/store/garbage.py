@@ -16,17 +16,14 @@ import contextlib
 import datetime
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Final
 
 from moorage.drivers.base import Driver, DriverError, PathBusy
+from moorage.store import layout
 from moorage.store.finding import Counts, Search
 from moorage.store.registry import Registry
 from moorage.store.sweeping import Garbage, sweep
 
 Report = Callable[[str], None]
-
-LOCK: Final = "/moorage/collection"
-"""Held by the collection that removes things: a second one would trip over its half-done work."""
 
 
 class CollectionAborted(Exception):
@@ -116,7 +113,7 @@ def _tell(garbage: Garbage, report: Report) -> None:
 async def _alone(driver: Driver) -> AsyncIterator[None]:
     """Raises CollectionAborted while another collection removes things. The lock ends with its process."""
     try:
-        writer = await driver.writer(LOCK)
+        writer = await driver.writer(layout.COLLECTION)
     except PathBusy:
         raise CollectionAborted("another garbage collection is running") from None
     try:
@@ -124,7 +121,7 @@ async def _alone(driver: Driver) -> AsyncIterator[None]:
     finally:
         try:
             with contextlib.suppress(DriverError, OSError):
-                await driver.delete(LOCK, durable=False)
+                await driver.delete(layout.COLLECTION, durable=False)
         finally:
             with contextlib.suppress(DriverError, OSError):
                 await writer.close()

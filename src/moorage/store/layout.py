@@ -12,6 +12,7 @@ knows it.
         _referrers/<algorithm>/<hex>/<algorithm>/<hex>/link subject, then the manifest that refers to it
         _referrers/complete                                 all manifests of the repository are in `_referrers`
     /moorage/secret                                         the key that signs upload states
+    /moorage/collection                                     locked by the garbage collection that removes things
     /moorage/aliases/<algorithm>/<first two hex>/<hex>      the sha256 digest of the same bytes
 
 A link holds a digest as text. Links of `sha256` hold the digest that their path tells; links of other algorithms hold
@@ -31,6 +32,7 @@ ROOT: Final = "/docker/registry/v2"
 REPOSITORIES: Final = f"{ROOT}/repositories"
 BLOBS: Final = f"{ROOT}/blobs"
 CANONICAL_BLOBS: Final = f"{BLOBS}/{CANONICAL}"
+COLLECTION: Final = "/moorage/collection"
 SECRET: Final = "/moorage/secret"  # noqa: S105 - a path
 
 

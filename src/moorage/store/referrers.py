@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
+from typing import Final
 
 from moorage.digest import ALGORITHMS, Digest
 from moorage.drivers.base import Driver, DriverError, PathNotFound
@@ -20,6 +21,10 @@ from moorage.store.manifests import Manifests
 from moorage.store.tags import Tags
 
 log = logging.getLogger(__name__)
+
+
+TAG_HEX: Final = 64
+"""Characters of the digest in a referrers tag (OCI distribution-spec, "Referrers Tag Schema")."""
 
 
 class Referrers:
@@ -54,7 +59,7 @@ class Referrers:
 
     async def _from_tag(self, subject: Digest) -> list[Descriptor]:
         try:
-            digest = await self._tags.resolve(Tag.parse(f"{subject.algorithm}-{subject.hex}"))
+            digest = await self._tags.resolve(Tag.parse(f"{subject.algorithm}-{subject.hex[:TAG_HEX]}"))
             listed = (await self._manifests.get(digest)).manifests
         except (ManifestUnknown, TagInvalid):
             return []

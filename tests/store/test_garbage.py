@@ -12,7 +12,7 @@ from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.names import Name, Tag, UploadId
 from moorage.store import layout
-from moorage.store.garbage import LOCK, CollectionAborted
+from moorage.store.garbage import CollectionAborted
 from tests.store.images import image, index, noise
 from tests.store.shelf import Shelf, referrers_tag
 
@@ -199,7 +199,7 @@ async def test_what_is_younger_than_the_grace_period_stays(disk: Shelf, tmp_path
 
 async def test_a_second_collection_at_the_same_time_is_refused(disk: Shelf) -> None:
     orphan = await disk.push_blob("a", b"orphan")
-    other = await FilesystemDriver(disk_root(disk)).writer(LOCK)
+    other = await FilesystemDriver(disk_root(disk)).writer(layout.COLLECTION)
     try:
         with pytest.raises(CollectionAborted, match="another garbage collection is running"):
             await disk.collect()

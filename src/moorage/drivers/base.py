@@ -5,6 +5,7 @@ model"). A driver knows nothing of digests, links or repositories.
 
     DriverError           the store failed; try again later
       PathNotFound        nothing there
+        Damaged           something there that lost bytes
       InvalidPath         not a path of the grammar
       StorageFull         no room left
       PathBusy            another writer holds the path
@@ -27,6 +28,10 @@ class DriverError(Exception):
 
 class PathNotFound(DriverError):
     """There is no file (or no folder) at the path."""
+
+
+class Damaged(PathNotFound):
+    """What lies at the path has not the size that it had when it was complete."""
 
 
 class InvalidPath(DriverError):

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from moorage.drivers.base import (
+    Damaged,
     DriverError,
     FileInfo,
     PathBusy,
@@ -147,7 +148,7 @@ class FilesystemDriver:
             pass
         else:
             if recorded != b"%d" % found.st_size:
-                raise PathNotFound(path, f"damaged: has {found.st_size} bytes and had {recorded.decode()}")
+                raise Damaged(path, f"damaged: has {found.st_size} bytes and had {recorded.decode()}")
         if len(self._checked) >= CHECKED_LIMIT:
             self._checked.clear()
         self._checked[path] = version

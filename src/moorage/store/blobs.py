@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from moorage.digest import EMPTY, Digest
-from moorage.drivers.base import Driver, PathNotFound, Reader
+from moorage.drivers.base import Damaged, Driver, PathNotFound, Reader
 from moorage.errors import BlobUnknown
 from moorage.names import Name
 from moorage.store import layout
@@ -72,7 +72,7 @@ class BlobStore:
             raise BlobUnknown(detail={"digest": digest})
 
     def _unknown(self, digest: Digest, reason: PathNotFound) -> BlobUnknown:
-        if "damaged" in str(reason):
+        if isinstance(reason, Damaged):
             log.error(
                 "damaged blob: push it again to repair it", extra={"digest": digest, "reason": str(reason)}
             )

@@ -13,6 +13,7 @@ from moorage.errors import DigestInvalid, ManifestInvalid
 from moorage.manifest import INDEXES, Descriptor, parse
 from moorage.names import Name, Tag
 from moorage.store import layout
+from moorage.store.links import held
 from moorage.store.tree import Tree
 
 Key: TypeAlias = bytes
@@ -155,7 +156,7 @@ class Reading:
 def target(link: bytes, *, canonical: bool = True) -> Digest | None:
     """What a link file holds; None when that is no digest (or not the canonical one that is asked for)."""
     try:
-        digest = Digest.parse(link.decode("latin-1").strip())
+        digest = held(link)
     except DigestInvalid:
         return None
     return digest if digest.canonical or not canonical else None

@@ -15,6 +15,11 @@ from moorage.errors import DigestInvalid
 log = logging.getLogger(__name__)
 
 
+def held(content: bytes) -> Digest:
+    """The digest that a link file holds. Raises DigestInvalid for a torn one."""
+    return Digest.parse(content.decode("latin-1").strip())
+
+
 class Links:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -23,7 +28,7 @@ class Links:
         """The canonical digest that the link at `path`, made for `digest`, leads to; None without a link."""
         try:
             if not digest.canonical:
-                return Digest.parse((await self._driver.read(path)).decode("latin-1").strip())
+                return held(await self._driver.read(path))
             found = await self._driver.stat(path)
         except PathNotFound:
             return None

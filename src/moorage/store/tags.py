@@ -11,7 +11,7 @@ from moorage.drivers.base import Driver, PathNotFound
 from moorage.errors import DigestInvalid, ManifestUnknown, NameUnknown, TagInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout
-from moorage.store.links import Links
+from moorage.store.links import Links, held
 
 _TURN = 64
 """Links read before other requests get their turn."""
@@ -31,7 +31,7 @@ class Tags:
         except PathNotFound:
             raise ManifestUnknown(detail={"tag": tag}) from None
         try:
-            return Digest.parse(content.decode("latin-1").strip())
+            return held(content)
         except DigestInvalid:
             return await self._repair(tag)
 

@@ -138,6 +138,9 @@ def _prepare_storage(configuration: Configuration) -> None:
             asyncio.run(signing_key("", driver))
     except DriverError as error:
         _fail(f"storage.filesystem.rootdirectory: {error}")
+    finally:
+        # No idle threads of ours when the workers are forked.
+        asyncio.run(driver.close())
 
 
 @config_app.command("check")

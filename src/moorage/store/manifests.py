@@ -18,6 +18,7 @@ from moorage.store import layout
 from moorage.store.blobs import BlobStore, RepositoryBlobs
 from moorage.store.links import Links
 from moorage.store.policy import ReferencePolicy
+from moorage.store.removal import discard
 from moorage.store.tags import Tags
 
 log = logging.getLogger(__name__)
@@ -156,7 +157,7 @@ class Manifests:
             await self._tags.delete(tag)
         await self._delete_referrer(canonical)
         for name in digests:
-            await self._drop(layout.revision_link(self._name, name))
+            await discard(self._driver, layout.revision_link(self._name, name))
         return tags
 
     async def _delete_referrer(self, canonical: Digest) -> None:
@@ -165,7 +166,9 @@ class Manifests:
         except ManifestUnknown:
             return
         if subject is not None:
-            await self._drop(layout.referrer_link(self._name, Digest.parse(subject.digest), canonical))
+            await discard(
+                self._driver, layout.referrer_link(self._name, Digest.parse(subject.digest), canonical)
+            )
 
     async def _aliases(self, canonical: Digest) -> list[Digest]:
         """Digests of other algorithms under which the manifest was pushed."""
@@ -182,12 +185,6 @@ class Manifests:
             if await self._links.target(layout.revision_link(self._name, alias), alias) == canonical:
                 found.append(alias)
         return found
-
-    async def _drop(self, path: str) -> None:
-        try:
-            await self._driver.delete(path)
-        except PathNotFound:
-            pass
 
     async def _resolve(self, digest: Digest) -> Digest:
         canonical = await self.canonical(digest)

@@ -12,6 +12,7 @@ from moorage.errors import UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
 from moorage.store.registry import Registry
+from moorage.store.removal import discard
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ async def purge_uploads(
             if found is None or found.started >= before:
                 continue
             if not dry_run:
-                await _remove(driver, name, UploadId(upload))
+                await discard(driver, layout.upload(name, UploadId(upload)), durable=False)
             yield found
 
 
@@ -58,10 +59,3 @@ async def _session(driver: Driver, name: Name, upload: UploadId) -> Purged | Non
         except PathNotFound:
             return None
     return Purged(name, upload, datetime.datetime.fromtimestamp(latest, datetime.UTC), size)
-
-
-async def _remove(driver: Driver, name: Name, upload: UploadId) -> None:
-    try:
-        await driver.delete(layout.upload(name, upload), durable=False)
-    except PathNotFound:
-        pass

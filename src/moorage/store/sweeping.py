@@ -12,6 +12,7 @@ from moorage.digest import Digest
 from moorage.drivers.base import Driver, PathNotFound
 from moorage.names import Name, Tag
 from moorage.store import layout
+from moorage.store.removal import discard
 
 ABREAST: Final = 16
 """Folders in which things are removed at the same time: most of the time goes into waiting for the disk."""
@@ -78,16 +79,9 @@ async def _remove(driver: Driver, paths: list[str], *, above: str = "", durable:
 async def _remove_group(driver: Driver, folder: str, paths: list[str], above: str, durable: bool) -> None:
     """All in one folder: making the last removal durable does it for those before."""
     for path in paths:
-        await _delete(driver, path, durable=durable and path is paths[-1])
+        await discard(driver, path, durable=durable and path is paths[-1])
     if above:
         await _prune(driver, folder, above)
-
-
-async def _delete(driver: Driver, path: str, *, durable: bool = True) -> None:
-    try:
-        await driver.delete(path, durable=durable)
-    except PathNotFound:
-        pass
 
 
 async def _prune(driver: Driver, folder: str, above: str) -> None:
@@ -99,13 +93,13 @@ async def _prune(driver: Driver, folder: str, above: str) -> None:
         except PathNotFound:
             pass
         else:
-            await _delete(driver, folder, durable=False)
+            await discard(driver, folder, durable=False)
         folder = folder.rpartition("/")[0]
 
 
 async def _remove_repository(driver: Driver, name: Name) -> None:
     """Its manifests, so that the catalog tells of it no more. Uploads stay, and repositories below it."""
-    await _delete(driver, layout.referrers(name))
-    await _delete(driver, layout.manifests(name))
+    await discard(driver, layout.referrers(name))
+    await discard(driver, layout.manifests(name))
     for folder in (layout.layers(name), layout.uploads(name)):
         await _prune(driver, folder, layout.REPOSITORIES)

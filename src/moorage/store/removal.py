@@ -1,0 +1,13 @@
+"""Removing what may be gone already."""
+
+from __future__ import annotations
+
+from moorage.drivers.base import Driver, PathNotFound
+
+
+async def discard(driver: Driver, path: str, *, durable: bool = True) -> None:
+    """Remove a file or a folder; that somebody else did so before is as good."""
+    try:
+        await driver.delete(path, durable=durable)
+    except PathNotFound:
+        pass

@@ -5,6 +5,7 @@
     workloads/  what is sent, in which mix, and the goals; read `base` first, then any one of the others
     load/       the clients: wrk for GET, our own child process for everything that wrk cannot do
     servers     Moorage, distribution v3.1.1, Debian's docker-registry 2.8.2 and nginx with plain files
+    restartable a server that may be restarted while it is measured
     seed        the content all of them serve, pushed over HTTP
     measure     processor time, memory and latency quantiles; `syscalls` counts calls on the storage
     results     what was measured, ratios and verdicts; `report` writes them for people

@@ -82,7 +82,7 @@ def _measure(bench: Bench, results: Results, save: Path | None) -> None:
 
 
 def _line(sample: Sample) -> str:
-    begin = f"{sample.case:9} round {sample.round + 1}  {sample.peer:8}"
+    begin = f"{sample.case:10} round {sample.round + 1}  {sample.peer:8}"
     if sample.errors:
         return f"{begin} FAILED, {sample.errors} errors: {sample.note.strip()[-300:]}"
     m = sample.metrics

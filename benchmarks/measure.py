@@ -27,6 +27,9 @@ class Usage:
     def __sub__(self, earlier: Usage) -> Usage:
         return Usage(self.cpu_seconds - earlier.cpu_seconds, self.read_bytes - earlier.read_bytes)
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(self.cpu_seconds + other.cpu_seconds, self.read_bytes + other.read_bytes)
+
 
 def usage(pids: Sequence[int]) -> Usage:
     """Of these processes, and of their children that have ended already."""
@@ -66,10 +69,10 @@ def proportional_bytes(pids: Sequence[int]) -> int:
     return kilobytes * 1024
 
 
-def loader_cpu_seconds() -> float:
-    """Of all child processes that have ended: the difference around a load is what its clients used."""
+def loader_cpu_seconds(servers: Usage) -> float:
+    """Of all child processes that have ended but the `servers`: the difference around a load is its clients'."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return children.ru_utime + children.ru_stime
+    return children.ru_utime + children.ru_stime - servers.cpu_seconds
 
 
 class PeakMemory:

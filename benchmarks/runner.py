@@ -11,13 +11,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.server import Server
-
 from benchmarks import measure, seed, servers, syscalls
 from benchmarks.content import GIB
 from benchmarks.load.launch import Launcher, LoadFailed
 from benchmarks.load.specs import Outcome
 from benchmarks.measure import PeakMemory, Usage
+from benchmarks.restartable import RestartableServer
 from benchmarks.results import Sample
 from benchmarks.seed import Seed
 from benchmarks.servers import Peer
@@ -116,12 +115,12 @@ class Bench:
         finally:
             remove(root)
 
-    def _stage(self, server: Server) -> Stage:
+    def _stage(self, server: RestartableServer) -> Stage:
         launcher = Launcher(self.workdir, servers.prefix(self.pin, servers.LOADER_CPU))
         limit = min(MOST_WRITTEN_BYTES, shutil.disk_usage(self.workdir).free // 4)
         return Stage(server, self.seed, launcher, limit)
 
-    def _measure(self, case: Case, server: Server, sample: Sample) -> None:
+    def _measure(self, case: Case, server: RestartableServer, sample: Sample) -> None:
         stage = self._stage(server)
         sample.metrics["idle_mb"] = server.rss_bytes() / 1e6
         seconds = self.seconds or case.seconds
@@ -129,11 +128,11 @@ class Bench:
         os.sync()  # What the warm-up wrote must not be written back at the cost of the measurement.
         time.sleep(SETTLE_SECONDS)
         memory, begun = PeakMemory(server.pids), time.monotonic()
-        before, loader_before = measure.usage(server.pids()), measure.loader_cpu_seconds()
+        before, loader_before = server.usage(), measure.loader_cpu_seconds(server.ended)
         with memory.watching():
             outcome = case.load(stage, seconds)
-        used = measure.usage(server.pids()) - before
-        loader = (measure.loader_cpu_seconds() - loader_before) / (time.monotonic() - begun)
+        used = server.usage() - before
+        loader = (measure.loader_cpu_seconds(server.ended) - loader_before) / (time.monotonic() - begun)
         sample.errors, sample.note = outcome.errors, outcome.note
         sample.metrics |= metrics(case, outcome, used)
         sample.metrics |= {
@@ -142,7 +141,7 @@ class Bench:
             "loader_cores": loader,
         }
 
-    def _count_calls(self, server: Server, sample: Sample) -> None:
+    def _count_calls(self, server: RestartableServer, sample: Sample) -> None:
         stage = self._stage(server)
         with suppress(syscalls.NotCounted):
             with syscalls.counting(server, self.workdir / "trace") as calls:

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.server import Server, free_port, moorage_command
+from tests.support.server import free_port, moorage_command
+
+from benchmarks.restartable import RestartableServer
 
 SERVER_CPU, LOADER_CPU = 0, 1
 SECRET = "a-secret-for-benchmarks"
@@ -97,13 +99,13 @@ def prefix(pin: bool, cpu: int) -> list[str]:
     return ["taskset", "--cpu-list", str(cpu)] if pin else []
 
 
-def server(peer: Peer, folder: Path, root: Path, *, pin: bool) -> Server:
+def server(peer: Peer, folder: Path, root: Path, *, pin: bool) -> RestartableServer:
     """A server of this kind over the storage `root`, not yet started; its files are below `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     config = folder / "config"
     config.write_text(_config(peer, folder, root, port, pin))
-    return Server(
+    return RestartableServer(
         command=[*prefix(pin, SERVER_CPU), *_command(peer, config)],
         port=port,
         root=root,
@@ -113,7 +115,7 @@ def server(peer: Peer, folder: Path, root: Path, *, pin: bool) -> Server:
 
 
 @contextlib.contextmanager
-def started(server: Server) -> Iterator[Server]:
+def started(server: RestartableServer) -> Iterator[RestartableServer]:
     """Killed at the end: what it answered is in the files, and nobody waits for it to drain."""
     try:
         server.start()

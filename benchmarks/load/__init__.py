@@ -2,5 +2,6 @@
 
 wrk (`wrk`) does what it can do: many GETs. It cannot do HEAD, uploads or a steady pace, so these are our own:
 `mix` (small requests, as fast as answers come), `blobs` (large uploads), `images` (whole small images) and
-`paced` (a fixed rate, so that a stall of the server cannot hide). `connection` is the HTTP they speak.
+`paced` (a fixed rate, so that a stall of the server cannot hide). `connection` is the HTTP they speak;
+`restart` is how an upload has its server restarted.
 """

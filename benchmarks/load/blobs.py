@@ -8,6 +8,7 @@ from time import perf_counter
 
 from benchmarks.load.connection import Connection, UnexpectedAnswer
 from benchmarks.load.payload import Payload
+from benchmarks.load.restart import Operator
 from benchmarks.load.specs import Blobs, Outcome, milliseconds, outcome
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -23,12 +24,22 @@ async def start_upload(connection: Connection, repository: str) -> str:
     return answer.expect(202, "POST of an upload").target
 
 
+async def progress(connection: Connection, target: str) -> tuple[str, int]:
+    """Where an upload session goes on, and how many bytes the server has of it; raises UnexpectedAnswer."""
+    answer = (await connection.send("GET", target)).expect(204, "GET of an upload's status")
+    last = answer.headers.get("range", "").rpartition("-")[2]
+    if not last.isdecimal():
+        raise UnexpectedAnswer(f"GET of an upload's status: no range in {dict(answer.headers)}")
+    return answer.target, int(last) + 1
+
+
 class _Uploader:
     """The uploads of all clients, and the times of their parts in seconds."""
 
     def __init__(self, spec: Blobs) -> None:
         self.spec = spec
         self.payload = Payload.of_file(Path(spec.payload), spec.size)
+        self.operator = Operator(spec.restart) if spec.restart else None
         self.whole: list[float] = []
         self.chunks: list[float] = []
         self.finals: list[float] = []
@@ -68,8 +79,22 @@ class _Uploader:
         self.whole.append(perf_counter() - begun)
 
     async def in_chunks(self, connection: Connection, target: str, tail: bytes, digest: str) -> None:
-        for start in range(0, self.spec.size, self.spec.chunk):
-            end = min(start + self.spec.chunk, self.spec.size)
+        start = 0
+        if self.operator:
+            target = await self.send_chunks(connection, target, range(self.operator.after), tail)
+            await self.operator.restart()
+            await connection.reopen()
+            target, start = await progress(connection, target)
+        target = await self.send_chunks(connection, target, range(start, self.spec.size), tail)
+        begun = perf_counter()
+        answer = await connection.send("PUT", with_digest(target, digest))
+        answer.expect(201, "PUT that ends an upload")
+        self.finals.append(perf_counter() - begun)
+
+    async def send_chunks(self, connection: Connection, target: str, span: range, tail: bytes) -> str:
+        """Send these bytes of the content; where the session goes on."""
+        for start in span[:: self.spec.chunk]:
+            end = min(start + self.spec.chunk, span.stop)
             parts = (self.payload.body[start:end], tail if end == self.spec.size else b"")
             begun = perf_counter()
             answer = await connection.send(
@@ -77,10 +102,7 @@ class _Uploader:
             )
             target = answer.expect(202, f"PATCH from {start}").target
             self.chunks.append(perf_counter() - begun)
-        begun = perf_counter()
-        answer = await connection.send("PUT", with_digest(target, digest))
-        answer.expect(201, "PUT that ends an upload")
-        self.finals.append(perf_counter() - begun)
+        return target
 
 
 async def run(spec: Blobs) -> Outcome:

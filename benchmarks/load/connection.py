@@ -62,6 +62,12 @@ class Connection:
         await self._loop.sock_connect(self._socket, ("127.0.0.1", self.port))
         return self
 
+    async def reopen(self) -> None:
+        """The same on a new socket, after the server was restarted."""
+        self.close()
+        self._socket = socket.socket()
+        await self.open()
+
     def close(self) -> None:
         self._socket.close()
 

@@ -50,10 +50,10 @@ class Launcher:
     prefix: Sequence[str] = ()
 
     @contextlib.contextmanager
-    def child(self, spec: Spec) -> Iterator[Running]:
-        """Our own clients."""
+    def child(self, spec: Spec, inherits: Sequence[int] = ()) -> Iterator[Running]:
+        """Our own clients; they have the descriptors `inherits` under the same numbers."""
         command = [*self.prefix, sys.executable, "-m", "benchmarks.loader"]
-        with self._process(command, msgspec.json.encode(spec)) as process:
+        with self._process(command, msgspec.json.encode(spec), inherits) as process:
             yield Running(process, spec.target.seconds)
 
     @contextlib.contextmanager
@@ -65,9 +65,11 @@ class Launcher:
             yield Running(process, target.seconds, is_wrk=True)
 
     @contextlib.contextmanager
-    def _process(self, command: Sequence[str], given: bytes) -> Iterator[subprocess.Popen[bytes]]:
+    def _process(
+        self, command: Sequence[str], given: bytes, inherits: Sequence[int] = ()
+    ) -> Iterator[subprocess.Popen[bytes]]:
         pipe = subprocess.PIPE
-        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, pass_fds=inherits) as process:
             try:
                 assert process.stdin is not None
                 with process.stdin as stdin:

@@ -38,11 +38,18 @@ class Paced(msgspec.Struct, frozen=True, tag=True):
     rate: float
 
 
+class Restart(msgspec.Struct, frozen=True):
+    """Of the server, once `after` bytes of an upload were taken; asked for on the inherited socket `channel`."""
+
+    after: int
+    channel: int
+
+
 class Blobs(msgspec.Struct, frozen=True, tag=True):
     """Uploads of new content: POST and one PUT, or with `chunk` bytes POST, PATCH per chunk, and an empty PUT.
 
     The content is the first `size` bytes of `payload`, with the last 64 replaced. No upload starts
-    once `limit` bytes were sent, so that the disk stays bounded.
+    once `limit` bytes were sent, so that the disk stays bounded. `restart` is for one client with chunks.
     """
 
     target: Target
@@ -50,6 +57,7 @@ class Blobs(msgspec.Struct, frozen=True, tag=True):
     size: int
     limit: int
     chunk: int = 0
+    restart: Restart | None = None
 
 
 class Images(msgspec.Struct, frozen=True, tag=True):

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from tests.support.server import Server
-
+from benchmarks.load import restart
 from benchmarks.load.launch import Launcher
-from benchmarks.load.specs import Outcome, Request, Spec, Target
+from benchmarks.load.specs import Blobs, Outcome, Request, Spec, Target
+from benchmarks.restartable import RestartableServer
 from benchmarks.seed import Seed
 
 Unit: TypeAlias = Literal["req/s", "MB/s", "images/s"]
@@ -22,7 +22,7 @@ Storage: TypeAlias = Literal["seed", "empty", "copy"]
 class Stage:
     """What a case runs with. `byte_limit` is what it may write at most."""
 
-    server: Server
+    server: RestartableServer
     seed: Seed
     launcher: Launcher
     byte_limit: int
@@ -33,6 +33,10 @@ class Stage:
     def run(self, spec: Spec) -> Outcome:
         with self.launcher.child(spec) as running:
             return running.result()
+
+    def run_restarted(self, spec: Blobs, after: int) -> Outcome:
+        """The server is restarted in each upload, once `after` bytes of it were taken."""
+        return restart.run(self.launcher, spec, after, self.server.restart)
 
     def run_gets(self, requests: Sequence[Request], target: Target) -> Outcome:
         with self.launcher.gets(requests, target) as running:

@@ -23,6 +23,13 @@ def _upload(size: int, clients: int, chunk: int = 0) -> Load:
     return load
 
 
+def _restarted_upload(size: int, chunk: int) -> Load:
+    def load(stage: Stage, seconds: float) -> Outcome:
+        return stage.run_restarted(upload_spec(stage, size, 1, seconds, chunk), after=size // 2)
+
+    return load
+
+
 def _images(stage: Stage, seconds: float) -> Outcome:
     return stage.run(Images(stage.target(8, seconds), IMAGE_BLOB_BYTES))
 
@@ -67,7 +74,10 @@ WORKLOADS = (
         "W9",
         "upload in chunks",
         "POST, 64 PATCHes of 8 MiB with Content-Range, and an empty PUT that ends the upload of 512 MiB; "
-        "1 connection (our loader). The last PUT is reported apart: it must not grow with the blob.",
+        "1 connection (our loader). The last PUT is reported apart: it must not grow with the blob. "
+        "In a second pass the server is stopped with SIGTERM after 32 chunks and started again; the client asks how "
+        "much has arrived and goes on from there. Speed and processor time have the restart in them, and the last "
+        "PUT tells whether what came before it is read once more.",
         (
             Case(
                 "W9",
@@ -76,6 +86,16 @@ WORKLOADS = (
                 _upload(512 * MIB, 1, chunk=8 * MIB),
                 _push_goals(1.3, 2.5),
                 seconds=8.0,
+                storage="empty",
+                shows=("chunk_p50_ms", "final_p50_ms", "final_p99_ms"),
+            ),
+            Case(
+                "W9-restart",
+                "64 PATCHes, server restarted in the middle",
+                "MB/s",
+                _restarted_upload(512 * MIB, chunk=8 * MIB),
+                (MEMORY_GOAL,),
+                seconds=12.0,
                 storage="empty",
                 shows=("chunk_p50_ms", "final_p50_ms", "final_p99_ms"),
             ),

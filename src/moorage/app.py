@@ -30,13 +30,11 @@ from moorage.observe import access, logging
 from moorage.store.policy import ReferencePolicy
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
+from moorage.store.uploads import BATCHES
 from moorage.tasks import Leadership, UploadPurging, lead
 
 # More threads than the disk and the processors can serve only wait for each other.
 STORAGE_THREADS = 16
-
-# An upload has one batch being written and one being collected.
-UPLOAD_BUFFERS = 2
 
 Work = Callable[[], Coroutine[None, None, None]]
 
@@ -69,7 +67,7 @@ def build_registry(configuration: Configuration, driver: Driver) -> Registry:
             children=indexes.platforms,
             platforms=frozenset((one.os, one.architecture) for one in indexes.platformlist),
         )
-    batches = Memory(configuration.http.limits.memory, buffers=UPLOAD_BUFFERS, least=128 << 10, most=1 << 20)
+    batches = Memory(configuration.http.limits.memory, buffers=BATCHES, least=128 << 10, most=1 << 20)
     return Registry(Stock(driver, policy, batches=batches))
 
 

@@ -1,7 +1,7 @@
 """The process: a launcher around Granian with settings that keep one slow client from stopping all others.
 
 Granian's own defaults let a thousand silent connections block a worker for ever. Here the launcher makes the
-listening socket itself (so that the kernel gives up on clients which take nothing), bounds the time for
+listening sockets itself (so that the kernel gives up on clients which take nothing), bounds the time for
 headers, and counts many more connections than it expects of clients that do nothing.
 """
 
@@ -57,26 +57,37 @@ def default_workers() -> int:
     return max(1, min(4, len(os.sched_getaffinity(0))))
 
 
-def listen(http: Http) -> socket.socket:
-    """The listening socket. Raises ServerError naming the address."""
+def listen(http: Http, workers: int = 1) -> list[socket.socket]:
+    """Sockets that listen on one address, for each worker one of its own: the kernel then spreads connections over
+    them, while workers on a shared one leave all of a burst to whoever wakes first. A unix socket is shared.
+    Raises ServerError naming the address."""
     try:
         where = http.listen
         if isinstance(where, Path):
-            return _listen_unix(str(where))
+            return [_listen_unix(str(where))]
         host, port = where
-        family = (
-            socket.AF_INET6 if ":" in host or (not host and socket.has_dualstack_ipv6()) else socket.AF_INET
-        )
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(host)))
-        _be_impatient(listener, http.limits.sendtimeout.total_seconds())
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-        return listener
+        # Sockets of several may share a port, so that somebody else has it shows only without that permission.
+        with _bound(host, port, shared=False) as probe:
+            port = probe.getsockname()[1]
+        listeners = [_bound(host, port, shared=True) for _ in range(workers)]
+        for listener in listeners:
+            _be_impatient(listener, http.limits.sendtimeout.total_seconds())
+            listener.listen(BACKLOG)
+        return listeners
     except OSError as error:
         raise ServerError(f"cannot listen on {http.addr} (http.addr): {error.strerror}") from None
+
+
+def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host or (not host and socket.has_dualstack_ipv6()) else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if family == socket.AF_INET6:
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(host)))
+    bound.bind((host, port))
+    return bound
 
 
 def _listen_unix(path: str) -> socket.socket:
@@ -103,20 +114,26 @@ def _be_impatient(listener: socket.socket, seconds: float) -> None:
 
 
 class Launcher(MPServer):
-    """Granian's server with a socket of ours, and with workers that are replaced whenever a signal kills them."""
+    """Granian's server with sockets of ours, and with workers that are replaced whenever a signal kills them."""
 
-    def __init__(self, listener: socket.socket, **settings: Any) -> None:
+    def __init__(self, listeners: list[socket.socket], **settings: Any) -> None:
         super().__init__("moorage", **settings)
-        self._listener = listener
+        self._listeners = listeners
         self._failed = False
 
     def _init_shared_socket(self) -> None:
-        holder: Any = SocketHolder
-        self._shd = holder(self._listener.fileno(), self._listener.family == socket.AF_UNIX, BACKLOG)
         self._sso = None
 
     def _drop_shared_socket(self) -> None:
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any, socket_loader: Any = None) -> Any:
+        """The socket stays open here, so what connects while its worker is being replaced waits for the next one."""
+        listener = self._listeners[idx % len(self._listeners)]
+        holder: Any = SocketHolder
+        self._shd = holder(listener.fileno(), listener.family == socket.AF_UNIX, BACKLOG)
+        return super()._spawn_worker(idx=idx, target=target, callback_loader=callback_loader)
 
     def signal_handler_interrupt(self, *arguments: Any, **_: Any) -> None:
         """The first signal drains, the second ends all at once."""
@@ -165,14 +182,14 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     if configuration.storage.driver.name == "inmemory" and (http.workers or 1) > 1:
         log.warning("storage is in memory, so there is one worker only (http.workers)")
     _raise_file_limit()
-    listener = listen(http)
+    listeners = listen(http, workers)
     drain = http.draintimeout.total_seconds()
     multiprocessing.set_start_method("fork", force=True)
     os.register_at_fork(
         before=_hold_signals, after_in_parent=_release_signals, after_in_child=_forget_handlers
     )
     launcher = Launcher(
-        listener,
+        listeners,
         interface=Interfaces.ASGI,
         workers=workers,
         loop=Loops.uvloop,

@@ -5,11 +5,11 @@ They sit where the system calls are made, so all the code above runs as it does 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from moorage.drivers.disk import Disk
 from moorage.drivers.filesystem import FilesystemDriver
+from moorage.drivers.threads import Threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -152,13 +153,13 @@ def _write_half(fd: int, pieces: Sequence[bytes]) -> None:
         os.write(fd, data[: len(data) // 2])
 
 
-class AtOnce(ThreadPoolExecutor):
-    """No pool and no threads: what is submitted has been done on return."""
+class AtOnce(Threads):
+    """No threads: what is called has been done on return."""
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         try:
-            future.set_result(fn(*args, **kwargs))
+            future.set_result(function(*args, **kwargs))
         except BaseException as error:
             future.set_exception(error)
         return future
@@ -169,7 +170,7 @@ class Inline(FilesystemDriver):
 
     def __init__(self, root: str, *, disk: Disk | None = None) -> None:
         super().__init__(root, disk=disk)
-        self._pool = AtOnce(1)
+        self._threads = AtOnce(1)
 
     async def _threaded(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return function(*args, **kwargs)

@@ -111,6 +111,7 @@ async def a_writer_appends(driver: Driver) -> None:
     await writer.write([b"one", b"", b"two"])
     await writer.write([])
     await writer.write([b"three"] * 700)
+    await writer.flush()
     assert writer.size == 6 + 5 * 700
     await writer.close()
     assert await content(driver, "/u/data") == b"onetwo" + b"three" * 700

@@ -12,7 +12,8 @@ import pytest
 
 from moorage.drivers.base import DriverError, InvalidPath, PathNotFound, StorageFull
 from moorage.drivers.files import translate
-from moorage.drivers.filesystem import OWNER, TEMPORARY, FilesystemDriver
+from moorage.drivers.filesystem import FilesystemDriver
+from moorage.drivers.staging import OWNER, TEMPORARY
 from tests.contracts.driver import PROMISES, Promise
 from tests.contracts.streams import whole
 

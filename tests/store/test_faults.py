@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.drivers.filesystem import TEMPORARY
+from moorage.drivers.staging import TEMPORARY
 from tests.contracts.disk import Failing, Inline
 from tests.store.ledger import Ledger, World
 from tests.store.scenarios import SCENARIOS, Scenario

@@ -44,9 +44,9 @@ class Counted(InMemoryDriver):
         self._count("durable delete" if durable else "delete", path)
         await super().delete(path, durable=durable)
 
-    async def write(self, files: Iterable[tuple[str, bytes]]) -> None:
+    async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
         self.calls["write"] += 1
-        await super().write(files)
+        await super().write(*stages)
 
 
 async def costs(images: int, *, tags_each: int = 1) -> Counter[str]:

@@ -7,6 +7,7 @@ from moorage.api.answer import Answer, RawHeaders
 from moorage.api.conditions import check_precondition, ranges_apply, unchanged
 from moorage.api.exchange import Exchange
 from moorage.digest import Digest
+from moorage.drivers.base import Reader
 
 _CONTENT = (
     (b"content-type", b"application/octet-stream"),
@@ -48,14 +49,20 @@ async def get(exchange: Exchange) -> Answer:
         if ranges_apply(exchange, digest):
             part = ranges.wanted(exchange.header(b"range"), reader.size)
         if part is None:
-            return Answer(200, _headers(digest, reader.size), reader=reader, stop=reader.size)
+            return _content(200, _headers(digest, reader.size), reader, 0, reader.size)
         start, stop = part
         headers = _headers(digest, stop - start)
         headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, reader.size)))
-        return Answer(206, headers, reader=reader, start=start, stop=stop)
+        return _content(206, headers, reader, start, stop)
     except BaseException:
         reader.close()
         raise
+
+
+def _content(status: int, headers: RawHeaders, reader: Reader, start: int, stop: int) -> Answer:
+    if reader.data is None:
+        return Answer(status, headers, reader=reader, start=start, stop=stop)
+    return Answer(status, headers, reader.data[start:stop])
 
 
 def _not_modified(digest: Digest) -> Answer:

@@ -17,8 +17,6 @@ from moorage.store.repository import Repository
 if TYPE_CHECKING:
     from moorage.api.service import Service
 
-_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-
 QUERY_LIMIT = 8192
 PARAMETER_LIMIT = 100
 
@@ -40,13 +38,18 @@ os.register_at_fork(after_in_child=name_process)
 class Exchange:
     """Parsed once, from the decoded path that the server gives; the Host header plays no part in it."""
 
-    __slots__ = ("_body", "_id", "_query", "method", "name", "receive", "reference", "scope", "service")
+    __slots__ = (
+        *("_body", "_headers", "_id", "_query"),
+        *("method", "name", "receive", "reference", "scope", "service"),
+    )
 
     def __init__(self, scope: Scope, receive: Receive, service: Service, name: str, reference: str) -> None:
         self.scope = scope
         self.receive = receive
         self.service = service
         self.method: str = scope["method"]
+        # Of several headers of one name the first one counts.
+        self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
         self.name = name
         self.reference = reference
         self._query: list[tuple[str, str]] | None = None
@@ -68,11 +71,7 @@ class Exchange:
         """Whether the request has a body that nobody has read to its end."""
         if self._body is not None:
             return not self._body.finished
-        return any(
-            key == b"transfer-encoding" or (key == b"content-length" and value != b"0")
-            for key, value in self.scope["headers"]
-            if key in _FRAMING
-        )
+        return b"transfer-encoding" in self._headers or self._headers.get(b"content-length", b"0") != b"0"
 
     @property
     def content_length(self) -> int | None:
@@ -95,10 +94,8 @@ class Exchange:
 
     def header(self, name: bytes) -> str | None:
         """The first header of that (lower-case) name."""
-        for key, value in self.scope["headers"]:
-            if key == name:
-                return str(value, "latin-1")
-        return None
+        value = self._headers.get(name)
+        return None if value is None else str(value, "latin-1")
 
     def parameters(self, name: str) -> list[str]:
         """All values of a query parameter. Raises HeaderTooLarge, QueryInvalid for a query that is none."""

@@ -61,6 +61,8 @@ class Reader(Protocol):
 
     size: int
     """Of the whole file, in bytes."""
+    data: bytes | None
+    """The whole file, where it is in memory anyway; it can be streamed all the same."""
 
     def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
         """The bytes `[start, stop)` in pieces of at most `piece`. A piece is valid until the next one is asked
@@ -83,9 +85,14 @@ class Writer(Protocol):
     size: int
 
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
-        """Append, and call `meanwhile` with the pieces in the same worker thread, where there is one: to hash them
-        in another thread costs more than it gains. Raises StorageFull, DriverError; the file may then hold a part
-        of the pieces."""
+        """Append after all that was given before, and call `meanwhile` with the pieces in the same worker thread,
+        where there is one: to hash them in another thread costs more than it gains. Returns when there is room for
+        more, which may be before it is done. Raises StorageFull, DriverError, also for what was given before; the
+        file may then hold a part of it."""
+        ...
+
+    async def flush(self) -> None:
+        """Wait until all is done that was given, and `size` says so. Raises StorageFull, DriverError."""
         ...
 
     async def close(self) -> None: ...
@@ -100,10 +107,10 @@ class Driver(Protocol):
         """The whole of a small file. Raises PathNotFound."""
         ...
 
-    async def write(self, files: Iterable[tuple[str, bytes]]) -> None:
+    async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
         """Write small files, each whole or not at all, over what was there; they become visible in the given
-        order and are durable on return. A file whose content is the same already is left alone.
-        Raises StorageFull."""
+        order, those of a stage when the stages before it are durable, and all are durable on return. A file whose
+        content is the same already is left alone. Raises StorageFull."""
         ...
 
     async def open(self, path: str) -> Reader:
@@ -122,8 +129,11 @@ class Driver(Protocol):
         """Names in a folder, sorted by code point. Raises PathNotFound."""
         ...
 
-    async def move(self, source: str, target: str) -> None:
-        """Atomic, over what was there; content and name are durable on return. Raises PathNotFound, StorageFull."""
+    async def move(
+        self, source: str, target: str, files: Iterable[tuple[str, bytes]] = (), *, remove: str = ""
+    ) -> None:
+        """Atomic, over what was there; then `files` become visible as by `write`. All of that is durable on return.
+        Last, the folder `remove` goes. Raises PathNotFound, StorageFull."""
         ...
 
     async def delete(self, path: str, *, durable: bool = True) -> None:

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import errno
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import Executor
 from typing import Final
 
 from moorage.drivers.base import DriverError, InvalidPath, Meanwhile, PathNotFound, StorageFull, ignore
 from moorage.drivers.disk import Disk
+from moorage.drivers.threads import Threads
 
 
 def translate(error: OSError, path: str) -> DriverError:
@@ -39,23 +40,26 @@ class FileReader:
     """Reads pages that the kernel has at hand on the event loop, and waits for the others in a worker thread;
     `inline` False never reads on the event loop."""
 
-    def __init__(self, disk: Disk, pool: Executor, fd: int, path: str, size: int, *, inline: bool) -> None:
+    def __init__(
+        self, disk: Disk, threads: Threads, fd: int, path: str, found: os.stat_result, *, inline: bool
+    ) -> None:
         self._disk = disk
-        self._pool = pool
+        self._threads = threads
         self._fd = fd
         self._path = path
         self._inline = inline
-        self.size = size
+        self.found = found
+        self.size = found.st_size
+        self.data: bytes | None = None
 
     async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
         whole = buffer = _buffer(min(piece, stop - start))
         while start < stop:
             if stop - start < len(buffer):
                 buffer = buffer[: stop - start]
-            count = self._at_hand(buffer, start) if self._inline else -1
+            count = self.at_hand(buffer, start) if self._inline else -1
             if count < 0:
-                loop = asyncio.get_running_loop()
-                count = await loop.run_in_executor(self._pool, self._wait, buffer, start)
+                count = await self._threads.call(self._wait, buffer, start)
             if count == 0:
                 raise DriverError(self._path, f"ends at {start} of {self.size} bytes")
             yield buffer if count == len(buffer) else buffer[:count]
@@ -64,8 +68,8 @@ class FileReader:
         if len(whole) == SPARE_BYTES and len(_spare) < SPARE_COUNT:
             _spare.append(whole)
 
-    def _at_hand(self, buffer: bytearray, start: int) -> int:
-        """Bytes read without waiting for a device; -1 when there are none."""
+    def at_hand(self, buffer: bytearray, start: int) -> int:
+        """How many bytes could be read into the buffer without waiting for a device; -1 when there are none."""
         try:
             return self._disk.preadv(self._fd, [buffer], start, os.RWF_NOWAIT)
         except OSError as error:
@@ -89,32 +93,110 @@ class FileReader:
         self.close()
 
 
-class FileWriter:
-    """Appends; the lock on the file is held until it is closed."""
+AHEAD: Final = 3
+"""Batches that wait to be written or are being written."""
 
-    def __init__(self, disk: Disk, pool: Executor, fd: int, path: str, size: int) -> None:
+TURN: Final = 16
+"""Batches that a thread writes before others get theirs."""
+
+SENT_BYTES: Final = 8 << 20
+"""A large file goes to the device in such parts while it grows; else its last sync would wait for all of it."""
+
+
+class FileWriter:
+    """Appends; the lock on the file is held until it is closed.
+
+    What is given waits in a short queue, which a worker thread empties while more arrives: from one batch to the next
+    without a trip to the event loop and back. Only the event loop decides whether a thread is at work.
+    """
+
+    def __init__(self, disk: Disk, threads: Threads, fd: int, path: str, size: int) -> None:
         self._disk = disk
-        self._pool = pool
+        self._threads = threads
         self._fd = fd
         self._path = path
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: deque[tuple[Sequence[bytes], Meanwhile]] = deque()
+        self._working = self._awaited = self._abandoned = False
+        self._changed = asyncio.Event()
+        self._error: BaseException | None = None
+        self._sent = size
         self.size = size
 
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._pool, self._write, pieces, meanwhile)
-        self.size += sum(map(len, pieces))
+        while len(self._waiting) >= AHEAD:
+            await self._change()
+        self._raise()
+        self._waiting.append((pieces, meanwhile))
+        if not self._working:
+            self._start()
 
-    def _write(self, pieces: Sequence[bytes], meanwhile: Meanwhile) -> None:
-        try:
-            self._disk.write(self._fd, pieces)
-        except OSError as error:
-            raise translate(error, self._path) from None
-        meanwhile(pieces)
+    async def flush(self) -> None:
+        while self._working:
+            await self._change()
+        self._raise()
 
     async def close(self) -> None:
         """Raises DriverError, StorageFull: network file systems tell only now what became of a write."""
+        try:
+            while self._working:
+                await self._change()
+        except asyncio.CancelledError:
+            # The thread must not find another file behind its descriptor.
+            self._abandoned = True
+            raise
+        try:
+            self._close()
+        except OSError as error:
+            raise translate(error, self._path) from None
+
+    def _close(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            try:
-                self._disk.close(fd)
-            except OSError as error:
-                raise translate(error, self._path) from None
+            self._disk.close(fd)
+
+    async def _change(self) -> None:
+        """Until a batch is done, or the thread."""
+        self._changed.clear()
+        self._awaited = True
+        await self._changed.wait()
+
+    def _raise(self) -> None:
+        if isinstance(self._error, OSError):
+            raise translate(self._error, self._path) from None
+        if self._error is not None:
+            raise self._error
+
+    def _start(self) -> None:
+        self._working = True
+        self._loop = asyncio.get_running_loop()
+        self._threads.call(self._work).add_done_callback(self._ended)
+
+    def _ended(self, job: asyncio.Future[None]) -> None:
+        self._error = job.exception()
+        if self._error is not None:
+            self._waiting.clear()
+        if self._waiting:
+            self._start()
+        else:
+            self._working = False
+            if self._abandoned:
+                with contextlib.suppress(OSError):
+                    self._close()
+        self._changed.set()
+
+    def _work(self) -> None:
+        """In a worker thread."""
+        for _ in range(TURN):
+            if not self._waiting:
+                return
+            pieces, meanwhile = self._waiting.popleft()
+            self._disk.write(self._fd, pieces)
+            self.size += sum(map(len, pieces))
+            if self.size - self._sent >= SENT_BYTES:
+                self._disk.begin_writing(self._fd, self._sent, self.size - self._sent)
+                self._sent = self.size
+            meanwhile(pieces)
+            if self._awaited and self._loop is not None:
+                self._awaited = False
+                self._loop.call_soon_threadsafe(self._changed.set)

@@ -11,17 +11,12 @@ device happens in worker threads.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import fcntl
 import os
-import secrets
 import stat as modes
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
 from moorage.drivers.base import (
@@ -35,18 +30,15 @@ from moorage.drivers.base import (
 )
 from moorage.drivers.disk import Disk
 from moorage.drivers.files import FileReader, FileWriter, translate
-from moorage.drivers.folders import ATTEMPTS, Folders
+from moorage.drivers.folders import ATTEMPTS, Changed, Folders
+from moorage.drivers.small import FILE_BYTES, SmallFiles, WholeFile
+from moorage.drivers.staging import TEMPORARY, Staging, left_behind
+from moorage.drivers.threads import Threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-TEMPORARY = ".moorage/tmp"
-"""Below the root: files that are being written. Whatever a crash left there is removed at start."""
-
 SIZE_ATTRIBUTE = "user.moorage.size"
-ABANDONED_SECONDS = 3600.0
-"""A temporary of another machine or container that old is nobody's."""
-
 LEADER = ".moorage/leader"
 """Below the root: whoever locks this file does the periodic work on it."""
 
@@ -54,9 +46,7 @@ CHECKED_LIMIT = 65_536
 """Files whose record is not read again while they do not change."""
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-_SMALL = 64 * 1024
 
 
 class FilesystemDriver:
@@ -76,32 +66,51 @@ class FilesystemDriver:
         self._folders = Folders(self._disk, self.root)
         self._inline = inline_reads
         self._checked: dict[str, tuple[int, int, int]] = {}
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="storage")
+        self._small = SmallFiles()
+        self._threads = Threads(threads)
 
     # Reading
 
     async def read(self, path: str) -> bytes:
-        return self._read(path) if self._inline else await self._threaded(self._read, path)
+        if not self._inline:
+            return await self._threaded(self._read, path)
+        kept = self._kept(path)
+        return self._read(path, keep=True) if kept is None else kept
 
     async def stat(self, path: str) -> FileInfo:
         return self._stat(path) if self._inline else await self._threaded(self._stat, path)
 
     async def open(self, path: str) -> Reader:
-        return self._open(path) if self._inline else await self._threaded(self._open, path)
+        if not self._inline:
+            return await self._threaded(self._open, path)
+        kept = self._kept(path)
+        return self._open_at_hand(path) if kept is None else WholeFile(kept)
 
     async def children(self, path: str) -> list[str]:
         return await self._threaded(self._children, path)
 
-    def _read(self, path: str) -> bytes:
+    def _kept(self, path: str) -> bytes | None:
+        if path not in self._small:
+            return None
+        try:
+            found = self._disk.stat(self.root + path, follow_symlinks=False)
+        except OSError:
+            self._small.drop(path)
+            return None
+        return self._small.get(path, found)
+
+    def _read(self, path: str, *, keep: bool = False) -> bytes:
         try:
             fd = self._disk.open(self.root + path, _READ)
             try:
-                data = self._disk.read(fd, _SMALL)
-                if len(data) == _SMALL:
+                data = self._disk.read(fd, FILE_BYTES)
+                if len(data) == FILE_BYTES:
                     parts = [data]
                     while part := self._disk.read(fd, 1 << 20):
                         parts.append(part)
                     data = b"".join(parts)
+                if keep:
+                    self._small.put(path, self._disk.fstat(fd), data)
                 return data
             finally:
                 self._disk.close(fd)
@@ -121,7 +130,7 @@ class FilesystemDriver:
             raise translate(error, path) from None
         return FileInfo(found.st_size, found.st_mtime)
 
-    def _open(self, path: str) -> Reader:
+    def _open(self, path: str) -> FileReader:
         try:
             fd = self._disk.open(self.root + path, _READ)
         except OSError as error:
@@ -134,7 +143,24 @@ class FilesystemDriver:
         except BaseException:
             self._disk.close(fd)
             raise
-        return FileReader(self._disk, self._pool, fd, path, found.st_size, inline=self._inline)
+        return FileReader(self._disk, self._threads, fd, path, found, inline=self._inline)
+
+    def _open_at_hand(self, path: str) -> Reader:
+        """A small file is read at once, if the kernel has it in memory."""
+        reader = self._open(path)
+        if reader.size > FILE_BYTES:
+            return reader
+        buffer = bytearray(reader.size)
+        try:
+            if reader.at_hand(buffer, 0) != reader.size:
+                return reader
+        except DriverError:
+            reader.close()
+            raise
+        reader.close()
+        data = bytes(buffer)
+        self._small.put(path, reader.found, data)
+        return WholeFile(data)
 
     def _check_size(self, file: str | int, path: str, found: os.stat_result) -> None:
         """Raises PathNotFound for a file that is not as long as it was when it was complete. Files written by
@@ -161,8 +187,8 @@ class FilesystemDriver:
 
     # Writing
 
-    async def write(self, files: Iterable[tuple[str, bytes]]) -> None:
-        await self._threaded(self._write, list(files))
+    async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
+        await self._threaded(self._write, [list(files) for files in stages])
 
     async def touch(self, path: str, data: bytes) -> None:
         await self._threaded(self._touch, path, data)
@@ -170,87 +196,44 @@ class FilesystemDriver:
     async def writer(self, path: str) -> Writer:
         return await self._threaded(self._writer, path)
 
-    async def move(self, source: str, target: str) -> None:
-        await self._threaded(self._move, source, target)
+    async def move(
+        self, source: str, target: str, files: Iterable[tuple[str, bytes]] = (), *, remove: str = ""
+    ) -> None:
+        await self._threaded(self._move, source, target, list(files), remove)
 
     async def delete(self, path: str, *, durable: bool = True) -> None:
         await self._threaded(self._delete, path, durable)
 
-    def _write(self, files: list[tuple[str, bytes]]) -> None:
-        """All temporaries first, then the renames, then the folders: a power cut between any two steps leaves
-        each target as it was or as it will be."""
-        staged: list[tuple[str, str]] = []
-        changed: dict[str, list[str]] = {}
+    def _write(self, stages: Sequence[Sequence[tuple[str, bytes]]]) -> None:
         path = ""
         try:
-            for path, data in files:
-                folder = os.path.dirname(self.root + path)
-                changed[folder] = self._folders.make(folder)
-                if not self._same(path, data):
-                    staged.append((self._stage(path, data), self.root + path))
-            while staged:
-                self._rename(*staged[0], changed)
-                del staged[0]
-            self._sync(changed)
+            with Staging(self._disk, self._folders, self.root) as staging:
+                prepared = []
+                for files in stages:
+                    count, changed = 0, Changed()
+                    for path, data in files:
+                        count += self._stage(staging, path, data, changed)
+                    prepared.append((count, changed))
+                staging.sync()
+                for count, changed in prepared:
+                    staging.publish(count, changed)
+                    self._folders.sync(changed)
         except OSError as error:
             raise translate(error, path) from None
-        finally:
-            for temporary, _ in staged:
-                with contextlib.suppress(OSError):
-                    self._disk.unlink(temporary)
 
-    def _same(self, path: str, data: bytes) -> bool:
+    def _stage(self, staging: Staging, path: str, data: bytes, changed: Changed) -> bool:
+        """Whether it had to be staged. Its folders are synced in any case: whoever wrote the same may not have come
+        to that."""
+        full = self.root + path
+        folder = os.path.dirname(full)
+        changed[folder] = self._folders.make(folder)
         try:
-            return self._read(path) == data
+            if self._read(path) == data:
+                return False
         except PathNotFound:
-            return False
-
-    def _stage(self, path: str, data: bytes) -> str:
-        """A synced temporary file with the data; nothing is left behind when that fails."""
-        temporary = f"{self.root}/{TEMPORARY}/{OWNER}-{os.getpid()}-{secrets.token_hex(8)}"
-        fd = self._with_folder(temporary, lambda: self._disk.open(temporary, _CREATE, 0o666))
-        try:
-            try:
-                self._disk.write(fd, [data])
-                self._disk.fsync(fd)
-            finally:
-                self._disk.close(fd)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                self._disk.unlink(temporary)
-            raise
-        return temporary
-
-    def _with_folder(
-        self, target: str, action: Callable[[], T], changed: dict[str, list[str]] | None = None
-    ) -> T:
-        """Do it; if the folder is not there (another process removes what it finds empty), make it and do it
-        again. Folders made so are added to `changed`."""
-        folder = os.path.dirname(target)
-        for _ in range(ATTEMPTS):
-            try:
-                return action()
-            except FileNotFoundError:
-                self._folders.forget(folder)
-                made = self._folders.make(folder)
-                if changed is not None:
-                    changed.setdefault(folder, []).extend(made)
-        return action()
-
-    def _rename(self, temporary: str, target: str, changed: dict[str, list[str]]) -> None:
-        self._with_folder(target, lambda: self._disk.rename(temporary, target), changed)
-
-    def _sync(self, changed: dict[str, list[str]]) -> None:
-        """Sync the changed folders and the parents of the folders not known to be durable (the values), the
-        deepest first. One that is gone again was removed after our write, as if that had come later."""
-        unsettled = dict.fromkeys(folder for fresh in changed.values() for folder in fresh)
-        wanted = {*changed, *(os.path.dirname(folder) for folder in unsettled)}
-        for folder in sorted(wanted, key=len, reverse=True):
-            try:
-                self._disk.sync_folder(folder)
-            except FileNotFoundError:
-                unsettled.clear()
-        self._folders.settle(unsettled)
+            pass
+        staging.add(full, data)
+        return True
 
     def _touch(self, path: str, data: bytes) -> None:
         full = self.root + path
@@ -259,7 +242,7 @@ class FilesystemDriver:
             # The folder is new nearly every time, so it is made before its lack is noticed.
             with contextlib.suppress(FileExistsError, FileNotFoundError):
                 self._disk.mkdir(os.path.dirname(full), 0o777)
-            fd = self._with_folder(full, lambda: self._disk.open(full, flags, 0o666))
+            fd = self._folders.within(full, lambda: self._disk.open(full, flags, 0o666))
             try:
                 self._disk.write(fd, [data])
             finally:
@@ -270,7 +253,7 @@ class FilesystemDriver:
     def _writer(self, path: str) -> Writer:
         full = self.root + path
         try:
-            fd = self._with_folder(full, lambda: self._disk.open(full, _APPEND, 0o666))
+            fd = self._folders.within(full, lambda: self._disk.open(full, _APPEND, 0o666))
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 found = self._disk.fstat(fd)
@@ -284,25 +267,40 @@ class FilesystemDriver:
                 raise
         except OSError as error:
             raise translate(error, path) from None
-        return FileWriter(self._disk, self._pool, fd, path, found.st_size)
+        return FileWriter(self._disk, self._threads, fd, path, found.st_size)
 
-    def _move(self, source: str, target: str) -> None:
+    def _move(self, source: str, target: str, files: Sequence[tuple[str, bytes]], remove: str) -> None:
         full_source, full_target = self.root + source, self.root + target
         try:
-            fd = self._disk.open(full_source, _READ)
-            try:
-                with contextlib.suppress(OSError):
-                    size = self._disk.fstat(fd).st_size
-                    self._disk.setxattr(full_source, SIZE_ATTRIBUTE, b"%d" % size)
-                self._disk.fsync(fd)
-            finally:
-                self._disk.close(fd)
-            folder = os.path.dirname(full_target)
-            changed = {folder: self._folders.make(folder)}
-            self._rename(full_source, full_target, changed)
-            self._sync(changed)
+            with Staging(self._disk, self._folders, self.root) as staging:
+                changed = Changed()
+                count = sum([self._stage(staging, path, data, changed) for path, data in files])
+                self._finish(full_source)
+                staging.sync()
+                folder = os.path.dirname(full_target)
+                changed[folder] = self._folders.make(folder)
+                self._folders.within(
+                    full_target, lambda: self._disk.rename(full_source, full_target), changed
+                )
+                staging.publish(count, changed)
+                self._folders.sync(changed)
         except OSError as error:
             raise translate(error, source) from None
+        if remove:
+            # What is left of it is purged one day.
+            with contextlib.suppress(OSError):
+                self._delete_any(self.root + remove)
+
+    def _finish(self, full: str) -> None:
+        """The file is complete: record its size with it, and make both durable."""
+        fd = self._disk.open(full, _READ)
+        try:
+            with contextlib.suppress(OSError):
+                size = self._disk.fstat(fd).st_size
+                self._disk.setxattr(full, SIZE_ATTRIBUTE, b"%d" % size)
+            self._disk.fsync(fd)
+        finally:
+            self._disk.close(fd)
 
     def _delete(self, path: str, durable: bool) -> None:
         full = self.root + path
@@ -339,43 +337,23 @@ class FilesystemDriver:
     def prepare(self, *, read_only: bool = False) -> int:
         """Make the root if need be, see that it can be written to, and remove the temporaries of processes that
         are gone; how many. Raises DriverError naming the folder."""
-        folder = f"{self.root}/{TEMPORARY}"
         try:
             if read_only:
                 self._disk.listdir(self.root)
                 return 0
-            self._folders.make(folder)
-            self._disk.unlink(self._stage("", b""))
-            gone = [name for name in self._disk.listdir(folder) if self._is_left_behind(folder, name)]
-            for name in gone:
-                self._disk.unlink(f"{folder}/{name}")
+            self._folders.make(f"{self.root}/{TEMPORARY}")
+            with Staging(self._disk, self._folders, self.root) as staging:
+                staging.add("", b"")
+                staging.sync()
+            gone = left_behind(self._disk, self.root)
+            for path in gone:
+                self._disk.unlink(path)
         except OSError as error:
             raise DriverError(self.root, error.strerror or str(error)) from None
         return len(gone)
 
-    def _is_left_behind(self, folder: str, temporary: str) -> bool:
-        """Its writer is known to be gone, or it is older than any writing takes."""
-        owner, _, rest = temporary.partition("-")
-        pid = rest.partition("-")[0]
-        if owner == OWNER and pid.isdigit():
-            return not os.path.exists(f"/proc/{pid}")
-        return self._disk.stat(f"{folder}/{temporary}").st_mtime < time.time() - ABANDONED_SECONDS
-
     async def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=False)
+        self._threads.close()
 
-    async def _threaded(self, function: Callable[P, T], *args: P.args, **_: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
-
-
-def _owner() -> str:
-    """This run of this machine and its process numbers; containers and other hosts have others."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
-        space = os.stat("/proc/self/ns/pid").st_ino
-    except OSError:
-        return "unknown"
-    return f"{boot}.{space:x}"
-
-
-OWNER = _owner()
+    async def _threaded(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._threads.call(function, *args, **kwargs)

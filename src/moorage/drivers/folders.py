@@ -8,15 +8,20 @@ once does. That is remembered, so in the steady state a write syncs the folders 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias, TypeVar
 
 from moorage.drivers.disk import Disk
+
+T = TypeVar("T")
 
 REMEMBERED: Final = 65_536
 
 ATTEMPTS: Final = 10
 """How often a folder that others keep removing is made again."""
+
+Changed: TypeAlias = dict[str, list[str]]
+"""Folders that a write changed, each with those of its line that are not known to be durable."""
 
 
 class Folders:
@@ -29,8 +34,7 @@ class Folders:
         self._durable: set[str] = set()
 
     def make(self, folder: str) -> list[str]:
-        """Make `folder` and all above it up to the root. Returns those not known to be durable, to be reported
-        to `settle` once their parents have been synced."""
+        """Make `folder` and all above it up to the root. Returns those not known to be durable, for `sync`."""
         for _ in range(ATTEMPTS):
             try:
                 return self._make(folder)
@@ -51,7 +55,33 @@ class Folders:
                 pass
         return unsettled
 
-    def settle(self, folders: Iterable[str]) -> None:
+    def within(self, target: str, action: Callable[[], T], changed: Changed | None = None) -> T:
+        """Do something in the folder of `target`; if it is not there (another process removes what it finds empty),
+        make it and do it again. Folders made so are added to `changed`."""
+        folder = os.path.dirname(target)
+        for _ in range(ATTEMPTS):
+            try:
+                return action()
+            except FileNotFoundError:
+                self.forget(folder)
+                made = self.make(folder)
+                if changed is not None:
+                    changed.setdefault(folder, []).extend(made)
+        return action()
+
+    def sync(self, changed: Changed) -> None:
+        """Sync the changed folders, and the parents of those not known to be durable, the deepest first. One that is
+        gone again was removed after our write, as if that had come later."""
+        unsettled = dict.fromkeys(folder for fresh in changed.values() for folder in fresh)
+        wanted = {*changed, *(os.path.dirname(folder) for folder in unsettled)}
+        for folder in sorted(wanted, key=len, reverse=True):
+            try:
+                self._disk.sync_folder(folder)
+            except FileNotFoundError:
+                unsettled.clear()
+        self._settle(unsettled)
+
+    def _settle(self, folders: Iterable[str]) -> None:
         """The parents of these folders have been synced."""
         if len(self._durable) > REMEMBERED:
             self._durable.clear()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 
@@ -26,8 +28,8 @@ class InMemoryDriver:
     async def read(self, path: str) -> bytes:
         return bytes(self._file(path).data)
 
-    async def write(self, files: Iterable[tuple[str, bytes]]) -> None:
-        for path, data in files:
+    async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
+        for path, data in itertools.chain(*stages):
             if path in self._files and self._files[path].data == data:
                 continue
             file = _File()
@@ -62,9 +64,15 @@ class InMemoryDriver:
             raise PathNotFound(path)
         return sorted(names)
 
-    async def move(self, source: str, target: str) -> None:
+    async def move(
+        self, source: str, target: str, files: Iterable[tuple[str, bytes]] = (), *, remove: str = ""
+    ) -> None:
         self._files[target] = self._file(source)
         del self._files[source]
+        await self.write(files)
+        if remove:
+            with contextlib.suppress(PathNotFound):
+                await self.delete(remove)
 
     async def delete(self, path: str, *, durable: bool = True) -> None:
         doomed = [path] if path in self._files else list(self._below(path))
@@ -91,6 +99,7 @@ class _MemoryReader:
     def __init__(self, data: bytearray) -> None:
         self._data = data
         self.size = len(data)
+        self.data: bytes | None = None
 
     async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
         for position in range(start, stop, piece):
@@ -110,6 +119,9 @@ class _MemoryWriter:
             self._file.data += piece
         meanwhile(pieces)
         self.size = len(self._file.data)
+
+    async def flush(self) -> None:
+        return None
 
     async def close(self) -> None:
         self._file.busy = False

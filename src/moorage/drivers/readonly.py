@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from moorage.drivers.base import Driver, DriverError, FileInfo, Reader, Writer
 
@@ -29,8 +30,8 @@ class ReadOnlyDriver:
     async def close(self) -> None:
         await self._driver.close()
 
-    async def write(self, files: Iterable[tuple[str, bytes]]) -> None:
-        raise DriverError(next((path for path, _ in files), ""), "the registry is read-only")
+    async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
+        raise DriverError(next((path for path, _ in chain(*stages)), ""), "the registry is read-only")
 
     async def touch(self, path: str, data: bytes) -> None:
         raise DriverError(path, "the registry is read-only")
@@ -38,7 +39,9 @@ class ReadOnlyDriver:
     async def writer(self, path: str) -> Writer:
         raise DriverError(path, "the registry is read-only")
 
-    async def move(self, source: str, target: str) -> None:
+    async def move(
+        self, source: str, target: str, files: Iterable[tuple[str, bytes]] = (), *, remove: str = ""
+    ) -> None:
         raise DriverError(source, "the registry is read-only")
 
     async def delete(self, path: str, *, durable: bool = True) -> None:

@@ -60,11 +60,6 @@ class BlobStore:
             raise BlobUnknown(detail={"digest": digest})
         return data
 
-    async def adopt(self, path: str, digest: Digest) -> None:
-        """Move a verified file to its final place. What lies there already is replaced: it may be damaged, and
-        whoever is reading it keeps the old bytes."""
-        await self._driver.move(path, layout.blob_data(digest))
-
     def _check(self, digest: Digest, size: int) -> None:
         # What a crash of the reference implementation leaves behind.
         if size == 0 and digest != EMPTY:
@@ -95,12 +90,21 @@ class RepositoryBlobs:
     async def open(self, digest: Digest) -> Reader:
         return await self._store.open(await self._resolve(digest))
 
+    async def adopt(self, path: str, canonical: Digest, aliases: tuple[Digest, ...], *, remove: str) -> None:
+        """Move a verified file to its final place, and let this repository serve it, also under digests of other
+        algorithms; then the folder `remove` goes. What lies there already is replaced: it may be damaged, and
+        whoever is reading it keeps the old bytes."""
+        links = self._links_to(canonical, aliases)
+        await self._driver.move(path, layout.blob_data(canonical), links, remove=remove)
+
     async def link(self, canonical: Digest, aliases: tuple[Digest, ...] = ()) -> None:
-        """Let this repository serve a blob, also under digests of other algorithms."""
-        content = canonical.encode()
+        """Let this repository serve a blob that is in place, also under digests of other algorithms."""
+        await self._driver.write(self._links_to(canonical, aliases))
+
+    def _links_to(self, canonical: Digest, aliases: tuple[Digest, ...]) -> list[tuple[str, bytes]]:
         others = [alias for alias in aliases if not alias.canonical]
         links = [layout.layer_link(self._name, digest) for digest in (canonical, *others)]
-        await self._driver.write([(path, content) for path in (*map(layout.alias, others), *links)])
+        return [(path, canonical.encode()) for path in (*map(layout.alias, others), *links)]
 
     async def mount(self, digest: Digest, source: Name | None) -> Blob:
         """Serve a blob of another repository here too; of any repository when `source` is None, which is only

@@ -120,9 +120,7 @@ class Manifests:
         if found.subject is not None:
             subject = Digest.parse(found.subject.digest)
             files.append((layout.referrer_link(self._name, subject, canonical), canonical.encode()))
-        await self._driver.write(files)
-        if tags:
-            await self._tags.put(tags, named)
+        await self._driver.write(files, self._tags.links(tags, named))
         self._cache.put(canonical, found)
         return canonical
 

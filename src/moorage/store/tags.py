@@ -111,10 +111,10 @@ class Tags:
                 continue
         return found
 
-    async def put(self, tags: Iterable[Tag], digest: Digest) -> None:
-        """Lead the tags to a manifest that is in place already, by the digest that its client used. Readers see the
-        old one or the new one."""
-        await self._driver.write([(layout.tag_link(self._name, tag), digest.encode()) for tag in tags])
+    def links(self, tags: Iterable[Tag], digest: Digest) -> list[tuple[str, bytes]]:
+        """What to write, once the manifest is in place, to lead the tags to it by the digest that its client used.
+        Readers see the old one or the new one."""
+        return [(layout.tag_link(self._name, tag), digest.encode()) for tag in tags]
 
     async def delete(self, tag: Tag) -> None:
         """Raises ManifestUnknown."""

@@ -7,10 +7,9 @@ signed state that the client carries; when neither helps, the file is read once 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 import logging
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from moorage.digest import CANONICAL, Digest, Hashes
@@ -23,6 +22,9 @@ from moorage.store.hashing import Hashing, Progress
 
 log = logging.getLogger(__name__)
 
+BATCHES: Final = 4
+"""Of one upload, in memory: one is collected, the others wait to be written."""
+
 BUSY_SECONDS: Final = 5.0
 """How long a request waits for the session's previous one, whose client may have gone a moment ago."""
 
@@ -31,7 +33,7 @@ class Batches(Protocol):
     """Who tells how much of an upload to hold in memory."""
 
     def reserve(self) -> int:
-        """Bytes in one batch; two batches are held at a time."""
+        """Bytes in one batch; `BATCHES` of them may be held at a time."""
         ...
 
     def release(self, size: int) -> None: ...
@@ -92,6 +94,7 @@ class Upload:
 
     def __init__(self, uploads: Uploads, upload: UploadId, progress: Progress) -> None:
         self._uploads = uploads
+        self._folder = layout.upload(uploads.name, upload)
         self._path = layout.upload_data(uploads.name, upload)
         self.id = upload
         self.progress = progress
@@ -127,8 +130,7 @@ class Upload:
                 self.progress = Progress(writer.size)
 
     async def _receive(self, body: AsyncIterator[bytes], writer: Writer, hashes: Hashes | None) -> None:
-        """Collect a batch while the one before is written and hashed."""
-        pending: Awaitable[None] | None = None
+        """Collect a batch while those before it are written and hashed."""
         pieces: list[bytes] = []
         collected = 0
         meanwhile = ignore if hashes is None else hashes.update
@@ -138,17 +140,13 @@ class Upload:
                 pieces.append(piece)
                 collected += len(piece)
                 if collected >= batch:
-                    if pending is not None:
-                        done, pending = pending, None
-                        await done
-                    pending = asyncio.ensure_future(writer.write(pieces, meanwhile))
-                    pieces, collected = [], 0
+                    full, pieces, collected = pieces, [], 0
+                    await writer.write(full, meanwhile)
         finally:
             self._uploads.batches.release(batch)
-            if pending is not None:
-                await pending
             if pieces:
                 await writer.write(pieces, meanwhile)
+            await writer.flush()
 
     async def commit(self, expected: Sequence[Digest]) -> Blob:
         """The session becomes a blob that this repository serves under every expected digest. Raises
@@ -161,11 +159,10 @@ class Upload:
                     await self.cancel()
                     raise DigestInvalid(detail={"digest": digest, "got": found[digest.algorithm]})
             canonical = found[CANONICAL]
-            await self._uploads.store.adopt(self._path, canonical)
+            await self._uploads.blobs.adopt(self._path, canonical, tuple(expected), remove=self._folder)
+            self._uploads.hashing.drop(self.id)
         finally:
             await writer.close()
-        await self._uploads.blobs.link(canonical, tuple(expected))
-        await self._forget()
         return Blob(canonical, writer.size)
 
     async def _digests(self, size: int, algorithms: set[str]) -> Mapping[str, Digest]:
@@ -189,13 +186,9 @@ class Upload:
         """The session and its bytes go. Raises UploadUnknown."""
         self._uploads.hashing.drop(self.id)
         try:
-            await self._uploads.driver.delete(layout.upload(self._uploads.name, self.id), durable=False)
+            await self._uploads.driver.delete(self._folder, durable=False)
         except PathNotFound:
             raise UploadUnknown(detail={"uuid": self.id}) from None
-
-    async def _forget(self) -> None:
-        with contextlib.suppress(UploadUnknown):
-            await self.cancel()
 
     async def _writer(self) -> Writer:
         """The session's file, locked. Raises RangeInvalid when another request keeps it for too long."""

@@ -1,0 +1,80 @@
+"""The contents of small files, kept while the file stays what it was.
+
+A link, a config, a small layer: reading one takes three system calls, and every one of them lets another thread take
+the interpreter, which costs more than the call. Asking whether the file is still the same one takes a single call. So
+nothing here is a proof that a file exists: each use compares inode, time and size with those of the file that is there.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from typing import Final
+
+FILE_BYTES: Final = 64 << 10
+"""Larger files are read piece by piece."""
+
+KEPT_BYTES: Final = 16 << 20
+
+SETTLED_SECONDS: Final = 1.0
+"""A file changed so recently may change once more without its time telling: clocks of file systems have ticks."""
+
+
+class WholeFile:
+    """A file that was small enough to be read when it was opened."""
+
+    def __init__(self, data: bytes) -> None:
+        self._content = data
+        self.data: bytes | None = data
+        self.size = len(data)
+
+    async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
+        for position in range(start, stop, piece):
+            yield self._content[position : min(position + piece, stop)]
+
+    def close(self) -> None:
+        return None
+
+
+class SmallFiles:
+    """By path, the least recently used forgotten when they exceed `limit` bytes. For one thread."""
+
+    def __init__(self, limit: int = KEPT_BYTES) -> None:
+        self._limit = limit
+        self._size = 0
+        self._files: OrderedDict[str, tuple[tuple[int, int, int], bytes]] = OrderedDict()
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._files
+
+    def get(self, path: str, found: os.stat_result) -> bytes | None:
+        """The content, if the file that is there now (`found`) is the one it was read from."""
+        version, data = self._files[path]
+        if version != _version(found):
+            self.drop(path)
+            return None
+        self._files.move_to_end(path)
+        return data
+
+    def put(self, path: str, found: os.stat_result, data: bytes) -> None:
+        """Keep what was read from the open file `found`."""
+        if len(data) != found.st_size or len(data) > FILE_BYTES:
+            return
+        if time.time() - found.st_mtime < SETTLED_SECONDS:
+            return
+        self.drop(path)
+        self._files[path] = (_version(found), data)
+        self._size += len(data)
+        while self._size > self._limit:
+            _, (_, oldest) = self._files.popitem(last=False)
+            self._size -= len(oldest)
+
+    def drop(self, path: str) -> None:
+        if (known := self._files.pop(path, None)) is not None:
+            self._size -= len(known[1])
+
+
+def _version(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_ino, found.st_mtime_ns, found.st_size

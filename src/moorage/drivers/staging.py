@@ -1,0 +1,103 @@
+"""Small files on their way to their names: written under temporary ones, synced together, renamed one by one.
+
+A power cut at any moment leaves each target as it was or as it will be.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from moorage.drivers.disk import Disk
+from moorage.drivers.folders import Changed, Folders
+
+TEMPORARY: Final = ".moorage/tmp"
+"""Below the root: files that are being written. Whatever a crash left there is removed at start."""
+
+ABANDONED_SECONDS: Final = 3600.0
+"""A temporary of another machine or container that old is nobody's."""
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Staging:
+    """`with Staging(…) as staging: add …, sync, publish …`. What was not published is gone at the end.
+    Raises OSError."""
+
+    def __init__(self, disk: Disk, folders: Folders, root: str) -> None:
+        self._disk = disk
+        self._folders = folders
+        self._folder = f"{root}/{TEMPORARY}"
+        self._waiting: deque[tuple[str, str]] = deque()
+        self._unsynced: list[int] = []
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._unsynced:
+            with contextlib.suppress(OSError):
+                self._disk.close(self._unsynced.pop())
+        for temporary, _ in self._waiting:
+            with contextlib.suppress(OSError):
+                self._disk.unlink(temporary)
+
+    def add(self, target: str, data: bytes) -> None:
+        """Write a file that is to have the real path `target`."""
+        temporary = f"{self._folder}/{OWNER}-{os.getpid()}-{secrets.token_hex(8)}"
+        fd = self._folders.within(temporary, lambda: self._disk.open(temporary, _CREATE, 0o666))
+        self._unsynced.append(fd)
+        self._waiting.append((temporary, target))
+        self._disk.write(fd, [data])
+
+    def sync(self) -> None:
+        """The contents are durable afterwards. All are on their way to the device before the first is waited for, so
+        several cost little more than one."""
+        if len(self._unsynced) > 1:
+            for fd in self._unsynced:
+                self._disk.begin_writing(fd, 0, 0)
+        while self._unsynced:
+            self._disk.fsync(self._unsynced[-1])
+            self._disk.close(self._unsynced.pop())
+
+    def publish(self, count: int, changed: Changed) -> None:
+        """Give the next `count` files their names, in the order they were added."""
+        for _ in range(count):
+            temporary, target = self._waiting[0]
+            self._folders.within(target, lambda: self._disk.rename(temporary, target), changed)  # noqa: B023
+            self._waiting.popleft()
+
+
+def left_behind(disk: Disk, root: str) -> list[str]:
+    """The temporaries of processes that are known to be gone, or older than any writing takes. Raises OSError."""
+    folder = f"{root}/{TEMPORARY}"
+    return [path for name in disk.listdir(folder) if _is_left_behind(disk, path := f"{folder}/{name}")]
+
+
+def _is_left_behind(disk: Disk, path: str) -> bool:
+    owner, _, rest = os.path.basename(path).partition("-")
+    pid = rest.partition("-")[0]
+    if owner == OWNER and pid.isdigit():
+        return not os.path.exists(f"/proc/{pid}")
+    return disk.stat(path).st_mtime < time.time() - ABANDONED_SECONDS
+
+
+def _owner() -> str:
+    """This run of this machine and its process numbers; containers and other hosts have others."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        space = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return "unknown"
+    return f"{boot}.{space:x}"
+
+
+OWNER = _owner()

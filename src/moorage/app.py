@@ -67,7 +67,7 @@ def build_registry(configuration: Configuration, driver: Driver) -> Registry:
             children=indexes.platforms,
             platforms=frozenset((one.os, one.architecture) for one in indexes.platformlist),
         )
-    batches = Memory(configuration.http.limits.memory, buffers=BATCHES, least=128 << 10, most=1 << 20)
+    batches = Memory(configuration.http.limits.memory, buffers=BATCHES, least=64 << 10, most=1 << 20)
     return Registry(Stock(driver, policy, batches=batches))
 
 

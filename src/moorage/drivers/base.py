@@ -84,11 +84,11 @@ class Writer(Protocol):
 
     size: int
 
-    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
         """Append after all that was given before, and call `meanwhile` with the pieces in the same worker thread,
-        where there is one: to hash them in another thread costs more than it gains. Returns when there is room for
-        more, which may be before it is done. Raises StorageFull, DriverError, also for what was given before; the
-        file may then hold a part of it."""
+        where there is one: to hash them in another thread costs more than it gains. Returns when at most `ahead`
+        bytes still wait for that. Raises StorageFull, DriverError, also for what was given before; the file may then
+        hold a part of it."""
         ...
 
     async def flush(self) -> None:

@@ -93,9 +93,6 @@ class FileReader:
         self.close()
 
 
-AHEAD: Final = 3
-"""Batches that wait to be written or are being written."""
-
 TURN: Final = 16
 """Batches that a thread writes before others get theirs."""
 
@@ -120,16 +117,18 @@ class FileWriter:
         self._working = self._awaited = self._abandoned = False
         self._changed = asyncio.Event()
         self._error: BaseException | None = None
-        self._sent = size
+        self._given = self._sent = size
         self.size = size
 
-    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
-        while len(self._waiting) >= AHEAD:
-            await self._change()
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
         self._raise()
+        self._given += sum(map(len, pieces))
         self._waiting.append((pieces, meanwhile))
         if not self._working:
             self._start()
+        while self._working and self._given - self.size > ahead:
+            await self._change()
+        self._raise()
 
     async def flush(self) -> None:
         while self._working:
@@ -192,11 +191,11 @@ class FileWriter:
                 return
             pieces, meanwhile = self._waiting.popleft()
             self._disk.write(self._fd, pieces)
+            meanwhile(pieces)
             self.size += sum(map(len, pieces))
             if self.size - self._sent >= SENT_BYTES:
                 self._disk.begin_writing(self._fd, self._sent, self.size - self._sent)
                 self._sent = self.size
-            meanwhile(pieces)
             if self._awaited and self._loop is not None:
                 self._awaited = False
                 self._loop.call_soon_threadsafe(self._changed.set)

@@ -114,7 +114,7 @@ class _MemoryWriter:
         self._file = file
         self.size = len(file.data)
 
-    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
         for piece in pieces:
             self._file.data += piece
         meanwhile(pieces)

@@ -141,11 +141,11 @@ class Upload:
                 collected += len(piece)
                 if collected >= batch:
                     full, pieces, collected = pieces, [], 0
-                    await writer.write(full, meanwhile)
+                    await writer.write(full, meanwhile, ahead=(BATCHES - 1) * batch)
         finally:
             self._uploads.batches.release(batch)
             if pieces:
-                await writer.write(pieces, meanwhile)
+                await writer.write(pieces, meanwhile, ahead=BATCHES * batch)
             await writer.flush()
 
     async def commit(self, expected: Sequence[Digest]) -> Blob:

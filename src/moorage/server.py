@@ -8,6 +8,7 @@ headers, and counts many more connections than it expects of clients that do not
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -69,10 +70,12 @@ def listen(http: Http, workers: int = 1) -> list[socket.socket]:
         # Sockets of several may share a port, so that somebody else has it shows only without that permission.
         with _bound(host, port, shared=False) as probe:
             port = probe.getsockname()[1]
-        listeners = [_bound(host, port, shared=True) for _ in range(workers)]
-        for listener in listeners:
-            _be_impatient(listener, http.limits.sendtimeout.total_seconds())
-            listener.listen(BACKLOG)
+        with contextlib.ExitStack() as opened:
+            listeners = [opened.enter_context(_bound(host, port, shared=True)) for _ in range(workers)]
+            for listener in listeners:
+                _be_impatient(listener, http.limits.sendtimeout.total_seconds())
+                listener.listen(BACKLOG)
+            opened.pop_all()
         return listeners
     except OSError as error:
         raise ServerError(f"cannot listen on {http.addr} (http.addr): {error.strerror}") from None
@@ -80,13 +83,15 @@ def listen(http: Http, workers: int = 1) -> list[socket.socket]:
 
 def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host or (not host and socket.has_dualstack_ipv6()) else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if shared:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    if family == socket.AF_INET6:
-        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(host)))
-    bound.bind((host, port))
+    with contextlib.ExitStack() as opened:
+        bound = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(host)))
+        bound.bind((host, port))
+        opened.pop_all()
     return bound
 
 
@@ -96,9 +101,11 @@ def _listen_unix(path: str) -> socket.socket:
             os.unlink(path)
     except FileNotFoundError:
         pass
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
-    listener.listen(BACKLOG)
+    with contextlib.ExitStack() as opened:
+        listener = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        listener.bind(path)
+        listener.listen(BACKLOG)
+        opened.pop_all()
     return listener
 
 

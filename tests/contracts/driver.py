@@ -74,6 +74,37 @@ async def files_appear_in_the_order_given(driver: Driver) -> None:
         await writing
 
 
+async def a_later_stage_is_seen_after_the_earlier_ones(driver: Driver) -> None:
+    for round_number in range(20):
+        text = b"%d" % round_number
+        first, second, last = [("/s/a", text), ("/s/b", text)], [("/s/c", text)], [("/s/d", text)]
+        writing = asyncio.ensure_future(driver.write(first, second, last))
+        while not writing.done():
+            for path, earlier in (("/s/d", "abc"), ("/s/c", "ab")):
+                try:
+                    seen = await driver.read(path)
+                except PathNotFound:
+                    continue
+                if seen == text:
+                    assert [await driver.read(f"/s/{name}") for name in earlier] == [text] * len(earlier)
+            await asyncio.sleep(0)
+        await writing
+        assert [await driver.read(f"/s/{name}") for name in "abcd"] == [text] * 4
+
+
+async def a_stage_may_be_empty(driver: Driver) -> None:
+    await driver.write()
+    await driver.write([], [])
+    await driver.write([], [("/a/b", b"1")], [], [("/a/c", b"2")])
+    assert await driver.children("/a") == ["b", "c"]
+
+
+async def stages_go_on_where_some_files_are_the_same(driver: Driver) -> None:
+    await driver.write([("/a", b"same"), ("/b", b"old")])
+    await driver.write([("/a", b"same")], [("/b", b"new"), ("/a", b"same")], [("/c", b"fresh")])
+    assert [await driver.read(path) for path in ("/a", "/b", "/c")] == [b"same", b"new", b"fresh"]
+
+
 async def the_same_content_is_left_alone(driver: Driver) -> None:
     await driver.write([("/a", b"same"), ("/b", b"other")])
     before = await driver.stat("/a")
@@ -201,6 +232,70 @@ async def a_file_may_move_while_its_writer_is_open(driver: Driver) -> None:
     await fresh.close()
 
 
+async def files_that_come_with_a_move_are_there_after_it(driver: Driver) -> None:
+    await append(driver, "/u/1/data", b"blob")
+    await driver.write([("/links/old", b"old")])
+    await driver.move("/u/1/data", "/blobs/aa/data", [("/links/new", b"new"), ("/links/old", b"changed")])
+    assert await content(driver, "/blobs/aa/data") == b"blob"
+    assert await content(driver, "/links/new") == b"new"
+    assert await content(driver, "/links/old") == b"changed"
+
+
+async def whoever_sees_a_file_of_a_move_sees_what_was_moved(driver: Driver) -> None:
+    for number in range(20):
+        await append(driver, f"/u/{number}", b"blob")
+        moving = asyncio.ensure_future(driver.move(f"/u/{number}", f"/b/{number}", [(f"/l/{number}", b"x")]))
+        while not moving.done():
+            try:
+                await driver.stat(f"/l/{number}")
+            except PathNotFound:
+                await asyncio.sleep(0)
+            else:
+                assert await driver.read(f"/b/{number}") == b"blob"
+                break
+        await moving
+
+
+async def a_move_that_finds_nothing_shows_no_file_and_removes_nothing(driver: Driver) -> None:
+    await driver.write([("/u/1/startedat", b"now")])
+    with pytest.raises(PathNotFound):
+        await driver.move("/u/1/data", "/blob", [("/link", b"x")], remove="/u/1")
+    for path in ("/blob", "/link"):
+        with pytest.raises(PathNotFound):
+            await driver.stat(path)
+    assert await driver.children("/u/1") == ["startedat"]
+
+
+async def a_move_removes_the_folder_it_was_told_to(driver: Driver) -> None:
+    await driver.write(
+        [(f"/u/{name}/{file}", b"x") for name in ("1", "11", "2") for file in ("data", "hash/at")]
+    )
+    await driver.move("/u/1/data", "/blob", [("/link", b"y")], remove="/u/1")
+    assert await content(driver, "/blob") == b"x"
+    assert await content(driver, "/link") == b"y"
+    with pytest.raises(PathNotFound):
+        await driver.stat("/u/1")
+    assert await driver.children("/u") == ["11", "2"]
+    assert await driver.children("/u/11") == await driver.children("/u/2") == ["data", "hash"]
+
+
+async def a_move_removes_the_folder_of_an_open_writer(driver: Driver) -> None:
+    writer = await driver.writer("/u/1/data")
+    await writer.write([b"complete"])
+    await driver.move("/u/1/data", "/blob", remove="/u/1")
+    await writer.close()
+    assert await content(driver, "/blob") == b"complete"
+    with pytest.raises(PathNotFound):
+        await driver.stat("/u/1")
+
+
+async def a_folder_to_remove_may_be_missing(driver: Driver) -> None:
+    await driver.write([("/from", b"x")])
+    await driver.move("/from", "/to", [("/link", b"y")], remove="/u/gone")
+    assert await content(driver, "/to") == b"x"
+    assert await content(driver, "/link") == b"y"
+
+
 async def a_file_is_removed_alone(driver: Driver) -> None:
     await driver.write([("/a/b", b"1"), ("/a/bb", b"2"), ("/a/c", b"3")])
     await driver.delete("/a/b")
@@ -243,6 +338,9 @@ PROMISES: tuple[Promise, ...] = (
     several_files_are_written_at_once,
     the_last_write_to_a_path_wins,
     files_appear_in_the_order_given,
+    a_later_stage_is_seen_after_the_earlier_ones,
+    a_stage_may_be_empty,
+    stages_go_on_where_some_files_are_the_same,
     the_same_content_is_left_alone,
     a_reader_sees_one_of_the_versions,
     writers_of_one_path_at_once_leave_one_of_their_files,
@@ -255,12 +353,17 @@ PROMISES: tuple[Promise, ...] = (
     a_folder_is_no_file,
     children_are_sorted_by_code_point,
     streams.any_range_is_streamed_in_pieces,
+    streams.a_file_in_memory_is_what_is_streamed,
     streams.streams_of_one_reader_do_not_disturb_each_other,
     streams.an_open_file_outlives_its_replacement,
     streams.an_open_file_outlives_its_removal,
     streams.an_open_file_outlives_a_move_onto_it,
     streams.closing_twice_is_closing_once,
     streams.a_writer_appends,
+    streams.a_writer_may_be_ahead_of_what_is_written,
+    streams.writing_without_being_ahead_waits_for_all,
+    streams.flushing_nothing_is_nothing,
+    streams.closing_waits_for_what_was_given,
     streams.a_later_writer_goes_on_where_the_first_stopped,
     streams.a_writer_takes_megabytes,
     streams.a_writer_that_wrote_nothing_leaves_an_empty_file,
@@ -268,6 +371,12 @@ PROMISES: tuple[Promise, ...] = (
     a_move_takes_the_file_over_what_was_there,
     a_move_makes_the_folders_it_needs,
     a_file_may_move_while_its_writer_is_open,
+    files_that_come_with_a_move_are_there_after_it,
+    whoever_sees_a_file_of_a_move_sees_what_was_moved,
+    a_move_that_finds_nothing_shows_no_file_and_removes_nothing,
+    a_move_removes_the_folder_it_was_told_to,
+    a_move_removes_the_folder_of_an_open_writer,
+    a_folder_to_remove_may_be_missing,
     a_file_is_removed_alone,
     a_folder_is_removed_with_all_in_it,
     what_was_removed_can_be_written_again,

@@ -55,6 +55,19 @@ async def any_range_is_streamed_in_pieces(driver: Driver) -> None:
     reader.close()
 
 
+async def a_file_in_memory_is_what_is_streamed(driver: Driver) -> None:
+    """Handlers answer with `data` where there is some, else with the stream."""
+    for size in (0, 1, 71, 65_535, 65_536, 65_537, 300_000):
+        await driver.write([("/m", LARGE[1 : 1 + size])])
+        for _ in range(2):
+            reader = await driver.open("/m")
+            assert reader.size == size
+            assert await whole(reader) == LARGE[1 : 1 + size]
+            assert reader.data is None or reader.data == LARGE[1 : 1 + size]
+            assert await whole(reader, size // 3, size // 2, 1_000) == LARGE[1 + size // 3 : 1 + size // 2]
+            reader.close()
+
+
 async def streams_of_one_reader_do_not_disturb_each_other(driver: Driver) -> None:
     await driver.write([("/s", LARGE)])
     reader = await driver.open("/s")
@@ -115,6 +128,57 @@ async def a_writer_appends(driver: Driver) -> None:
     assert writer.size == 6 + 5 * 700
     await writer.close()
     assert await content(driver, "/u/data") == b"onetwo" + b"three" * 700
+
+
+async def a_writer_may_be_ahead_of_what_is_written(driver: Driver) -> None:
+    """Never further than it said, and every batch is worked on once, in its turn."""
+    writer = await driver.writer("/u/data")
+    worked: list[bytes] = []
+    given: list[bytes] = []
+    size = 0
+    for number in range(200):
+        ahead = (0, 1, 20_000, 1 << 20)[number % 4]
+        batch = [b"%d " % number * 1_000, b"", b"|"]
+        given.append(b"".join(batch))
+        size += len(given[-1])
+        await writer.write(batch, lambda pieces: worked.append(b"".join(pieces)), ahead=ahead)
+        assert size - writer.size <= ahead
+    await writer.flush()
+    assert writer.size == size
+    assert worked == given
+    await writer.close()
+    assert await content(driver, "/u/data") == b"".join(given)
+
+
+async def writing_without_being_ahead_waits_for_all(driver: Driver) -> None:
+    writer = await driver.writer("/u/data")
+    worked: list[int] = []
+    await writer.write([b"first"], lambda _: worked.append(1), ahead=1 << 20)
+    await writer.write([b"second"], lambda _: worked.append(2))
+    assert writer.size == 11
+    assert worked == [1, 2]
+    assert await driver.read("/u/data") == b"firstsecond"
+    await writer.close()
+
+
+async def flushing_nothing_is_nothing(driver: Driver) -> None:
+    writer = await driver.writer("/u/data")
+    await writer.flush()
+    assert writer.size == 0
+    await writer.write([b"data"], ahead=1 << 20)
+    for _ in range(2):
+        await writer.flush()
+        assert writer.size == 4
+    await writer.close()
+
+
+async def closing_waits_for_what_was_given(driver: Driver) -> None:
+    writer = await driver.writer("/u/data")
+    for _ in range(5):
+        await writer.write([LARGE[: 1 << 20]], ahead=5 << 20)
+    await writer.close()
+    assert writer.size == 5 << 20
+    assert await content(driver, "/u/data") == LARGE[: 1 << 20] * 5
 
 
 async def a_later_writer_goes_on_where_the_first_stopped(driver: Driver) -> None:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from moorage.digest import Digest
 from moorage.manifest import parse
 from moorage.names import Tag
+from moorage.store.layout import blob_data
 from moorage.store.registry import Registry
 from moorage.store.repository import Repository, Stock
-from tests.contracts.disk import Counting, Inline, fast_folder
+from tests.contracts.disk import Counting, Inline, changes_something, fast_folder
 from tests.store.images import image
 from tests.store.ledger import Ledger, World
 
 IMAGE, OTHER = image("budget"), image("other")
 BLOB = Digest.of(IMAGE.blobs[1])
+
+
+class Changing(Counting):
+    """Counts only what changes something."""
+
+    def before(self, name: str, args: tuple[Any, ...]) -> None:
+        if changes_something(name, args):
+            super().before(name, args)
 
 
 @pytest.fixture
@@ -68,6 +79,23 @@ async def test_opening_a_blob_opens_one_file(repository: Repository, disk: Count
     assert disk.calls.total() <= 7, disk.calls
 
 
+async def test_opening_a_small_blob_again_asks_only_whether_it_is_the_same(
+    repository: Repository, disk: Counting, folder: Path
+) -> None:
+    for path in folder.rglob("data"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    # However it got into memory: not every file system tells what the kernel has at hand.
+    await repository.driver.read(blob_data(BLOB))
+    await repository.blobs.stat(BLOB)
+    disk.reset()
+    reader = await repository.blobs.open(BLOB)
+    assert reader.data == IMAGE.blobs[1]
+    reader.close()
+    assert disk.opened == []
+    assert disk.calls["stat"] <= 2, "the link and the data"
+    assert disk.calls.total() <= 2, disk.calls
+
+
 async def test_pushing_the_same_manifest_writes_nothing(repository: Repository, disk: Counting) -> None:
     """Its folders are synced all the same: the one who wrote it may not have come to that."""
     found = parse(IMAGE.payload, IMAGE.media_type)
@@ -97,3 +125,14 @@ async def test_pushing_a_blob_syncs_its_bytes_its_name_and_its_link(
     assert disk.calls["write"] == 3, "the session's start, the bytes, the link"
     assert disk.calls["rename"] == 2
     assert 4 <= disk.calls["fsync"] <= 10, disk.calls
+
+
+async def test_pushing_a_blob_changes_no_more_than_it_must(folder: Path) -> None:
+    disk = Changing()
+    world = World(Inline(str(folder / "root"), disk=disk), Ledger())
+    await world.push_blob("team/app", b"makes the folders that all blobs share")
+    disk.reset()
+    await world.push_blob("team/app", b"a new blob")
+    # Folders of the session, of the blob (two) and of the link; its start, its data twice and the link opened; three
+    # written; the blob and the link renamed, the size recorded, the session removed (one try for a file first).
+    assert disk.calls.total() <= 17, disk.calls

@@ -142,7 +142,9 @@ class FileWriter:
                 await self._change()
         except asyncio.CancelledError:
             # The thread must not find another file behind its descriptor.
-            self._abandoned = True
+            self._abandoned = self._working
+            if not self._working:
+                self._give_up()
             raise
         try:
             self._close()
@@ -153,6 +155,13 @@ class FileWriter:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             self._disk.close(fd)
+
+    def _give_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._close()
+
+    # Whoever asked for the writer may be gone when it comes.
+    __del__ = _give_up
 
     async def _change(self) -> None:
         """Until a batch is done, or the thread."""
@@ -180,8 +189,7 @@ class FileWriter:
         else:
             self._working = False
             if self._abandoned:
-                with contextlib.suppress(OSError):
-                    self._close()
+                self._give_up()
         self._changed.set()
 
     def _work(self) -> None:

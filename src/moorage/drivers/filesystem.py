@@ -103,14 +103,18 @@ class FilesystemDriver:
         try:
             fd = self._disk.open(self.root + path, _READ)
             try:
+                # Asked before the reading: what changes in between is then taken for changed.
+                found = self._disk.fstat(fd) if keep else None
+                if found is not None:
+                    self._check_size(fd, path, found)
                 data = self._disk.read(fd, FILE_BYTES)
                 if len(data) == FILE_BYTES:
                     parts = [data]
                     while part := self._disk.read(fd, 1 << 20):
                         parts.append(part)
                     data = b"".join(parts)
-                if keep:
-                    self._small.put(path, self._disk.fstat(fd), data)
+                if found is not None:
+                    self._small.put(path, found, data)
                 return data
             finally:
                 self._disk.close(fd)

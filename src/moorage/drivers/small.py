@@ -18,6 +18,9 @@ FILE_BYTES: Final = 64 << 10
 
 KEPT_BYTES: Final = 16 << 20
 
+ENTRY_BYTES: Final = 512
+"""What an entry takes besides its content."""
+
 SETTLED_SECONDS: Final = 1.0
 """A file changed so recently may change once more without its time telling: clocks of file systems have ticks."""
 
@@ -66,14 +69,13 @@ class SmallFiles:
             return
         self.drop(path)
         self._files[path] = (_version(found), data)
-        self._size += len(data)
+        self._size += len(data) + ENTRY_BYTES
         while self._size > self._limit:
-            _, (_, oldest) = self._files.popitem(last=False)
-            self._size -= len(oldest)
+            self.drop(next(iter(self._files)))
 
     def drop(self, path: str) -> None:
         if (known := self._files.pop(path, None)) is not None:
-            self._size -= len(known[1])
+            self._size -= len(known[1]) + ENTRY_BYTES
 
 
 def _version(found: os.stat_result) -> tuple[int, int, int]:

@@ -1,0 +1,136 @@
+"""Worker threads bring back what a call gives, and no call disturbs another."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from moorage.drivers.threads import Threads
+from tests.contracts.disk import Died
+
+PATIENCE = 10.0
+
+
+def started_since(before: set[threading.Thread]) -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread not in before]
+
+
+@pytest.fixture
+def threads() -> Iterator[Threads]:
+    made = Threads(3)
+    yield made
+    made.close()
+
+
+async def test_the_result_comes_back(threads: Threads) -> None:
+    def name(first: str, *, last: str) -> tuple[str, threading.Thread]:
+        return first + last, threading.current_thread()
+
+    result, thread = await threads.call(name, "a", last="b")
+    assert result == "ab"
+    assert thread is not threading.current_thread()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "full"), ValueError("no"), Died()], ids=repr)
+async def test_the_error_comes_back(threads: Threads, error: BaseException) -> None:
+    def fail() -> None:
+        raise error
+
+    for _ in range(5):
+        with pytest.raises(type(error)) as raised:
+            await threads.call(fail)
+        assert raised.value is error
+    assert await threads.call(len, "abc") == 3
+
+
+async def test_each_call_gets_its_own_result(threads: Threads) -> None:
+    assert await asyncio.gather(*(threads.call(divmod, number, 7) for number in range(500))) == [
+        divmod(number, 7) for number in range(500)
+    ]
+
+
+async def test_giving_up_a_call_does_not_disturb_others() -> None:
+    threads = Threads(1)
+    entered, go = threading.Event(), threading.Event()
+    done: list[str] = []
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+
+    def wait() -> None:
+        entered.set()
+        go.wait(PATIENCE)
+        done.append("running")
+
+    running = threads.call(wait)
+    waiting = threads.call(done.append, "waiting")
+    last = threads.call(len, "abc")
+    assert await asyncio.to_thread(entered.wait, PATIENCE)
+    running.cancel()
+    waiting.cancel()
+    go.set()
+    assert await last == 3
+    assert running.cancelled()
+    assert waiting.cancelled()
+    assert done == ["running", "waiting"], "what somebody gave up has to be done all the same"
+    assert complaints == []
+    threads.close()
+
+
+async def test_at_most_as_many_as_allowed_work_at_once(threads: Threads) -> None:
+    """And as many as allowed: a barrier of three opens for three only."""
+    barrier, lock = threading.Barrier(3), threading.Lock()
+    inside: list[int] = []
+    most = 0
+
+    def work(number: int) -> None:
+        nonlocal most
+        with lock:
+            inside.append(number)
+            most = max(most, len(inside))
+        barrier.wait(PATIENCE)
+        with lock:
+            inside.remove(number)
+
+    await asyncio.gather(*(threads.call(work, number) for number in range(12)))
+    assert most == 3
+
+
+async def test_threads_are_started_when_they_are_needed() -> None:
+    before = set(threading.enumerate())
+    threads = Threads(3)
+    assert started_since(before) == []
+    for _ in range(10):
+        await threads.call(len, "")
+    assert len(started_since(before)) == 1
+    threads.close()
+
+
+async def test_closing_lets_them_finish_and_end() -> None:
+    before = set(threading.enumerate())
+    threads = Threads(2)
+    calls = [threads.call(divmod, number, 3) for number in range(20)]
+    working = started_since(before)
+    threads.close()
+    assert await asyncio.gather(*calls) == [divmod(number, 3) for number in range(20)]
+    assert len(working) == 2
+    for thread in working:
+        await asyncio.to_thread(thread.join, PATIENCE)
+        assert not thread.is_alive()
+
+
+def test_a_loop_that_is_gone_stops_no_thread(threads: Threads) -> None:
+    go = threading.Event()
+
+    async def leave() -> None:
+        for _ in range(3):
+            threads.call(go.wait, PATIENCE)
+
+    async def come() -> int:
+        return await threads.call(len, "abc")
+
+    asyncio.run(leave())
+    go.set()
+    assert asyncio.run(come()) == 3

@@ -1,0 +1,126 @@
+"""Where the launcher listens: sockets of its own for each worker, on an address that is nobody else's."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from moorage.config.sections.http import Http
+from moorage.server import ServerError, listen
+
+Listen = Callable[..., list[socket.socket]]
+
+
+@pytest.fixture
+def listening() -> Iterator[Listen]:
+    """`listen`, and what it opened is closed in the end."""
+    made: list[socket.socket] = []
+
+    def start(addr: str, workers: int, net: str = "tcp") -> list[socket.socket]:
+        found = listen(Http.model_validate({"addr": addr, "net": net}), workers)
+        made.extend(found)
+        return found
+
+    yield start
+    for one in made:
+        one.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def is_listening(one: socket.socket) -> bool:
+    return bool(one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+@pytest.mark.parametrize("chosen", [True, False], ids=["a port", "any port"])
+def test_each_worker_has_a_socket_of_its_own_on_one_port(listening: Listen, chosen: bool) -> None:
+    port = free_port() if chosen else 0
+    listeners = listening(f"127.0.0.1:{port}", 4)
+    assert len(listeners) == len({one.fileno() for one in listeners}) == 4
+    addresses = {one.getsockname() for one in listeners}
+    assert len(addresses) == 1
+    assert port in (0, addresses.pop()[1])
+    assert all(map(is_listening, listeners))
+
+
+def test_connections_are_spread_over_the_sockets(listening: Listen) -> None:
+    """None is accepted here: every one has to wait at one of the sockets."""
+    listeners = listening("127.0.0.1:0", 2)
+    clients = [socket.create_connection(listeners[0].getsockname(), 10) for _ in range(64)]
+    accepted = []
+    for listener in listeners:
+        listener.setblocking(False)
+        found = []
+        while True:
+            try:
+                found.append(listener.accept()[0])
+            except BlockingIOError:
+                break
+        accepted.append(len(found))
+        for connection in found:
+            connection.close()
+    for client in clients:
+        client.close()
+    assert sum(accepted) == 64
+    assert all(accepted), accepted
+
+
+def test_an_ipv6_address_is_shared_out_too(listening: Listen) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    listeners = listening("[::1]:0", 2)
+    assert len({one.getsockname() for one in listeners}) == 1
+    assert all(one.family == socket.AF_INET6 for one in listeners)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_the_address_of_another_server_is_refused(listening: Listen, workers: int) -> None:
+    """The sockets of another Moorage would share it, and get half of the requests."""
+    port = listening("127.0.0.1:0", 2)[0].getsockname()[1]
+    with pytest.raises(ServerError, match=rf"127\.0\.0\.1:{port} \(http\.addr\)"):
+        listening(f"127.0.0.1:{port}", workers)
+
+
+def test_the_address_of_a_server_that_shares_nothing_is_refused(listening: Listen) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ServerError, match=r"http\.addr"):
+            listening(f"127.0.0.1:{port}", 2)
+
+
+def test_an_address_is_free_again_when_its_server_is_gone(listening: Listen) -> None:
+    first = listening("127.0.0.1:0", 3)
+    port = first[0].getsockname()[1]
+    with socket.create_connection(("127.0.0.1", port), 10):
+        for one in first:
+            one.close()
+        assert len(listening(f"127.0.0.1:{port}", 3)) == 3
+
+
+def test_a_unix_socket_is_one_that_all_workers_share(listening: Listen, tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    listeners = listening(path, 4, "unix")
+    assert [one.family for one in listeners] == [socket.AF_UNIX]
+    assert listeners[0].getsockname() == path
+    assert is_listening(listeners[0])
+
+
+def test_a_unix_socket_left_behind_is_replaced(listening: Listen, tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    for one in listening(path, 1, "unix"):
+        one.close()
+    assert len(listening(path, 1, "unix")) == 1
+
+
+def test_a_file_in_the_place_of_a_unix_socket_is_kept(listening: Listen, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"precious")
+    with pytest.raises(ServerError, match=r"http\.addr"):
+        listening(str(tmp_path / "file"), 1, "unix")
+    assert (tmp_path / "file").read_bytes() == b"precious"

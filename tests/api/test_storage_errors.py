@@ -77,6 +77,20 @@ async def test_a_full_disk_is_507(broken: tuple[Client, Broken], tmp_path: Path,
     assert (await client.get("/v2/a/manifests/latest")).body == SECOND.payload
 
 
+async def test_a_disk_that_is_full_at_the_end_of_an_upload_keeps_nothing_of_it(
+    broken: tuple[Client, Broken], tmp_path: Path
+) -> None:
+    client, disk = broken
+    opened = (await client("POST", "/v2/a/blobs/uploads/")).headers["location"]
+    sent = (await client("PATCH", opened, b"x" * 100)).headers["location"]
+    disk.error, disk.names, disk.armed = errno.ENOSPC, ("write",), True
+    answer = await client("PUT", f"{sent}&digest={Digest.of(b'x' * 100)}")
+    assert (answer.status, answer.codes) == (507, ["DENIED"])
+    assert not [path for path in (tmp_path / "root").rglob("data") if path.is_file()]
+    disk.armed = False
+    assert (await client.get(sent)).status == 404
+
+
 @pytest.mark.parametrize(
     "error", [errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ESTALE, errno.EPERM]
 )

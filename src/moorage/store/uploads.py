@@ -7,6 +7,7 @@ signed state that the client carries; when neither helps, the file is read once 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -150,7 +151,8 @@ class Upload:
 
     async def commit(self, expected: Sequence[Digest]) -> Blob:
         """The session becomes a blob that this repository serves under every expected digest. Raises
-        DigestInvalid, after which the session is gone: its bytes are not what the client meant."""
+        DigestInvalid, after which the session is gone: its bytes are not what the client meant; and StorageFull,
+        after which it is gone too."""
         writer = await self._writer()
         try:
             found = await self._digests(writer.size, {digest.algorithm for digest in expected})
@@ -161,6 +163,10 @@ class Upload:
             canonical = found[CANONICAL]
             await self._uploads.blobs.adopt(self._path, canonical, tuple(expected), remove=self._folder)
             self._uploads.hashing.drop(self.id)
+        except StorageFull:
+            with contextlib.suppress(UploadUnknown):
+                await self.cancel()
+            raise
         finally:
             await writer.close()
         return Blob(canonical, writer.size)

@@ -31,7 +31,7 @@ from moorage.drivers.base import (
 from moorage.drivers.disk import Disk
 from moorage.drivers.files import FileReader, FileWriter, translate
 from moorage.drivers.folders import ATTEMPTS, Changed, Folders
-from moorage.drivers.small import FILE_BYTES, SmallFiles, WholeFile
+from moorage.drivers.small import FILE_BYTES, SmallFiles, Version, WholeFile, version
 from moorage.drivers.staging import TEMPORARY, Staging, left_behind
 from moorage.drivers.threads import Threads
 
@@ -65,7 +65,7 @@ class FilesystemDriver:
         self._disk = disk or Disk()
         self._folders = Folders(self._disk, self.root)
         self._inline = inline_reads
-        self._checked: dict[str, tuple[int, int, int]] = {}
+        self._checked: dict[str, Version] = {}
         self._small = SmallFiles()
         self._threads = Threads(threads)
 
@@ -169,8 +169,8 @@ class FilesystemDriver:
     def _check_size(self, file: str | int, path: str, found: os.stat_result) -> None:
         """Raises PathNotFound for a file that is not as long as it was when it was complete. Files written by
         others, and on file systems without extended attributes, have no record and pass."""
-        version = (found.st_ino, found.st_mtime_ns, found.st_size)
-        if self._checked.get(path) == version:
+        current = version(found)
+        if self._checked.get(path) == current:
             return
         try:
             recorded = self._disk.getxattr(file, SIZE_ATTRIBUTE)
@@ -181,7 +181,7 @@ class FilesystemDriver:
                 raise Damaged(path, f"damaged: has {found.st_size} bytes and had {recorded.decode()}")
         if len(self._checked) >= CHECKED_LIMIT:
             self._checked.clear()
-        self._checked[path] = version
+        self._checked[path] = current
 
     def _children(self, path: str) -> list[str]:
         try:

@@ -11,7 +11,9 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Final, TypeAlias
+
+Version: TypeAlias = tuple[int, int, int]
 
 FILE_BYTES: Final = 64 << 10
 """Larger files are read piece by piece."""
@@ -47,15 +49,15 @@ class SmallFiles:
     def __init__(self, limit: int = KEPT_BYTES) -> None:
         self._limit = limit
         self._size = 0
-        self._files: OrderedDict[str, tuple[tuple[int, int, int], bytes]] = OrderedDict()
+        self._files: OrderedDict[str, tuple[Version, bytes]] = OrderedDict()
 
     def __contains__(self, path: str) -> bool:
         return path in self._files
 
     def get(self, path: str, found: os.stat_result) -> bytes | None:
         """The content, if the file that is there now (`found`) is the one it was read from."""
-        version, data = self._files[path]
-        if version != _version(found):
+        known, data = self._files[path]
+        if known != version(found):
             self.drop(path)
             return None
         self._files.move_to_end(path)
@@ -68,7 +70,7 @@ class SmallFiles:
         if time.time() - found.st_mtime < SETTLED_SECONDS:
             return
         self.drop(path)
-        self._files[path] = (_version(found), data)
+        self._files[path] = (version(found), data)
         self._size += len(data) + ENTRY_BYTES
         while self._size > self._limit:
             self.drop(next(iter(self._files)))
@@ -78,5 +80,6 @@ class SmallFiles:
             self._size -= len(known[1]) + ENTRY_BYTES
 
 
-def _version(found: os.stat_result) -> tuple[int, int, int]:
+def version(found: os.stat_result) -> Version:
+    """Equal as long as the file is the same one and unchanged."""
     return found.st_ino, found.st_mtime_ns, found.st_size

@@ -71,9 +71,11 @@ class Staging:
     def publish(self, count: int, changed: Changed) -> None:
         """Give the next `count` files their names, in the order they were added."""
         for _ in range(count):
-            temporary, target = self._waiting[0]
-            self._folders.within(target, lambda: self._disk.rename(temporary, target), changed)  # noqa: B023
+            self._rename(*self._waiting[0], changed)
             self._waiting.popleft()
+
+    def _rename(self, temporary: str, target: str, changed: Changed) -> None:
+        self._folders.within(target, lambda: self._disk.rename(temporary, target), changed)
 
 
 def left_behind(disk: Disk, root: str) -> list[str]:

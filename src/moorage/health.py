@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from moorage.drivers.base import Driver, DriverError, PathNotFound
+from moorage.drivers.base import Driver, DriverError
 from moorage.store import layout
 
 log = logging.getLogger(__name__)
@@ -35,9 +35,7 @@ class StorageHealth:
         """An empty storage is healthy: that nothing is there yet is an answer too."""
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                await self._driver.stat(layout.ROOT)
-        except PathNotFound:
-            pass
+                await self._driver.is_folder(layout.ROOT)
         except (DriverError, TimeoutError) as error:
             self._failures += 1
             log.error("storage probe failed", extra={"reason": str(error), "failures": self._failures})

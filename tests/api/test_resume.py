@@ -19,7 +19,7 @@ from moorage.wire import encode
 STATES = States(b"k" * 32)
 UPLOAD = UploadId.new()
 NAME = Name("team/app")
-PROGRESS = Progress(77, {"sha256": Digest.of(b"x"), "sha512": Digest.of(b"x", "sha512")})
+PROGRESS = Progress(77, "", {"sha256": Digest.of(b"x"), "sha512": Digest.of(b"x", "sha512")})
 SIGNED = STATES.sign(NAME, UPLOAD, PROGRESS, ["sha256", "sha512"])
 
 TEXT = st.text(max_size=8)

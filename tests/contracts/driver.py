@@ -137,8 +137,8 @@ async def writers_of_one_path_at_once_leave_one_of_their_files(driver: Driver) -
 
 
 async def a_touched_file_is_read(driver: Driver) -> None:
-    await driver.touch("/u/startedat", b"long ago")
-    await driver.touch("/u/startedat", b"now")
+    await driver.begin("/u/startedat", b"long ago")
+    await driver.begin("/u/startedat", b"now")
     assert await content(driver, "/u/startedat") == b"now"
 
 

@@ -26,13 +26,13 @@ from moorage.wire import encode
 
 log = logging.getLogger(__name__)
 
-_PURPOSE = "moorage upload 1"
+_PURPOSE = "moorage upload 2"
 _LIMIT = 4096
 
 
 class State(msgspec.Struct, array_like=True, frozen=True):
     """What is signed. `boot` is the run of the machine that hashed the bytes: after a power cut the file may lack some
-    of them, so its digests are believed only in the same run."""
+    of them, so its digests are believed only in the same run; unless `mark` names the bytes (drivers.base.Writer)."""
 
     purpose: str
     name: str
@@ -41,6 +41,7 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     algorithms: list[str]
     digests: dict[str, str]
     boot: str
+    mark: str
 
 
 class States:
@@ -50,7 +51,8 @@ class States:
         self._decode = msgspec.json.Decoder(State).decode
 
     def sign(self, name: Name, upload: UploadId, progress: Progress, algorithms: list[str]) -> str:
-        state = State(_PURPOSE, name, upload, progress.size, algorithms, dict(progress.digests), self._boot)
+        digests: dict[str, str] = dict(progress.digests)
+        state = State(_PURPOSE, name, upload, progress.size, algorithms, digests, self._boot, progress.mark)
         payload = encode(state)
         return base64.urlsafe_b64encode(self._mac(payload) + payload).decode().rstrip("=")
 
@@ -69,7 +71,8 @@ class States:
             raise UploadInvalid("the upload's state cannot be read") from None
         if (state.purpose, state.name, state.upload) != (_PURPOSE, name, upload):
             raise UploadInvalid("the upload's state belongs to another upload")
-        return Progress(state.size, known if state.boot == self._boot else {}), state.algorithms
+        believed = state.mark or state.boot == self._boot
+        return Progress(state.size, state.mark, known if believed else {}), state.algorithms
 
     def _mac(self, payload: bytes) -> bytes:
         return hmac.digest(self._key, payload, "sha256")

@@ -60,7 +60,7 @@ def _algorithms(exchange: Exchange, digests: list[Digest]) -> list[str]:
 
 
 async def get(exchange: Exchange) -> Answer:
-    session = await _resume(exchange)
+    session = await _resume(exchange, ask=True)
     return Answer(204, _headers(exchange, session.upload, session.algorithms))
 
 
@@ -94,7 +94,7 @@ class _Session:
     at: int | None
 
 
-async def _resume(exchange: Exchange) -> _Session:
+async def _resume(exchange: Exchange, *, ask: bool = False) -> _Session:
     """The session in the path, with what its signed state tells; a request without a state is taken too, since all
     that matters is in the storage."""
     repository = exchange.repository
@@ -102,7 +102,7 @@ async def _resume(exchange: Exchange) -> _Session:
     if not (state := exchange.parameter("_state")):
         return _Session(await repository.uploads.resume(name), [], None)
     known, algorithms = exchange.service.states.verify(state, repository.name, name)
-    return _Session(await repository.uploads.resume(name, known), algorithms, known.size)
+    return _Session(await repository.uploads.resume(name, known, ask=ask), algorithms, known.size)
 
 
 async def _append(exchange: Exchange, session: _Session) -> None:
@@ -137,7 +137,11 @@ async def _exactly(body: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes
 
 
 async def _complete(exchange: Exchange, session: _Session, digests: list[Digest]) -> Answer:
-    if exchange.content_length != 0:
+    length = exchange.content_length
+    in_one = not exchange.header(b"content-range")
+    if length and in_one and await session.upload.receive(aiter(exchange.body), length, digests):
+        return _created(exchange, digests[0])
+    if length != 0:
         await _append(exchange, replace(session, algorithms=sorted({one.algorithm for one in digests})))
     await session.upload.commit(digests)
     return _created(exchange, digests[0])

@@ -82,7 +82,14 @@ def ignore(_: Sequence[bytes]) -> None:
 class Writer(Protocol):
     """An open file that grows at its end. What was written is kept by `close` and found by a later writer."""
 
-    size: int
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def mark(self) -> str:
+        """Names these very bytes, where asking the storage for them is dear: whoever is given it, on whatever process,
+        need not ask. Empty where asking is cheap. Valid after `flush`."""
+        ...
 
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
         """Append after all that was given before, and call `meanwhile` with the pieces in the same worker thread,
@@ -98,10 +105,29 @@ class Writer(Protocol):
     async def close(self) -> None: ...
 
 
+class Creation(Protocol):
+    """A file that is not there before `commit`, and never if `abort` is called instead."""
+
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
+        """As a Writer's."""
+        ...
+
+    async def commit(self) -> None:
+        """The file is there, whole and durable, over what was there. Raises StorageFull, DriverError."""
+        ...
+
+    async def abort(self) -> None:
+        """Nothing of it stays. Does not raise."""
+        ...
+
+
 class Driver(Protocol):
     """Every method may raise DriverError and InvalidPath besides what it names."""
 
     name: str
+    exclusive: bool
+    """Whether `writer` keeps others out. Where it does not, two writers of one file each have their own, told apart by
+    their marks."""
 
     async def read(self, path: str) -> bytes:
         """The whole of a small file. Raises PathNotFound."""
@@ -109,20 +135,45 @@ class Driver(Protocol):
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
         """Write small files, each whole or not at all, over what was there; they become visible in the given
-        order, those of a stage when the stages before it are durable, and all are durable on return. A file whose
-        content is the same already is left alone. Raises StorageFull."""
+        order, those of a stage when the stages before it are durable, and all are durable on return; within a stage, in any
+        order where the storage is asked over a network. A file whose content is the same already may be left alone.
+        Raises StorageFull."""
         ...
 
-    async def open(self, path: str) -> Reader:
-        """Raises PathNotFound."""
+    async def open(self, path: str, *, mark: str = "") -> Reader:
+        """With the `mark` of a writer, the bytes that it had. Raises PathNotFound."""
         ...
 
-    async def writer(self, path: str) -> Writer:
-        """Create the file or continue it at its end, alone: raises PathBusy while another writer is open."""
+    async def direct(self, path: str, method: str, client: str) -> str | None:
+        """The URL from which the client may get the file itself, or None when it has to come through the registry.
+        `client` is the address of the client, empty when unknown. Whether the file is there is not asked."""
+        ...
+
+    async def begin(self, path: str, data: bytes) -> str:
+        """An upload begins, whose bytes a writer will get: note `data` at `path`. It need not survive a power cut, and is
+        left out where writing is dear. Returns the mark of an upload without bytes."""
+        ...
+
+    async def writer(self, path: str, *, mark: str = "") -> Writer:
+        """Create the file or continue it at its end, alone: raises PathBusy while another writer is open. With a
+        `mark`, it continues those bytes, without asking whether there are more by now."""
+        ...
+
+    def create(self, path: str, size: int) -> Creation | None:
+        """A new file of `size` bytes, for bytes that are verified on the way; None where a writer and `move` do as
+        well."""
         ...
 
     async def stat(self, path: str) -> FileInfo:
-        """Raises PathNotFound."""
+        """Raises PathNotFound, also for a folder where the storage has none."""
+        ...
+
+    async def written(self, path: str) -> FileInfo:
+        """What writers have left at the path so far. Raises PathNotFound."""
+        ...
+
+    async def is_folder(self, path: str) -> bool:
+        """Whether anything lies below the path; an empty folder counts where the storage has such."""
         ...
 
     async def children(self, path: str) -> list[str]:
@@ -130,18 +181,26 @@ class Driver(Protocol):
         ...
 
     async def move(
-        self, source: str, target: str, files: Iterable[tuple[str, bytes]] = (), *, remove: str = ""
+        self,
+        source: str,
+        target: str,
+        files: Iterable[tuple[str, bytes]] = (),
+        *,
+        mark: str = "",
+        remove: str = "",
     ) -> None:
         """Atomic, over what was there; then `files` become visible as by `write`. All of that is durable on return.
-        Last, the folder `remove` goes. Raises PathNotFound, StorageFull."""
+        With the `mark` of a writer, its bytes are moved. Last, the folder `remove` goes. Raises PathNotFound,
+        StorageFull."""
         ...
 
     async def delete(self, path: str, *, durable: bool = True) -> None:
         """A file, or a folder with all in it. Raises PathNotFound."""
         ...
 
-    async def touch(self, path: str, data: bytes) -> None:
-        """Write a small file that need not survive a power cut (the session file of an upload)."""
+    async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
+        """What interrupted writers left that no path shows, begun before that time (in seconds since the epoch): names for
+        the operator, and when it began. With `remove`, it goes."""
         ...
 
     async def close(self) -> None: ...

@@ -119,6 +119,7 @@ class FileWriter:
         self._error: BaseException | None = None
         self._given = self._sent = size
         self.size = size
+        self.mark = ""
 
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
         self._raise()

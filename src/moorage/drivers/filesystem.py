@@ -57,6 +57,7 @@ class FilesystemDriver:
     """
 
     name = "filesystem"
+    exclusive = True
 
     def __init__(
         self, root: str, *, threads: int = 16, inline_reads: bool = True, disk: Disk | None = None
@@ -80,7 +81,22 @@ class FilesystemDriver:
     async def stat(self, path: str) -> FileInfo:
         return self._stat(path) if self._inline else await self._threaded(self._stat, path)
 
-    async def open(self, path: str) -> Reader:
+    async def is_folder(self, path: str) -> bool:
+        try:
+            return (await self.stat(path)).is_folder
+        except PathNotFound:
+            return False
+
+    async def written(self, path: str) -> FileInfo:
+        return await self.stat(path)
+
+    async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
+        return []
+
+    async def direct(self, path: str, method: str, client: str) -> str | None:
+        return None
+
+    async def open(self, path: str, *, mark: str = "") -> Reader:
         if not self._inline:
             return await self._threaded(self._open, path)
         kept = self._kept(path)
@@ -194,14 +210,24 @@ class FilesystemDriver:
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
         await self._threaded(self._write, [list(files) for files in stages])
 
-    async def touch(self, path: str, data: bytes) -> None:
-        await self._threaded(self._touch, path, data)
+    async def begin(self, path: str, data: bytes) -> str:
+        await self._threaded(self._begin, path, data)
+        return ""
 
-    async def writer(self, path: str) -> Writer:
+    def create(self, path: str, size: int) -> None:
+        return None
+
+    async def writer(self, path: str, *, mark: str = "") -> Writer:
         return await self._threaded(self._writer, path)
 
     async def move(
-        self, source: str, target: str, files: Iterable[tuple[str, bytes]] = (), *, remove: str = ""
+        self,
+        source: str,
+        target: str,
+        files: Iterable[tuple[str, bytes]] = (),
+        *,
+        mark: str = "",
+        remove: str = "",
     ) -> None:
         await self._threaded(self._move, source, target, list(files), remove)
 
@@ -239,7 +265,7 @@ class FilesystemDriver:
         staging.add(full, data)
         return True
 
-    def _touch(self, path: str, data: bytes) -> None:
+    def _begin(self, path: str, data: bytes) -> None:
         full = self.root + path
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW

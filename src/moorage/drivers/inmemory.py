@@ -21,6 +21,7 @@ class InMemoryDriver:
     """One process only: another worker would have other files."""
 
     name = "inmemory"
+    exclusive = True
 
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
@@ -36,13 +37,29 @@ class InMemoryDriver:
             file.data[:] = data
             self._files[path] = file
 
-    async def touch(self, path: str, data: bytes) -> None:
+    async def begin(self, path: str, data: bytes) -> str:
         await self.write([(path, data)])
+        return ""
 
-    async def open(self, path: str) -> Reader:
+    def create(self, path: str, size: int) -> None:
+        return None
+
+    async def written(self, path: str) -> FileInfo:
+        return await self.stat(path)
+
+    async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
+        return []
+
+    async def direct(self, path: str, method: str, client: str) -> str | None:
+        return None
+
+    async def is_folder(self, path: str) -> bool:
+        return any(True for _ in self._below(path))
+
+    async def open(self, path: str, *, mark: str = "") -> Reader:
         return _MemoryReader(self._file(path).data)
 
-    async def writer(self, path: str) -> Writer:
+    async def writer(self, path: str, *, mark: str = "") -> Writer:
         file = self._files.setdefault(path, _File())
         if file.busy:
             raise PathBusy(path)
@@ -65,7 +82,13 @@ class InMemoryDriver:
         return sorted(names)
 
     async def move(
-        self, source: str, target: str, files: Iterable[tuple[str, bytes]] = (), *, remove: str = ""
+        self,
+        source: str,
+        target: str,
+        files: Iterable[tuple[str, bytes]] = (),
+        *,
+        mark: str = "",
+        remove: str = "",
     ) -> None:
         self._files[target] = self._file(source)
         del self._files[source]
@@ -113,6 +136,7 @@ class _MemoryWriter:
     def __init__(self, file: _File) -> None:
         self._file = file
         self.size = len(file.data)
+        self.mark = ""
 
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
         for piece in pieces:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 
-from moorage.drivers.base import Driver, DriverError, FileInfo, Reader, Writer
+from moorage.drivers.base import Creation, Driver, DriverError, FileInfo, Reader, Writer
 
 
 class ReadOnlyDriver:
@@ -14,12 +14,25 @@ class ReadOnlyDriver:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self.name = driver.name
+        self.exclusive = driver.exclusive
 
     async def read(self, path: str) -> bytes:
         return await self._driver.read(path)
 
-    async def open(self, path: str) -> Reader:
-        return await self._driver.open(path)
+    async def open(self, path: str, *, mark: str = "") -> Reader:
+        return await self._driver.open(path, mark=mark)
+
+    async def written(self, path: str) -> FileInfo:
+        return await self._driver.written(path)
+
+    async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
+        return []
+
+    async def direct(self, path: str, method: str, client: str) -> str | None:
+        return await self._driver.direct(path, method, client)
+
+    async def is_folder(self, path: str) -> bool:
+        return await self._driver.is_folder(path)
 
     async def stat(self, path: str) -> FileInfo:
         return await self._driver.stat(path)
@@ -33,14 +46,23 @@ class ReadOnlyDriver:
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
         raise DriverError(next((path for path, _ in chain(*stages)), ""), "the registry is read-only")
 
-    async def touch(self, path: str, data: bytes) -> None:
+    async def begin(self, path: str, data: bytes) -> str:
         raise DriverError(path, "the registry is read-only")
 
-    async def writer(self, path: str) -> Writer:
+    def create(self, path: str, size: int) -> Creation | None:
+        return None
+
+    async def writer(self, path: str, *, mark: str = "") -> Writer:
         raise DriverError(path, "the registry is read-only")
 
     async def move(
-        self, source: str, target: str, files: Iterable[tuple[str, bytes]] = (), *, remove: str = ""
+        self,
+        source: str,
+        target: str,
+        files: Iterable[tuple[str, bytes]] = (),
+        *,
+        mark: str = "",
+        remove: str = "",
     ) -> None:
         raise DriverError(source, "the registry is read-only")
 

@@ -90,16 +90,19 @@ class RepositoryBlobs:
     async def open(self, digest: Digest) -> Reader:
         return await self._store.open(await self._resolve(digest))
 
-    async def adopt(self, path: str, canonical: Digest, aliases: tuple[Digest, ...], *, remove: str) -> None:
+    async def adopt(
+        self, path: str, blob: Blob, aliases: tuple[Digest, ...], *, mark: str, remove: str
+    ) -> None:
         """Move a verified file to its final place, and let this repository serve it, also under digests of other
         algorithms; then the folder `remove` goes. What lies there already is replaced: it may be damaged, and
         whoever is reading it keeps the old bytes."""
-        links = self._links_to(canonical, aliases)
-        await self._driver.move(path, layout.blob_data(canonical), links, remove=remove)
+        links = self._links_to(blob.digest, aliases)
+        target = layout.blob_data(blob.digest)
+        await self._driver.move(path, target, links, mark=mark, remove=remove)
 
-    async def link(self, canonical: Digest, aliases: tuple[Digest, ...] = ()) -> None:
+    async def link(self, blob: Blob, aliases: tuple[Digest, ...] = ()) -> None:
         """Let this repository serve a blob that is in place, also under digests of other algorithms."""
-        await self._driver.write(self._links_to(canonical, aliases))
+        await self._driver.write(self._links_to(blob.digest, aliases))
 
     def _links_to(self, canonical: Digest, aliases: tuple[Digest, ...]) -> list[tuple[str, bytes]]:
         others = [alias for alias in aliases if not alias.canonical]
@@ -115,7 +118,7 @@ class RepositoryBlobs:
         if canonical is None:
             raise BlobUnknown(detail={"digest": digest})
         blob = Blob(canonical, await self._store.size(canonical))
-        await self.link(canonical, (digest,))
+        await self.link(blob, (digest,))
         return blob
 
     async def delete(self, digest: Digest) -> None:

@@ -19,6 +19,8 @@ class Progress:
     """What is known of the first `size` bytes of a session."""
 
     size: int = 0
+    mark: str = ""
+    """The storage's name for these very bytes, where it has one (drivers.base.Writer)."""
     digests: Mapping[str, Digest] = field(default_factory=dict)
 
 
@@ -27,19 +29,20 @@ class Hashing:
 
     def __init__(self, limit: int = REMEMBERED) -> None:
         self._limit = limit
-        self._running: OrderedDict[UploadId, Hashes] = OrderedDict()
+        self._running: OrderedDict[tuple[UploadId, str], Hashes] = OrderedDict()
 
-    def take(self, upload: UploadId, size: int, algorithms: Iterable[str]) -> Hashes | None:
-        """The hashes of the session's first `size` bytes, if this process has them."""
-        hashes = self._running.pop(upload, None)
+    def take(self, upload: UploadId, mark: str, size: int, algorithms: Iterable[str]) -> Hashes | None:
+        """The hashes of the session's first `size` bytes, if this process has them. The mark tells which bytes, where
+        two clients of a session may have written other ones."""
+        hashes = self._running.pop((upload, mark), None)
         if hashes is not None and hashes.size == size and hashes.covers(algorithms):
             return hashes
         return Hashes(algorithms) if size == 0 else None
 
-    def keep(self, upload: UploadId, hashes: Hashes) -> None:
-        self._running[upload] = hashes
+    def keep(self, upload: UploadId, mark: str, hashes: Hashes) -> None:
+        self._running[upload, mark] = hashes
         while len(self._running) > self._limit:
             self._running.popitem(last=False)
 
-    def drop(self, upload: UploadId) -> None:
-        self._running.pop(upload, None)
+    def drop(self, upload: UploadId, mark: str) -> None:
+        self._running.pop((upload, mark), None)

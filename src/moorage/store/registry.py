@@ -64,9 +64,6 @@ class Registry:
         except NameInvalid:
             return False
         for folder in having:
-            try:
-                await self.stock.driver.stat(f"{layout.repository(name)}/{folder}")
-            except PathNotFound:
-                continue
-            return True
+            if await self.stock.driver.is_folder(f"{layout.repository(name)}/{folder}"):
+                return True
         return False

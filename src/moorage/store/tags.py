@@ -89,10 +89,8 @@ class Tags:
         return tag
 
     async def _known(self) -> None:
-        try:
-            await self._driver.stat(layout.manifests(self._name))
-        except PathNotFound:
-            raise NameUnknown(detail={"name": self._name}) from None
+        if not await self._driver.is_folder(layout.manifests(self._name)):
+            raise NameUnknown(detail={"name": self._name})
 
     async def leading_to(self, digests: Collection[Digest]) -> list[Tag]:
         """The tags that name one of `digests`, which are those of one manifest."""

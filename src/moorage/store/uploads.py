@@ -72,20 +72,23 @@ class Uploads:
     async def start(self) -> Upload:
         upload = UploadId.new()
         started = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        await self.driver.touch(layout.upload_started(self.name, upload), started.encode())
-        return Upload(self, upload, Progress())
+        mark = await self.driver.begin(layout.upload_started(self.name, upload), started.encode())
+        return Upload(self, upload, Progress(mark=mark))
 
-    async def resume(self, upload: UploadId, known: Progress | None = None) -> Upload:
-        """`known` is what the client's signed state tells. Raises UploadUnknown."""
+    async def resume(self, upload: UploadId, known: Progress | None = None, *, ask: bool = False) -> Upload:
+        """`known` is what the client's signed state tells. Where it names the bytes, the storage is not asked unless
+        `ask` is set: whether they are still there shows when they are needed. Raises UploadUnknown."""
+        if known is not None and known.mark and not ask:
+            return Upload(self, upload, known)
         try:
-            size = (await self.driver.stat(layout.upload_data(self.name, upload))).size
+            size = (await self.driver.written(layout.upload_data(self.name, upload))).size
         except PathNotFound:
             try:
                 await self.driver.stat(layout.upload_started(self.name, upload))
             except PathNotFound:
                 raise UploadUnknown(detail={"uuid": upload}) from None
             size = 0
-        if known is None or known.size != size:
+        if known is None or known.mark or known.size != size:
             known = Progress(size)
         return Upload(self, upload, known)
 
@@ -113,10 +116,10 @@ class Upload:
         writer = await self._writer()
         hashes: Hashes | None = None
         try:
-            self.progress = Progress(writer.size)
+            self.progress = Progress(writer.size, writer.mark)
             if at is not None and at != writer.size:
                 raise RangeInvalid(f"the upload has {writer.size} bytes, the chunk starts at {at}")
-            hashes = self._uploads.hashing.take(self.id, writer.size, algorithms)
+            hashes = self._uploads.hashing.take(self.id, writer.mark, writer.size, algorithms)
             await self._receive(body, writer, hashes)
         except StorageFull:
             hashes = None
@@ -125,10 +128,10 @@ class Upload:
         finally:
             await writer.close()
             if hashes is not None and hashes.size == writer.size:
-                self._uploads.hashing.keep(self.id, hashes)
-                self.progress = Progress(writer.size, hashes.digests())
+                self._uploads.hashing.keep(self.id, writer.mark, hashes)
+                self.progress = Progress(writer.size, writer.mark, hashes.digests())
             else:
-                self.progress = Progress(writer.size)
+                self.progress = Progress(writer.size, writer.mark)
 
     async def _receive(self, body: AsyncIterator[bytes], writer: Writer, hashes: Hashes | None) -> None:
         """Collect a batch while those before it are written and hashed."""
@@ -149,38 +152,85 @@ class Upload:
                 await writer.write(pieces, meanwhile, ahead=BATCHES * batch)
             await writer.flush()
 
+    async def receive(self, body: AsyncIterator[bytes], size: int, expected: Sequence[Digest]) -> bool:
+        """The whole blob in one request, written to its final place while it comes in: it is there only if it is what the
+        client said. False, with nothing read, where the driver gains nothing by that. Raises DigestInvalid, and whatever
+        the body raises; nothing is kept then."""
+        canonical = next((digest for digest in expected if digest.canonical), None)
+        if canonical is None or self.size:
+            return False
+        creation = self._uploads.driver.create(layout.blob_data(canonical), size)
+        if creation is None:
+            return False
+        hashes = Hashes(digest.algorithm for digest in expected)
+        try:
+            async for pieces in self._batches(body):
+                await creation.write(pieces, hashes.update)
+            found = hashes.digests()
+            for digest in expected:
+                if found[digest.algorithm] != digest:
+                    raise DigestInvalid(detail={"digest": digest, "got": found[digest.algorithm]})
+        except BaseException:
+            await creation.abort()
+            raise
+        await creation.commit()
+        await self._uploads.blobs.link(Blob(canonical, hashes.size), tuple(expected))
+        return True
+
+    async def _batches(self, body: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+        pieces: list[bytes] = []
+        collected = 0
+        batch = self._uploads.batches.reserve()
+        try:
+            async for piece in body:
+                pieces.append(piece)
+                collected += len(piece)
+                if collected >= batch:
+                    yield pieces
+                    pieces, collected = [], 0
+        finally:
+            self._uploads.batches.release(batch)
+        if pieces:
+            yield pieces
+
     async def commit(self, expected: Sequence[Digest]) -> Blob:
         """The session becomes a blob that this repository serves under every expected digest. Raises
         DigestInvalid, after which the session is gone: its bytes are not what the client meant; and StorageFull,
         after which it is gone too."""
         writer = await self._writer()
         try:
-            found = await self._digests(writer.size, {digest.algorithm for digest in expected})
+            found = await self._digests(writer, {digest.algorithm for digest in expected})
             for digest in expected:
                 if found[digest.algorithm] != digest:
                     await self.cancel()
                     raise DigestInvalid(detail={"digest": digest, "got": found[digest.algorithm]})
             canonical = found[CANONICAL]
-            await self._uploads.blobs.adopt(self._path, canonical, tuple(expected), remove=self._folder)
-            self._uploads.hashing.drop(self.id)
+            blob = Blob(canonical, writer.size)
+            await self._uploads.blobs.adopt(
+                self._path, blob, tuple(expected), mark=writer.mark, remove=self._folder
+            )
+            self._uploads.hashing.drop(self.id, writer.mark)
+        except PathNotFound:
+            raise UploadUnknown(detail={"uuid": self.id}) from None
         except StorageFull:
             with contextlib.suppress(UploadUnknown):
                 await self.cancel()
             raise
         finally:
             await writer.close()
-        return Blob(canonical, writer.size)
+        return blob
 
-    async def _digests(self, size: int, algorithms: set[str]) -> Mapping[str, Digest]:
-        wanted = algorithms | {CANONICAL}
-        hashes = self._uploads.hashing.take(self.id, size, algorithms)
+    async def _digests(self, writer: Writer, algorithms: set[str]) -> Mapping[str, Digest]:
+        wanted, size = algorithms | {CANONICAL}, writer.size
+        hashes = self._uploads.hashing.take(self.id, writer.mark, size, algorithms)
         if hashes is not None:
             return hashes.digests()
-        if self.progress.size == size and wanted <= self.progress.digests.keys():
+        same = (self.progress.size, self.progress.mark) == (size, writer.mark)
+        if same and wanted <= self.progress.digests.keys():
             return self.progress.digests
         log.info("reading an upload once more for its digest", extra={"upload": self.id, "size": size})
         hashes = Hashes(algorithms)
-        reader = await self._uploads.driver.open(self._path)
+        reader = await self._uploads.driver.open(self._path, mark=writer.mark)
         try:
             async for piece in reader.stream(0, size, 1 << 20):
                 await asyncio.to_thread(hashes.update, [bytes(piece)])
@@ -190,7 +240,7 @@ class Upload:
 
     async def cancel(self) -> None:
         """The session and its bytes go. Raises UploadUnknown."""
-        self._uploads.hashing.drop(self.id)
+        self._uploads.hashing.drop(self.id, self.progress.mark)
         try:
             await self._uploads.driver.delete(self._folder, durable=False)
         except PathNotFound:
@@ -201,7 +251,7 @@ class Upload:
         deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
         while True:
             try:
-                return await self._uploads.driver.writer(self._path)
+                return await self._uploads.driver.writer(self._path, mark=self.progress.mark)
             except PathBusy:
                 if asyncio.get_running_loop().time() > deadline:
                     raise RangeInvalid("another request is writing to this upload") from None

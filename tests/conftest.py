@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.server import Server, moorage_server, running
 
-pytest_plugins = ["tests.support.fixtures"]
+pytest_plugins = ["tests.support.fixtures", "tests.support.store_fixtures"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -31,6 +31,12 @@ IMPORTERS = {
     "bcrypt": ("moorage.cli",),
     "msgspec": ("moorage.wire", "moorage.manifest", "moorage.api"),
     "uvloop": ("moorage.server", "moorage.app"),
+    "obstore": ("moorage.drivers.objectstore",),
+    "boto3": ("moorage.drivers.objectstore.s3", "moorage.drivers.objectstore.partcopies"),
+    "botocore": ("moorage.drivers.objectstore.partcopies", "moorage.drivers.cloudfront"),
+    "cryptography": ("moorage.drivers.cloudfront",),
+    "aiohttp": ("moorage.drivers.awsranges",),
+    "redis": ("moorage.store.descriptors.redis", "moorage.store.descriptors.connecting"),
 }
 
 

@@ -330,7 +330,7 @@ async def removals_at_once_remove_once(driver: Driver) -> None:
         await driver.stat("/a")
 
 
-PROMISES: tuple[Promise, ...] = (
+OF_ANY: tuple[Promise, ...] = (
     what_is_written_is_read,
     an_empty_file_is_a_file,
     a_large_file_is_read_whole,
@@ -341,16 +341,13 @@ PROMISES: tuple[Promise, ...] = (
     a_later_stage_is_seen_after_the_earlier_ones,
     a_stage_may_be_empty,
     stages_go_on_where_some_files_are_the_same,
-    the_same_content_is_left_alone,
     a_reader_sees_one_of_the_versions,
     writers_of_one_path_at_once_leave_one_of_their_files,
-    a_touched_file_is_read,
     every_legal_character_may_stand_in_a_path,
     case_matters,
     a_name_of_255_characters_is_kept,
     a_name_too_long_is_refused_by_name,
     nothing_there_is_told,
-    a_folder_is_no_file,
     children_are_sorted_by_code_point,
     streams.any_range_is_streamed_in_pieces,
     streams.a_file_in_memory_is_what_is_streamed,
@@ -359,26 +356,36 @@ PROMISES: tuple[Promise, ...] = (
     streams.an_open_file_outlives_its_removal,
     streams.an_open_file_outlives_a_move_onto_it,
     streams.closing_twice_is_closing_once,
-    streams.a_writer_appends,
-    streams.a_writer_may_be_ahead_of_what_is_written,
-    streams.writing_without_being_ahead_waits_for_all,
     streams.flushing_nothing_is_nothing,
-    streams.closing_waits_for_what_was_given,
-    streams.a_later_writer_goes_on_where_the_first_stopped,
-    streams.a_writer_takes_megabytes,
-    streams.a_writer_that_wrote_nothing_leaves_an_empty_file,
-    streams.a_second_writer_is_busy_until_the_first_closes,
     a_move_takes_the_file_over_what_was_there,
     a_move_makes_the_folders_it_needs,
-    a_file_may_move_while_its_writer_is_open,
     files_that_come_with_a_move_are_there_after_it,
     whoever_sees_a_file_of_a_move_sees_what_was_moved,
     a_move_that_finds_nothing_shows_no_file_and_removes_nothing,
     a_move_removes_the_folder_it_was_told_to,
-    a_move_removes_the_folder_of_an_open_writer,
     a_folder_to_remove_may_be_missing,
     a_file_is_removed_alone,
     a_folder_is_removed_with_all_in_it,
     what_was_removed_can_be_written_again,
     removals_at_once_remove_once,
 )
+"""What holds for stores of objects too."""
+
+OF_FILES: tuple[Promise, ...] = (
+    the_same_content_is_left_alone,
+    a_touched_file_is_read,
+    a_folder_is_no_file,
+    streams.a_writer_appends,
+    streams.a_writer_may_be_ahead_of_what_is_written,
+    streams.writing_without_being_ahead_waits_for_all,
+    streams.closing_waits_for_what_was_given,
+    streams.a_later_writer_goes_on_where_the_first_stopped,
+    streams.a_writer_takes_megabytes,
+    streams.a_writer_that_wrote_nothing_leaves_an_empty_file,
+    streams.a_second_writer_is_busy_until_the_first_closes,
+    a_file_may_move_while_its_writer_is_open,
+    a_move_removes_the_folder_of_an_open_writer,
+)
+"""What holds where files grow in place, folders exist, and a writer keeps others out."""
+
+PROMISES: tuple[Promise, ...] = (*OF_ANY, *OF_FILES)

@@ -1,0 +1,71 @@
+"""Microsoft Azure's blob storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from obstore.store import AzureStore
+
+from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
+from moorage.drivers.objectstore.network import client_options, retries
+
+
+@dataclass(frozen=True)
+class AzureOptions:
+    """The keys of `storage.azure` (Docker Registry, "Microsoft Azure storage driver"). Without a key, a connection string or
+    a secret, the usual chain is asked: the environment, workload identity, the machine's managed identity."""
+
+    account: str
+    container: str
+    account_key: str = ""
+    connection_string: str = ""
+    endpoint: str = ""
+    realm: str = "core.windows.net"
+    root: str = ""
+    client_id: str = ""
+    tenant_id: str = ""
+    client_secret: str = ""
+    tries: int = 5
+    first_pause: timedelta = timedelta(milliseconds=100)
+    skip_verify: bool = False
+
+
+def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> ObjectStoreDriver:
+    """Makes no call. Only what is signed with the account's key can be given to clients as a URL."""
+    given = connection(options.connection_string)
+    account = given.get("AccountName", options.account)
+    key = given.get("AccountKey", options.account_key)
+    suffix = given.get("EndpointSuffix", options.realm)
+    scheme = given.get("DefaultEndpointsProtocol", "https")
+    endpoint = options.endpoint or given.get("BlobEndpoint", "") or f"{scheme}://{account}.blob.{suffix}"
+    config: dict[str, Any] = {"account_name": account, "endpoint": endpoint.rstrip("/")}
+    if options.client_secret:
+        config["client_id"] = options.client_id
+        config["tenant_id"] = options.tenant_id
+        config["client_secret"] = options.client_secret
+    elif key:
+        config["account_key"] = key
+    elif "SharedAccessSignature" in given:
+        config["sas_key"] = given["SharedAccessSignature"]
+    elif options.client_id:
+        config["client_id"] = options.client_id
+    store = AzureStore(
+        options.container,
+        config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
+        client_options=client_options(endpoint, skip_verify=options.skip_verify),
+        retry_config=retries(max(0, options.tries), max(options.first_pause, timedelta(milliseconds=1))),
+    )
+    return ObjectStoreDriver(store, Options("azure", options.root, links_for=links_for if key else None))
+
+
+def connection(text: str) -> dict[str, str]:
+    """The parts of a connection string, `Name=value;Name=value`. Raises ValueError."""
+    found: dict[str, str] = {}
+    for part in filter(None, text.split(";")):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise ValueError("a connection string is made of Name=value, separated by semicolons")
+        found[name.strip()] = value
+    return found

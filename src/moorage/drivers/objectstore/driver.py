@@ -1,0 +1,313 @@
+"""Objects under paths: the driver for every store that obstore speaks to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+import obstore
+from obstore.store import AzureStore, GCSStore, S3Store
+
+from moorage.drivers.base import Creation, DriverError, FileInfo, InvalidPath, PathNotFound, Reader, Writer
+from moorage.drivers.objectstore.joining import Joiner, Through, part_size
+from moorage.drivers.objectstore.partcopies import PartCopies
+from moorage.drivers.objectstore.reading import ObjectReader
+from moorage.drivers.objectstore.segments import Head, Segment, chain, longest
+from moorage.drivers.objectstore.translation import translated
+from moorage.drivers.objectstore.writing import ObjectWriting, Recent, SegmentWriter
+from moorage.drivers.small import FILE_BYTES, WholeFile
+from moorage.drivers.threads import Threads
+
+KEY_BYTES: Final = 1024
+"""The longest name of an object (S3, "Object key names"; Azure and Google allow the same)."""
+
+HASHING_THREADS: Final = 4
+
+CloudStore = S3Store | AzureStore | GCSStore
+
+
+@dataclass(frozen=True)
+class Options:
+    """`root` is the folder of the bucket that holds `docker/registry/v2`; `part_bytes` the least size of a part.
+
+    `links_for` tells how long a signed URL is valid; None when clients are never sent to the store. `public` signs them, where
+    clients know the store by another address.
+    """
+
+    name: str
+    root: str = ""
+    part_bytes: int = 10 << 20
+    attributes: dict[str, str] = field(default_factory=dict)
+    links_for: timedelta | None = timedelta(minutes=20)
+    public: CloudStore | None = None
+
+
+class ObjectStoreDriver:
+    """Calls are counted in requests to the store: each method tells how many it makes."""
+
+    exclusive = False
+
+    def __init__(self, store: CloudStore, options: Options, *, joiner: Joiner | None = None) -> None:
+        self.name = options.name
+        self._store = store
+        self._options = options
+        self._prefix = "".join(f"{part}/" for part in options.root.split("/") if part)
+        self._joiner = joiner or Through(store, options.attributes, options.part_bytes)
+        self._threads = Threads(HASHING_THREADS)
+        self._recent = Recent()
+
+    def key(self, path: str) -> str:
+        """The name of the object. Raises InvalidPath when the store has none that long."""
+        key = self._prefix + path.lstrip("/")
+        if len(key) > KEY_BYTES:
+            raise InvalidPath(path[:200], f"more than {KEY_BYTES} characters with its root directory")
+        return key
+
+    # Reading
+
+    async def read(self, path: str) -> bytes:
+        """One call."""
+        key = self.key(path)
+        with translated(path):
+            result = await obstore.get_async(self._store, key)
+            return bytes(await result.bytes_async())
+
+    async def stat(self, path: str) -> FileInfo:
+        """One call."""
+        key = self.key(path)
+        with translated(path):
+            found = await obstore.head_async(self._store, key)
+        return FileInfo(found["size"], found["last_modified"].timestamp())
+
+    async def open(self, path: str, *, mark: str = "") -> Reader:
+        """One call; the body of the answer is what is streamed. With a mark, one more for each segment."""
+        if mark:
+            return _ChainReader(self, await self._sources(path, mark))
+        key = self.key(path)
+        with translated(path):
+            result = await obstore.get_async(self._store, key)
+            if result.meta["size"] <= FILE_BYTES:
+                return WholeFile(bytes(await result.bytes_async()))
+        return ObjectReader(self._store, key, path, result)
+
+    async def direct(self, path: str, method: str, client: str) -> str | None:
+        """No call: the URL is signed here."""
+        if self._options.links_for is None:
+            return None
+        store = self._options.public or self._store
+        with translated(path):
+            return await obstore.sign_async(
+                store, "HEAD" if method == "HEAD" else "GET", self.key(path), self._options.links_for
+            )
+
+    async def children(self, path: str) -> list[str]:
+        """One call for a thousand names."""
+        key = self.key(path).rstrip("/")
+        with translated(path):
+            found = await obstore.list_with_delimiter_async(self._store, key or None)
+        start = len(key) + 1 if key else 0
+        names = {below[start:] for below in found["common_prefixes"]}
+        names.update(below["path"][start:] for below in found["objects"])
+        if not names:
+            raise PathNotFound(path)
+        return sorted(names)
+
+    async def is_folder(self, path: str) -> bool:
+        """One call."""
+        key = self.key(path).rstrip("/")
+        with translated(path):
+            async for found in obstore.list(self._store, key or None, chunk_size=1):
+                return bool(found)
+        return False
+
+    # Writing
+
+    async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
+        """One call for each file; those of a stage are made at once."""
+        for files in stages:
+            await _all(self._put(path, data) for path, data in dict(files).items())
+
+    async def _put(self, path: str, data: bytes) -> None:
+        key = self.key(path)
+        with translated(path):
+            await obstore.put_async(
+                self._store, key, data, attributes=self._options.attributes, use_multipart=False
+            )
+
+    async def begin(self, path: str, data: bytes) -> str:
+        """No call: an upload without bytes leaves no trace."""
+        return Head().mark
+
+    async def writer(self, path: str, *, mark: str = "") -> Writer:
+        """No call with a mark, else one listing."""
+        try:
+            head = Head.parse(mark) if mark else longest(await self._segments(path))
+        except ValueError as error:
+            raise DriverError(path, str(error)) from None
+        return SegmentWriter(head, lambda segment: self._writing(f"{path}/{segment.file}"), self._recent)
+
+    def create(self, path: str, size: int) -> Creation | None:
+        """One call up to the size of a part, else two and one for each part."""
+        return self._writing(path, part_size(size, self._options.part_bytes))
+
+    def _writing(self, path: str, part_bytes: int = 0) -> ObjectWriting:
+        return ObjectWriting(
+            self._store,
+            self._threads,
+            self.key(path),
+            path,
+            self._options.attributes,
+            part_bytes or self._options.part_bytes,
+        )
+
+    async def written(self, path: str) -> FileInfo:
+        """One listing."""
+        segments = await self._segments(path)
+        if not segments:
+            return await self.stat(path)
+        modified = max(one["last_modified"].timestamp() for one in await self._listed(path))
+        return FileInfo(longest(segments).size, modified)
+
+    async def move(
+        self,
+        source: str,
+        target: str,
+        files: Iterable[tuple[str, bytes]] = (),
+        *,
+        mark: str = "",
+        remove: str = "",
+    ) -> None:
+        """With the mark of one small segment that this process wrote: a call for the object, one for each file, and one to
+        remove the segment. Else a copy, and a look at what came of it, instead of the first."""
+        small = self._recent.take(mark)
+        sources = await self._sources(source, mark)
+        if small is not None or not sources:
+            await self._put(target, small or b"")
+        else:
+            await self._join(sources, target)
+        await self.write(files)
+        await self._clear([path for path, _ in sources])
+        if remove and not mark:
+            await self._remove(remove)
+
+    async def _join(self, sources: Sequence[tuple[str, int]], target: str) -> None:
+        size = sum(length for _, length in sources)
+        await self._joiner.join(
+            [(self.key(one), length) for one, length in sources], self.key(target), target
+        )
+        # Some stores have answered that a copy was made, and made another one.
+        found = await self.stat(target)
+        if found.size != size:
+            await self._clear([target])
+            raise DriverError(target, f"the store joined {found.size} bytes out of {size}")
+
+    async def delete(self, path: str, *, durable: bool = True) -> None:
+        """Two calls for a file. A folder is listed, and goes a thousand objects at a time."""
+        if not await self._remove(path):
+            raise PathNotFound(path)
+
+    async def _remove(self, path: str) -> bool:
+        try:
+            await self.stat(path)
+        except PathNotFound:
+            return await self._remove_folder(path)
+        await self._clear([path])
+        return True
+
+    async def _remove_folder(self, path: str) -> bool:
+        found = await self._listed(path)
+        with translated(path):
+            if found:
+                await obstore.delete_async(self._store, [one["path"] for one in found])
+        return bool(found)
+
+    async def _clear(self, paths: Sequence[str]) -> None:
+        if not paths:
+            return
+        with translated(paths[0]):
+            await obstore.delete_async(self._store, [self.key(path) for path in paths])
+
+    # Segments
+
+    async def _listed(self, path: str) -> Sequence[obstore.ObjectMeta]:
+        key = self.key(path)
+        with translated(path):
+            return await obstore.list(self._store, key).collect_async()
+
+    async def _segments(self, path: str) -> list[Segment]:
+        start = len(self.key(path)) + 1
+        parsed = (Segment.parse(one["path"][start:], one["size"]) for one in await self._listed(path))
+        return [segment for segment in parsed if segment is not None]
+
+    async def _sources(self, path: str, mark: str) -> list[tuple[str, int]]:
+        """The objects that the marked bytes lie in, with their sizes. Without a mark a plain object counts too. Raises
+        PathNotFound."""
+        if not mark:
+            found = await self._segments(path)
+            if not found:
+                return [(path, (await self.stat(path)).size)]
+            head = longest(found)
+        else:
+            head = Head.parse(mark)
+            if head.last is None:
+                return []
+            found = [head.last] if head.last.start == 0 else await self._segments(path)
+        try:
+            segments = chain(head, {segment.name: segment for segment in found})
+        except LookupError as error:
+            raise PathNotFound(path, f"a segment is missing: {error}") from None
+        return [(f"{path}/{segment.file}", segment.size) for segment in segments]
+
+    async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
+        """Multipart uploads that were neither completed nor aborted: only S3 keeps them for ever. One call for a thousand,
+        one for each that goes."""
+        if not isinstance(self._joiner, PartCopies):
+            return []
+        return await self._joiner.abandoned(self._prefix, before, abort=remove)
+
+    # Life
+
+    async def check(self) -> None:
+        """Raises DriverError when the store does not answer, or does not know us."""
+        await self.is_folder("/docker")
+
+    async def close(self) -> None:
+        self._threads.close()
+        if isinstance(self._joiner, PartCopies):
+            self._joiner.close()
+
+
+class _ChainReader:
+    """The segments of an upload, one after the other: each is opened when its turn comes."""
+
+    def __init__(self, driver: ObjectStoreDriver, sources: Sequence[tuple[str, int]]) -> None:
+        self._driver = driver
+        self._sources = sources
+        self.size = sum(size for _, size in sources)
+        self.data: bytes | None = None
+
+    async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
+        begin = 0
+        for path, size in self._sources:
+            first, last = max(start - begin, 0), min(stop - begin, size)
+            begin += size
+            if first < last:
+                reader = await self._driver.open(path)
+                if reader.size != size:
+                    raise DriverError(path, f"a segment has {reader.size} bytes instead of {size}")
+                async for part in reader.stream(first, last, piece):
+                    yield part
+
+    def close(self) -> None:
+        return None
+
+
+async def _all(calls: Iterable[Coroutine[None, None, None]]) -> None:
+    """All at once. Raises the first error when all have ended, so that nothing goes on unseen."""
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome

@@ -1,0 +1,173 @@
+"""Amazon S3, and what speaks its protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from obstore.store import S3Store
+
+from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
+from moorage.drivers.objectstore.joining import Through
+from moorage.drivers.objectstore.network import client_options, retries
+from moorage.drivers.objectstore.partcopies import Copying, PartCopies
+
+FRESH_SECONDS: Final = 300.0
+"""How long keys that expire are used before the chain that found them is asked again."""
+
+
+@dataclass(frozen=True)
+class S3Options:
+    """The keys of `storage.s3` (Docker Registry, "S3 storage driver"). Without `access_key` the usual chain is asked: the
+    environment, a profile, web identity, the container's or the instance's role."""
+
+    bucket: str
+    region: str = ""
+    access_key: str = ""
+    secret_key: str = ""
+    session_token: str = ""
+    endpoint: str = ""
+    public_endpoint: str = ""
+    path_style: bool = False
+    root: str = ""
+    encrypt: bool = False
+    kms_key: str = ""
+    secure: bool = True
+    skip_verify: bool = False
+    part_bytes: int = 10 << 20
+    copy_bytes: int = 32 << 20
+    copy_concurrency: int = 100
+    copy_threshold: int = 32 << 20
+    storage_class: str = "STANDARD"
+    user_agent: str = ""
+    dual_stack: bool = False
+    accelerate: bool = False
+    fips: bool = False
+
+    @property
+    def service(self) -> str:
+        """The address of the service, without the bucket."""
+        if self.endpoint:
+            return _with_scheme(self.endpoint, self.secure)
+        scheme = "https" if self.secure else "http"
+        tail = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+        if self.accelerate:
+            return f"{scheme}://s3-accelerate{'.dualstack' if self.dual_stack else ''}.{tail}"
+        stack = ".dualstack" if self.dual_stack else ""
+        return f"{scheme}://s3{'-fips' if self.fips else ''}{stack}.{self.region}.{tail}"
+
+
+def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStoreDriver:
+    """Makes no call. Raises DriverError when no credentials are found."""
+    credentials = None if options.access_key else _chain(options)
+    store = _store(options, options.service, credentials)
+    public = (
+        _store(options, _with_scheme(options.public_endpoint, True), credentials)
+        if options.public_endpoint
+        else None
+    )
+    attributes = (
+        {} if options.storage_class in ("STANDARD", "NONE") else {"Storage-Class": options.storage_class}
+    )
+    through = Through(store, attributes, options.part_bytes)
+    return ObjectStoreDriver(
+        store,
+        Options("s3", options.root, options.part_bytes, attributes, links_for, public),
+        joiner=PartCopies(store, _copying(options), through),
+    )
+
+
+def _with_scheme(address: str, secure: bool) -> str:
+    return (
+        address.rstrip("/")
+        if "://" in address
+        else f"{'https' if secure else 'http'}://{address.rstrip('/')}"
+    )
+
+
+def _store(options: S3Options, service: str, credentials: Any) -> S3Store:
+    if options.path_style:
+        endpoint = service
+    else:
+        scheme, _, host = service.partition("://")
+        endpoint = f"{scheme}://{options.bucket}.{host}"
+    config: dict[str, Any] = {
+        "endpoint": endpoint,
+        "region": options.region or "us-east-1",
+        "virtual_hosted_style_request": not options.path_style,
+        # The transport protects what is sent, and what was stored is compared with its digest by whoever reads it.
+        "unsigned_payload": service.startswith("https://"),
+    }
+    if options.access_key:
+        config["access_key_id"] = options.access_key
+        config["secret_access_key"] = options.secret_key
+        if options.session_token:
+            config["session_token"] = options.session_token
+    if options.encrypt:
+        config["server_side_encryption"] = "aws:kms" if options.kms_key else "AES256"
+        if options.kms_key:
+            config["sse_kms_key_id"] = options.kms_key
+    return S3Store(
+        options.bucket,
+        config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
+        client_options=client_options(
+            endpoint, skip_verify=options.skip_verify, user_agent=options.user_agent
+        ),
+        retry_config=retries(),
+        credential_provider=credentials,
+    )
+
+
+def _chain(options: S3Options) -> Any:
+    """Credentials as every tool of Amazon's finds them. Raises DriverError when there are none."""
+    import boto3
+
+    found = boto3.Session(region_name=options.region or None).get_credentials()
+    if found is None:
+        raise DriverError(
+            "storage.s3",
+            "no credentials: set accesskey and secretkey, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, "
+            "or give the machine a role",
+        )
+
+    def provide() -> dict[str, Any]:
+        frozen = found.get_frozen_credentials()
+        expires = datetime.now(UTC) + timedelta(seconds=FRESH_SECONDS) if frozen.token else None
+        return {
+            "access_key_id": frozen.access_key,
+            "secret_access_key": frozen.secret_key,
+            "token": frozen.token,
+            "expires_at": expires,
+        }
+
+    return provide
+
+
+def _copying(options: S3Options) -> Copying:
+    client: dict[str, Any] = {
+        "region_name": options.region or "us-east-1",
+        "endpoint_url": options.service,
+        "verify": False if options.skip_verify else None,
+    }
+    if options.access_key:
+        client["aws_access_key_id"] = options.access_key
+        client["aws_secret_access_key"] = options.secret_key
+        client["aws_session_token"] = options.session_token or None
+    client["addressing_style"] = "path" if options.path_style else "virtual"
+    extra: dict[str, str] = {}
+    if options.encrypt:
+        extra["ServerSideEncryption"] = "aws:kms" if options.kms_key else "AES256"
+        if options.kms_key:
+            extra["SSEKMSKeyId"] = options.kms_key
+    if options.storage_class not in ("STANDARD", "NONE"):
+        extra["StorageClass"] = options.storage_class
+    return Copying(
+        options.bucket,
+        client,
+        extra,
+        options.copy_bytes,
+        options.copy_concurrency,
+        options.copy_threshold,
+    )

@@ -1,0 +1,63 @@
+"""What obstore raises, in the driver's words."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from obstore.exceptions import BaseError
+
+from moorage.drivers.base import DriverError, PathNotFound, StorageFull
+
+_NO_STORE: Final = (
+    "NoSuchBucket",
+    "ContainerNotFound",
+    "The specified bucket does not exist",
+    "ContainerBeingDeleted",
+)
+_FULL: Final = ("XMinioStorageFull", "QuotaExceeded", "507 Insufficient Storage", "No space left on device")
+_CODE: Final = re.compile(r"<Code>([A-Za-z]+)</Code>")
+_STATUS: Final = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
+
+REASONS: Final = {
+    "NoSuchBucket": "the bucket does not exist",
+    "ContainerNotFound": "the container does not exist",
+    "InvalidAccessKeyId": "the access key is unknown",
+    "SignatureDoesNotMatch": "the secret key is wrong",
+    "AuthenticationFailed": "the account key is wrong",
+    "ExpiredToken": "the credentials have expired",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong",
+    "AuthorizationHeaderMalformed": "the region is wrong",
+    "PermanentRedirect": "the region or the endpoint is wrong",
+    "AccessDenied": "access is denied",
+    "SlowDown": "the store asks to slow down",
+}
+"""Codes of S3's and Azure's error bodies that an operator can do something about."""
+
+
+@contextlib.contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Raises PathNotFound, StorageFull, DriverError for what obstore raises about `path`."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        # A store that is not there at all answers 404 too; nobody must take that for a file that is not there.
+        if any(word in str(error) for word in _NO_STORE):
+            raise DriverError(path, reason(error)) from None
+        raise PathNotFound(path) from None
+    except (BaseError, OSError, ValueError, NotImplementedError) as error:
+        if any(word in str(error) for word in _FULL):
+            raise StorageFull(path, reason(error)) from None
+        raise DriverError(path, reason(error)) from None
+
+
+def reason(error: Exception) -> str:
+    """One line for the operator: the store's code and what it means, else the first line of what obstore says."""
+    text = str(error)
+    if (code := _CODE.search(text)) is not None:
+        return f"{REASONS[code[1]]} ({code[1]})" if code[1] in REASONS else code[1]
+    if (status := _STATUS.search(text)) is not None:
+        return status[1].strip()
+    return text.partition("\n")[0][:300]

@@ -1,0 +1,158 @@
+"""Objects on their way to the store. They are there when they are complete, and never before."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import obstore
+from obstore.store import ObjectStore
+
+from moorage.drivers.base import DriverError, Meanwhile, ignore
+from moorage.drivers.objectstore.joining import IN_FLIGHT
+from moorage.drivers.objectstore.segments import Head, Segment
+from moorage.drivers.objectstore.translation import translated
+from moorage.drivers.threads import Threads
+
+SEGMENT_BYTES: Final = 4 << 30
+"""A longer request makes several: the store copies an object of up to 5 GiB in one call."""
+
+KEPT_SEGMENT_BYTES: Final = 1 << 20
+KEPT_BYTES: Final = 16 << 20
+
+
+class Recent:
+    """Small uploads that this process wrote a moment ago: what becomes of one is then written, not copied, and one call does
+    where a copy and a look at it are two."""
+
+    def __init__(self, limit: int = KEPT_BYTES) -> None:
+        self._limit = limit
+        self._size = 0
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+
+    def put(self, mark: str, data: bytes) -> None:
+        self._kept[mark] = data
+        self._size += len(data)
+        while self._size > self._limit:
+            self._size -= len(self._kept.popitem(last=False)[1])
+
+    def take(self, mark: str) -> bytes | None:
+        data = self._kept.pop(mark, None)
+        if data is not None:
+            self._size -= len(data)
+        return data
+
+
+class ObjectWriting:
+    """One object. Up to `part_bytes` are collected and sent in one request; more of them are sent in parts of that size."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        threads: Threads,
+        key: str,
+        path: str,
+        attributes: dict[str, str],
+        part_bytes: int,
+    ) -> None:
+        self._threads = threads
+        self._path = path
+        with translated(path):
+            self._writer = obstore.open_writer_async(
+                store, key, attributes=attributes, buffer_size=part_bytes, max_concurrency=IN_FLIGHT
+            )
+
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
+        working = None if meanwhile is ignore else self._threads.call(meanwhile, pieces)
+        try:
+            with translated(self._path):
+                for piece in pieces:
+                    if piece:
+                        await self._writer.write(piece)
+        finally:
+            if working is not None:
+                await working
+
+    async def commit(self) -> None:
+        with translated(self._path):
+            await self._writer.close()
+
+    async def abort(self) -> None:
+        reason = DriverError(self._path, "not completed")
+        with contextlib.suppress(Exception):
+            await self._writer.__aexit__(DriverError, reason, None)
+
+
+class SegmentWriter:
+    """Continues the chain that ends at `head`. What was written is there when `flush` or `close` has returned, and not before;
+    when they fail, or the process dies, nothing of it is."""
+
+    def __init__(self, head: Head, begin: Callable[[Segment], ObjectWriting], recent: Recent) -> None:
+        self._head = head
+        self._begin = begin
+        self._recent = recent
+        self._segment: Segment | None = None
+        self._writing: ObjectWriting | None = None
+        self._small: list[bytes] | None = None
+        self._given = 0
+        self._busy = asyncio.Lock()
+
+    @property
+    def size(self) -> int:
+        return self._head.size + self._given
+
+    @property
+    def mark(self) -> str:
+        return self._head.mark
+
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
+        length = sum(map(len, pieces))
+        if not length:
+            meanwhile(pieces)
+            return
+        async with self._busy:
+            if self._writing is None:
+                self._segment = self._head.next()
+                self._writing = self._begin(self._segment)
+                self._small = [] if self._head.last is None else None
+            try:
+                await self._writing.write(pieces, meanwhile)
+            except BaseException:
+                await self._drop()
+                raise
+            self._given += length
+            if self._small is not None:
+                self._small = [*self._small, *pieces] if self._given <= KEPT_SEGMENT_BYTES else None
+        if self._given >= SEGMENT_BYTES:
+            await self.flush()
+
+    async def flush(self) -> None:
+        async with self._busy:
+            if self._writing is None or self._segment is None:
+                return
+            try:
+                await self._writing.commit()
+            except BaseException:
+                await self._drop()
+                raise
+            self._head = Head(replace(self._segment, size=self._given))
+            if self._small is not None:
+                self._recent.put(self.mark, b"".join(self._small))
+            self._forget()
+
+    async def close(self) -> None:
+        await self.flush()
+
+    async def _drop(self) -> None:
+        writing = self._writing
+        self._forget()
+        if writing is not None:
+            await writing.abort()
+
+    def _forget(self) -> None:
+        self._segment = self._writing = self._small = None
+        self._given = 0

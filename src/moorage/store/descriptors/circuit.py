@@ -1,0 +1,56 @@
+"""How long to leave a server alone that does not answer, and what the log says of it."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+SHORTEST_SECONDS: Final = 0.5
+LONGEST_SECONDS: Final = 30.0
+
+
+class Circuit:
+    """One warning when the server goes, one line when it is back. Pauses double from `shortest` to `longest` seconds,
+    give or take a fifth, so that many processes do not come back together."""
+
+    def __init__(
+        self,
+        shortest: float = SHORTEST_SECONDS,
+        longest: float = LONGEST_SECONDS,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._shortest = shortest
+        self._longest = longest
+        self._clock = clock
+        self._failures = 0
+        self._went: float | None = None
+        self._came = clock()
+
+    def failed(self, error: BaseException) -> None:
+        if self._went is None:
+            self._went = self._clock()
+            # One that comes and goes is left alone for longer and longer.
+            if self._went - self._came > self._longest:
+                self._failures = 0
+            reason = f"{type(error).__name__}: {error}"
+            log.warning("Redis does not answer; the storage is asked instead", extra={"reason": reason})
+        self._failures += 1
+
+    def worked(self) -> None:
+        if self._went is not None:
+            self._came = self._clock()
+            log.info("Redis answers again", extra={"seconds": round(self._came - self._went, 1)})
+            self._went = None
+
+    def pause(self) -> float:
+        """Seconds to wait before the next try; none as long as nothing has failed."""
+        if self._went is None:
+            return 0.0
+        doubled: float = self._shortest * 2 ** min(self._failures - 1, 16)
+        return min(self._longest, doubled) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret

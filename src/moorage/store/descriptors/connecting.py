@@ -1,0 +1,175 @@
+"""Clients of Redis: one server, a master that sentinels watch, or a cluster."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, RedisCluster, SSLConnection
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.driver_info import DriverInfo
+from redis.maint_notifications import MaintNotificationsConfig
+
+UNSUPPORTED: Final = {
+    "writetimeout": "sending waits as long as receiving does: `readtimeout`",
+    "contexttimeoutenabled": "a command always ends with the request that needs it",
+    "poolfifo": "the connection that was used last is used first",
+    "minidleconns": "connections are made when they are needed",
+    "maxidleconns": "connections stay open",
+    "connmaxidletime": "connections stay open",
+    "connmaxlifetime": "connections stay open",
+    "maxredirects": "16 at most",
+    "readonly": "a replica may not know yet what was dropped",
+    "routebylatency": "a replica may not know yet what was dropped",
+    "routerandomly": "a replica may not know yet what was dropped",
+    "unstableresp3": "without effect",
+}
+"""Keys of the section `redis` that change nothing, and what holds instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisTls:
+    """Paths of PEM files. `rootcas` are trusted besides those of the system."""
+
+    enabled: bool | None = None
+    certificate: str = ""
+    key: str = ""
+    rootcas: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self.certificate or self.rootcas) if self.enabled is None else self.enabled
+
+
+@dataclass(frozen=True, slots=True)
+class RedisOptions:
+    """Named as the keys of the section `redis`. Times are in seconds: 0 is as unset, less than 0 means no limit, and
+    for the waits between tries none. Of `maxretries`, 0 is as unset, and less than 0 none."""
+
+    addrs: tuple[tuple[str, int], ...]
+    """The server; the sentinels with `mastername`; else nodes of a cluster, if there are several."""
+    mastername: str = ""
+    db: int = 0
+    """Without effect in a cluster, which has one only."""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    sentinelusername: str = ""
+    sentinelpassword: str = field(default="", repr=False)
+    clientname: str = ""
+    disableidentity: bool = False
+    identitysuffix: str = ""
+    protocol: int | None = None
+    """2, which every server speaks, unless it is given."""
+    maxretries: int = 3
+    minretrybackoff: float = 0.008
+    maxretrybackoff: float = 0.512
+    """Nodes of a cluster are tried again at once."""
+    dialtimeout: float = 5.0
+    readtimeout: float = 3.0
+    poolsize: int = 0
+    """0: 10 per processor. In a cluster, of each node."""
+    maxactiveconns: int = 0
+    """0: no limit but `poolsize`."""
+    pooltimeout: float = 0.0
+    """Unset: `readtimeout` and a second. With sentinels and in a cluster nothing waits for a connection."""
+    tls: RedisTls = field(default_factory=RedisTls)
+
+
+def connect(options: RedisOptions) -> Redis | RedisCluster:
+    """A client, which connects when it is used. Raises ValueError without addresses, OSError for a file of `tls` that
+    cannot be used."""
+    addresses = [(host or "localhost", port) for host, port in options.addrs]
+    if not addresses:
+        raise ValueError("needs the address of a Redis server")
+    arguments = _shared(options) | {
+        "username": options.username or None,
+        "password": options.password or None,
+        "client_name": options.clientname or None,
+    }
+    if options.mastername:
+        return _behind_sentinels(options, addresses, arguments)
+    if len(addresses) > 1:
+        nodes = [ClusterNode(host, port) for host, port in addresses]
+        return RedisCluster(startup_nodes=nodes, max_connections=_connections(options), **arguments)
+    (host, port), secured = addresses[0], arguments.pop("ssl", False)
+    pool = BlockingConnectionPool(
+        max_connections=_connections(options),
+        timeout=_limit(options.pooltimeout, (_limit(options.readtimeout, 3.0) or 3.0) + 1.0),
+        host=host,
+        port=port,
+        db=options.db,
+        connection_class=SSLConnection if secured else Connection,
+        **arguments,
+    )
+    return Redis.from_pool(pool)
+
+
+class _Master(Redis):
+    """Closes the connections to the sentinels with its own."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        await super().aclose(close_connection_pool)
+        if isinstance(self.connection_pool, SentinelConnectionPool):
+            await self.connection_pool.sentinel_manager.aclose()
+
+
+def _behind_sentinels(
+    options: RedisOptions, addresses: list[tuple[str, int]], arguments: dict[str, Any]
+) -> Redis:
+    watched = _shared(options) | {
+        "username": options.sentinelusername or None,
+        "password": options.sentinelpassword or None,
+    }
+    sentinels = Sentinel(addresses, sentinel_kwargs=watched)  # type: ignore[no-untyped-call]
+    master: Redis = sentinels.master_for(
+        options.mastername, _Master, max_connections=_connections(options), db=options.db, **arguments
+    )
+    return master
+
+
+def _shared(options: RedisOptions) -> dict[str, Any]:
+    """What sentinels and servers are asked with alike."""
+    shortest = max(0.0, options.minretrybackoff or 0.008)
+    longest = max(0.0, options.maxretrybackoff or 0.512)
+    identity = DriverInfo(name=f"redis-py{options.identitysuffix}")
+    return {
+        "socket_connect_timeout": _limit(options.dialtimeout, 5.0),
+        "socket_timeout": _limit(options.readtimeout, 3.0),
+        "retry": Retry(ExponentialWithJitterBackoff(longest, shortest), max(0, options.maxretries or 3)),
+        "protocol": options.protocol or 2,
+        "driver_info": None if options.disableidentity else identity,
+        # With these, the client would use a connection on which there is something unread.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        **(_secured(options.tls) if options.tls.wanted else {}),
+    }
+
+
+def _secured(tls: RedisTls) -> dict[str, Any]:
+    roots = "".join(f"{Path(path).read_text()}\n" for path in tls.rootcas) or None
+    # Tried out here, so that a file that cannot be used ends the start and not every connection.
+    context = ssl.create_default_context(cadata=roots)
+    if tls.certificate:
+        context.load_cert_chain(tls.certificate, tls.key)
+    return {
+        "ssl": True,
+        "ssl_ca_data": roots,
+        "ssl_certfile": tls.certificate or None,
+        "ssl_keyfile": tls.key or None,
+    }
+
+
+def _connections(options: RedisOptions) -> int:
+    size = options.poolsize or 10 * (os.cpu_count() or 1)
+    return min(size, options.maxactiveconns or size)
+
+
+def _limit(seconds: float, unset: float) -> float | None:
+    if seconds < 0:
+        return None
+    return seconds or unset

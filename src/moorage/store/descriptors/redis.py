@@ -1,0 +1,240 @@
+"""Descriptors in Redis, for several processes.
+
+An entry counts only under the generation in which it was put, which is a random text in a key of its own. A process
+reads it with every entry, by one script, and has to hold to this:
+
+    Whoever could not deliver a drop or a clear begins a new generation before it trusts, or puts, anything again.
+
+So it is harmless to lose what was to be dropped: all that was known goes. How it is kept:
+
+* Without a connection that works nothing is asked or put; a task tries to come back, with pauses. If a drop or a clear
+  was not confirmed (no connection, no answer, the request that did it was cancelled), the task begins a generation
+  first; also when the process is new, for one that died may have had something to deliver. Only then is Redis used.
+* Every drop also changes a second text. An entry is put only if generation and drops are what this process had learned
+  before the fact was read. So nothing read before a drop is kept after it, whoever dropped.
+* A generation belongs to one run of the server: after a restart or a failover Redis may know less than it had
+  confirmed, so nothing of before counts.
+* A generation that is not there (FLUSHALL, eviction) is as if a clear had not been delivered.
+
+What remains: while one process cannot deliver a drop, another one that still reaches Redis may answer the entry until
+then; if the first one dies, until some process starts, or the entry is `seconds` old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+from redis.exceptions import MaxConnectionsError, NoScriptError
+
+from moorage.digest import Digest
+from moorage.store.descriptors.base import Known
+from moorage.store.descriptors.circuit import Circuit
+from moorage.store.descriptors.scripts import ASK, CHANGE, Script
+
+ANSWER_SECONDS: Final = 1.0
+"""Longest wait for an answer, with everything that the client does for it: whatever takes longer is no help."""
+
+RETURN_SECONDS: Final = 15.0
+"""Longest wait for a connection to come back. No request waits for that."""
+
+ABREAST: Final = 10
+"""Commands at a time: below what the pools of the client hold, so that none runs dry, and enough for one process."""
+
+DROPPED_AT_A_TIME: Final = 500
+
+_ENTRY = re.compile(r"(\S+) (sha256:[0-9a-f]{64}) ([0-9]{1,19})")
+
+
+class Client(Protocol):
+    """What is used of `redis.asyncio.Redis` and `RedisCluster`."""
+
+    def execute_command(self, *args: Any) -> Awaitable[Any]: ...
+
+    async def aclose(self) -> None: ...
+
+
+class RedisDescriptors:
+    """Entries expire after `seconds`. Owns the client. Needs the commands EVAL, EVALSHA, MGET, SET, DEL, INFO, TIME."""
+
+    def __init__(
+        self,
+        client: Client,
+        seconds: float = 600,
+        prefix: str = "moorage:descriptor:",
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+        circuit: Circuit | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._milliseconds = max(1, round(seconds * 1000))
+        self._answer_seconds = answer_seconds
+        self._circuit = circuit or Circuit()
+        self._clock = clock
+        # Redis Cluster places a key by what is in braces. Links begin with a slash.
+        self._prefix = f"{{{prefix}}}"
+        self._generation = f"{self._prefix}generation"
+        self._drops = f"{self._prefix}drops"
+        self._turns = asyncio.Semaphore(ABREAST)
+        self._state = ""  # generation and drops, as last seen; empty: nothing is asked
+        self._learned = 0.0  # facts read before are not put
+        self._connection = 0  # counts returns, so that late failures of the last one are known as such
+        self._owed = 1  # drops and clears to deliver
+        self._return: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def get(self, link: str) -> Known | None:
+        answer = await self._exchange(link)
+        if answer is None or not answer[1]:
+            return None
+        state, text = answer
+        entry = _ENTRY.fullmatch(text)
+        if entry is None:
+            await self.drop(link)
+            return None
+        generation, digest, size = entry.groups()
+        return Known(Digest(digest), int(size)) if generation == state.partition(" ")[0] else None
+
+    async def put(self, link: str, known: Known, since: float) -> None:
+        if not self._state:
+            self._come_back()
+        elif since >= self._learned:
+            await self._exchange(link, self._state, f"{known.digest} {known.size}", self._milliseconds)
+
+    async def drop(self, *links: str) -> None:
+        for start in range(0, len(links), DROPPED_AT_A_TIME):
+            keys = [self._prefix + link for link in links[start : start + DROPPED_AT_A_TIME]]
+            await self._deliver(self._drops, *keys)
+
+    async def clear(self) -> None:
+        await self._deliver(self._generation)
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._return is not None:
+            self._return.cancel()
+            await asyncio.gather(self._return, return_exceptions=True)
+        try:
+            await self._client.aclose()
+        except Exception as error:
+            self._circuit.failed(error)
+
+    async def _exchange(self, link: str, *put: str | int) -> tuple[str, str] | None:
+        """The state, and the text of the entry that was there; None when there is no telling."""
+        if not self._state:
+            self._come_back()
+            return None
+        connection = self._connection
+        try:
+            async with asyncio.timeout(self._answer_seconds), self._turns:
+                if connection != self._connection or not self._state:
+                    return None
+                state, text = await self._ask(self._prefix + link, *put)
+        except MaxConnectionsError:
+            return None
+        except Exception as error:
+            self._failed(error, connection)
+            return None
+        if connection != self._connection or not self._state:
+            return None
+        if not state:
+            self._owe()
+            return None
+        self._learn(state)
+        return state, text
+
+    async def _deliver(self, *keys: str) -> None:
+        """Deliver a change, or owe it."""
+        connection = self._connection
+        delivered = False
+        try:
+            if self._state:
+                async with asyncio.timeout(self._answer_seconds), self._turns:
+                    await self._run(CHANGE, keys, secrets.token_hex(8))
+                    delivered = True
+        except MaxConnectionsError:
+            pass
+        except Exception as error:
+            self._failed(error, connection)
+        finally:
+            # Also when the request was cancelled: Redis may have got it or not.
+            if not delivered:
+                self._owe()
+
+    def _failed(self, error: Exception, connection: int) -> None:
+        # Many commands may fail for one reason, the last of them when Redis is back.
+        if connection == self._connection and self._state:
+            self._circuit.failed(error)
+            self._state = ""
+            self._come_back()
+
+    def _owe(self) -> None:
+        self._owed += 1
+        self._state = ""
+        self._come_back()
+
+    def _learn(self, state: str) -> None:
+        if state != self._state:
+            self._state = state
+            self._learned = self._clock()
+
+    def _come_back(self) -> None:
+        if not self._closed and (self._return is None or self._return.done()):
+            self._return = asyncio.create_task(self._returning())
+
+    async def _returning(self) -> None:
+        """Until Redis answers and nothing is owed. What becomes owed while a generation begins needs another one: it
+        may have been put under this one before."""
+        while True:
+            await asyncio.sleep(self._circuit.pause())
+            owed = self._owed
+            try:
+                async with asyncio.timeout(RETURN_SECONDS):
+                    if owed:
+                        await self._run(CHANGE, [self._generation], secrets.token_hex(8))
+                    state, _ = await self._ask(self._generation)
+                if not state and owed:
+                    raise LookupError("what was just written is not there")
+            except Exception as error:
+                self._circuit.failed(error)
+                continue
+            self._owed -= owed
+            if not state:
+                self._owed += 1
+            if not self._owed:
+                break
+        self._connection += 1
+        self._learn(state)
+        self._circuit.worked()
+
+    async def _ask(self, key: str, *put: str | int) -> tuple[str, str]:
+        """The state and the entry, empty where there is none. Raises ValueError for an answer to something else: a
+        client that mixes up answers must not do harm here."""
+        answer = await self._run(ASK, [self._generation, self._drops, key], *put)
+        if not isinstance(answer, list) or len(answer) != 3 or _text(answer[0]) != key:
+            raise ValueError("not an answer to what was asked")
+        return _text(answer[1]), _text(answer[2])
+
+    async def _run(self, script: Script, keys: list[str] | tuple[str, ...], *arguments: str | int) -> Any:
+        rest = (len(keys), *keys, *arguments)
+        try:
+            return await self._client.execute_command("EVALSHA", script.sha, *rest)
+        except NoScriptError:
+            return await self._client.execute_command("EVAL", script.text, *rest)
+
+
+def _text(part: object) -> str:
+    """Raises ValueError for anything but a string or nothing."""
+    match part:
+        case None:
+            return ""
+        case bytes():
+            return part.decode("latin-1")
+        case str():
+            return part
+    raise ValueError("not an answer to what was asked")

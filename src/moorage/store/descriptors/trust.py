@@ -1,0 +1,135 @@
+"""When remembered links may be relied on although another process may collect garbage.
+
+A collection announces itself in the storage before it removes anything:
+
+    write "running <id>"     no process that sees this answers from memory
+    wait                     trust_seconds and a margin: by now every process has looked again, or trusts nothing
+    mark and sweep
+    write "ended <id>"       who sees this forgets all it knew, then begins anew
+
+So an answer from memory is given only while the marker is known to have been at rest at most `trust_seconds` ago, and a
+sweep cannot have begun since. A fact, too, is kept only while that holds; if there was a sweep after it was read, then it
+ended, so the cache was cleared in the meantime and keeps nothing that was read before. The margin is what the clocks of
+two machines may differ in ten seconds, and the longest time that an answer takes from here to the client.
+
+This holds if no text ever comes back: a collection takes an id of its own, and leaves its last text where it is. It
+also needs a storage whose reads show every write that was complete before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from moorage.store.descriptors.base import Descriptors, Known
+
+log = logging.getLogger(__name__)
+
+RUNNING: Final = "running"
+"""How the marker's text begins while a collection runs."""
+
+TRUST_SECONDS: Final = 10.0
+POLL_SECONDS: Final = 5.0
+
+
+class Watched:
+    """Descriptors that are asked only while no collection can be removing things.
+
+    `collection` returns the marker's text, empty if no collection ever ran; whatever it raises, nothing is trusted until
+    it has answered again. It is asked when somebody asks here, at most every `poll_seconds`.
+    """
+
+    def __init__(
+        self,
+        inner: Descriptors,
+        collection: Callable[[], Awaitable[str]],
+        *,
+        trust_seconds: float = TRUST_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._inner = inner
+        self._collection = collection
+        self._trust_seconds = trust_seconds
+        self._poll_seconds = poll_seconds
+        self._clock = clock
+        # As long as no collection ever ran. A new process clears a shared cache after one: nobody else may have seen it.
+        self._text = ""
+        self._clears = 0
+        self._rested = -math.inf  # from before the marker was asked that was at rest
+        self._asked = -math.inf
+        self._look: asyncio.Task[None] | None = None
+        self._failing = False
+
+    async def get(self, link: str) -> Known | None:
+        await self._looked()
+        clears = self._clears
+        if not self._trusted():
+            return None
+        found = await self._inner.get(link)
+        # The inner cache may have taken its time.
+        return found if self._trusted() and self._clears == clears else None
+
+    async def put(self, link: str, known: Known, since: float) -> None:
+        self._look_again()
+        if self._trusted():
+            await self._inner.put(link, known, since)
+
+    async def drop(self, *links: str) -> None:
+        await self._inner.drop(*links)
+
+    async def clear(self) -> None:
+        await self._inner.clear()
+
+    async def close(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            await asyncio.gather(self._look, return_exceptions=True)
+        await self._inner.close()
+
+    def _trusted(self) -> bool:
+        return self._clock() - self._rested <= self._trust_seconds
+
+    def _look_again(self) -> None:
+        now = self._clock()
+        if now - self._asked < self._poll_seconds or (self._look is not None and not self._look.done()):
+            return
+        self._asked = now
+        self._look = asyncio.create_task(self._refresh(now))
+
+    async def _looked(self) -> None:
+        """Wait for a look only without trust, and only for a while: a storage that hangs is waited for elsewhere."""
+        self._look_again()
+        if self._look is None or self._look.done() or self._trusted():
+            return
+        left = self._asked + self._poll_seconds - self._clock()
+        if left > 0:
+            await asyncio.wait({self._look}, timeout=left)
+
+    async def _refresh(self, asked: float) -> None:
+        try:
+            # What takes longer is too old to be trusted when it comes.
+            async with asyncio.timeout(self._trust_seconds):
+                text = await self._collection()
+        except Exception as error:
+            self._rested = -math.inf
+            if not self._failing:
+                reason = f"{type(error).__name__}: {error}"
+                log.warning("cached links not trusted: no word of collections", extra={"reason": reason})
+            self._failing = True
+            return
+        self._failing = False
+        if text.startswith(RUNNING):
+            self._rested = -math.inf
+            self._text = text
+            return
+        if text != self._text:
+            self._rested = -math.inf
+            await self._inner.clear()
+            self._text = text
+            self._clears += 1
+        self._rested = asked

@@ -1,0 +1,238 @@
+"""A proxy between a driver and its object store: it counts requests, delays them, and breaks some on purpose.
+
+Heads and bodies pass as they are, the Host header too, so signatures stay valid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from tests.support.dialects import Dialect
+from tests.support.heads import Head, answer_body, read_head, request_body
+from tests.support.storefaults import INSTEAD, Fault, Faults, error_answer
+
+START_SECONDS = 10.0
+BACKLOG = 1024
+# Of a store's own backlog no more may be taken: what is beyond it is reset.
+ASKING = 64
+# SO_LINGER with zero seconds: closing resets the connection, and what was not sent yet is dropped.
+RESETTING = struct.pack("ii", 1, 0)
+
+
+class Call(NamedTuple):
+    """`path` and `query` as on the request line, not decoded; `query` without its question mark."""
+
+    method: str
+    path: str
+    query: str
+
+
+class StoreProxy:
+    """Put `endpoint` in the place of the store's. `latency_seconds` and `faults` may change at any time.
+
+    `calls` has every request in the order of arrival, retries of a client as well; `injected` every fault that took place.
+    """
+
+    def __init__(self, upstream: str, dialect: Dialect) -> None:
+        parts = urlsplit(upstream)
+        assert parts.hostname, f"{upstream} is no URL"
+        self.latency_seconds = 0.0
+        self.faults = Faults()
+        self.calls: list[Call] = []
+        self.injected: list[tuple[Call, Fault]] = []
+        self._upstream = (parts.hostname, parts.port or 80)
+        self._dialect = dialect
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}{parts.path}"
+        self._asking = asyncio.Semaphore(ASKING)
+        self._connections: set[asyncio.Task[None]] = set()
+        self._counts: list[list[Call]] = []
+
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[list[Call]]:
+        """The requests that arrive within the block."""
+        calls: list[Call] = []
+        self._counts.append(calls)
+        try:
+            yield calls
+        finally:
+            # By identity: two lists that hold the same are equal.
+            self._counts = [others for others in self._counts if others is not calls]
+
+    async def serve(self, started: threading.Event, stop: asyncio.Event) -> None:
+        server = await asyncio.start_server(self._accept, sock=self._listener, backlog=BACKLOG)
+        started.set()
+        await stop.wait()
+        server.close()
+        for connection in list(self._connections):
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._connection(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while (request := await read_head(reader)) and await self._exchange(request, reader, writer):
+                pass
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
+            pass  # A client or a store that leaves; the other side sees its connection end.
+        finally:
+            writer.close()
+
+    async def _exchange(
+        self, request: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """One request and its answer; whether the connection can take another."""
+        call = self._note(request)
+        if self.latency_seconds:
+            await asyncio.sleep(self.latency_seconds)
+        fault = self.faults.draw(request)
+        if fault in INSTEAD:
+            self.injected.append((call, fault))
+            await _instead(fault, request, reader, writer)
+            return False
+        if early := await self._dialect.early(request, *self._upstream):
+            writer.write(early)
+            await writer.drain()
+            return False
+        async with contextlib.AsyncExitStack() as ending:
+            async with self._asking:
+                store, sending = await self._ask(request, reader, ending)
+                answer = await _final(store, writer)
+            keeps = await self._answer(call, answer, fault, store, writer)
+            return keeps and sending.done() and not request.closes
+
+    async def _ask(
+        self, request: Head, reader: asyncio.StreamReader, ending: contextlib.AsyncExitStack
+    ) -> tuple[asyncio.StreamReader, asyncio.Task[None]]:
+        """Where the answer comes from, and the task that sends the request, on a connection of its own: a store may close
+        one that it kept just when the next request is sent."""
+        store, writer = await asyncio.open_connection(*self._upstream)
+        ending.callback(writer.close)
+        sending = asyncio.create_task(_send(self._dialect.request(request), reader, writer))
+        ending.push_async_callback(_ended, sending)
+        return store, sending
+
+    def _note(self, request: Head) -> Call:
+        method, target, _ = request.start
+        path, _, query = target.partition("?")
+        call = Call(method, path, query)
+        for calls in (self.calls, *self._counts):
+            calls.append(call)
+        return call
+
+    async def _answer(
+        self,
+        call: Call,
+        answer: Head,
+        fault: Fault | None,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        """Passes the answer on; whether the client's connection can take another request after it."""
+        if fault is not None and (fault is not Fault.TRUNCATED or answer.length):
+            self.injected.append((call, fault))
+        if fault is Fault.SLOW_ANSWER:
+            await asyncio.sleep(self.faults.slow_seconds)
+        if fault is Fault.LOST_ANSWER:
+            _reset(writer)
+            return False
+        writer.write(bytes(self._dialect.answer(answer)))
+        body = answer_body(answer, call.method, reader)
+        if fault is Fault.TRUNCATED and answer.length:
+            await _write(_first(answer.length // 2, body), writer)
+            return False
+        await _write(body, writer)
+        framed = answer.chunked or answer.length is not None or answer.start[1] in ("204", "304")
+        return framed and not answer.closes
+
+
+async def _final(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Head:
+    """The head of the final answer; interim ones, for clients that ask before they send a body, are passed on."""
+    while True:
+        answer = await read_head(reader)
+        if answer is None:
+            raise ConnectionResetError("the store left before it answered")
+        if not answer.start[1].startswith("1"):
+            return answer
+        writer.write(bytes(answer))
+        await writer.drain()
+
+
+async def _send(request: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        writer.write(bytes(request))
+        await _write(request_body(request, reader), writer)
+    except (OSError, asyncio.IncompleteReadError):
+        # Half a request gets no answer, and nobody waits for one.
+        writer.close()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def _write(body: AsyncIterator[bytes], writer: asyncio.StreamWriter) -> None:
+    async for piece in body:
+        writer.write(piece)
+        await writer.drain()
+    await writer.drain()
+
+
+async def _first(length: int, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in body:
+        yield piece[:length]
+        length -= len(piece)
+        if length <= 0:
+            return
+
+
+async def _instead(
+    fault: Fault, request: Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    if fault is Fault.RESET:
+        _reset(writer)
+    elif fault is Fault.SILENCE:
+        while await reader.read(1 << 16):
+            pass
+    else:
+        # Who asks before it sends need not send; from all others the body is taken, or closing would reset the connection
+        # and with it the answer.
+        if not request.header("expect"):
+            async for _ in request_body(request, reader):
+                pass
+        writer.write(error_answer(fault, request.start[0]))
+        await writer.drain()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESETTING)
+    writer.transport.abort()
+
+
+@contextlib.contextmanager
+def proxying(upstream: str, dialect: Dialect | None = None) -> Iterator[StoreProxy]:
+    """A proxy in front of the store at the URL `upstream`, on a thread of its own, so that a test may block."""
+    proxy = StoreProxy(upstream, dialect or Dialect())
+    started, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(proxy.serve(started, stop),), daemon=True)
+    thread.start()
+    try:
+        assert started.wait(START_SECONDS), "the proxy did not start"
+        yield proxy
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from moorage.drivers.base import DriverError, InvalidPath, PathNotFound, StorageFull
+from moorage.drivers.disk import Disk
 from moorage.drivers.files import translate
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.staging import OWNER, TEMPORARY
@@ -199,3 +200,21 @@ def test_the_words_of_the_kernel_are_translated(number: int, kind: type[DriverEr
     found = translate(OSError(number, os.strerror(number)), "/some/path")
     assert type(found) is kind
     assert found.path == "/some/path"
+
+
+class Forbidding(Disk):
+    """Lets nobody remove a file, as a folder without the permission to write does; of folders it says what POSIX allows."""
+
+    def unlink(self, path: str) -> None:
+        raise PermissionError(errno.EPERM, "not permitted", path)
+
+
+async def test_a_file_that_may_not_be_removed_is_not_said_to_be_gone(tmp_path: Path) -> None:
+    driver = FilesystemDriver(str(tmp_path), disk=Forbidding())
+    await driver.write([("/a/b", b"kept")])
+    for path in ("/a/b", "/a"):
+        with pytest.raises(DriverError) as raised:
+            await driver.delete(path)
+        assert not isinstance(raised.value, PathNotFound)
+    assert await driver.read("/a/b") == b"kept"
+    await driver.close()

@@ -172,7 +172,7 @@ class World:
             needed |= {("manifest", name, image.digest), ("manifest", name, image.sha512)}
             for blob in image.blobs:
                 needed |= {("blob", name, Digest.of(blob)), ("blob", name, Digest.of(blob, "sha512"))}
-            roots += [(name, child) for child in image.children]
+            roots += [(name, child) for child in image.children if not self._may_be_gone(name, child.digest)]
         return needed
 
     async def verify(self) -> None:
@@ -205,8 +205,13 @@ class World:
             may_be_gone = None in self.ledger.allowed.get(("blob", name, entry.digest), {None})
             assert there or may_be_gone, f"{digest} of {name} lacks its blob {entry.digest}"
         for child in found.manifests:
-            assert await self._find_manifest(name, child.digest), f"{digest} of {name} lacks {child.digest}"
+            there = await self._find_manifest(name, child.digest)
+            assert there or self._may_be_gone(name, child.digest), f"{digest} of {name} lacks {child.digest}"
         return THERE
+
+    def _may_be_gone(self, name: str, manifest: str) -> bool:
+        """An index stays when one of its images is deleted."""
+        return None in self.ledger.allowed.get(("manifest", name, manifest), {None})
 
     async def _find_blob(self, name: str, digest: str) -> Outcome:
         try:

@@ -344,7 +344,12 @@ class FilesystemDriver:
     def _delete_any(self, full: str) -> None:
         try:
             self._disk.unlink(full)
-        except (IsADirectoryError, PermissionError):
+        except IsADirectoryError:
+            self._delete_folder(full)
+        except PermissionError:
+            # POSIX lets a system say that of a folder. Of a file it means what it says: it is still there.
+            if not modes.S_ISDIR(self._disk.stat(full, follow_symlinks=False).st_mode):
+                raise
             self._delete_folder(full)
 
     def _delete_folder(self, folder: str) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from moorage import health
-from moorage.drivers.base import DriverError, FileInfo
+from moorage.drivers.base import DriverError
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.health import StorageHealth
 
@@ -18,12 +18,12 @@ class Fickle(InMemoryDriver):
     failing = False
     hanging = False
 
-    async def stat(self, path: str) -> FileInfo:
+    async def is_folder(self, path: str) -> bool:
         if self.hanging:
             await asyncio.Event().wait()
         if self.failing:
             raise DriverError(path, "I/O error")
-        return await super().stat(path)
+        return await super().is_folder(path)
 
 
 async def test_an_empty_storage_is_healthy() -> None:

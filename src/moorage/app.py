@@ -20,21 +20,16 @@ from moorage.api.location import Locations
 from moorage.api.resume import States, signing_key
 from moorage.api.service import Service
 from moorage.config import Configuration
-from moorage.config.sections.drivers import Filesystem
 from moorage.drivers.base import Driver
-from moorage.drivers.filesystem import FilesystemDriver
-from moorage.drivers.inmemory import InMemoryDriver
 from moorage.drivers.readonly import ReadOnlyDriver
 from moorage.health import StorageHealth
 from moorage.observe import access, logging
+from moorage.storage import build_driver
 from moorage.store.policy import ReferencePolicy
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from moorage.store.uploads import BATCHES
 from moorage.tasks import Leadership, UploadPurging, lead
-
-# More threads than the disk and the processors can serve only wait for each other.
-STORAGE_THREADS = 16
 
 Work = Callable[[], Coroutine[None, None, None]]
 
@@ -42,17 +37,6 @@ Work = Callable[[], Coroutine[None, None, None]]
 def configure_logging(configuration: Configuration) -> None:
     section = configuration.log
     logging.configure(section.level, section.formatter, section.fields, caller=section.reportcaller)
-
-
-def build_driver(configuration: Configuration) -> Driver:
-    parameters = configuration.storage.driver.parameters
-    if isinstance(parameters, Filesystem):
-        return FilesystemDriver(
-            parameters.rootdirectory,
-            threads=min(parameters.maxthreads, STORAGE_THREADS),
-            inline_reads=parameters.inlinereads,
-        )
-    return InMemoryDriver()
 
 
 def build_registry(configuration: Configuration, driver: Driver) -> Registry:
@@ -93,6 +77,7 @@ def build_service(configuration: Configuration, registry: Registry, key: bytes) 
             minimum_rate=limits.minrate,
             memory_bytes=limits.memory,
         ),
+        redirects=not storage.redirect.disable,
         delete_enabled=storage.delete.enabled,
         read_only=storage.maintenance.readonly.enabled,
         catalog_limit=configuration.catalog.maxentries,

@@ -44,6 +44,8 @@ ConfigArgument = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
+SETTLING_SECONDS = 1.0
+
 COMMANDS = ("serve", "config", "garbage-collect", "purge-uploads", "htpasswd", "version")
 
 
@@ -124,16 +126,20 @@ def serve(
 def _prepare_storage(configuration: Configuration) -> None:
     """Find out before the first client does that the storage cannot be written to."""
     from moorage.api.resume import signing_key
-    from moorage.app import build_driver
     from moorage.drivers.filesystem import FilesystemDriver
+    from moorage.storage import build_driver
 
+    read_only = configuration.storage.maintenance.readonly.enabled
+    keyless = not configuration.http.secret and not read_only
+    if configuration.storage.driver.name in ("s3", "azure", "gcs"):
+        _ask_store(configuration, keyless)
+        return
     driver = build_driver(configuration)
     if not isinstance(driver, FilesystemDriver):
         return
     try:
-        read_only = configuration.storage.maintenance.readonly.enabled
         driver.prepare(read_only=read_only)
-        if not configuration.http.secret and not read_only:
+        if keyless:
             # Before there are workers, so that all of them find the same key.
             asyncio.run(signing_key("", driver))
     except DriverError as error:
@@ -141,6 +147,37 @@ def _prepare_storage(configuration: Configuration) -> None:
     finally:
         # No idle threads of ours when the workers are forked.
         asyncio.run(driver.close())
+
+
+def _ask_store(configuration: Configuration, keyless: bool) -> None:
+    """In a process of its own: the client of the store has threads, which workers that are forked later would lack."""
+    import multiprocessing
+
+    asking = multiprocessing.get_context("fork").Process(target=_answer, args=(configuration, keyless))
+    asking.start()
+    asking.join()
+    if asking.exitcode:
+        raise SystemExit(1)
+
+
+def _answer(configuration: Configuration, keyless: bool) -> None:
+    from moorage.api.resume import signing_key
+    from moorage.drivers.objectstore.driver import ObjectStoreDriver
+    from moorage.storage import build_driver
+
+    async def ask() -> None:
+        driver = build_driver(configuration)
+        assert isinstance(driver, ObjectStoreDriver)
+        await driver.check()
+        if keyless:
+            await signing_key("", driver)
+            # Another replica may have made one at this very moment. The last one counts, and workers read it after this.
+            await asyncio.sleep(SETTLING_SECONDS)
+
+    try:
+        asyncio.run(ask())
+    except DriverError as error:
+        _fail(f"storage.{configuration.storage.driver.name}: {error}")
 
 
 @config_app.command("check")
@@ -169,7 +206,8 @@ def garbage_collect(
     """Remove blobs that no manifest refers to. Stop pushes while it runs: make the registry read-only, or stop it."""
     from rich.console import Console
 
-    from moorage.app import build_driver, build_registry, configure_logging
+    from moorage.app import build_registry, configure_logging
+    from moorage.storage import build_driver
     from moorage.store.garbage import CollectionAborted, collect
 
     configuration = _load(config)
@@ -205,7 +243,8 @@ def purge(
     as_json: JsonOption = False,
 ) -> None:
     """Remove uploads that were never finished."""
-    from moorage.app import build_driver, build_registry, configure_logging
+    from moorage.app import build_registry, configure_logging
+    from moorage.storage import build_driver
     from moorage.store.purge import purge_uploads
 
     configuration = _load(config)

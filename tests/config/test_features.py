@@ -76,8 +76,8 @@ def test_what_is_built_is_accepted(loaded: Load, text: str) -> None:
         ("proxy: {remoteurl: 'https://h'}", "proxy.remoteurl"),
         ("policy: {repository: {classes: [image]}}", "policy"),
         ("version: 0.1\nstorage: {inmemory: , cache: {blobdescriptor: redis}}", "storage.cache.blobdescriptor"),
-        ("version: 0.1\nstorage: {s3: {bucket: b, region: r}}", "storage.s3"),
-        *((f"version: 0.1\nstorage: {{{driver}}}", f"storage.{driver.split(':')[0]}") for driver in (AZURE, GCS, SWIFT, OSS, RADOS)),
+        ("version: 0.1\nstorage: {s3: {bucket: b, region: r, objectacl: public-read}}", "storage.s3.objectacl"),
+        *((f"version: 0.1\nstorage: {{{driver}}}", f"storage.{driver.split(':')[0]}") for driver in (SWIFT, OSS, RADOS)),
     ],
 )  # fmt: skip
 def test_what_is_not_built_is_refused_by_name(loaded: Load, text: str, expected: str) -> None:
@@ -87,6 +87,8 @@ def test_what_is_not_built_is_refused_by_name(loaded: Load, text: str, expected:
 @pytest.mark.parametrize(
     "text",
     [
+        "version: 0.1\nstorage: {s3: {bucket: b, region: r}}",
+        *(f"version: 0.1\nstorage: {{{driver}}}" for driver in (AZURE, GCS)),
         "log: {hooks: [{type: mail, disabled: true}]}",
         "middleware: {storage: [{name: cloudfront, disabled: true}]}",
         "notifications: {endpoints: [{name: a, url: 'http://h', disabled: true}]}",
@@ -94,7 +96,7 @@ def test_what_is_not_built_is_refused_by_name(loaded: Load, text: str, expected:
         "redis:\nreporting: {bugsnag: }\nproxy: {}\npolicy:\nhttp: {debug: }",
     ],
 )
-def test_what_is_switched_off_is_accepted(loaded: Load, text: str) -> None:
+def test_what_is_built_or_switched_off_is_accepted(loaded: Load, text: str) -> None:
     assert paths(loaded(text)) == []
 
 

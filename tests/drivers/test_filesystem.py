@@ -205,8 +205,8 @@ def test_the_words_of_the_kernel_are_translated(number: int, kind: type[DriverEr
 class Forbidding(Disk):
     """Lets nobody remove a file, as a folder without the permission to write does; of folders it says what POSIX allows."""
 
-    def unlink(self, path: str) -> None:
-        raise PermissionError(errno.EPERM, "not permitted", path)
+    def unlink(self, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "not permitted")
 
 
 async def test_a_file_that_may_not_be_removed_is_not_said_to_be_gone(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ async def head(exchange: Exchange) -> Answer:
 async def get(exchange: Exchange) -> Answer:
     """The file is open before the answer begins, so a 200 is never followed by nothing."""
     digest = Digest.parse(exchange.reference)
+    if exchange.service.redirects and (answer := await _redirect(exchange, digest)):
+        return answer
     reader = await exchange.repository.blobs.open(digest)
     try:
         check_precondition(exchange, digest)
@@ -57,6 +59,21 @@ async def get(exchange: Exchange) -> Answer:
     except BaseException:
         reader.close()
         raise
+
+
+async def _redirect(exchange: Exchange, digest: Digest) -> Answer | None:
+    """To where the storage itself serves the bytes (contract C-310). They are asked for first, so that nobody is sent to
+    what is not there; and a client that has them already is not sent anywhere."""
+    client = (exchange.scope.get("client") or ("",))[0]
+    url = await exchange.repository.blobs.direct(digest, exchange.method, client)
+    if url is None:
+        return None
+    check_precondition(exchange, digest)
+    if unchanged(exchange, digest):
+        return _not_modified(digest)
+    return Answer.empty(
+        307, [(b"location", url.encode("latin-1")), (b"docker-content-digest", digest.encode())]
+    )
 
 
 def _content(status: int, headers: RawHeaders, reader: Reader, start: int, stop: int) -> Answer:

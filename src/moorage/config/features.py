@@ -18,7 +18,7 @@ def _set(section: Section) -> bool:
     return section != type(section)()
 
 
-_DRIVER = "this storage driver is not supported yet; use filesystem"
+_DRIVER = "this storage driver is not supported; use filesystem, s3, azure or gcs"
 _MIDDLEWARE = "middleware is not supported yet; remove the entry, or set `disabled: true`"
 _PROBE = "only the storage is probed yet (health.storagedriver); remove the entry"
 _PROXY = "remove the section, or protect the registry with a reverse proxy (docs/deploying.md)"
@@ -28,15 +28,16 @@ UNBUILT: dict[str, tuple[Use, str]] = {
         lambda c: c.log.hooks,
         "mail about log messages is not supported yet; remove the entry, or set `disabled: true`",
     ),
-    "storage.s3": (lambda c: c.storage.s3, _DRIVER),
-    "storage.azure": (lambda c: c.storage.azure, _DRIVER),
-    "storage.gcs": (lambda c: c.storage.gcs, _DRIVER),
     "storage.swift": (lambda c: c.storage.swift, _DRIVER),
     "storage.oss": (lambda c: c.storage.oss, _DRIVER),
     "storage.rados": (lambda c: c.storage.rados, _DRIVER),
     "storage.cache.blobdescriptor": (
         lambda c: c.storage.cache.blobdescriptor == "redis",
         "a cache in Redis is not supported yet; write inmemory, or remove the key",
+    ),
+    "storage.s3.objectacl": (
+        lambda c: c.storage.s3 and c.storage.s3.objectacl != "private",
+        "canned ACLs are not supported; remove the key, and use a bucket policy",
     ),
     "auth.silly": (lambda c: c.auth.silly, f"this kind is not supported yet; {_PROXY}"),
     "auth.token": (lambda c: c.auth.token, f"token services are not supported yet; {_PROXY}"),

@@ -129,6 +129,9 @@ class Driver(Protocol):
     """Whether `writer` keeps others out. Where it does not, two writers of one file each have their own, told apart by
     their marks."""
 
+    redirects: bool
+    """Whether `direct` ever has an answer: else it is not asked, nor what would have to be asked before it."""
+
     async def read(self, path: str) -> bytes:
         """The whole of a small file. Raises PathNotFound."""
         ...

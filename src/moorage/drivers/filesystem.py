@@ -58,6 +58,7 @@ class FilesystemDriver:
 
     name = "filesystem"
     exclusive = True
+    redirects = False
 
     def __init__(
         self, root: str, *, threads: int = 16, inline_reads: bool = True, disk: Disk | None = None

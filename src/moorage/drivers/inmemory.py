@@ -22,6 +22,7 @@ class InMemoryDriver:
 
     name = "inmemory"
     exclusive = True
+    redirects = False
 
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}

@@ -90,6 +90,14 @@ class RepositoryBlobs:
     async def open(self, digest: Digest) -> Reader:
         return await self._store.open(await self._resolve(digest))
 
+    async def direct(self, digest: Digest, method: str, client: str) -> str | None:
+        """The URL from which the client may get the blob, which is there; None when it has to come through us. Raises
+        BlobUnknown."""
+        if not self._driver.redirects:
+            return None
+        blob = await self.stat(digest)
+        return await self._driver.direct(layout.blob_data(blob.digest), method, client)
+
     async def adopt(
         self, path: str, blob: Blob, aliases: tuple[Digest, ...], *, mark: str, remove: str
     ) -> None:

@@ -29,7 +29,10 @@ class S3(Section):
     redirectendpoint: URL | None = Field(
         default=None, description="Address put into redirects, if clients reach the service elsewhere."
     )
-    forcepathstyle: bool = Field(default=False, description="Put the bucket into the path, not the host.")
+    forcepathstyle: bool | None = Field(
+        default=None,
+        description="Put the bucket into the path, not the host; unset: yes if `regionendpoint` is set.",
+    )
     rootdirectory: str = Field(default="", description="Prefix of all keys.")
     encrypt: bool = Field(default=False, description="Ask for encryption on the server.")
     keyid: str | None = Field(default=None, description="KMS key for `encrypt`.")

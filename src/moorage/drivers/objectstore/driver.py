@@ -52,6 +52,7 @@ class ObjectStoreDriver:
 
     def __init__(self, store: CloudStore, options: Options, *, joiner: Joiner | None = None) -> None:
         self.name = options.name
+        self.redirects = options.links_for is not None
         self._store = store
         self._options = options
         self._prefix = "".join(f"{part}/" for part in options.root.split("/") if part)

@@ -6,10 +6,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from obstore.store import GCSStore
 
+from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
 from moorage.drivers.objectstore.network import client_options, retries
 
@@ -29,23 +31,34 @@ class GcsOptions:
 
 
 def gcs_driver(options: GcsOptions, *, links_for: timedelta | None) -> ObjectStoreDriver:
-    """Makes no call. Clients are sent to the store only where there is a private key to sign with."""
+    """Makes no call. Clients are sent to the store only where there is a private key to sign with. Raises DriverError for a key
+    file that cannot be read."""
     config: dict[str, Any] = {}
     if options.endpoint:
         config["base_url"] = options.endpoint
-    if options.credentials:
-        config["service_account_key"] = json.dumps(dict(options.credentials))
-    elif options.key_file:
-        config["service_account"] = options.key_file
+    credentials = options.credentials or _key(options.key_file)
+    if credentials:
+        config["service_account_key"] = json.dumps(dict(credentials))
     store = GCSStore(
         options.bucket,
         config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
         client_options=client_options(
-            options.endpoint or options.credentials.get("gcs_base_url", ""), user_agent=options.user_agent
+            options.endpoint or credentials.get("gcs_base_url", ""), user_agent=options.user_agent
         ),
         retry_config=retries(),
     )
-    signs = options.credentials or options.key_file
     return ObjectStoreDriver(
-        store, Options("gcs", options.root, options.part_bytes, links_for=links_for if signs else None)
+        store, Options("gcs", options.root, options.part_bytes, links_for=links_for if credentials else None)
     )
+
+
+def _key(file: str) -> Mapping[str, str]:
+    if not file:
+        return {}
+    try:
+        found = json.loads(Path(file).read_text())
+    except (OSError, ValueError) as error:
+        raise DriverError(file, f"not a key file: {error}") from None
+    if not isinstance(found, dict):
+        raise DriverError(file, "not a key file: it holds no JSON object")
+    return found

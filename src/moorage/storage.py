@@ -1,0 +1,129 @@
+"""The storage driver that the configuration names. Those of clouds are imported when they are used: their libraries are
+optional."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from pydantic import SecretStr
+
+from moorage.config import Configuration
+from moorage.config.sections.base import Section
+from moorage.config.sections.clouds import Azure, Gcs
+from moorage.config.sections.drivers import Filesystem
+from moorage.config.sections.s3 import S3
+from moorage.drivers.base import Driver, DriverError
+from moorage.drivers.filesystem import FilesystemDriver
+from moorage.drivers.inmemory import InMemoryDriver
+
+# More threads than the disk and the processors can serve only wait for each other.
+STORAGE_THREADS: Final = 16
+
+LINKS_FOR: Final = timedelta(minutes=20)
+"""How long a URL is valid that a client is sent to (as the reference implementation's)."""
+
+
+def build_driver(configuration: Configuration) -> Driver:
+    """Makes no call. Raises DriverError naming the key when the driver cannot be made."""
+    name, parameters = configuration.storage.driver
+    if isinstance(parameters, Filesystem):
+        return FilesystemDriver(
+            parameters.rootdirectory,
+            threads=min(parameters.maxthreads, STORAGE_THREADS),
+            inline_reads=parameters.inlinereads,
+        )
+    links_for = None if configuration.storage.redirect.disable else LINKS_FOR
+    try:
+        return _cloud(parameters, links_for)
+    except ModuleNotFoundError as error:
+        raise DriverError(
+            f"storage.{name}", f"{error.name} is not installed: pip install 'moorage[{name}]'"
+        ) from None
+    except ValueError as error:
+        raise DriverError(f"storage.{name}", str(error).partition("\n")[0]) from None
+
+
+def _cloud(parameters: Section, links_for: timedelta | None) -> Driver:
+    if isinstance(parameters, S3):
+        return _s3(parameters, links_for)
+    if isinstance(parameters, Azure):
+        return _azure(parameters, links_for)
+    if isinstance(parameters, Gcs):
+        return _gcs(parameters, links_for)
+    return InMemoryDriver()
+
+
+def _s3(section: S3, links_for: timedelta | None) -> Driver:
+    from moorage.drivers.objectstore.s3 import S3Options, s3_driver
+
+    options = S3Options(
+        bucket=section.bucket,
+        region=section.region or "",
+        access_key=_plain(section.accesskey),
+        secret_key=_plain(section.secretkey),
+        session_token=_plain(section.sessiontoken),
+        endpoint=str(section.regionendpoint or ""),
+        public_endpoint=str(section.redirectendpoint or ""),
+        # Docker Registry 2 took every service that is not Amazon's for one that wants the bucket in the path.
+        path_style=bool(section.regionendpoint) if section.forcepathstyle is None else section.forcepathstyle,
+        root=section.rootdirectory,
+        encrypt=section.encrypt,
+        kms_key=section.keyid or "",
+        secure=section.secure,
+        skip_verify=section.skipverify,
+        part_bytes=section.chunksize,
+        copy_bytes=section.multipartcopychunksize,
+        copy_concurrency=section.multipartcopymaxconcurrency,
+        copy_threshold=section.multipartcopythresholdsize,
+        storage_class=section.storageclass,
+        user_agent=section.useragent or "",
+        dual_stack=section.usedualstack,
+        accelerate=section.accelerate,
+        fips=section.usefipsendpoint,
+    )
+    return s3_driver(options, links_for=links_for)
+
+
+def _azure(section: Azure, links_for: timedelta | None) -> Driver:
+    from moorage.drivers.objectstore.azure import AzureOptions, azure_driver
+
+    options = AzureOptions(
+        account=section.accountname,
+        container=section.container,
+        account_key=_plain(section.accountkey),
+        connection_string=_plain(section.connectionstring),
+        endpoint=str(section.serviceurl or ""),
+        realm=section.realm,
+        root=section.rootdirectory,
+        client_id=section.credentials.clientid or "",
+        tenant_id=section.credentials.tenantid or "",
+        client_secret=_plain(section.credentials.secret),
+        tries=section.max_retries,
+        first_pause=section.retry_delay,
+        skip_verify=section.skipverify,
+    )
+    return azure_driver(options, links_for=links_for)
+
+
+def _gcs(section: Gcs, links_for: timedelta | None) -> Driver:
+    from moorage.drivers.objectstore.gcs import GcsOptions, gcs_driver
+
+    credentials: dict[str, str] = {}
+    # Not dumped: that hides the private key.
+    for key, value in section.credentials or ():
+        if value is not None:
+            credentials[key] = _plain(value) if isinstance(value, SecretStr) else str(value)
+    options = GcsOptions(
+        bucket=section.bucket,
+        key_file=section.keyfile or "",
+        credentials=credentials,
+        root=section.rootdirectory,
+        part_bytes=section.chunksize,
+        user_agent=section.useragent or "",
+    )
+    return gcs_driver(options, links_for=links_for)
+
+
+def _plain(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""

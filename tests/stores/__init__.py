@@ -1,0 +1,1 @@
+"""Whole servers over object stores."""

@@ -1,0 +1,82 @@
+"""A Moorage server over an object store, from a configuration file as an operator writes it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+from tests.support.objectstores import S3, Azure, Gcs
+from tests.support.server import Server, free_port, moorage_command
+
+Service = S3 | Azure | Gcs
+
+
+def section(service: Service, root: str, **more: object) -> dict[str, object]:
+    """The part of `storage` that names the driver."""
+    if isinstance(service, S3):
+        return {
+            "s3": {
+                "bucket": service.bucket,
+                "region": service.region,
+                "regionendpoint": service.endpoint,
+                "accesskey": service.access_key,
+                "secretkey": service.secret_key,
+                "rootdirectory": root,
+                **more,
+            }
+        }
+    if isinstance(service, Azure):
+        return {
+            "azure": {
+                "accountname": service.account,
+                "accountkey": service.account_key,
+                "container": service.container,
+                "serviceurl": service.endpoint,
+                "rootdirectory": root,
+                **more,
+            }
+        }
+    return {"gcs": {"bucket": service.bucket, "rootdirectory": root, "keyfile": "", **more}}
+
+
+def store_server(
+    folder: Path,
+    service: Service,
+    *,
+    root: str = "",
+    redirect: bool = False,
+    workers: int = 1,
+    endpoint: str = "",
+    **more: object,
+) -> Server:
+    """Not yet started. `endpoint`: of a proxy before the service; `more`: keys of the driver."""
+    folder.mkdir(parents=True, exist_ok=True)
+    root = root or f"servers/{secrets.token_hex(6)}"
+    if endpoint:
+        service = replace(service, endpoint=endpoint)
+    if isinstance(service, Gcs):
+        key = folder / "key.json"
+        key.write_text(json.dumps(service.credentials()))
+        more = {"keyfile": str(key), **more}
+    port = free_port()
+    config = folder / "config.yml"
+    storage = {
+        **section(service, root, **more),
+        "delete": {"enabled": True},
+        "redirect": {"disable": not redirect},
+    }
+    # JSON is YAML.
+    config.write_text(
+        json.dumps(
+            {
+                "version": "0.1",
+                "log": {"level": "info"},
+                "storage": storage,
+                "http": {"addr": f"127.0.0.1:{port}", "workers": workers},
+                "health": {"storagedriver": {"enabled": False}},
+            }
+        )
+    )
+    return Server(moorage_command("serve", str(config)), port, folder, folder / "moorage.log", {})

@@ -1,0 +1,112 @@
+"""A registry over each object store: what is pushed is pulled, across restarts and processes."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.client import Client, location, with_digest
+from tests.faults.images import digest_of, make_image
+from tests.stores.server import Service, store_server
+from tests.support.exchange import exchange
+from tests.support.server import Server, running
+
+STORES = ("moto_store", "rclone_store", "azurite_store", "gcs_store")
+NAME = "team/app"
+MIB = 1 << 20
+
+
+@pytest.fixture(params=STORES)
+def service(request: pytest.FixtureRequest) -> Service:
+    found: Service = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def server(service: Service, tmp_path: Path) -> Iterator[Server]:
+    with running(store_server(tmp_path, service)) as started:
+        yield started
+
+
+def test_what_is_pushed_is_pulled_also_after_a_restart(server: Server) -> None:
+    image = make_image(random.Random(1), layer_bytes=3 * MIB)
+    with Client(server.port) as client:
+        client.push(NAME, "v1", image)
+        assert client.fault_in(NAME, "v1", image) == ""
+        assert client.request("GET", f"/v2/{NAME}/tags/list").body == b'{"name":"team/app","tags":["v1"]}'
+        assert client.request("GET", "/v2/_catalog").body == b'{"repositories":["team/app"]}'
+    server.stop()
+    server.start()
+    with Client(server.port) as client:
+        assert client.fault_in(NAME, "v1", image) == ""
+
+
+def test_an_upload_in_chunks_goes_on_after_a_restart(server: Server) -> None:
+    data = os.urandom(13 * MIB)
+    with Client(server.port) as client:
+        target = client.start_upload(NAME)
+        sizes = (6 * MIB, 1, 5 * MIB, 2 * MIB - 1)
+        start = 0
+        for number, size in enumerate(sizes):
+            if number == 2:
+                server.kill()
+                server.start()
+                client.close()
+            answer = client.expect(
+                202,
+                "PATCH",
+                target,
+                data[start : start + size],
+                {"Content-Range": f"{start}-{start + size - 1}"},
+            )
+            target, start = location(answer), start + size
+        digest = digest_of(data)
+        client.expect(201, "PUT", with_digest(target, digest))
+        assert client.expect(200, "GET", f"/v2/{NAME}/blobs/{digest}").body == data
+        part = client.expect(206, "GET", f"/v2/{NAME}/blobs/{digest}", headers={"Range": "bytes=100-4099"})
+        assert part.body == data[100:4100]
+
+
+def test_a_wrong_digest_leaves_nothing(server: Server) -> None:
+    for size in (100, 12 * MIB):
+        data = os.urandom(size)
+        wrong = digest_of(b"something else")
+        with Client(server.port) as client:
+            client.expect(400, "PUT", with_digest(client.start_upload(NAME), wrong), data)
+            client.expect(404, "HEAD", f"/v2/{NAME}/blobs/{wrong}")
+            client.expect(404, "GET", f"/v2/{NAME}/blobs/{digest_of(data)}")
+
+
+def test_what_is_deleted_and_collected_can_be_pushed_again(server: Server) -> None:
+    image = make_image(random.Random(2), layer_bytes=100_000)
+    with Client(server.port) as client:
+        client.push(NAME, "v1", image)
+        client.expect(202, "DELETE", f"/v2/{NAME}/manifests/{digest_of(image.manifest)}")
+        client.expect(404, "GET", f"/v2/{NAME}/manifests/v1")
+        program, _, config = server.command
+        done = subprocess.run(
+            [program, "garbage-collect", config], capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        for blob in image.blobs:
+            client.expect(404, "HEAD", f"/v2/{NAME}/blobs/{digest_of(blob)}")
+        client.push(NAME, "v1", image)
+        assert client.fault_in(NAME, "v1", image) == ""
+
+
+def test_a_blob_is_pulled_from_the_store_itself(service: Service, tmp_path: Path) -> None:
+    data = os.urandom(MIB)
+    with running(store_server(tmp_path, service, redirect=True)) as server, Client(server.port) as client:
+        digest = client.push_blob(NAME, data)
+        path = f"/v2/{NAME}/blobs/{digest}"
+        assert client.expect(200, "HEAD", path).headers["content-length"] == str(MIB)
+        sent = client.expect(307, "GET", path).headers["location"]
+        host, _, target = sent.partition("://")[2].partition("/")
+        assert exchange(host, "GET", f"/{target}").body == data
+        missing = digest_of(b"not there")
+        client.expect(404, "GET", f"/v2/{NAME}/blobs/{missing}")

@@ -59,7 +59,20 @@ def main() -> None:
     try:
         main_app(args=arguments)
     except DriverError as error:
-        _fail(str(error))
+        print(f"moorage: {error}", file=sys.stderr)
+        _end(1)
+    except SystemExit as ended:
+        _end(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+
+
+def _end(code: int) -> NoReturn:
+    """The threads of obstore may hold objects of the interpreter still: to finalise it under them aborts the process, after all
+    went well."""
+    if "obstore" not in sys.modules:
+        raise SystemExit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _fail(message: str) -> NoReturn:

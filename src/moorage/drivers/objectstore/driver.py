@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,6 +26,9 @@ KEY_BYTES: Final = 1024
 """The longest name of an object (S3, "Object key names"; Azure and Google allow the same)."""
 
 HASHING_THREADS: Final = 4
+
+ERASE_PAUSES: Final = (0.05, 0.5, None)
+"""Seconds before a removal is tried again; after the last one it has failed."""
 
 CloudStore = S3Store | AzureStore | GCSStore
 
@@ -190,9 +194,14 @@ class ObjectStoreDriver:
         else:
             await self._join(sources, target)
         await self.write(files)
-        await self._clear([path for path, _ in sources])
-        if remove and not mark:
-            await self._remove(remove)
+        if not mark:
+            await self._clear([path for path, _ in sources])
+            if remove:
+                await self._remove(remove)
+        else:
+            # All that was promised is there. What is left of an upload is purged one day.
+            with contextlib.suppress(DriverError):
+                await self._clear([path for path, _ in sources])
 
     async def _join(self, sources: Sequence[tuple[str, int]], target: str) -> None:
         size = sum(length for _, length in sources)
@@ -220,16 +229,38 @@ class ObjectStoreDriver:
 
     async def _remove_folder(self, path: str) -> bool:
         found = await self._listed(path)
-        with translated(path):
-            if found:
-                await obstore.delete_async(self._store, [one["path"] for one in found])
+        await self._erase(path, [one["path"] for one in found])
         return bool(found)
 
     async def _clear(self, paths: Sequence[str]) -> None:
-        if not paths:
-            return
-        with translated(paths[0]):
-            await obstore.delete_async(self._store, [self.key(path) for path in paths])
+        if paths:
+            await self._erase(paths[0], [self.key(path) for path in paths])
+
+    async def _erase(self, path: str, keys: Sequence[str]) -> None:
+        """One call for a thousand. That one is gone already is what was wanted; Azure and Google call it an error, and then
+        leave some of the others."""
+        try:
+            await self._erase_again(path, keys)
+        except PathNotFound:
+            for key in keys:
+                with contextlib.suppress(PathNotFound):
+                    await self._erase_again(path, [key])
+
+    async def _erase_again(self, path: str, keys: Sequence[str]) -> None:
+        """obstore does not repeat this request when a kept connection turns out to be closed, for it is a POST. To remove what is
+        removed does no harm."""
+        for pause in ERASE_PAUSES:
+            try:
+                with translated(path):
+                    if keys:
+                        await obstore.delete_async(self._store, keys)
+                return
+            except PathNotFound:
+                raise
+            except DriverError:
+                if pause is None:
+                    raise
+            await asyncio.sleep(pause)
 
     # Segments
 

@@ -73,7 +73,7 @@ def test_an_upload_in_chunks_goes_on_after_a_restart(server: Server) -> None:
 
 
 def test_a_wrong_digest_leaves_nothing(server: Server) -> None:
-    for size in (100, 12 * MIB):
+    for size in (0, 100, 12 * MIB):
         data = os.urandom(size)
         wrong = digest_of(b"something else")
         with Client(server.port) as client:

@@ -123,7 +123,7 @@ class Upload:
             await self._receive(body, writer, hashes)
         except StorageFull:
             hashes = None
-            await self.cancel()
+            await self._abandon()
             raise
         finally:
             await writer.close()
@@ -202,7 +202,7 @@ class Upload:
             found = await self._digests(writer, {digest.algorithm for digest in expected})
             for digest in expected:
                 if found[digest.algorithm] != digest:
-                    await self.cancel()
+                    await self._abandon()
                     raise DigestInvalid(detail={"digest": digest, "got": found[digest.algorithm]})
             canonical = found[CANONICAL]
             blob = Blob(canonical, writer.size)
@@ -213,8 +213,7 @@ class Upload:
         except PathNotFound:
             raise UploadUnknown(detail={"uuid": self.id}) from None
         except StorageFull:
-            with contextlib.suppress(UploadUnknown):
-                await self.cancel()
+            await self._abandon()
             raise
         finally:
             await writer.close()
@@ -245,6 +244,11 @@ class Upload:
             await self._uploads.driver.delete(self._folder, durable=False)
         except PathNotFound:
             raise UploadUnknown(detail={"uuid": self.id}) from None
+
+    async def _abandon(self) -> None:
+        """As `cancel`, whether anything is there or not."""
+        with contextlib.suppress(UploadUnknown):
+            await self.cancel()
 
     async def _writer(self) -> Writer:
         """The session's file, locked. Raises RangeInvalid when another request keeps it for too long."""

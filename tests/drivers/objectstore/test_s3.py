@@ -1,0 +1,53 @@
+"""Which address S3 is spoken to at, and which one clients get."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import pytest
+
+from moorage.drivers.objectstore.s3 import S3Options, s3_driver
+from tests.drivers.objectstore.stores import LINKS, s3_options
+from tests.support.objectstores import S3
+
+AMAZON = S3Options(bucket="images", region="eu-central-1", access_key="key", secret_key="secret")
+
+
+async def host(options: S3Options) -> str:
+    driver = s3_driver(options, links_for=LINKS)
+    url = await driver.direct("/a/b", "GET", "")
+    await driver.close()
+    assert url is not None
+    return f"{urlsplit(url).scheme}://{urlsplit(url).netloc}{urlsplit(url).path}"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (AMAZON, "https://images.s3.eu-central-1.amazonaws.com/a/b"),
+        (replace(AMAZON, path_style=True), "https://s3.eu-central-1.amazonaws.com/images/a/b"),
+        (replace(AMAZON, secure=False), "http://images.s3.eu-central-1.amazonaws.com/a/b"),
+        (replace(AMAZON, dual_stack=True), "https://images.s3.dualstack.eu-central-1.amazonaws.com/a/b"),
+        (replace(AMAZON, fips=True), "https://images.s3-fips.eu-central-1.amazonaws.com/a/b"),
+        (replace(AMAZON, accelerate=True), "https://images.s3-accelerate.amazonaws.com/a/b"),
+        (replace(AMAZON, region="cn-north-1"), "https://images.s3.cn-north-1.amazonaws.com.cn/a/b"),
+        (replace(AMAZON, root="/some/where/"), "https://images.s3.eu-central-1.amazonaws.com/some/where/a/b"),
+        (replace(AMAZON, endpoint="http://minio:9000", path_style=True), "http://minio:9000/images/a/b"),
+        (replace(AMAZON, endpoint="http://minio:9000"), "http://images.minio:9000/a/b"),
+    ],
+)
+async def test_an_object_has_the_address_that_the_options_tell(options: S3Options, expected: str) -> None:
+    assert await host(options) == expected
+
+
+async def test_clients_get_the_name_they_know_while_uploads_use_the_other_one(moto_store: S3) -> None:
+    options = replace(s3_options(moto_store, "tests/public"), public_endpoint="https://images.example.com")
+    driver = s3_driver(options, links_for=LINKS)
+    await driver.write([("/a", b"written inside")])
+    assert await driver.read("/a") == b"written inside"
+    url = await driver.direct("/a", "GET", "")
+    assert url is not None
+    assert url.startswith("https://images.example.com/moorage/tests/public/a?")
+    assert "X-Amz-Signature=" in url
+    await driver.close()

@@ -77,7 +77,6 @@ def build_service(configuration: Configuration, registry: Registry, key: bytes) 
             minimum_rate=limits.minrate,
             memory_bytes=limits.memory,
         ),
-        redirects=not storage.redirect.disable,
         delete_enabled=storage.delete.enabled,
         read_only=storage.maintenance.readonly.enabled,
         catalog_limit=configuration.catalog.maxentries,

@@ -45,6 +45,7 @@ ConfigArgument = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 SETTLING_SECONDS = 1.0
+"""After which all replicas that start together on an empty bucket see the same key."""
 
 COMMANDS = ("serve", "config", "garbage-collect", "purge-uploads", "htpasswd", "version")
 
@@ -57,12 +58,16 @@ def main() -> None:
     elif arguments and arguments[0] not in COMMANDS and Path(arguments[0]).suffix in (".yml", ".yaml"):
         arguments.insert(0, "serve")
     try:
-        main_app(args=arguments)
-    except DriverError as error:
-        print(f"moorage: {error}", file=sys.stderr)
-        _end(1)
+        _run(arguments)
     except SystemExit as ended:
         _end(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+
+
+def _run(arguments: list[str]) -> None:
+    try:
+        main_app(args=arguments)
+    except DriverError as error:
+        _fail(str(error))
 
 
 def _end(code: int) -> NoReturn:
@@ -140,11 +145,11 @@ def _prepare_storage(configuration: Configuration) -> None:
     """Find out before the first client does that the storage cannot be written to."""
     from moorage.api.resume import signing_key
     from moorage.drivers.filesystem import FilesystemDriver
-    from moorage.storage import build_driver
+    from moorage.storage import OBJECT_STORES, build_driver
 
     read_only = configuration.storage.maintenance.readonly.enabled
     keyless = not configuration.http.secret and not read_only
-    if configuration.storage.driver.name in ("s3", "azure", "gcs"):
+    if configuration.storage.driver.name in OBJECT_STORES:
         _ask_store(configuration, keyless)
         return
     driver = build_driver(configuration)
@@ -183,9 +188,7 @@ def _answer(configuration: Configuration, keyless: bool) -> None:
         assert isinstance(driver, ObjectStoreDriver)
         await driver.check()
         if keyless:
-            await signing_key("", driver)
-            # Another replica may have made one at this very moment. The last one counts, and workers read it after this.
-            await asyncio.sleep(SETTLING_SECONDS)
+            await signing_key("", driver, settling=SETTLING_SECONDS)
 
     try:
         asyncio.run(ask())

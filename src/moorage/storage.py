@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from moorage.config import Configuration
 from moorage.config.sections.base import Section
 from moorage.config.sections.clouds import Azure, Gcs
-from moorage.config.sections.drivers import Filesystem
+from moorage.config.sections.drivers import Filesystem, Inmemory
 from moorage.config.sections.s3 import S3
 from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.filesystem import FilesystemDriver
@@ -19,6 +19,8 @@ from moorage.drivers.inmemory import InMemoryDriver
 
 # More threads than the disk and the processors can serve only wait for each other.
 STORAGE_THREADS: Final = 16
+
+OBJECT_STORES: Final = ("s3", "azure", "gcs")
 
 LINKS_FOR: Final = timedelta(minutes=20)
 """How long a URL is valid that a client is sent to (as the reference implementation's)."""
@@ -33,9 +35,11 @@ def build_driver(configuration: Configuration) -> Driver:
             threads=min(parameters.maxthreads, STORAGE_THREADS),
             inline_reads=parameters.inlinereads,
         )
+    if isinstance(parameters, Inmemory):
+        return InMemoryDriver()
     links_for = None if configuration.storage.redirect.disable else LINKS_FOR
     try:
-        return _cloud(parameters, links_for)
+        return _object_store(parameters, links_for)
     except ModuleNotFoundError as error:
         raise DriverError(
             f"storage.{name}", f"{error.name} is not installed: pip install 'moorage[{name}]'"
@@ -44,14 +48,13 @@ def build_driver(configuration: Configuration) -> Driver:
         raise DriverError(f"storage.{name}", str(error).partition("\n")[0]) from None
 
 
-def _cloud(parameters: Section, links_for: timedelta | None) -> Driver:
+def _object_store(parameters: Section, links_for: timedelta | None) -> Driver:
     if isinstance(parameters, S3):
         return _s3(parameters, links_for)
     if isinstance(parameters, Azure):
         return _azure(parameters, links_for)
-    if isinstance(parameters, Gcs):
-        return _gcs(parameters, links_for)
-    return InMemoryDriver()
+    assert isinstance(parameters, Gcs), "the others are refused by name (config.features)"
+    return _gcs(parameters, links_for)
 
 
 def _s3(section: S3, links_for: timedelta | None) -> Driver:

@@ -11,7 +11,6 @@ from moorage.drivers.inmemory import InMemoryDriver
 from moorage.manifest import parse
 from moorage.names import Name, Tag
 from moorage.store import layout
-from moorage.store.blobs import Blob
 from moorage.store.garbage import Collection, collect
 from moorage.store.policy import ReferencePolicy
 from moorage.store.registry import Registry
@@ -48,7 +47,7 @@ class Shelf:
         digest = Digest.of(data)
         aliases = tuple(Digest.of(data, algorithm) for algorithm in algorithms)
         await self.driver.write([(layout.blob_data(digest), data)])
-        await self.registry.repository(name).blobs.link(Blob(digest, len(data)), aliases)
+        await self.registry.repository(name).blobs.link(digest, aliases)
         return digest
 
     async def collect(

@@ -38,7 +38,7 @@ def section(service: Service, root: str, **more: object) -> dict[str, object]:
                 **more,
             }
         }
-    return {"gcs": {"bucket": service.bucket, "rootdirectory": root, "keyfile": "", **more}}
+    return {"gcs": {"bucket": service.bucket, "rootdirectory": root, **more}}
 
 
 def store_server(

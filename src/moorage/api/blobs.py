@@ -39,7 +39,7 @@ async def head(exchange: Exchange) -> Answer:
 async def get(exchange: Exchange) -> Answer:
     """The file is open before the answer begins, so a 200 is never followed by nothing."""
     digest = Digest.parse(exchange.reference)
-    if exchange.service.redirects and (answer := await _redirect(exchange, digest)):
+    if exchange.repository.blobs.redirects and (answer := await _redirect(exchange, digest)):
         return answer
     reader = await exchange.repository.blobs.open(digest)
     try:

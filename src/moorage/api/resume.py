@@ -6,6 +6,7 @@ fixed order, so no two states share the bytes that are signed.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -51,8 +52,16 @@ class States:
         self._decode = msgspec.json.Decoder(State).decode
 
     def sign(self, name: Name, upload: UploadId, progress: Progress, algorithms: list[str]) -> str:
-        digests: dict[str, str] = dict(progress.digests)
-        state = State(_PURPOSE, name, upload, progress.size, algorithms, digests, self._boot, progress.mark)
+        state = State(
+            purpose=_PURPOSE,
+            name=name,
+            upload=upload,
+            size=progress.size,
+            algorithms=algorithms,
+            digests=dict(progress.digests),
+            boot=self._boot,
+            mark=progress.mark,
+        )
         payload = encode(state)
         return base64.urlsafe_b64encode(self._mac(payload) + payload).decode().rstrip("=")
 
@@ -85,9 +94,10 @@ def _boot() -> str:
         return secrets.token_hex(16)
 
 
-async def signing_key(secret: str, driver: Driver) -> bytes:
+async def signing_key(secret: str, driver: Driver, *, settling: float = 0.0) -> bytes:
     """The key made of the configured secret; without one, a random key that is kept in the storage, so that all
-    processes on it agree and a restart keeps uploads alive."""
+    processes on it agree and a restart keeps uploads alive. `settling`: seconds to wait when one was made, where another
+    process may have made one at that very moment and the last one counts."""
     if secret:
         return hashlib.sha256(secret.encode()).digest()
     try:
@@ -98,6 +108,9 @@ async def signing_key(secret: str, driver: Driver) -> bytes:
         kept = secrets.token_hex(32).encode()
         try:
             await driver.write([(layout.SECRET, kept)])
+            if settling:
+                await asyncio.sleep(settling)
+                kept = await driver.read(layout.SECRET)
         except DriverError:
             log.warning("the key of upload states cannot be kept: uploads end when the registry does")
     return hashlib.sha256(kept).digest()

@@ -20,8 +20,6 @@ class Service:
     states: States
     locations: Locations = field(default_factory=Locations)
     limits: Limits = field(default_factory=Limits)
-    redirects: bool = False
-    """Whether clients are sent to the storage, where it has an address for them."""
     delete_enabled: bool = False
     read_only: bool = False
     catalog_limit: int = 1000

@@ -31,6 +31,7 @@ from moorage.drivers.base import (
 from moorage.drivers.disk import Disk
 from moorage.drivers.files import FileReader, FileWriter, translate
 from moorage.drivers.folders import ATTEMPTS, Changed, Folders
+from moorage.drivers.inplace import InPlace
 from moorage.drivers.small import FILE_BYTES, SmallFiles, Version, WholeFile, version
 from moorage.drivers.staging import TEMPORARY, Staging, left_behind
 from moorage.drivers.threads import Threads
@@ -49,7 +50,7 @@ _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-class FilesystemDriver:
+class FilesystemDriver(InPlace):
     """`root` is the folder that holds `docker/registry/v2`; `threads` bounds the worker threads.
 
     `inline_reads=False` sends small reads to the threads too: for network file systems, where any of them
@@ -57,8 +58,6 @@ class FilesystemDriver:
     """
 
     name = "filesystem"
-    exclusive = True
-    redirects = False
 
     def __init__(
         self, root: str, *, threads: int = 16, inline_reads: bool = True, disk: Disk | None = None
@@ -82,20 +81,14 @@ class FilesystemDriver:
     async def stat(self, path: str) -> FileInfo:
         return self._stat(path) if self._inline else await self._threaded(self._stat, path)
 
+    async def written(self, path: str) -> FileInfo:
+        return await self.stat(path)
+
     async def is_folder(self, path: str) -> bool:
         try:
             return (await self.stat(path)).is_folder
         except PathNotFound:
             return False
-
-    async def written(self, path: str) -> FileInfo:
-        return await self.stat(path)
-
-    async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
-        return []
-
-    async def direct(self, path: str, method: str, client: str) -> str | None:
-        return None
 
     async def open(self, path: str, *, mark: str = "") -> Reader:
         if not self._inline:
@@ -214,9 +207,6 @@ class FilesystemDriver:
     async def begin(self, path: str, data: bytes) -> str:
         await self._threaded(self._begin, path, data)
         return ""
-
-    def create(self, path: str, size: int) -> None:
-        return None
 
     async def writer(self, path: str, *, mark: str = "") -> Writer:
         return await self._threaded(self._writer, path)

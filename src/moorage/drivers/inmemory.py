@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from moorage.drivers.base import FileInfo, Meanwhile, PathBusy, PathNotFound, Reader, Writer, ignore
+from moorage.drivers.inplace import InPlace
 
 
 class _File:
@@ -17,12 +18,10 @@ class _File:
         self.busy = False
 
 
-class InMemoryDriver:
+class InMemoryDriver(InPlace):
     """One process only: another worker would have other files."""
 
     name = "inmemory"
-    exclusive = True
-    redirects = False
 
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
@@ -42,17 +41,8 @@ class InMemoryDriver:
         await self.write([(path, data)])
         return ""
 
-    def create(self, path: str, size: int) -> None:
-        return None
-
     async def written(self, path: str) -> FileInfo:
         return await self.stat(path)
-
-    async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
-        return []
-
-    async def direct(self, path: str, method: str, client: str) -> str | None:
-        return None
 
     async def is_folder(self, path: str) -> bool:
         return any(True for _ in self._below(path))

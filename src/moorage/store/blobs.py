@@ -82,6 +82,7 @@ class RepositoryBlobs:
         self._driver = driver
         self._store = store
         self._links = links
+        self.redirects = driver.redirects
 
     async def stat(self, digest: Digest) -> Blob:
         canonical = await self._resolve(digest)
@@ -92,25 +93,23 @@ class RepositoryBlobs:
 
     async def direct(self, digest: Digest, method: str, client: str) -> str | None:
         """The URL from which the client may get the blob, which is there; None when it has to come through us. Raises
-        BlobUnknown."""
-        if not self._driver.redirects:
-            return None
+        BlobUnknown. Not worth asking without `redirects`."""
         blob = await self.stat(digest)
         return await self._driver.direct(layout.blob_data(blob.digest), method, client)
 
     async def adopt(
-        self, path: str, blob: Blob, aliases: tuple[Digest, ...], *, mark: str, remove: str
+        self, path: str, canonical: Digest, aliases: tuple[Digest, ...], *, mark: str, remove: str
     ) -> None:
         """Move a verified file to its final place, and let this repository serve it, also under digests of other
         algorithms; then the folder `remove` goes. What lies there already is replaced: it may be damaged, and
         whoever is reading it keeps the old bytes."""
-        links = self._links_to(blob.digest, aliases)
-        target = layout.blob_data(blob.digest)
+        links = self._links_to(canonical, aliases)
+        target = layout.blob_data(canonical)
         await self._driver.move(path, target, links, mark=mark, remove=remove)
 
-    async def link(self, blob: Blob, aliases: tuple[Digest, ...] = ()) -> None:
+    async def link(self, canonical: Digest, aliases: tuple[Digest, ...] = ()) -> None:
         """Let this repository serve a blob that is in place, also under digests of other algorithms."""
-        await self._driver.write(self._links_to(blob.digest, aliases))
+        await self._driver.write(self._links_to(canonical, aliases))
 
     def _links_to(self, canonical: Digest, aliases: tuple[Digest, ...]) -> list[tuple[str, bytes]]:
         others = [alias for alias in aliases if not alias.canonical]
@@ -126,7 +125,7 @@ class RepositoryBlobs:
         if canonical is None:
             raise BlobUnknown(detail={"digest": digest})
         blob = Blob(canonical, await self._store.size(canonical))
-        await self.link(blob, (digest,))
+        await self.link(canonical, (digest,))
         return blob
 
     async def delete(self, digest: Digest) -> None:

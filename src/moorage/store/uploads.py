@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import datetime
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from moorage.digest import CANONICAL, Digest, Hashes
@@ -135,9 +135,21 @@ class Upload:
 
     async def _receive(self, body: AsyncIterator[bytes], writer: Writer, hashes: Hashes | None) -> None:
         """Collect a batch while those before it are written and hashed."""
+        meanwhile = ignore if hashes is None else hashes.update
+        try:
+            await self._collect(
+                body, lambda pieces, batch: writer.write(pieces, meanwhile, ahead=(BATCHES - 1) * batch)
+            )
+        finally:
+            await writer.flush()
+
+    async def _collect(
+        self, body: AsyncIterator[bytes], take: Callable[[list[bytes], int], Awaitable[None]]
+    ) -> None:
+        """Give the body on in batches, with the size of a full one; also the last one, of what had arrived when the body
+        ended with an error."""
         pieces: list[bytes] = []
         collected = 0
-        meanwhile = ignore if hashes is None else hashes.update
         batch = self._uploads.batches.reserve()
         try:
             async for piece in body:
@@ -145,12 +157,11 @@ class Upload:
                 collected += len(piece)
                 if collected >= batch:
                     full, pieces, collected = pieces, [], 0
-                    await writer.write(full, meanwhile, ahead=(BATCHES - 1) * batch)
+                    await take(full, batch)
         finally:
             self._uploads.batches.release(batch)
             if pieces:
-                await writer.write(pieces, meanwhile, ahead=BATCHES * batch)
-            await writer.flush()
+                await take(pieces, batch)
 
     async def receive(self, body: AsyncIterator[bytes], size: int, expected: Sequence[Digest]) -> bool:
         """The whole blob in one request, written to its final place while it comes in: it is there only if it is what the
@@ -164,34 +175,14 @@ class Upload:
             return False
         hashes = Hashes(digest.algorithm for digest in expected)
         try:
-            async for pieces in self._batches(body):
-                await creation.write(pieces, hashes.update)
-            found = hashes.digests()
-            for digest in expected:
-                if found[digest.algorithm] != digest:
-                    raise DigestInvalid(detail={"digest": digest, "got": found[digest.algorithm]})
+            await self._collect(body, lambda pieces, _: creation.write(pieces, hashes.update))
+            _compare(hashes.digests(), expected)
         except BaseException:
             await creation.abort()
             raise
         await creation.commit()
-        await self._uploads.blobs.link(Blob(canonical, hashes.size), tuple(expected))
+        await self._uploads.blobs.link(canonical, tuple(expected))
         return True
-
-    async def _batches(self, body: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
-        pieces: list[bytes] = []
-        collected = 0
-        batch = self._uploads.batches.reserve()
-        try:
-            async for piece in body:
-                pieces.append(piece)
-                collected += len(piece)
-                if collected >= batch:
-                    yield pieces
-                    pieces, collected = [], 0
-        finally:
-            self._uploads.batches.release(batch)
-        if pieces:
-            yield pieces
 
     async def commit(self, expected: Sequence[Digest]) -> Blob:
         """The session becomes a blob that this repository serves under every expected digest. Raises
@@ -200,24 +191,20 @@ class Upload:
         writer = await self._writer()
         try:
             found = await self._digests(writer, {digest.algorithm for digest in expected})
-            for digest in expected:
-                if found[digest.algorithm] != digest:
-                    await self._abandon()
-                    raise DigestInvalid(detail={"digest": digest, "got": found[digest.algorithm]})
+            _compare(found, expected)
             canonical = found[CANONICAL]
-            blob = Blob(canonical, writer.size)
             await self._uploads.blobs.adopt(
-                self._path, blob, tuple(expected), mark=writer.mark, remove=self._folder
+                self._path, canonical, tuple(expected), mark=writer.mark, remove=self._folder
             )
             self._uploads.hashing.drop(self.id, writer.mark)
         except PathNotFound:
             raise UploadUnknown(detail={"uuid": self.id}) from None
-        except StorageFull:
+        except (DigestInvalid, StorageFull):
             await self._abandon()
             raise
         finally:
             await writer.close()
-        return blob
+        return Blob(canonical, writer.size)
 
     async def _digests(self, writer: Writer, algorithms: set[str]) -> Mapping[str, Digest]:
         wanted, size = algorithms | {CANONICAL}, writer.size
@@ -260,3 +247,10 @@ class Upload:
                 if asyncio.get_running_loop().time() > deadline:
                     raise RangeInvalid("another request is writing to this upload") from None
             await asyncio.sleep(0.05)
+
+
+def _compare(found: Mapping[str, Digest], expected: Sequence[Digest]) -> None:
+    """Raises DigestInvalid for the first one that the bytes do not have."""
+    for digest in expected:
+        if found[digest.algorithm] != digest:
+            raise DigestInvalid(detail={"digest": digest, "got": found[digest.algorithm]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -14,9 +14,9 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from moorage.drivers.base import Creation, DriverError, FileInfo, InvalidPath, PathNotFound, Reader, Writer
 from moorage.drivers.objectstore.joining import Joiner, Through, part_size
-from moorage.drivers.objectstore.partcopies import PartCopies
-from moorage.drivers.objectstore.reading import ObjectReader
+from moorage.drivers.objectstore.reading import ChainReader, ObjectReader
 from moorage.drivers.objectstore.segments import Head, Segment, chain, longest
+from moorage.drivers.objectstore.together import together
 from moorage.drivers.objectstore.translation import translated
 from moorage.drivers.objectstore.writing import ObjectWriting, Recent, SegmentWriter
 from moorage.drivers.small import FILE_BYTES, WholeFile
@@ -90,7 +90,7 @@ class ObjectStoreDriver:
     async def open(self, path: str, *, mark: str = "") -> Reader:
         """One call; the body of the answer is what is streamed. With a mark, one more for each segment."""
         if mark:
-            return _ChainReader(self, await self._sources(path, mark))
+            return ChainReader(self.open, await self._sources(path, mark))
         key = self.key(path)
         with translated(path):
             result = await obstore.get_async(self._store, key)
@@ -133,7 +133,7 @@ class ObjectStoreDriver:
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
         """One call for each file; those of a stage are made at once."""
         for files in stages:
-            await _all(self._put(path, data) for path, data in dict(files).items())
+            await together(self._put(path, data) for path, data in dict(files).items())
 
     async def _put(self, path: str, data: bytes) -> None:
         key = self.key(path)
@@ -170,10 +170,11 @@ class ObjectStoreDriver:
 
     async def written(self, path: str) -> FileInfo:
         """One listing."""
-        segments = await self._segments(path)
+        listed = await self._listed(path)
+        segments = self._parsed(path, listed)
         if not segments:
             return await self.stat(path)
-        modified = max(one["last_modified"].timestamp() for one in await self._listed(path))
+        modified = max(one["last_modified"].timestamp() for one in listed)
         return FileInfo(longest(segments).size, modified)
 
     async def move(
@@ -233,12 +234,13 @@ class ObjectStoreDriver:
         return bool(found)
 
     async def _clear(self, paths: Sequence[str]) -> None:
-        if paths:
-            await self._erase(paths[0], [self.key(path) for path in paths])
+        await self._erase(next(iter(paths), ""), [self.key(path) for path in paths])
 
     async def _erase(self, path: str, keys: Sequence[str]) -> None:
         """One call for a thousand. That one is gone already is what was wanted; Azure and Google call it an error, and then
         leave some of the others."""
+        if not keys:
+            return
         try:
             await self._erase_again(path, keys)
         except PathNotFound:
@@ -252,8 +254,7 @@ class ObjectStoreDriver:
         for pause in ERASE_PAUSES:
             try:
                 with translated(path):
-                    if keys:
-                        await obstore.delete_async(self._store, keys)
+                    await obstore.delete_async(self._store, keys)
                 return
             except PathNotFound:
                 raise
@@ -270,8 +271,11 @@ class ObjectStoreDriver:
             return await obstore.list(self._store, key).collect_async()
 
     async def _segments(self, path: str) -> list[Segment]:
+        return self._parsed(path, await self._listed(path))
+
+    def _parsed(self, path: str, listed: Sequence[obstore.ObjectMeta]) -> list[Segment]:
         start = len(self.key(path)) + 1
-        parsed = (Segment.parse(one["path"][start:], one["size"]) for one in await self._listed(path))
+        parsed = (Segment.parse(one["path"][start:], one["size"]) for one in listed)
         return [segment for segment in parsed if segment is not None]
 
     async def _sources(self, path: str, mark: str) -> list[tuple[str, int]]:
@@ -296,8 +300,6 @@ class ObjectStoreDriver:
     async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
         """Multipart uploads that were neither completed nor aborted: only S3 keeps them for ever. One call for a thousand,
         one for each that goes."""
-        if not isinstance(self._joiner, PartCopies):
-            return []
         return await self._joiner.abandoned(self._prefix, before, abort=remove)
 
     # Life
@@ -308,38 +310,4 @@ class ObjectStoreDriver:
 
     async def close(self) -> None:
         self._threads.close()
-        if isinstance(self._joiner, PartCopies):
-            self._joiner.close()
-
-
-class _ChainReader:
-    """The segments of an upload, one after the other: each is opened when its turn comes."""
-
-    def __init__(self, driver: ObjectStoreDriver, sources: Sequence[tuple[str, int]]) -> None:
-        self._driver = driver
-        self._sources = sources
-        self.size = sum(size for _, size in sources)
-        self.data: bytes | None = None
-
-    async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
-        begin = 0
-        for path, size in self._sources:
-            first, last = max(start - begin, 0), min(stop - begin, size)
-            begin += size
-            if first < last:
-                reader = await self._driver.open(path)
-                if reader.size != size:
-                    raise DriverError(path, f"a segment has {reader.size} bytes instead of {size}")
-                async for part in reader.stream(first, last, piece):
-                    yield part
-
-    def close(self) -> None:
-        return None
-
-
-async def _all(calls: Iterable[Coroutine[None, None, None]]) -> None:
-    """All at once. Raises the first error when all have ended, so that nothing goes on unseen."""
-    outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    for outcome in outcomes:
-        if outcome is not None:
-            raise outcome
+        self._joiner.close()

@@ -35,6 +35,13 @@ class Joiner(Protocol):
         PathNotFound when a source is missing, DriverError naming `path`."""
         ...
 
+    async def abandoned(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
+        """Multipart uploads below `prefix` that began before that time (in seconds since the epoch), with when they did;
+        aborted if asked. Raises DriverError."""
+        ...
+
+    def close(self) -> None: ...
+
 
 class Through:
     """Reads and writes: for stores that cannot join by themselves, or cannot be asked to."""
@@ -57,6 +64,13 @@ class Through:
             ) as writer:
                 for source, length in sources:
                     await self._pour(source, length, writer, path)
+
+    async def abandoned(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
+        """None: such a store forgets them by itself, or cannot be asked for them."""
+        return []
+
+    def close(self) -> None:
+        return None
 
     async def _pour(self, source: str, length: int, writer: obstore.AsyncWritableFile, path: str) -> None:
         result = await obstore.get_async(self._store, source)

@@ -5,7 +5,6 @@ obstore cannot ask for that, so boto3 does, in threads. It is loaded when the fi
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +15,8 @@ from obstore.store import S3Store
 
 from moorage.drivers.base import DriverError, PathNotFound
 from moorage.drivers.objectstore.joining import Joiner, part_size
-from moorage.drivers.objectstore.translation import REASONS, translated
+from moorage.drivers.objectstore.together import together
+from moorage.drivers.objectstore.translation import meaning, reason, translated
 from moorage.drivers.threads import Threads
 
 COPY_BYTES: Final = 5 << 30
@@ -84,15 +84,7 @@ class PartCopies:
     async def _copy(self, found: Sequence[Part], target: str) -> None:
         upload = await self._threads.call(self._create, target)
         try:
-            outcomes = await asyncio.gather(
-                *(self._threads.call(self._copy_part, target, upload, part) for part in found),
-                return_exceptions=True,
-            )
-            tags = []
-            for outcome in outcomes:
-                if isinstance(outcome, BaseException):
-                    raise outcome
-                tags.append(outcome)
+            tags = await together(self._threads.call(self._copy_part, target, upload, part) for part in found)
             await self._threads.call(self._complete, target, upload, tags)
         except BaseException:
             await self._threads.call(self._abort, target, upload)
@@ -149,9 +141,8 @@ class PartCopies:
         except Exception:  # noqa: S110 - it is purged later; what failed before is what counts
             pass
 
-    def unfinished(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
-        """Multipart uploads below `prefix` that began before that time (in seconds since the epoch), with when they
-        did; aborted if asked. Every page is followed."""
+    def _unfinished(self, prefix: str, before: float, abort: bool) -> list[tuple[str, float]]:
+        """Every page is followed."""
         found = []
         pages = self._client.get_paginator("list_multipart_uploads")
         for page in pages.paginate(Bucket=self._copying.bucket, Prefix=prefix):
@@ -164,9 +155,8 @@ class PartCopies:
         return found
 
     async def abandoned(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
-        """As `unfinished`. Raises DriverError."""
         try:
-            return await self._threads.call(self.unfinished, prefix, before, abort=abort)
+            return await self._threads.call(self._unfinished, prefix, before, abort)
         except Exception as error:
             raise _told(error, prefix) from None
 
@@ -179,4 +169,4 @@ def _told(error: Exception, path: str) -> Exception:
     code = str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
     if code in ("NoSuchKey", "404"):
         return PathNotFound(path)
-    return DriverError(path, REASONS.get(code, "") or code or str(error).partition("\n")[0][:300])
+    return DriverError(path, meaning(code) or reason(error))

@@ -1,13 +1,13 @@
-"""An open object: the answer of the store has begun, and what it lacks ends in an error."""
+"""Open objects: the answer of the store has begun, and what it lacks ends in an error."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import obstore
 from obstore.store import ObjectStore
 
-from moorage.drivers.base import DriverError
+from moorage.drivers.base import DriverError, Reader
 from moorage.drivers.objectstore.translation import translated
 
 
@@ -48,3 +48,30 @@ class ObjectReader:
 
     def close(self) -> None:
         self._begun = None
+
+
+class ChainReader:
+    """Objects with their sizes, one after the other as if they were one: each is opened when its turn comes."""
+
+    def __init__(
+        self, open_object: Callable[[str], Awaitable[Reader]], sources: Sequence[tuple[str, int]]
+    ) -> None:
+        self._open = open_object
+        self._sources = sources
+        self.size = sum(size for _, size in sources)
+        self.data: bytes | None = None
+
+    async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
+        begin = 0
+        for path, size in self._sources:
+            first, last = max(start - begin, 0), min(stop - begin, size)
+            begin += size
+            if first < last:
+                reader = await self._open(path)
+                if reader.size != size:
+                    raise DriverError(path, f"a segment has {reader.size} bytes instead of {size}")
+                async for part in reader.stream(first, last, piece):
+                    yield part
+
+    def close(self) -> None:
+        return None

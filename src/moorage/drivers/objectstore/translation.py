@@ -57,7 +57,12 @@ def reason(error: Exception) -> str:
     """One line for the operator: the store's code and what it means, else the first line of what obstore says."""
     text = str(error)
     if (code := _CODE.search(text)) is not None:
-        return f"{REASONS[code[1]]} ({code[1]})" if code[1] in REASONS else code[1]
+        return meaning(code[1])
     if (status := _STATUS.search(text)) is not None:
         return status[1].strip()
     return text.partition("\n")[0][:300]
+
+
+def meaning(code: str) -> str:
+    """What an operator reads of the store's code."""
+    return f"{REASONS[code]} ({code})" if code in REASONS else code

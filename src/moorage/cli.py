@@ -180,18 +180,20 @@ def _ask_store(configuration: Configuration, keyless: bool) -> None:
 
 def _answer(configuration: Configuration, keyless: bool) -> None:
     from moorage.api.resume import signing_key
-    from moorage.drivers.objectstore.driver import ObjectStoreDriver
     from moorage.storage import build_driver
+    from moorage.store import layout
 
-    async def ask() -> None:
-        driver = build_driver(configuration)
-        assert isinstance(driver, ObjectStoreDriver)
-        await driver.check()
+    async def ask(driver: Driver) -> None:
+        await driver.is_folder(layout.ROOT)
         if keyless:
             await signing_key("", driver, settling=SETTLING_SECONDS)
 
     try:
-        asyncio.run(ask())
+        driver = build_driver(configuration)
+    except DriverError as error:
+        _fail(str(error))
+    try:
+        asyncio.run(ask(driver))
     except DriverError as error:
         _fail(f"storage.{configuration.storage.driver.name}: {error}")
 

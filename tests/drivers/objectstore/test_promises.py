@@ -15,6 +15,5 @@ STORES = ("moto_store", "rclone_store", "azurite_store", "gcs_store")
 async def test_object_store(promise: Promise, store: str, request: pytest.FixtureRequest) -> None:
     service: Service = request.getfixturevalue(store)
     driver = driver_over(service)
-    await driver.check()
     await promise(driver)
     await driver.close()

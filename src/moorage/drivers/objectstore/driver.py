@@ -304,10 +304,6 @@ class ObjectStoreDriver:
 
     # Life
 
-    async def check(self) -> None:
-        """Raises DriverError when the store does not answer, or does not know us."""
-        await self.is_folder("/docker")
-
     async def close(self) -> None:
         self._threads.close()
         self._joiner.close()

@@ -110,3 +110,27 @@ def test_a_blob_is_pulled_from_the_store_itself(service: Service, tmp_path: Path
         assert exchange(host, "GET", f"/{target}").body == data
         missing = digest_of(b"not there")
         client.expect(404, "GET", f"/v2/{NAME}/blobs/{missing}")
+
+
+def test_an_upload_that_was_never_finished_is_purged(server: Server) -> None:
+    data = os.urandom(100_000)
+    program, _, config = server.command
+
+    def purge(*options: str) -> str:
+        done = subprocess.run(
+            [program, "purge-uploads", config, *options],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout
+
+    with Client(server.port) as client:
+        target = client.start_upload(NAME)
+        target = location(client.expect(202, "PATCH", target, data))
+        assert purge().endswith("0 uploads purged\n"), "it is young"
+        assert f"{NAME}: " in purge("--age", "0", "--dry-run")
+        assert "100000 bytes" in purge("--age", "0")
+        assert purge("--age", "0").endswith("0 uploads purged\n")
+        client.expect(404, "GET", target.partition("?")[0])

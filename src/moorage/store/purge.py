@@ -47,9 +47,10 @@ async def purge_uploads(
 async def _session(driver: Driver, name: Name, upload: UploadId) -> Purged | None:
     """None for a session that ended meanwhile. Its age is that of its last byte: a slow upload is no dead one."""
     latest, size = 0.0, 0
-    for path in (layout.upload_started(name, upload), layout.upload_data(name, upload)):
+    started, data = layout.upload_started(name, upload), layout.upload_data(name, upload)
+    for ask, path in ((driver.stat, started), (driver.written, data)):
         try:
-            found = await driver.stat(path)
+            found = await ask(path)
         except PathNotFound:
             continue
         latest, size = max(latest, found.modified), found.size

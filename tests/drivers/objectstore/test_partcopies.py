@@ -1,0 +1,94 @@
+"""S3 joins on its side: nothing of an upload is read back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+
+import pytest
+
+from moorage.drivers.base import DriverError, PathNotFound
+from moorage.drivers.objectstore.driver import ObjectStoreDriver
+from moorage.drivers.objectstore.partcopies import Part, parts
+from moorage.drivers.objectstore.s3 import s3_driver
+from tests.contracts.streams import content
+from tests.drivers.objectstore.stores import LINKS, s3_options
+from tests.support.objectstores import S3
+from tests.support.storefaults import Fault, Faults
+from tests.support.storeproxy import StoreProxy, proxying
+
+DATA = "/u/data"
+MIB = 1 << 20
+
+
+@pytest.fixture
+def proxy(moto_store: S3) -> Iterator[StoreProxy]:
+    with proxying(moto_store.endpoint) as started:
+        yield started
+
+
+@pytest.fixture
+async def driver(
+    moto_store: S3, proxy: StoreProxy, request: pytest.FixtureRequest
+) -> AsyncIterator[ObjectStoreDriver]:
+    """Copies in parts of 5 MiB, the least that S3 takes."""
+    options = s3_options(replace(moto_store, endpoint=proxy.endpoint), f"tests/{request.node.name}")
+    made = s3_driver(replace(options, copy_bytes=5 * MIB, copy_threshold=5 * MIB), links_for=LINKS)
+    yield made
+    await made.close()
+
+
+async def uploaded(driver: ObjectStoreDriver, *segments: bytes) -> str:
+    mark = await driver.begin("", b"")
+    for segment in segments:
+        writer = await driver.writer(DATA, mark=mark)
+        await writer.write([segment[at : at + MIB] for at in range(0, len(segment), MIB)])
+        await writer.flush()
+        mark = writer.mark
+    return mark
+
+
+@pytest.mark.parametrize("sizes", [(12 * MIB,), (10 * MIB, 5 * MIB, 3)], ids=str)
+async def test_what_fits_is_copied_in_equal_parts(
+    driver: ObjectStoreDriver, proxy: StoreProxy, sizes: tuple[int, ...]
+) -> None:
+    segments = [os.urandom(size) for size in sizes]
+    mark = await uploaded(driver, *segments)
+    with proxy.counted() as calls:
+        await driver.move(DATA, "/blob", mark=mark)
+    assert sum("partNumber" in call.query for call in calls) == -(-sum(sizes) // (5 * MIB))
+    reads = [call for call in calls if call.method == "GET" and "list-type" not in call.query]
+    assert reads == [], "the bytes came back"
+    assert await content(driver, "/blob") == b"".join(segments)
+
+
+async def test_a_copy_that_fails_leaves_no_object_and_no_parts(
+    driver: ObjectStoreDriver, proxy: StoreProxy
+) -> None:
+    mark = await uploaded(driver, os.urandom(12 * MIB))
+    proxy.faults = Faults(rate=1.0, kinds=[Fault.ERROR_IN_200])
+    with pytest.raises(DriverError):
+        await driver.move(DATA, "/blob", mark=mark)
+    proxy.faults = Faults()
+    with pytest.raises(PathNotFound):
+        await driver.stat("/blob")
+    assert await driver.abandoned(4e9, remove=False) == []
+    await driver.move(DATA, "/blob", mark=mark)
+    assert (await driver.stat("/blob")).size == 12 * MIB
+
+
+async def test_what_was_left_by_a_process_that_died_is_found_and_removed(
+    driver: ObjectStoreDriver, proxy: StoreProxy
+) -> None:
+    writer = await driver.writer(DATA, mark="0")
+    await writer.write([b"x" * MIB] * 11)
+    found = await driver.abandoned(4e9, remove=True)
+    assert [key.rpartition("/")[0] for key, _ in found] == [driver.key("/u/data")]
+    assert await driver.abandoned(4e9, remove=False) == []
+
+
+def test_parts_do_not_cross_objects() -> None:
+    assert parts([("a", 10), ("b", 3)], 5) == [Part(1, "a", 0, 5), Part(2, "a", 5, 10), Part(3, "b", 0, 3)]
+    assert parts([("a", 7), ("b", 3)], 5) is None
+    assert parts([("a", 7)], 5) == [Part(1, "a", 0, 5), Part(2, "a", 5, 7)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,19 +19,21 @@ from moorage.api.limits import Limits, Memory
 from moorage.api.location import Locations
 from moorage.api.resume import States, signing_key
 from moorage.api.service import Service
+from moorage.caches import build_descriptors
 from moorage.config import Configuration
 from moorage.drivers.base import Driver
 from moorage.drivers.readonly import ReadOnlyDriver
 from moorage.health import StorageHealth
+from moorage.middleware import Work, wrap
 from moorage.observe import access, logging
 from moorage.storage import build_driver
+from moorage.store.descriptors.base import Descriptors, Nothing
+from moorage.store.descriptors.removals import Removals
 from moorage.store.policy import ReferencePolicy
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from moorage.store.uploads import BATCHES
 from moorage.tasks import Leadership, UploadPurging, lead
-
-Work = Callable[[], Coroutine[None, None, None]]
 
 
 def configure_logging(configuration: Configuration) -> None:
@@ -39,7 +41,10 @@ def configure_logging(configuration: Configuration) -> None:
     logging.configure(section.level, section.formatter, section.fields, caller=section.reportcaller)
 
 
-def build_registry(configuration: Configuration, driver: Driver) -> Registry:
+def build_registry(
+    configuration: Configuration, driver: Driver, descriptors: Descriptors | None = None
+) -> Registry:
+    """Without `descriptors`, nothing is remembered of what links lead to."""
     section = configuration.validation
     urls, indexes = section.manifests.urls, section.manifests.indexes
     if section.disabled:
@@ -52,7 +57,15 @@ def build_registry(configuration: Configuration, driver: Driver) -> Registry:
             platforms=frozenset((one.os, one.architecture) for one in indexes.platformlist),
         )
     batches = Memory(configuration.http.limits.memory, buffers=BATCHES, least=64 << 10, most=1 << 20)
-    return Registry(Stock(driver, policy, batches=batches))
+    return Registry(
+        Stock(
+            driver,
+            policy,
+            batches=batches,
+            descriptors=descriptors or Nothing(),
+            lasting=not configuration.storage.delete.enabled,
+        )
+    )
 
 
 def build_service(configuration: Configuration, registry: Registry, key: bytes) -> Service:
@@ -92,14 +105,16 @@ class Application:
         configuration: Configuration,
         leadership: str = "",
         started: Callable[[], None] = lambda: None,
+        removals: Removals | None = None,
     ) -> None:
         self._configuration = configuration
         self._started = started
         self._leadership = leadership
-        self._driver = build_driver(configuration)
+        self._driver, self._upkeep = wrap(build_driver(configuration), configuration)
         if configuration.storage.maintenance.readonly.enabled:
             self._driver = ReadOnlyDriver(self._driver)
-        self._registry = build_registry(configuration, self._driver)
+        self._descriptors = build_descriptors(configuration, self._driver, removals or Removals())
+        self._registry = build_registry(configuration, self._driver, self._descriptors)
         probe = configuration.health.storagedriver
         self._health = StorageHealth(
             self._driver, interval=probe.interval.total_seconds(), threshold=probe.threshold
@@ -150,10 +165,11 @@ class Application:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._descriptors.close()
             await self._driver.close()
 
     def _work(self) -> list[Work]:
-        work: list[Work] = []
+        work: list[Work] = [*self._upkeep]
         if self._configuration.health.storagedriver.enabled:
             work.append(self._health.watch)
         purging = self._configuration.storage.maintenance.uploadpurging

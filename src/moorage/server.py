@@ -33,6 +33,7 @@ from moorage.config import Configuration
 from moorage.config.sections.drivers import Filesystem
 from moorage.config.sections.http import Http
 from moorage.drivers.filesystem import LEADER
+from moorage.store.descriptors.removals import Removals
 
 log = logging.getLogger(__name__)
 
@@ -216,7 +217,7 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
         **_tls(http),
     )
     launcher.on_startup(ready)
-    loader = partial(Application, configuration, _leadership(configuration), _serving)
+    loader = partial(Application, configuration, _leadership(configuration), _serving, Removals())
     launcher.serve(target_loader=loader, wrap_loader=False)
 
 

@@ -41,6 +41,15 @@ def make_image(source: random.Random, *, layer_bytes: int | None = None) -> Imag
     return Image(_manifest(config, (SHARED_LAYER, layer)), (config, SHARED_LAYER, layer))
 
 
+def image_of(source: random.Random, *, layers: int) -> Image:
+    """With so many layers of its own, and a config."""
+    content = tuple(source.randbytes(3000) for _ in range(layers))
+    config = json.dumps(
+        {"rootfs": {"type": "layers", "diff_ids": [digest_of(one) for one in content]}}
+    ).encode()
+    return Image(_manifest(config, content), (config, *content))
+
+
 def _manifest(config: bytes, layers: tuple[bytes, ...]) -> bytes:
     return json.dumps(
         {

@@ -11,6 +11,7 @@ from moorage.drivers.inmemory import InMemoryDriver
 from moorage.manifest import parse
 from moorage.names import Name, Tag
 from moorage.store import layout
+from moorage.store.descriptors.base import Blob
 from moorage.store.garbage import Collection, collect
 from moorage.store.policy import ReferencePolicy
 from moorage.store.registry import Registry
@@ -47,7 +48,7 @@ class Shelf:
         digest = Digest.of(data)
         aliases = tuple(Digest.of(data, algorithm) for algorithm in algorithms)
         await self.driver.write([(layout.blob_data(digest), data)])
-        await self.registry.repository(name).blobs.link(digest, aliases)
+        await self.registry.repository(name).blobs.link(Blob(digest, len(data)), aliases)
         return digest
 
     async def collect(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.support.objectstores import S3, Azure, Gcs
 from tests.support.server import Server, free_port, moorage_command
@@ -49,9 +51,14 @@ def store_server(
     redirect: bool = False,
     workers: int = 1,
     endpoint: str = "",
+    delete: bool = True,
+    cache: str = "inmemory",
+    redis: Mapping[str, object] = MappingProxyType({}),
+    middleware: Sequence[Mapping[str, object]] = (),
     **more: object,
 ) -> Server:
-    """Not yet started. `endpoint`: of a proxy before the service; `more`: keys of the driver."""
+    """Not yet started. `endpoint`: of a proxy before the service; `middleware`: entries of `middleware.storage`; `more`: keys
+    of the driver."""
     folder.mkdir(parents=True, exist_ok=True)
     root = root or f"servers/{secrets.token_hex(6)}"
     if endpoint:
@@ -64,7 +71,8 @@ def store_server(
     config = folder / "config.yml"
     storage = {
         **section(service, root, **more),
-        "delete": {"enabled": True},
+        "delete": {"enabled": delete},
+        "cache": {"blobdescriptor": cache},
         "redirect": {"disable": not redirect},
     }
     # JSON is YAML.
@@ -74,6 +82,8 @@ def store_server(
                 "version": "0.1",
                 "log": {"level": "info"},
                 "storage": storage,
+                "middleware": {"storage": list(middleware)},
+                "redis": dict(redis),
                 "http": {"addr": f"127.0.0.1:{port}", "workers": workers},
                 "health": {"storagedriver": {"enabled": False}},
             }

@@ -1,22 +1,46 @@
-"""How many requests to the store an operation takes: they are what it costs, in time and in money."""
+"""How many requests to the store an operation takes: they are what it costs, in time and in money.
+
+Left out is what every worker asks now and then on its own account, however much is going on: whether garbage is collected.
+"""
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from moorage.store.descriptors.trust import POLL_SECONDS
 from tests.faults.client import Client, location, with_digest
-from tests.faults.images import digest_of, make_image
+from tests.faults.images import digest_of, image_of, make_image
 from tests.stores.server import store_server
 from tests.support.objectstores import S3
 from tests.support.server import Server, running
-from tests.support.storeproxy import StoreProxy, proxying
+from tests.support.storeproxy import Call, StoreProxy, proxying
 
 NAME = "team/app"
 DATA = b"a small blob" * 100
+MARKER = "/moorage/collection"
+
+
+@dataclass
+class Counting:
+    proxy: StoreProxy
+    server: Server
+    looks: list[Call] = field(default_factory=list)
+
+    @contextmanager
+    def methods(self) -> Iterator[list[str]]:
+        """Of the calls in the block, filled in at its end."""
+        found: list[str] = []
+        with self.proxy.counted() as calls:
+            yield found
+        found += [call.method for call in calls if not call.path.endswith(MARKER)]
+        self.looks += [call for call in calls if call.path.endswith(MARKER)]
 
 
 @pytest.fixture
@@ -26,56 +50,99 @@ def proxy(moto_store: S3) -> Iterator[StoreProxy]:
 
 
 @pytest.fixture
-def server(moto_store: S3, proxy: StoreProxy, tmp_path: Path) -> Iterator[Server]:
+def counting(moto_store: S3, proxy: StoreProxy, tmp_path: Path) -> Iterator[Counting]:
     """One worker, for what a process remembers is part of the count."""
-    with running(store_server(tmp_path, moto_store, endpoint=proxy.endpoint, redirect=True)) as started:
-        yield started
+    server = store_server(tmp_path, moto_store, endpoint=proxy.endpoint, redirect=True, delete=False)
+    with running(server):
+        yield Counting(proxy, server)
 
 
-def test_a_small_blob_is_pushed_in_four_calls(server: Server, proxy: StoreProxy) -> None:
-    with Client(server.port) as client:
-        with proxy.counted() as calls:
+def test_a_small_blob_is_pushed_in_four_calls(counting: Counting) -> None:
+    with Client(counting.server.port) as client:
+        with counting.methods() as methods:
             target = client.start_upload(NAME)
-        assert calls == [], "a session without bytes leaves no trace"
-        with proxy.counted() as calls:
+        assert methods == [], "a session without bytes leaves no trace"
+        with counting.methods() as methods:
             target = location(client.expect(202, "PATCH", target, DATA))
-        assert [call.method for call in calls] == ["PUT"]
-        with proxy.counted() as calls:
+        assert methods == ["PUT"]
+        with counting.methods() as methods:
             client.expect(201, "PUT", with_digest(target, digest_of(DATA)))
         # The blob, its link, and the session that goes.
-        assert [call.method for call in calls] == ["PUT", "PUT", "POST"]
+        assert methods == ["PUT", "PUT", "POST"]
 
 
-def test_a_blob_in_one_request_is_pushed_in_two_calls(server: Server, proxy: StoreProxy) -> None:
-    with Client(server.port) as client, proxy.counted() as calls:
+def test_a_blob_in_one_request_is_pushed_in_two_calls(counting: Counting) -> None:
+    with Client(counting.server.port) as client, counting.methods() as methods:
         target = client.start_upload(NAME)
         client.expect(201, "PUT", with_digest(target, digest_of(DATA)), DATA)
-    assert [call.method for call in calls] == ["PUT", "PUT"]
+    assert methods == ["PUT", "PUT"]
 
 
-def test_asking_for_a_blob_takes_two_calls_and_one_when_it_is_not_there(
-    server: Server, proxy: StoreProxy
-) -> None:
-    with Client(server.port) as client:
+def test_asking_for_a_blob_takes_two_calls_and_none_when_it_is_known(counting: Counting) -> None:
+    with Client(counting.server.port) as client:
         digest = client.push_blob(NAME, DATA)
-        for method, status in (("HEAD", 200), ("GET", 307)):
-            with proxy.counted() as calls:
-                client.expect(status, method, f"/v2/{NAME}/blobs/{digest}")
-            assert [call.method for call in calls] == ["HEAD", "HEAD"]
-        with proxy.counted() as calls:
+    counting.server.stop()
+    counting.server.start()
+    with Client(counting.server.port) as client:
+        path = f"/v2/{NAME}/blobs/{digest}"
+        with counting.methods() as methods:
+            client.expect(200, "HEAD", path)
+        assert methods == ["HEAD", "HEAD"]
+        with counting.methods() as methods:
+            client.expect(200, "HEAD", path)
+            client.expect(307, "GET", path)
+        assert methods == []
+        with counting.methods() as methods:
             client.expect(404, "HEAD", f"/v2/{NAME}/blobs/{digest_of(b'not there')}")
-        assert [call.method for call in calls] == ["HEAD"]
+        assert methods == ["HEAD"]
 
 
-def test_a_manifest_is_pushed_and_pulled_in_few_calls(server: Server, proxy: StoreProxy) -> None:
+def test_an_image_is_pulled_by_tag_in_two_calls_and_in_one_when_it_is_known(counting: Counting) -> None:
     image = make_image(random.Random(3))
-    with Client(server.port) as client:
+    with Client(counting.server.port) as client:
+        client.push(NAME, "v1", image)
+    counting.server.stop()
+    counting.server.start()
+    with Client(counting.server.port) as client:
+        for expected in (["GET", "GET"], ["GET"], ["GET"]):
+            with counting.methods() as methods:
+                assert client.get_manifest(NAME, "v1").body == image.manifest
+            assert methods == expected
+
+
+def test_an_image_of_five_blobs_is_pushed_in_thirty_calls(counting: Counting) -> None:
+    """As clients do it: each blob is asked for, sent in a PATCH, and finished; then the manifest, and a look at it."""
+    source = random.Random(4)
+    image = image_of(source, layers=4)
+    with Client(counting.server.port) as client, counting.methods() as methods:
+        for blob in image.blobs:
+            client.expect(404, "HEAD", f"/v2/{NAME}/blobs/{digest_of(blob)}")
+            target = location(client.expect(202, "PATCH", client.start_upload(NAME), blob))
+            client.expect(201, "PUT", with_digest(target, digest_of(blob)))
+        client.put_manifest(NAME, "v1", image)
+        client.expect(200, "HEAD", f"/v2/{NAME}/manifests/v1")
+    assert len(image.blobs) == 5
+    assert len(methods) <= 30, methods
+
+
+def test_a_manifest_on_blobs_that_could_have_been_removed_asks_for_their_links(
+    moto_store: S3, proxy: StoreProxy, tmp_path: Path
+) -> None:
+    image = make_image(random.Random(5))
+    server = store_server(tmp_path, moto_store, endpoint=proxy.endpoint, delete=True)
+    with running(server), Client(server.port) as client:
         for blob in image.blobs:
             client.push_blob(NAME, blob)
-        with proxy.counted() as calls:
+        with Counting(proxy, server).methods() as methods:
             client.put_manifest(NAME, "v1", image)
-        # Two for each of three blobs that must be there; the manifest and its three links.
-        assert len(calls) <= 10
-        with proxy.counted() as calls:
-            assert client.get_manifest(NAME, "v1").status == 200
-        assert len(calls) <= 3
+        assert sorted(methods) == ["HEAD"] * 3 + ["PUT"] * 4
+
+
+def test_whether_garbage_is_collected_is_asked_now_and_then(counting: Counting) -> None:
+    with Client(counting.server.port) as client:
+        digest = client.push_blob(NAME, DATA)
+        began = time.monotonic()
+        with counting.methods():
+            for _ in range(200):
+                client.expect(200, "HEAD", f"/v2/{NAME}/blobs/{digest}")
+        assert len(counting.looks) <= 1 + (time.monotonic() - began) / POLL_SECONDS

@@ -18,8 +18,9 @@ TAG_LIMIT = 100
 async def get(exchange: Exchange) -> Answer:
     """The bytes as pushed, whatever the Accept header says: another form would have another digest."""
     repository = exchange.repository
+    tagged = ":" not in exchange.reference
     digest = await _digest(repository, exchange.reference)
-    found = await repository.manifests.get(digest)
+    found = await repository.manifests.get(digest, tagged=tagged)
     check_precondition(exchange, digest)
     tag = digest.encode()
     headers: RawHeaders = [(b"docker-content-digest", tag), (b"etag", b'"%b"' % tag)]

@@ -9,6 +9,7 @@ model"). A driver knows nothing of digests, links or repositories.
       InvalidPath         not a path of the grammar
       StorageFull         no room left
       PathBusy            another writer holds the path
+      WriteRefused        the store may be read, and lets us change nothing
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ class StorageFull(DriverError):
 
 class PathBusy(DriverError):
     """Another writer holds the path."""
+
+
+class WriteRefused(DriverError):
+    """The store does not let these credentials change what they asked for. To try again is of no use before somebody has
+    given them the right."""
 
 
 @dataclass(slots=True)
@@ -128,6 +134,9 @@ class Driver(Protocol):
     exclusive: bool
     """Whether `writer` keeps others out. Where it does not, two writers of one file each have their own, told apart by
     their marks."""
+
+    distant: bool
+    """Whether every call is a round trip over a network, so that what can be told otherwise is not asked."""
 
     redirects: bool
     """Whether `direct` ever has an answer: else it is not asked, nor what would have to be asked before it."""

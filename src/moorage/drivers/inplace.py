@@ -8,6 +8,7 @@ class InPlace:
     what is left of one is seen at its path."""
 
     exclusive = True
+    distant = False
     redirects = False
 
     async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:

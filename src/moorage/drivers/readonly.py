@@ -15,6 +15,7 @@ class ReadOnlyDriver:
         self._driver = driver
         self.name = driver.name
         self.exclusive = driver.exclusive
+        self.distant = driver.distant
         self.redirects = driver.redirects
 
     async def read(self, path: str) -> bytes:

@@ -8,17 +8,18 @@ collection: what cannot be read is not garbage. The work grows with manifests pl
     marking    what of it must stay
     finding    what may go, over the whole registry
     sweeping   how it goes
+    announcing how others learn of it
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from moorage.drivers.base import Driver, DriverError, PathBusy
-from moorage.store import layout
+from moorage.drivers.base import DriverError
+from moorage.store.announcing import NOTICE_SECONDS, AnotherCollection, announced
 from moorage.store.finding import Counts, Search
 from moorage.store.registry import Registry
 from moorage.store.sweeping import Garbage, sweep
@@ -76,10 +77,11 @@ async def collect(
     dry_run: bool = False,
     delete_untagged: bool = False,
     grace: datetime.timedelta = datetime.timedelta(0),
+    notice_seconds: float = NOTICE_SECONDS,
     report: Report = lambda _: None,
 ) -> Collection:
     """`report` gets a line for each thing that goes. Blobs, and untagged manifests, that were written less than
-    `grace` ago stay.
+    `grace` ago stay. `notice_seconds`: what servers on an object store are given to notice, before anything is looked at.
 
     Raises CollectionAborted before the first removal, and DriverError when a removal fails.
     """
@@ -88,8 +90,10 @@ async def collect(
     async with contextlib.AsyncExitStack() as stack:
         try:
             if not dry_run and not await search.tree.empty():
-                await stack.enter_async_context(_alone(driver))
+                await stack.enter_async_context(announced(driver, notice_seconds=notice_seconds))
             await search.run()
+        except AnotherCollection as error:
+            raise CollectionAborted(str(error)) from None
         except (DriverError, OSError) as error:
             raise CollectionAborted(f"the storage failed: {error}") from None
         _tell(search.garbage, report)
@@ -107,21 +111,3 @@ def _tell(garbage: Garbage, report: Report) -> None:
         report(f"repository {name}")
     for digest, size in garbage.blobs:
         report(f"blob {digest} {size}")
-
-
-@contextlib.asynccontextmanager
-async def _alone(driver: Driver) -> AsyncIterator[None]:
-    """Raises CollectionAborted while another collection removes things. The lock ends with its process."""
-    try:
-        writer = await driver.writer(layout.COLLECTION)
-    except PathBusy:
-        raise CollectionAborted("another garbage collection is running") from None
-    try:
-        yield
-    finally:
-        try:
-            with contextlib.suppress(DriverError, OSError):
-                await driver.delete(layout.COLLECTION, durable=False)
-        finally:
-            with contextlib.suppress(DriverError, OSError):
-                await writer.close()

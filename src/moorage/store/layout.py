@@ -12,8 +12,9 @@ knows it.
         _referrers/<algorithm>/<hex>/<algorithm>/<hex>/link subject, then the manifest that refers to it
         _referrers/complete                                 all manifests of the repository are in `_referrers`
     /moorage/secret                                         the key that signs upload states
-    /moorage/collection                                     locked by the garbage collection that removes things
+    /moorage/collection                                     locked, or written, by the garbage collection that removes things
     /moorage/aliases/<algorithm>/<first two hex>/<hex>      the sha256 digest of the same bytes
+    /moorage/copying/<hex>                                  a blob that a copy of another registry is bringing here
 
 A link holds a digest as text. Links of `sha256` hold the digest that their path tells; links of other algorithms hold
 the sha256 digest under which the content is stored. The reference implementation passes over `_referrers`, which
@@ -32,7 +33,9 @@ ROOT: Final = "/docker/registry/v2"
 REPOSITORIES: Final = f"{ROOT}/repositories"
 BLOBS: Final = f"{ROOT}/blobs"
 CANONICAL_BLOBS: Final = f"{BLOBS}/{CANONICAL}"
+ALIASES: Final = "/moorage/aliases"
 COLLECTION: Final = "/moorage/collection"
+COPYING: Final = "/moorage/copying"
 SECRET: Final = "/moorage/secret"  # noqa: S105 - a path
 
 
@@ -43,7 +46,11 @@ def blob_data(digest: Digest) -> str:
 
 
 def alias(digest: Digest) -> str:
-    return f"/moorage/aliases/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
+    return f"{ALIASES}/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
+
+
+def copying(digest: Digest) -> str:
+    return f"{COPYING}/{digest.hex}"
 
 
 def repository(name: Name) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
@@ -15,8 +16,10 @@ from moorage.errors import BlobUnknown, DigestInvalid, ManifestBlobUnknown, Mani
 from moorage.manifest import Descriptor, Manifest
 from moorage.names import Name, Tag
 from moorage.store import layout
-from moorage.store.blobs import BlobStore, RepositoryBlobs
-from moorage.store.links import Links
+from moorage.store.blobs import RepositoryBlobs
+from moorage.store.blobstore import BlobStore
+from moorage.store.descriptors.base import Blob
+from moorage.store.linked import Linked
 from moorage.store.policy import ReferencePolicy
 from moorage.store.removal import discard
 from moorage.store.tags import Tags
@@ -29,8 +32,8 @@ CACHE_BYTES: Final = 32 << 20
 class ManifestCache:
     """Parsed manifests by canonical digest, the least recently used forgotten when they exceed `limit` bytes.
 
-    A digest always means the same bytes, so nothing here can be stale. Whether a repository has the manifest is
-    asked of the storage every time.
+    A digest always means the same bytes, so nothing here can be stale. Whether a repository has the manifest is another
+    question.
     """
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
@@ -59,7 +62,7 @@ class Manifests:
         name: Name,
         driver: Driver,
         store: BlobStore,
-        links: Links,
+        linked: Linked,
         blobs: RepositoryBlobs,
         tags: Tags,
         cache: ManifestCache,
@@ -68,36 +71,53 @@ class Manifests:
         self._name = name
         self._driver = driver
         self._store = store
-        self._links = links
+        self._linked = linked
         self._blobs = blobs
         self._tags = tags
         self._cache = cache
         self._policy = policy
 
-    async def get(self, digest: Digest) -> Manifest:
-        """Raises ManifestUnknown, also for content that is there and is no manifest."""
-        canonical = await self._resolve(digest)
-        cached = self._cache.get(canonical)
+    async def get(self, digest: Digest, *, tagged: bool = False, prove: bool = False) -> Manifest:
+        """Raises ManifestUnknown, also for content that is there and is no manifest.
+
+        `tagged`: a tag of this repository was seen to lead here just now. Where asking is dear, that is proof enough: a tag is
+        written after all that it leads to, and removed before. `prove`: others will rely on it, so nothing is remembered that
+        somebody may have removed.
+        """
+        link = layout.revision_link(self._name, digest)
+        known = await self._linked.remembered(link, prove=prove)
+        since = time.monotonic()
+        enough = known is not None or (tagged and self._driver.distant and digest.canonical)
         try:
-            if cached is not None:
-                # The bytes in memory are right; that they are on disk still is what a 200 must mean.
-                await self._store.size(canonical)
-                return cached
-            found = manifest.parse(await self._store.read(canonical))
+            if known is not None:
+                canonical = known.digest
+            else:
+                canonical = digest if enough else await self._linked.canonical(link, digest)
+            found = await self._content(canonical, ask=not enough)
         except BlobUnknown:
+            if known is not None:
+                await self._linked.forget(link)
             raise ManifestUnknown(detail={"digest": digest}) from None
         except ManifestInvalid as error:
             raise ManifestUnknown(error.message, detail={"digest": digest}) from None
-        self._cache.put(canonical, found)
+        if not enough:
+            await self._linked.remember([link], Blob(canonical, len(found.payload)), since)
         return found
 
-    async def canonical(self, digest: Digest) -> Digest | None:
-        """The digest under which the bytes lie; None when this repository has no such manifest."""
-        return await self._links.target(layout.revision_link(self._name, digest), digest)
+    async def _content(self, canonical: Digest, *, ask: bool) -> Manifest:
+        """With `ask`, the bytes are in the storage: those in memory are right, but a 200 must mean more. Raises BlobUnknown,
+        ManifestInvalid."""
+        found = self._cache.get(canonical)
+        if found is None:
+            found = manifest.parse(await self._store.read(canonical))
+            self._cache.put(canonical, found)
+        elif ask:
+            await self._store.size(canonical)
+        return found
 
-    async def exists(self, digest: Digest) -> bool:
+    async def exists(self, digest: Digest, *, prove: bool = False) -> bool:
         try:
-            await self.get(digest)
+            await self.get(digest, prove=prove)
         except ManifestUnknown:
             return False
         return True
@@ -110,10 +130,11 @@ class Manifests:
         else is durable; so that a tag always leads to something whole.
         """
         await self._check(found)
+        since = time.monotonic()
         canonical = Digest.of(found.payload)
+        links = [layout.revision_link(self._name, digest) for digest in dict.fromkeys((canonical, *digests))]
         files = [(layout.blob_data(canonical), found.payload)]
-        for digest in dict.fromkeys((canonical, *digests)):
-            files.append((layout.revision_link(self._name, digest), canonical.encode()))
+        files += [(link, canonical.encode()) for link in links]
         named = digests[0] if digests else canonical
         for tag in tags:
             files.append((layout.tag_index_link(self._name, tag, named), named.encode()))
@@ -122,6 +143,7 @@ class Manifests:
             files.append((layout.referrer_link(self._name, subject, canonical), canonical.encode()))
         await self._driver.write(files, self._tags.links(tags, named))
         self._cache.put(canonical, found)
+        await self._linked.remember(links, Blob(canonical, len(found.payload)), since)
         return canonical
 
     async def _check(self, found: Manifest) -> None:
@@ -137,25 +159,30 @@ class Manifests:
 
     async def _has(self, descriptor: Descriptor, child: bool) -> bool:
         digest = Digest.parse(descriptor.digest)
-        if child and await self.exists(digest):
+        if child and await self.exists(digest, prove=True):
             return True
         # An index may also hold things that are no manifests, pushed as blobs.
         try:
-            await self._blobs.stat(digest)
+            await self._blobs.prove(digest)
         except BlobUnknown:
             return False
         return True
 
     async def delete(self, digest: Digest) -> list[Tag]:
         """The manifest goes, and the tags that lead to it, which are returned. Raises ManifestUnknown."""
-        canonical = await self._resolve(digest)
+        try:
+            canonical = await self._linked.canonical(layout.revision_link(self._name, digest), digest)
+        except BlobUnknown:
+            raise ManifestUnknown(detail={"digest": digest}) from None
         digests = [*await self._aliases(canonical), canonical]
+        links = [layout.revision_link(self._name, name) for name in digests]
         tags = await self._tags.leading_to(digests)
-        for tag in tags:
-            await self._tags.delete(tag)
-        await self._delete_referrer(canonical)
-        for name in digests:
-            await discard(self._driver, layout.revision_link(self._name, name))
+        async with self._linked.removing(*links):
+            for tag in tags:
+                await self._tags.delete(tag)
+            await self._delete_referrer(canonical)
+            for link in links:
+                await discard(self._driver, link)
         return tags
 
     async def _delete_referrer(self, canonical: Digest) -> None:
@@ -180,12 +207,10 @@ class Manifests:
                 alias = Digest.parse(f"sha512:{hexadecimal}")
             except DigestInvalid:
                 continue
-            if await self._links.target(layout.revision_link(self._name, alias), alias) == canonical:
+            try:
+                leads = await self._linked.canonical(layout.revision_link(self._name, alias), alias)
+            except BlobUnknown:
+                continue
+            if leads == canonical:
                 found.append(alias)
         return found
-
-    async def _resolve(self, digest: Digest) -> Digest:
-        canonical = await self.canonical(digest)
-        if canonical is None:
-            raise ManifestUnknown(detail={"digest": digest})
-        return canonical

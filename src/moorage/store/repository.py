@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 
 from moorage.drivers.base import Driver
 from moorage.names import Name
-from moorage.store.blobs import BlobStore, RepositoryBlobs
+from moorage.store.blobs import RepositoryBlobs
+from moorage.store.blobstore import BlobStore
+from moorage.store.descriptors.base import Descriptors, Nothing
 from moorage.store.hashing import Hashing
+from moorage.store.linked import Linked
 from moorage.store.links import Links
 from moorage.store.manifests import ManifestCache, Manifests
 from moorage.store.policy import ReferencePolicy
@@ -18,17 +21,20 @@ from moorage.store.uploads import Batches, OneMebibyte, Uploads
 
 @dataclass
 class Stock:
-    """What all repositories of a process share. `batches` tells how many bytes of an upload to write at a time."""
+    """What all repositories of a process share. `batches` tells how many bytes of an upload to write at a time; `lasting`, that no
+    client may delete."""
 
     driver: Driver
     policy: ReferencePolicy = field(default_factory=ReferencePolicy)
     cache: ManifestCache = field(default_factory=ManifestCache)
     hashing: Hashing = field(default_factory=Hashing)
     batches: Batches = field(default_factory=OneMebibyte)
+    descriptors: Descriptors = field(default_factory=Nothing)
+    lasting: bool = False
 
     def __post_init__(self) -> None:
         self.blobs = BlobStore(self.driver)
-        self.links = Links(self.driver)
+        self.linked = Linked(Links(self.driver), self.blobs, self.descriptors, lasting=self.lasting)
 
 
 class Repository:
@@ -39,9 +45,9 @@ class Repository:
         self.driver = stock.driver
         self.store = stock.blobs
         self.tags = Tags(name, stock.driver)
-        self.blobs = RepositoryBlobs(name, stock.driver, stock.blobs, stock.links)
-        self.uploads = Uploads(name, stock.driver, stock.blobs, self.blobs, stock.hashing, stock.batches)
+        self.blobs = RepositoryBlobs(name, stock.driver, stock.blobs, stock.linked)
+        self.uploads = Uploads(name, stock.driver, self.blobs, stock.hashing, stock.batches)
         self.manifests = Manifests(
-            name, stock.driver, stock.blobs, stock.links, self.blobs, self.tags, stock.cache, stock.policy
+            name, stock.driver, stock.blobs, stock.linked, self.blobs, self.tags, stock.cache, stock.policy
         )
         self.referrers = Referrers(name, stock.driver, self.manifests, self.tags)

@@ -18,7 +18,8 @@ from moorage.drivers.base import Driver, PathBusy, PathNotFound, StorageFull, Wr
 from moorage.errors import DigestInvalid, RangeInvalid, UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
-from moorage.store.blobs import Blob, BlobStore, RepositoryBlobs
+from moorage.store.blobs import RepositoryBlobs
+from moorage.store.descriptors.base import Blob
 from moorage.store.hashing import Hashing, Progress
 
 log = logging.getLogger(__name__)
@@ -57,14 +58,12 @@ class Uploads:
         self,
         name: Name,
         driver: Driver,
-        store: BlobStore,
         blobs: RepositoryBlobs,
         hashing: Hashing,
         batches: Batches,
     ) -> None:
         self.name = name
         self.driver = driver
-        self.store = store
         self.blobs = blobs
         self.hashing = hashing
         self.batches = batches
@@ -181,7 +180,7 @@ class Upload:
             await creation.abort()
             raise
         await creation.commit()
-        await self._uploads.blobs.link(canonical, tuple(expected))
+        await self._uploads.blobs.link(Blob(canonical, hashes.size), tuple(expected))
         return True
 
     async def commit(self, expected: Sequence[Digest]) -> Blob:
@@ -192,9 +191,9 @@ class Upload:
         try:
             found = await self._digests(writer, {digest.algorithm for digest in expected})
             _compare(found, expected)
-            canonical = found[CANONICAL]
+            blob = Blob(found[CANONICAL], writer.size)
             await self._uploads.blobs.adopt(
-                self._path, canonical, tuple(expected), mark=writer.mark, remove=self._folder
+                self._path, blob, tuple(expected), mark=writer.mark, remove=self._folder
             )
             self._uploads.hashing.drop(self.id, writer.mark)
         except PathNotFound:
@@ -204,7 +203,7 @@ class Upload:
             raise
         finally:
             await writer.close()
-        return Blob(canonical, writer.size)
+        return blob
 
     async def _digests(self, writer: Writer, algorithms: set[str]) -> Mapping[str, Digest]:
         wanted, size = algorithms | {CANONICAL}, writer.size

@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable
 from moorage.digest import Digest
 from moorage.names import Name
 from moorage.store import layout
-from moorage.store.descriptors.base import Descriptors, Known
+from moorage.store.descriptors.base import Blob, Descriptors
 
 WAIT_SECONDS = 30.0
 """Far longer than anything here takes."""
 
 
-def fact(number: int) -> tuple[str, Known]:
+def fact(number: int) -> tuple[str, Blob]:
     digest = Digest.of(b"%d" % number)
-    return layout.layer_link(Name("team/app"), digest), Known(digest, number)
+    return layout.layer_link(Name("team/app"), digest), Blob(digest, number)
 
 
 LINK, KNOWN = fact(1)
@@ -31,7 +31,7 @@ async def eventually(found: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def keep(cache: Descriptors, link: str = LINK, known: Known = KNOWN) -> None:
+async def keep(cache: Descriptors, link: str = LINK, known: Blob = KNOWN) -> None:
     """Read the fact again and again until it is kept."""
 
     async def kept() -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -7,8 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from moorage.store.descriptors.base import Known, Nothing
+from moorage.store.descriptors.base import Blob, Nothing
 from moorage.store.descriptors.memory import MemoryDescriptors
+from moorage.store.descriptors.removals import Removals
 from tests.store.descriptors.facts import KNOWN, LINK, OTHER, OTHER_LINK, Clock, fact
 
 T = TypeVar("T")
@@ -33,9 +35,30 @@ async def test_what_was_put_is_known_until_it_is_dropped() -> None:
     assert await cache.get(LINK) == KNOWN
     await cache.drop(LINK)
     assert await cache.get(LINK) is None
-    assert await cache.get(OTHER_LINK) == OTHER
+    await cache.put(OTHER_LINK, OTHER, clock() + 1)
     await cache.clear()
     assert await cache.get(OTHER_LINK) is None
+
+
+async def test_processes_with_one_memory_forget_together() -> None:
+    clock, removals = Clock(), Removals()
+    ours = MemoryDescriptors(removals=removals, clock=clock)
+    read = clock()
+    await ours.put(LINK, KNOWN, read)
+    child = os.fork()
+    if not child:
+        # What a worker does that is told to delete, in memory that was shared when it was forked.
+        theirs = MemoryDescriptors(removals=removals, clock=clock)
+        done(theirs.drop(OTHER_LINK))
+        os._exit(0)
+    os.waitpid(child, 0)
+    clock.now += 1
+    assert await ours.get(LINK) is None
+    await ours.put(LINK, KNOWN, read)
+    assert await ours.get(LINK) is None, "read before the removal was told of"
+    clock.now += 1
+    await ours.put(LINK, KNOWN, clock())
+    assert await ours.get(LINK) == KNOWN
 
 
 async def test_what_was_read_before_a_drop_or_a_clear_is_not_kept_after_it() -> None:
@@ -107,7 +130,7 @@ class Remembering(RuleBasedStateMachine):
         self.clock = Clock()
         self.limit = limit
         self.cache = MemoryDescriptors(limit, SECONDS, clock=self.clock)
-        self.kept: dict[int, tuple[Known, float]] = {}
+        self.kept: dict[int, tuple[Blob, float]] = {}
         self.dropped = 0.0
 
     @rule(seconds=st.sampled_from([0.5, 3.0, 12.0]))
@@ -116,7 +139,7 @@ class Remembering(RuleBasedStateMachine):
 
     @rule(number=LINKS, size=st.integers(0, 3), ago=st.sampled_from([0.0, 1.0, 5.0]))
     def put(self, number: int, size: int, ago: float) -> None:
-        known, since = Known(fact(number)[1].digest, size), self.clock() - ago
+        known, since = Blob(fact(number)[1].digest, size), self.clock() - ago
         done(self.cache.put(fact(number)[0], known, since))
         if since > self.dropped and since > self.kept.get(number, (known, 0.0))[1]:
             self.kept[number] = known, since
@@ -130,8 +153,7 @@ class Remembering(RuleBasedStateMachine):
     def drop(self, numbers: list[int]) -> None:
         done(self.cache.drop(*(fact(number)[0] for number in numbers)))
         self.dropped = self.clock()
-        for number in numbers:
-            self.kept.pop(number, None)
+        self.kept.clear()
 
     @rule()
     def clear(self) -> None:

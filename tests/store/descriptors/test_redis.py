@@ -11,7 +11,7 @@ from redis.exceptions import MaxConnectionsError
 from moorage.digest import Digest
 from moorage.names import Name
 from moorage.store import layout
-from moorage.store.descriptors.base import Known
+from moorage.store.descriptors.base import Blob
 from moorage.store.descriptors.connecting import RedisOptions, connect
 from moorage.store.descriptors.redis import RedisDescriptors
 from tests.store.descriptors.conftest import Caches
@@ -115,7 +115,7 @@ async def test_entries_of_another_generation_do_not_count(redis: RedisServer, ca
     assert await cache.get(LINK) is None
 
 
-async def put_and_found(cache: RedisDescriptors, link: str, known: Known) -> bool:
+async def put_and_found(cache: RedisDescriptors, link: str, known: Blob) -> bool:
     await cache.put(link, known, time.monotonic())
     return await cache.get(link) == known
 
@@ -180,7 +180,7 @@ async def test_a_request_that_ends_too_early_mixes_up_no_answers(redis: RedisSer
         await eventually(lambda link=link, known=known: found(cache, link, known))  # type: ignore[misc]
 
 
-async def found(cache: RedisDescriptors, link: str, known: Known) -> bool:
+async def found(cache: RedisDescriptors, link: str, known: Blob) -> bool:
     return await cache.get(link) == known
 
 

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from moorage.drivers.base import DriverError
-from moorage.store.descriptors.base import Known
+from moorage.store.descriptors.base import Blob
 from moorage.store.descriptors.memory import MemoryDescriptors
 from moorage.store.descriptors.trust import Watched
 from tests.store.descriptors.facts import KNOWN, LINK, OTHER, OTHER_LINK, Clock
@@ -194,7 +194,7 @@ class Slow(MemoryDescriptors):
         self.free = asyncio.Event()
         self.free.set()
 
-    async def get(self, link: str) -> Known | None:
+    async def get(self, link: str) -> Blob | None:
         found = await super().get(link)
         await self.free.wait()
         return found

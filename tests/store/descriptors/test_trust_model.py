@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from moorage.store.descriptors.base import Known
+from moorage.store.descriptors.base import Blob
 from moorage.store.descriptors.memory import MemoryDescriptors
 from moorage.store.descriptors.trust import TRUST_SECONDS, Watched
 from tests.store.descriptors.facts import KNOWN, LINK, Clock
@@ -30,7 +30,7 @@ class Collecting(RuleBasedStateMachine):
         self.answers = asyncio.Event()
         shared = MemoryDescriptors(clock=self.clock)
         self.processes = [Watched(shared, self.collection, clock=self.clock) for _ in range(2)]
-        self.gets: list[asyncio.Task[Known | None]] = []
+        self.gets: list[asyncio.Task[Blob | None]] = []
 
     async def collection(self) -> str:
         text = self.text

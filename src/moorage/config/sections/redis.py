@@ -1,4 +1,4 @@
-"""`redis`: a store shared by several instances."""
+"""`redis`: where several registries remember together (`storage.cache.blobdescriptor`)."""
 
 from __future__ import annotations
 

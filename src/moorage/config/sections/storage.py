@@ -19,10 +19,11 @@ DRIVERS = ("filesystem", "inmemory", "s3", "azure", "gcs", "swift", "oss", "rado
 
 
 class Cache(Section):
-    blobdescriptor: Literal["inmemory", "redis"] | None = Field(
+    blobdescriptor: Literal["inmemory", "redis", "none"] | None = Field(
         default=None,
-        description="Where sizes and types of blobs are remembered. Without effect on local disks, which are asked "
-        "every time: that is as fast, and never stale.",
+        description="Where it is remembered which blobs and manifests are there: `inmemory` (also if unset), `redis` (see the section "
+        "of that name), or `none`. Without effect on local disks, which are asked every time: that is as fast, and never "
+        "stale.",
     )
     layerinfo: str | None = older_spelling("blobdescriptor")
     blobdescriptorsize: int = Field(

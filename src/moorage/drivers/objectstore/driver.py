@@ -53,6 +53,7 @@ class ObjectStoreDriver:
     """Calls are counted in requests to the store: each method tells how many it makes."""
 
     exclusive = False
+    distant = True
 
     def __init__(self, store: CloudStore, options: Options, *, joiner: Joiner | None = None) -> None:
         self.name = options.name

@@ -13,8 +13,8 @@ from moorage.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """`digest` is the canonical one, under which the bytes lie; `size` in bytes."""
+class Blob:
+    """Content: `digest` is the canonical one, under which the bytes lie; `size` in bytes."""
 
     digest: Digest
     size: int
@@ -23,11 +23,11 @@ class Known:
 class Descriptors(Protocol):
     """Links are paths below the driver's root. No method raises because the cache is out of reach."""
 
-    async def get(self, link: str) -> Known | None:
+    async def get(self, link: str) -> Blob | None:
         """None: not known, so ask the storage."""
         ...
 
-    async def put(self, link: str, known: Known, since: float) -> None:
+    async def put(self, link: str, known: Blob, since: float) -> None:
         """Keep what the storage told, if nothing was dropped or cleared after `since`, which is `time.monotonic()` from
         before the storage was asked (or began to write the link), and after `get`. It may be not kept at all."""
         ...
@@ -47,10 +47,10 @@ class Descriptors(Protocol):
 class Nothing:
     """Remembers nothing."""
 
-    async def get(self, link: str) -> Known | None:
+    async def get(self, link: str) -> Blob | None:
         return None
 
-    async def put(self, link: str, known: Known, since: float) -> None:
+    async def put(self, link: str, known: Blob, since: float) -> None:
         return None
 
     async def drop(self, *links: str) -> None:

@@ -1,4 +1,4 @@
-"""Descriptors in the memory of one process. What another process drops is not seen here before it is too old."""
+"""Descriptors in the memory of one process."""
 
 from __future__ import annotations
 
@@ -7,27 +7,40 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from moorage.store.descriptors.base import Known
+from moorage.store.descriptors.base import Blob
+from moorage.store.descriptors.removals import Removals
 
 
 class MemoryDescriptors:
     """At most `limit` entries (0: no limit), the least recently used forgotten first, and none that was read more than
-    `seconds` ago."""
+    `seconds` ago.
+
+    All is forgotten when a process that shares `removals` drops something, for removing is rare, and to tell which links would need
+    a list that every look has to read. What another process drops is believed here until it is too old.
+    """
 
     def __init__(
-        self, limit: int = 10_000, seconds: float = 600, *, clock: Callable[[], float] = time.monotonic
+        self,
+        limit: int = 10_000,
+        seconds: float = 600,
+        *,
+        removals: Removals | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit = limit
         self._seconds = seconds
         self._clock = clock
-        self._entries: OrderedDict[str, tuple[Known, float]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[Blob, float]] = OrderedDict()
         # One time for all links: to keep one for each that was dropped would need a bound of its own.
         self._dropped = -math.inf
+        self._removals = removals or Removals()
+        self._seen = self._removals.last()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    async def get(self, link: str) -> Known | None:
+    async def get(self, link: str) -> Blob | None:
+        self._look()
         entry = self._entries.get(link)
         if entry is None:
             return None
@@ -38,7 +51,8 @@ class MemoryDescriptors:
         self._entries.move_to_end(link)
         return known
 
-    async def put(self, link: str, known: Known, since: float) -> None:
+    async def put(self, link: str, known: Blob, since: float) -> None:
+        self._look()
         if since <= self._dropped or self._old(since):
             return
         entry = self._entries.get(link)
@@ -48,9 +62,8 @@ class MemoryDescriptors:
         self._trim()
 
     async def drop(self, *links: str) -> None:
-        self._dropped = self._clock()
-        for link in links:
-            self._entries.pop(link, None)
+        self._removals.tell()
+        self._look()
 
     async def clear(self) -> None:
         self._dropped = self._clock()
@@ -58,6 +71,12 @@ class MemoryDescriptors:
 
     async def close(self) -> None:
         self._entries.clear()
+
+    def _look(self) -> None:
+        if (last := self._removals.last()) != self._seen:
+            self._seen = last
+            self._dropped = self._clock()
+            self._entries.clear()
 
     def _old(self, since: float) -> bool:
         return self._clock() - since >= self._seconds

@@ -32,7 +32,7 @@ from typing import Any, Final, Protocol
 from redis.exceptions import MaxConnectionsError, NoScriptError
 
 from moorage.digest import Digest
-from moorage.store.descriptors.base import Known
+from moorage.store.descriptors.base import Blob
 from moorage.store.descriptors.circuit import Circuit
 from moorage.store.descriptors.scripts import ASK, CHANGE, Script
 
@@ -88,7 +88,7 @@ class RedisDescriptors:
         self._return: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def get(self, link: str) -> Known | None:
+    async def get(self, link: str) -> Blob | None:
         answer = await self._exchange(link)
         if answer is None or not answer[1]:
             return None
@@ -98,9 +98,9 @@ class RedisDescriptors:
             await self.drop(link)
             return None
         generation, digest, size = entry.groups()
-        return Known(Digest(digest), int(size)) if generation == state.partition(" ")[0] else None
+        return Blob(Digest(digest), int(size)) if generation == state.partition(" ")[0] else None
 
-    async def put(self, link: str, known: Known, since: float) -> None:
+    async def put(self, link: str, known: Blob, since: float) -> None:
         if not self._state:
             self._come_back()
         elif since >= self._learned:

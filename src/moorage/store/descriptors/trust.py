@@ -10,7 +10,7 @@ A collection announces itself in the storage before it removes anything:
 So an answer from memory is given only while the marker is known to have been at rest at most `trust_seconds` ago, and a
 sweep cannot have begun since. A fact, too, is kept only while that holds; if there was a sweep after it was read, then it
 ended, so the cache was cleared in the meantime and keeps nothing that was read before. The margin is what the clocks of
-two machines may differ in ten seconds, and the longest time that an answer takes from here to the client.
+two machines may differ in that time, and the longest time from here to the end of what relies on the answer.
 
 This holds if no text ever comes back: a collection takes an id of its own, and leaves its last text where it is. It
 also needs a storage whose reads show every write that was complete before.
@@ -25,15 +25,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from moorage.store.descriptors.base import Descriptors, Known
+from moorage.store.descriptors.base import Blob, Descriptors
 
 log = logging.getLogger(__name__)
 
 RUNNING: Final = "running"
 """How the marker's text begins while a collection runs."""
 
-TRUST_SECONDS: Final = 10.0
-POLL_SECONDS: Final = 5.0
+TRUST_SECONDS: Final = 4.0
+POLL_SECONDS: Final = 2.0
 
 
 class Watched:
@@ -65,7 +65,7 @@ class Watched:
         self._look: asyncio.Task[None] | None = None
         self._failing = False
 
-    async def get(self, link: str) -> Known | None:
+    async def get(self, link: str) -> Blob | None:
         await self._looked()
         clears = self._clears
         if not self._trusted():
@@ -74,7 +74,7 @@ class Watched:
         # The inner cache may have taken its time.
         return found if self._trusted() and self._clears == clears else None
 
-    async def put(self, link: str, known: Known, since: float) -> None:
+    async def put(self, link: str, known: Blob, since: float) -> None:
         self._look_again()
         if self._trusted():
             await self._inner.put(link, known, since)

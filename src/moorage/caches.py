@@ -1,0 +1,101 @@
+"""The cache of descriptors that the configuration names. Local disks need none: to ask them is as fast, and never stale."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Final
+
+from pydantic import SecretStr
+
+from moorage.config import Configuration
+from moorage.config.sections.redis import Redis
+from moorage.config.values import host_and_port
+from moorage.drivers.base import Driver, DriverError
+from moorage.store.announcing import last_text
+from moorage.store.descriptors.base import Descriptors, Nothing
+from moorage.store.descriptors.memory import MemoryDescriptors
+from moorage.store.descriptors.removals import Removals
+from moorage.store.descriptors.trust import Watched
+
+log = logging.getLogger(__name__)
+
+KEPT_SECONDS: Final = 600.0
+
+UNTOLD_SECONDS: Final = 10.0
+"""How long a link is believed that another server may have removed, which tells nobody here."""
+
+
+def build_descriptors(configuration: Configuration, driver: Driver, removals: Removals) -> Descriptors:
+    """Connects to nothing yet. Raises DriverError naming the key when the cache cannot be made."""
+    cache = configuration.storage.cache
+    if not driver.distant or cache.blobdescriptor == "none":
+        return Nothing()
+    inner: Descriptors
+    if cache.blobdescriptor == "redis":
+        inner = _redis(configuration.redis)
+    else:
+        seconds = UNTOLD_SECONDS if configuration.storage.delete.enabled else KEPT_SECONDS
+        inner = MemoryDescriptors(cache.blobdescriptorsize, seconds, removals=removals)
+    return Watched(inner, lambda: last_text(driver))
+
+
+def warn_of_unsupported(configuration: Configuration) -> None:
+    """Keys of `redis` that change nothing: said once, at the start, not by every worker."""
+    if configuration.storage.cache.blobdescriptor == "redis":
+        from moorage.store.descriptors.connecting import UNSUPPORTED
+
+        for key in sorted(UNSUPPORTED.keys() & configuration.redis.model_fields_set):
+            log.warning("without effect", extra={"key": f"redis.{key}", "reason": UNSUPPORTED[key]})
+
+
+def _redis(section: Redis) -> Descriptors:
+    try:
+        from moorage.store.descriptors.connecting import RedisOptions, RedisTls, connect
+        from moorage.store.descriptors.redis import RedisDescriptors
+    except ModuleNotFoundError as error:
+        raise DriverError(
+            "storage.cache.blobdescriptor", f"{error.name} is not installed: pip install 'moorage[redis]'"
+        ) from None
+    options = RedisOptions(
+        addrs=tuple(host_and_port(address) for address in section.addrs),
+        mastername=section.mastername or "",
+        db=section.db,
+        username=section.username or "",
+        password=_plain(section.password),
+        sentinelusername=section.sentinelusername or "",
+        sentinelpassword=_plain(section.sentinelpassword),
+        clientname=section.clientname or "",
+        disableidentity=section.disableidentity,
+        identitysuffix=section.identitysuffix or "",
+        protocol=int(section.protocol) if section.protocol else None,
+        maxretries=section.maxretries,
+        minretrybackoff=_seconds(section.minretrybackoff),
+        maxretrybackoff=_seconds(section.maxretrybackoff),
+        dialtimeout=_seconds(section.dialtimeout),
+        readtimeout=_seconds(section.readtimeout),
+        poolsize=section.poolsize or 0,
+        maxactiveconns=section.maxactiveconns,
+        pooltimeout=_seconds(section.pooltimeout),
+        tls=RedisTls(
+            enabled=section.tls.enabled,
+            certificate=section.tls.certificate or "",
+            key=section.tls.key or "",
+            rootcas=tuple(section.tls.rootcas),
+        ),
+    )
+    try:
+        return RedisDescriptors(connect(options), KEPT_SECONDS)
+    except ValueError as error:
+        raise DriverError("redis.addrs", str(error)) from None
+    except OSError as error:
+        raise DriverError("redis.tls", str(error)) from None
+
+
+def _seconds(duration: timedelta | None) -> float:
+    """0 for what is unset, as `RedisOptions` has it."""
+    return duration.total_seconds() if duration is not None else 0.0
+
+
+def _plain(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret else ""

@@ -1,0 +1,124 @@
+"""A garbage collection keeps others away, and tells servers that remember what links lead to.
+
+Where writers keep each other out, it locks a file, and nobody remembers anything. An object store has no locks: there the
+collection leaves a text that all servers look at (`store.descriptors.trust`), waits until they have, and writes it anew every
+minute, so that one that died can be told from one that runs. The last text stays for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator
+from typing import Final
+
+from moorage.drivers.base import Driver, DriverError, PathBusy, PathNotFound
+from moorage.store import layout
+from moorage.store.descriptors.trust import RUNNING, TRUST_SECONDS
+
+log = logging.getLogger(__name__)
+
+NOTICE_SECONDS: Final = TRUST_SECONDS + 6.0
+"""By then no server answers from what it remembered before, and whoever did has ended."""
+
+HEARTBEAT_SECONDS: Final = 60.0
+DEAD_SECONDS: Final = 600.0
+"""Without a heartbeat for so long, a collection has died. Long, for clocks differ."""
+
+
+class AnotherCollection(Exception):
+    """Another collection removes things at this time."""
+
+
+@contextlib.asynccontextmanager
+async def announced(
+    driver: Driver, *, notice_seconds: float = NOTICE_SECONDS, dead_seconds: float = DEAD_SECONDS
+) -> AsyncIterator[None]:
+    """Raises AnotherCollection, DriverError."""
+    async with _locked(driver) if driver.exclusive else _told(driver, notice_seconds, dead_seconds):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _locked(driver: Driver) -> AsyncIterator[None]:
+    """The lock ends with its process."""
+    try:
+        writer = await driver.writer(layout.COLLECTION)
+    except PathBusy:
+        raise AnotherCollection("another garbage collection is running") from None
+    try:
+        yield
+    finally:
+        try:
+            with contextlib.suppress(DriverError, OSError):
+                await driver.delete(layout.COLLECTION, durable=False)
+        finally:
+            with contextlib.suppress(DriverError, OSError):
+                await writer.close()
+
+
+@contextlib.asynccontextmanager
+async def _told(driver: Driver, notice_seconds: float, dead_seconds: float) -> AsyncIterator[None]:
+    name = secrets.token_hex(8)
+    await _make_way(driver, dead_seconds)
+    await _begin(driver, f"{RUNNING} {name}", notice_seconds)
+    beating = asyncio.create_task(_beat(driver, f"{RUNNING} {name}"))
+    try:
+        yield
+    finally:
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+        await _end(driver, f"{RUNNING} {name}", f"ended {name}")
+
+
+async def _make_way(driver: Driver, dead_seconds: float) -> None:
+    if (await last_text(driver)).startswith(RUNNING):
+        beat = (await driver.stat(layout.COLLECTION)).modified
+        if time.time() - beat < dead_seconds:
+            raise AnotherCollection(
+                f"another garbage collection is running, or died less than {dead_seconds / 60:.0f} minutes ago"
+            )
+        log.warning("a garbage collection did not end; taking over from it")
+
+
+async def _begin(driver: Driver, text: str, notice_seconds: float) -> None:
+    await _write(driver, text)
+    await asyncio.sleep(notice_seconds)
+    if await last_text(driver) != text:
+        raise AnotherCollection("another garbage collection began at the same time")
+
+
+async def _beat(driver: Driver, text: str) -> None:
+    while True:
+        await asyncio.sleep(HEARTBEAT_SECONDS)
+        try:
+            if await last_text(driver) == text:
+                await _write(driver, text)
+        except DriverError as error:
+            log.warning("could not tell that the garbage collection goes on", extra={"reason": str(error)})
+
+
+async def _end(driver: Driver, running: str, text: str) -> None:
+    """If that cannot be told, servers ask the storage for everything until another collection has ended."""
+    try:
+        if await last_text(driver) == running:
+            await _write(driver, text)
+    except DriverError as error:
+        log.warning(
+            "could not tell that the garbage collection ended: run it again", extra={"reason": str(error)}
+        )
+
+
+async def _write(driver: Driver, text: str) -> None:
+    await driver.write([(layout.COLLECTION, text.encode())])
+
+
+async def last_text(driver: Driver) -> str:
+    """Empty if no collection ever ran. Raises DriverError."""
+    try:
+        return (await driver.read(layout.COLLECTION)).decode("latin-1")
+    except PathNotFound:
+        return ""

@@ -1,0 +1,74 @@
+"""Garbage collections keep out of each other's way, with locks and without."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from moorage.drivers.base import Driver
+from moorage.store import layout
+from moorage.store.announcing import AnotherCollection, announced, last_text
+from tests.drivers.objectstore.stores import driver_over
+from tests.support.objectstores import S3
+
+
+@pytest.fixture
+async def store(moto_store: S3) -> AsyncIterator[Driver]:
+    made = driver_over(moto_store)
+    yield made
+    await made.close()
+
+
+async def test_a_collection_says_that_it_runs_and_that_it_ended(store: Driver) -> None:
+    assert await last_text(store) == ""
+    texts = []
+    for _ in range(2):
+        async with announced(store, notice_seconds=0):
+            texts.append(await last_text(store))
+        texts.append(await last_text(store))
+    assert [text.partition(" ")[0] for text in texts] == ["running", "ended", "running", "ended"]
+    assert len(set(texts)) == 4, "no text may come back"
+
+
+async def test_a_second_collection_does_not_begin(store: Driver) -> None:
+    async with announced(store, notice_seconds=0):
+        running = await last_text(store)
+        with pytest.raises(AnotherCollection, match="another garbage collection is running"):
+            async with announced(store, notice_seconds=0):
+                raise AssertionError
+        assert await last_text(store) == running
+
+
+async def test_of_two_that_begin_at_once_one_goes_on(store: Driver) -> None:
+    inside = 0
+
+    async def run() -> None:
+        nonlocal inside
+        async with announced(store, notice_seconds=0.5, dead_seconds=0):
+            inside += 1
+
+    outcomes = await asyncio.gather(run(), run(), return_exceptions=True)
+    assert sorted(str(outcome) for outcome in outcomes) == [
+        "None",
+        "another garbage collection began at the same time",
+    ]
+    assert inside == 1
+    assert (await last_text(store)).startswith("ended")
+
+
+async def test_one_that_failed_still_ends(store: Driver) -> None:
+    with pytest.raises(ValueError, match="in the middle"):
+        async with announced(store, notice_seconds=0):
+            raise ValueError("in the middle")
+    assert (await last_text(store)).startswith("ended")
+
+
+async def test_one_that_died_is_followed_by_another(store: Driver, caplog: pytest.LogCaptureFixture) -> None:
+    await store.write([(layout.COLLECTION, b"running 0123456789abcdef")])
+    with pytest.raises(AnotherCollection):
+        async with announced(store, notice_seconds=0):
+            raise AssertionError
+    async with announced(store, notice_seconds=0, dead_seconds=0):
+        assert "taking over" in caplog.text

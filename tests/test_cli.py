@@ -93,5 +93,5 @@ def test_collecting_and_purging_an_empty_registry(config: str) -> None:
     assert collected.returncode == 0, collected.stderr
     assert json.loads(collected.stdout)["removed_blobs"] == []
     purged = run("purge-uploads", "--json", "--age", "1", config)
-    assert json.loads(purged.stdout) == {"dry_run": False, "uploads": []}
+    assert json.loads(purged.stdout) == {"dry_run": False, "uploads": [], "multipart_uploads": []}
     assert run("purge-uploads", "--dry-run", config).stdout == "0 uploads would be purged\n"

@@ -1,4 +1,5 @@
-"""Work that comes round: done by one process of a server, the leader, whichever takes the lock first."""
+"""Work that comes round. Over files it is done by one process of a server, the leader, whichever takes the lock first; over
+an object store, which has no such lock, by each: all of it may be done by several at once."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from moorage.store.purge import purge_uploads
+from moorage.store.purge import purge_abandoned, purge_uploads
 from moorage.store.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class UploadPurging:
             await asyncio.sleep(self.interval.total_seconds())
 
     async def purge(self) -> int:
+        """How many went, or would go."""
         count = 0
         before = datetime.datetime.now(datetime.UTC) - self.age
         async for found in purge_uploads(self.registry, before=before, dry_run=self.dry_run):
@@ -64,8 +66,22 @@ class UploadPurging:
                 "upload would be purged" if self.dry_run else "upload purged",
                 extra={"repository": found.repository, "upload": found.upload, "size": found.size},
             )
-        log.info("uploads purged", extra={"uploads": count, "dryrun": self.dry_run})
-        return count
+        leftovers = await self._purge_abandoned(before)
+        log.info(
+            "uploads purged",
+            extra={"uploads": count, "multipart_uploads": leftovers, "dryrun": self.dry_run},
+        )
+        return count + leftovers
+
+    async def _purge_abandoned(self, before: datetime.datetime) -> int:
+        driver = self.registry.stock.driver
+        found = await purge_abandoned(driver, before=before, dry_run=self.dry_run)
+        for leftover in found:
+            log.info(
+                "multipart upload would be purged" if self.dry_run else "multipart upload purged",
+                extra={"object": leftover.object, "begun": leftover.begun.isoformat()},
+            )
+        return len(found)
 
 
 async def lead(leadership: Leadership, work: list[Callable[[], Awaitable[None]]]) -> None:

@@ -1,4 +1,6 @@
-"""Uploads that were never finished: found by age and removed."""
+"""Uploads that were never finished: found by age and removed. Any number of processes may do it at once: what another one
+has removed is passed over.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from moorage.drivers.base import Driver, PathNotFound
+from moorage.drivers.base import Driver, DriverError, PathNotFound
 from moorage.errors import UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
@@ -23,6 +25,28 @@ class Purged:
     upload: str
     started: datetime.datetime
     size: int
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    """What a writer that was interrupted left in the store, where no path shows it; `object` names it for the operator."""
+
+    object: str
+    begun: datetime.datetime
+
+
+async def purge_abandoned(
+    driver: Driver, *, before: datetime.datetime, dry_run: bool = False
+) -> list[Abandoned]:
+    """Remove what was begun before that time. Nothing tells when its last byte came, so `before` should lie further back
+    than any request lasts. None where the store will not tell: not every one that speaks S3 knows that question, and
+    not everybody may ask it."""
+    try:
+        found = await driver.abandoned(before.timestamp(), remove=not dry_run)
+    except DriverError as error:
+        log.warning("unfinished multipart uploads cannot be listed", extra={"reason": str(error)})
+        return []
+    return [Abandoned(name, datetime.datetime.fromtimestamp(begun, datetime.UTC)) for name, begun in found]
 
 
 async def purge_uploads(

@@ -1,0 +1,126 @@
+"""`moorage garbage-collect` and `moorage purge-uploads`."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moorage.cli.starting import ConfigArgument, DryRunOption, JsonOption, fail, load
+from moorage.store.announcing import NOTICE_SECONDS
+
+if TYPE_CHECKING:
+    from moorage.drivers.base import Driver
+    from moorage.store.garbage import Collection
+    from moorage.store.purge import Abandoned, Purged
+
+
+def garbage_collect(
+    config: ConfigArgument = None,
+    dry_run: DryRunOption = False,
+    delete_untagged: Annotated[
+        bool,
+        typer.Option(
+            "--delete-untagged", "-m", help="Remove manifests that no tag leads to, even through an index."
+        ),
+    ] = False,
+    notice: Annotated[
+        float,
+        typer.Option(
+            min=0, help="On object stores: seconds that running servers get to notice; 0 if none runs."
+        ),
+    ] = NOTICE_SECONDS,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary only.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove blobs that no manifest refers to. Stop pushes while it runs: make the registry read-only, or stop it."""
+    from rich.console import Console
+
+    from moorage.app import build_registry, configure_logging
+    from moorage.storage import build_driver
+    from moorage.store.garbage import CollectionAborted, collect
+
+    configuration = load(config)
+    configure_logging(configuration)
+    driver = build_driver(configuration)
+
+    async def run() -> Collection:
+        registry = build_registry(configuration, driver)
+        return await collect(
+            registry,
+            dry_run=dry_run,
+            delete_untagged=delete_untagged,
+            notice_seconds=notice,
+            report=report,
+        )
+
+    console = Console(stderr=True)
+    lines = not quiet and not as_json
+
+    def report(line: str) -> None:
+        if lines:
+            print(line)
+
+    try:
+        with console.status("collecting garbage", spinner="line") if console.is_terminal else nullcontext():
+            found = asyncio.run(run())
+    except CollectionAborted as error:
+        fail(f"nothing was removed: {error}")
+    print(json.dumps(found.as_dict()) if as_json else found.summary(dry_run))
+
+
+def purge(
+    config: ConfigArgument = None,
+    age: Annotated[float | None, typer.Option(help="Hours since the last byte; else as configured.")] = None,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove uploads that were never finished, and what interrupted writers left in an S3 bucket."""
+    from moorage.app import build_registry, configure_logging
+    from moorage.storage import build_driver
+    from moorage.store.purge import purge_abandoned, purge_uploads
+
+    configuration = load(config)
+    configure_logging(configuration)
+    driver: Driver = build_driver(configuration)
+    old = configuration.storage.maintenance.uploadpurging.age
+    if age is not None:
+        old = datetime.timedelta(hours=age)
+
+    before = datetime.datetime.now(datetime.UTC) - old
+
+    async def run() -> tuple[list[Purged], list[Abandoned]]:
+        registry = build_registry(configuration, driver)
+        uploads = [one async for one in purge_uploads(registry, before=before, dry_run=dry_run)]
+        return uploads, await purge_abandoned(driver, before=before, dry_run=dry_run)
+
+    uploads, leftovers = asyncio.run(run())
+    if as_json:
+        print(json.dumps(_as_dict(uploads, leftovers, dry_run)))
+        return
+    for upload in uploads:
+        print(f"{upload.repository}: {upload.upload}, {upload.size} bytes, {upload.started.isoformat()}")
+    for leftover in leftovers:
+        print(f"multipart upload of {leftover.object}, {leftover.begun.isoformat()}")
+    also = f" and {len(leftovers)} multipart uploads" if leftovers else ""
+    print(f"{len(uploads)} uploads{also} {'would be ' if dry_run else ''}purged")
+
+
+def _as_dict(uploads: list[Purged], leftovers: list[Abandoned], dry_run: bool) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "uploads": [
+            {
+                "repository": one.repository,
+                "upload": one.upload,
+                "last_write": one.started.isoformat(),
+                "size": one.size,
+            }
+            for one in uploads
+        ],
+        "multipart_uploads": [{"object": one.object, "begun": one.begun.isoformat()} for one in leftovers],
+    }

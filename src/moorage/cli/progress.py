@@ -1,0 +1,118 @@
+"""How far a long command is: a bar on a terminal, else a line now and then; on stderr, so that stdout is the result alone."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from moorage.store.findings import Finding, Unwatched, Watch
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+LINE_SECONDS: Final = 10.0
+
+
+@contextlib.contextmanager
+def watching(tell: Callable[[Finding], None], *, quiet: bool) -> Iterator[Watch]:
+    """`tell` is given each finding; quiet, nothing else is shown."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if quiet:
+        yield _Quiet(tell)
+    elif console.is_terminal:
+        with _bar(console) as progress:
+            yield _Bar(progress, tell)
+    else:
+        yield _Lines(tell)
+
+
+def decimal(size: int) -> str:
+    from rich.filesize import decimal as formatted
+
+    return formatted(size)
+
+
+class _Quiet(Unwatched):
+    def __init__(self, tell: Callable[[Finding], None]) -> None:
+        self._tell = tell
+
+    def found(self, finding: Finding) -> None:
+        self._tell(finding)
+
+
+class _Lines(_Quiet):
+    """The first line of a stage at once, so that it is seen what takes the time."""
+
+    def __init__(self, tell: Callable[[Finding], None]) -> None:
+        super().__init__(tell)
+        self._stage = ""
+        self._all = self._all_bytes = self._done = self._done_bytes = 0
+        self._said = 0.0
+
+    def begin(self, stage: str, objects: int, size: int) -> None:
+        self._stage, self._all, self._all_bytes = stage, objects, size
+        self._done = self._done_bytes = 0
+        self._say()
+
+    def advance(self, objects: int, size: int) -> None:
+        self._done += objects
+        self._done_bytes += size
+        if time.monotonic() - self._said >= LINE_SECONDS:
+            self._say()
+
+    def _say(self) -> None:
+        self._said = time.monotonic()
+        count = f": {self._done} of {self._all}" if self._all else ""
+        size = f", {decimal(self._done_bytes)} of {decimal(self._all_bytes)}" if self._all_bytes else ""
+        print(f"moorage: {self._stage}{count}{size}", file=sys.stderr, flush=True)
+
+
+class _Bar(_Quiet):
+    def __init__(self, progress: Progress, tell: Callable[[Finding], None]) -> None:
+        super().__init__(tell)
+        self._progress = progress
+        self._task: TaskID | None = None
+        self._by_size = False
+        self._all = self._done = 0
+
+    def begin(self, stage: str, objects: int, size: int) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._by_size = size > 0
+        self._all, self._done = objects, 0
+        self._task = self._progress.add_task(stage, total=(size or objects) or None, count=self._count())
+
+    def advance(self, objects: int, size: int) -> None:
+        if self._task is None:
+            return
+        self._done += objects
+        self._progress.update(
+            self._task, advance=size if self._by_size else objects, count=self._count(), refresh=False
+        )
+
+    def _count(self) -> str:
+        return f"{self._done} of {self._all}" if self._all else ""
+
+
+def _bar(console: object) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    assert isinstance(console, Console)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[count]}"),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        # What is printed meanwhile goes above the bar; into a file or a pipe it goes as it is.
+        redirect_stdout=sys.stdout.isatty(),
+        redirect_stderr=True,
+    )

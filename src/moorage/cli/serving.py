@@ -1,0 +1,118 @@
+"""`moorage serve`: what is wrong with the storage is told before the first worker starts."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moorage import __version__
+from moorage.cli.starting import ConfigArgument, fail, load
+from moorage.drivers.base import DriverError
+
+if TYPE_CHECKING:
+    from moorage.config import Configuration
+    from moorage.drivers.base import Driver
+
+SETTLING_SECONDS = 1.0
+"""After which all replicas that start together on an empty bucket see the same key."""
+
+WELCOME = """
+  Moorage listens on {address}. Try it with an image you have:
+
+    docker tag hello-world {address}/hello-world
+    docker push {address}/hello-world
+    docker pull {address}/hello-world
+"""
+
+
+def serve(
+    config: ConfigArgument = None,
+    welcome: Annotated[bool, typer.Option(help="Print what to try first.")] = False,
+) -> None:
+    """Serve the registry until SIGTERM."""
+    from moorage.app import configure_logging
+    from moorage.server import ServerError
+    from moorage.server import serve as run_server
+
+    configuration = load(config)
+    configure_logging(configuration)
+    _prepare_storage(configuration)
+    address = configuration.http.addr
+
+    def ready() -> None:
+        print(f"moorage {__version__} listens on {address}", file=sys.stderr)
+        if welcome:
+            print(WELCOME.format(address=address), flush=True)
+
+    try:
+        run_server(configuration, ready)
+    except ServerError as error:
+        fail(str(error))
+
+
+def _prepare_storage(configuration: Configuration) -> None:
+    """Find out before the first client does that the storage cannot be written to."""
+    from moorage.api.resume import signing_key
+    from moorage.drivers.filesystem import FilesystemDriver
+    from moorage.middleware import wrap
+    from moorage.storage import OBJECT_STORES, build_driver
+
+    read_only = configuration.storage.maintenance.readonly.enabled
+    keyless = not configuration.http.secret and not read_only
+    if configuration.storage.driver.name in OBJECT_STORES:
+        _ask_store(configuration, keyless)
+        return
+    driver = build_driver(configuration)
+    wrap(driver, configuration)
+    if not isinstance(driver, FilesystemDriver):
+        return
+    try:
+        driver.prepare(read_only=read_only)
+        if keyless:
+            # Before there are workers, so that all of them find the same key.
+            asyncio.run(signing_key("", driver))
+    except DriverError as error:
+        fail(f"storage.filesystem.rootdirectory: {error}")
+    finally:
+        # No idle threads of ours when the workers are forked.
+        asyncio.run(driver.close())
+
+
+def _ask_store(configuration: Configuration, keyless: bool) -> None:
+    """In a process of its own: the client of the store has threads, which workers that are forked later would lack."""
+    import multiprocessing
+
+    asking = multiprocessing.get_context("fork").Process(target=_answer, args=(configuration, keyless))
+    asking.start()
+    asking.join()
+    if asking.exitcode:
+        raise SystemExit(1)
+
+
+def _answer(configuration: Configuration, keyless: bool) -> None:
+    from moorage.api.resume import signing_key
+    from moorage.caches import build_descriptors, warn_of_unsupported
+    from moorage.middleware import wrap
+    from moorage.storage import build_driver
+    from moorage.store import layout
+    from moorage.store.descriptors.removals import Removals
+
+    async def ask(driver: Driver) -> None:
+        await driver.is_folder(layout.ROOT)
+        if keyless:
+            await signing_key("", driver, settling=SETTLING_SECONDS)
+
+    try:
+        driver = build_driver(configuration)
+        wrap(driver, configuration)
+        build_descriptors(configuration, driver, Removals())
+    except DriverError as error:
+        fail(str(error))
+    warn_of_unsupported(configuration)
+    try:
+        asyncio.run(ask(driver))
+    except DriverError as error:
+        fail(f"storage.{configuration.storage.driver.name}: {error}")

@@ -1,0 +1,119 @@
+"""`moorage storage`: whole registries moved and looked through."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moorage.cli.starting import JsonOption, fail, load
+from moorage.drivers.base import DriverError
+
+if TYPE_CHECKING:
+    from moorage.config import Configuration
+    from moorage.drivers.base import Driver
+    from moorage.store.copying.report import CopyReport
+    from moorage.store.findings import Finding, Watch
+
+storage_app = typer.Typer(help="Copy a whole registry, or look for damage in it.", no_args_is_help=True)
+
+FAILED = 2
+"""The exit status when the storage fails, or nothing was begun; 1 tells of findings."""
+
+FromOption = Annotated[Path, typer.Option("--from", help="The configuration of the registry to copy.")]
+ToOption = Annotated[Path, typer.Option("--to", help="The configuration that names the storage to fill.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+@storage_app.command()
+def copy(
+    source: FromOption, target: ToOption, quiet: QuietOption = False, as_json: JsonOption = False
+) -> None:
+    """Copy a whole registry to another storage, also while it serves. Run it again: it goes on where it was."""
+    from moorage.app import configure_logging
+    from moorage.cli.progress import decimal, watching
+
+    configurations = load(source, code=FAILED), load(target, code=FAILED)
+    _refuse_same(*configurations)
+    configure_logging(configurations[0])
+    with watching(_teller(as_json), quiet=quiet or as_json) as watch:
+        report = _copied(*configurations, watch)
+    if as_json:
+        print(json.dumps(report.as_dict()))
+    else:
+        more = f"; {len(report.findings)} things could not be copied" if report.findings else ""
+        extra = f"; {report.extra_tags} tags are at the target only" if report.extra_tags else ""
+        print(
+            f"{report.repositories} repositories; {report.blobs} blobs with {decimal(report.size)} copied, "
+            f"{report.blobs_present} were there; {report.tags} tags written{extra}{more}"
+        )
+    raise SystemExit(1 if report.findings else 0)
+
+
+def _copied(source: Configuration, target: Configuration, watch: Watch) -> CopyReport:
+    from moorage.storage import build_driver
+    from moorage.store.copying.registry import CopyRefused, copy_registry
+
+    async def run() -> CopyReport:
+        reading, writing = build_driver(source), build_driver(target)
+        try:
+            _prepare(writing)
+            return await copy_registry(reading, writing, watch)
+        finally:
+            await reading.close()
+            await writing.close()
+
+    try:
+        return asyncio.run(run())
+    except CopyRefused as error:
+        fail(f"nothing was copied: {error}", code=FAILED)
+    except DriverError as error:
+        fail(f"not finished, run it again: {error}", code=FAILED)
+
+
+def _prepare(driver: Driver) -> None:
+    from moorage.drivers.filesystem import FilesystemDriver
+
+    if isinstance(driver, FilesystemDriver):
+        driver.prepare()
+
+
+def _teller(as_json: bool) -> Callable[[Finding], None]:
+    return _ignore if as_json else _tell
+
+
+def _ignore(_: Finding) -> None:
+    """It is in the report."""
+
+
+def _tell(finding: Finding) -> None:
+    words = [finding.kind, finding.path, *(f"({finding.detail})" for _ in finding.detail[:1])]
+    print(" ".join(words), flush=True)
+
+
+def _refuse_same(source: Configuration, target: Configuration) -> None:
+    for configuration in (source, target):
+        if configuration.storage.driver.name == "inmemory":
+            fail("nothing was copied: what is in memory is in another process", code=FAILED)
+    if _place(source) == _place(target):
+        fail("nothing was copied: source and target are the same storage", code=FAILED)
+
+
+def _place(configuration: Configuration) -> tuple[object, ...]:
+    """What tells one storage from another. Two names of one place that are not seen here do no harm: everything is there
+    already."""
+    name, parameters = configuration.storage.driver
+    root = str(getattr(parameters, "rootdirectory", ""))
+    if name == "filesystem":
+        try:
+            found = os.stat(root)
+        except OSError:
+            return name, os.path.realpath(root)
+        return name, found.st_dev, found.st_ino
+    keys = ("bucket", "regionendpoint", "accountname", "container", "serviceurl")
+    return name, root.strip("/"), *(str(getattr(parameters, key, "")) for key in keys)

@@ -1,0 +1,128 @@
+"""What was begun and never finished in an object store is found and removed, by one process or by several at once."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import secrets
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from moorage.digest import Digest
+from moorage.drivers.objectstore.driver import ObjectStoreDriver
+from moorage.names import Name
+from moorage.store import layout
+from moorage.store.registry import Registry
+from moorage.store.repository import Stock
+from moorage.tasks import UploadPurging
+from tests.drivers.objectstore.stores import driver_over
+from tests.stores.server import store_server
+from tests.support.objectstores import S3
+
+NO_AGE = datetime.timedelta(0)
+DAY = datetime.timedelta(days=1)
+
+
+def client(store: S3) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=store.endpoint,
+        region_name=store.region,
+        aws_access_key_id=store.access_key,
+        aws_secret_access_key=store.secret_key,
+    )
+
+
+def begin(store: S3, key: str) -> None:
+    client(store).create_multipart_upload(Bucket=store.bucket, Key=key)
+
+
+def unfinished(store: S3, root: str) -> list[str]:
+    found = client(store).list_multipart_uploads(Bucket=store.bucket, Prefix=f"{root}/")
+    return [upload["Key"] for upload in found.get("Uploads", ())]
+
+
+def test_the_command_finds_what_interrupted_writers_left_and_removes_it(
+    moto_store: S3, tmp_path: Path
+) -> None:
+    root, other = (f"purging/{secrets.token_hex(6)}" for _ in range(2))
+    program, _, config = store_server(tmp_path, moto_store, root=root).command
+    blob = f"{root}/docker/registry/v2/blobs/sha256/ab/abc/data"
+    begin(moto_store, blob)
+    begin(moto_store, f"{other}/blob")
+
+    def purge(*options: str) -> str:
+        done = subprocess.run(
+            [program, "purge-uploads", config, *options],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    line, summary = purge("--dry-run").splitlines()
+    assert line.startswith(f"multipart upload of {blob}, ")
+    assert summary == "0 uploads and 1 multipart uploads would be purged"
+    assert unfinished(moto_store, root) == [blob]
+    told = json.loads(purge("--json"))
+    assert told["uploads"] == []
+    assert [one["object"] for one in told["multipart_uploads"]] == [blob]
+    assert unfinished(moto_store, root) == []
+    assert unfinished(moto_store, other) == [f"{other}/blob"]
+    assert purge() == "0 uploads purged\n"
+
+
+@pytest.fixture
+def drivers(moto_store: S3) -> list[ObjectStoreDriver]:
+    """Those of two workers."""
+    root = f"purging/{secrets.token_hex(6)}"
+    return [driver_over(moto_store, root) for _ in range(2)]
+
+
+def purging(driver: ObjectStoreDriver, age: datetime.timedelta, *, dry_run: bool = False) -> UploadPurging:
+    return UploadPurging(Registry(Stock(driver)), age, DAY, dry_run=dry_run)
+
+
+async def begun(driver: ObjectStoreDriver) -> str:
+    """An upload that has a few bytes; where they are."""
+    upload = await Registry(Stock(driver)).repository("team/app").uploads.start()
+    data = layout.upload_data(Name("team/app"), upload.id)
+    writer = await driver.writer(data, mark="0")
+    await writer.write([b"begun"])
+    await writer.close()
+    return data
+
+
+async def test_workers_that_purge_at_once_do_no_harm(
+    moto_store: S3, drivers: list[ObjectStoreDriver]
+) -> None:
+    first, second = drivers
+    for _ in range(20):
+        await begun(first)
+    for number in range(3):
+        begin(moto_store, first.key(f"/blob{number}"))
+    blob = layout.blob_data(Digest.of(b"a blob"))
+    await first.write([(blob, b"a blob")])
+    counts = await asyncio.gather(purging(first, NO_AGE).purge(), purging(second, NO_AGE).purge())
+    assert sum(counts) >= 20 + 3
+    assert await purging(second, NO_AGE, dry_run=True).purge() == 0
+    assert await first.read(blob) == b"a blob"
+    assert unfinished(moto_store, first.key("/").rstrip("/")) == []
+
+
+async def test_the_periodic_purge_spares_what_is_young(
+    moto_store: S3, drivers: list[ObjectStoreDriver]
+) -> None:
+    driver = drivers[0]
+    data = await begun(driver)
+    begin(moto_store, driver.key("/blob"))
+    assert await purging(driver, DAY, dry_run=True).purge() == 1
+    assert await purging(driver, DAY).purge() == 1, "the imitation tells that it was begun years ago"
+    assert (await driver.written(data)).size == len(b"begun")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from moorage.api.answer import Answer
 from moorage.api.exchange import Exchange
 from moorage.api.pages import Page, next_link
@@ -14,10 +16,11 @@ async def get(exchange: Exchange) -> Answer:
     page = Page.of(exchange, min(DEFAULT_SIZE, service.catalog_limit), service.catalog_limit)
     found: list[str] = []
     if page.size:
-        async for name in service.registry.names(page.last):
-            found.append(name)
-            if len(found) > page.size:
-                break
-    names, more = page.cut(found)
-    headers = [next_link(exchange, "/v2/_catalog", len(names), names[-1])] if more else []
-    return Answer.json({"repositories": names}, headers=headers)
+        async with contextlib.aclosing(service.registry.names(page.last)) as names:
+            async for name in names:
+                found.append(name)
+                if len(found) > page.size:
+                    break
+    listed, more = page.cut(found)
+    headers = [next_link(exchange, "/v2/_catalog", len(listed), listed[-1])] if more else []
+    return Answer.json({"repositories": listed}, headers=headers)

@@ -78,15 +78,22 @@ class Reading:
         for path in others:
             self.contents.tidy = False
             self._tree.warn("not a manifest, left alone", path)
-        for digest in digests:
-            await self._revision(digest)
+        found: dict[Digest, None] = {}
+        async for digest, link in self._tree.ask(digests, self._link):
+            if (canonical := self._revision(digest, link)) is not None:
+                found[canonical] = None
+        async for canonical, references in self._tree.ask(found, self._references):
+            self.contents.manifests[key(canonical)] = references
 
-    async def _revision(self, digest: Digest) -> None:
+    async def _link(self, digest: Digest) -> bytes | None:
+        return await self._tree.read(layout.revision_link(self._name, digest))
+
+    def _revision(self, digest: Digest, link: bytes | None) -> Digest | None:
+        """The canonical digest of the manifest that the link leads to; None when that is not known."""
         path = layout.revision_link(self._name, digest)
-        link = await self._tree.read(path)
         if link is None:
             self.contents.former.add(key(digest))
-            return
+            return None
         canonical = target(link)
         if digest.canonical:
             if canonical != digest:
@@ -95,11 +102,10 @@ class Reading:
         elif canonical is None:
             self.contents.whole = False
             self._tree.warn("torn link: push its content again; all of its repository is kept", path)
-            return
+            return None
         else:
             self.contents.aliases[key(digest)] = key(canonical)
-        if key(canonical) not in self.contents.manifests:
-            self.contents.manifests[key(canonical)] = await self._references(canonical)
+        return canonical
 
     async def _references(self, digest: Digest) -> References:
         path = layout.blob_data(digest)
@@ -136,13 +142,15 @@ class Reading:
         return References()
 
     async def tags(self) -> None:
-        for text in await self._tree.names(layout.tags(self._name)):
-            tag = Tag(text)
-            link = await self._tree.read(layout.tag_link(self._name, tag))
+        tags = [Tag(text) for text in await self._tree.names(layout.tags(self._name))]
+        async for tag, link in self._tree.ask(tags, self._tag):
             if link is None:
                 continue
             digest = target(link, canonical=False)
             self.contents.tags[tag] = {key(digest)} if digest else await self._history(tag)
+
+    async def _tag(self, tag: Tag) -> bytes | None:
+        return await self._tree.read(layout.tag_link(self._name, tag))
 
     async def _history(self, tag: Tag) -> set[Key]:
         digests, _ = await self._tree.digests(layout.tag_index(self._name, tag))

@@ -10,10 +10,11 @@ import time
 from dataclasses import dataclass
 
 from moorage.digest import CANONICAL, Digest
-from moorage.drivers.base import Driver, PathNotFound
+from moorage.drivers.base import Driver, FileInfo, PathNotFound
 from moorage.errors import DigestInvalid, NameInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout, marking
+from moorage.store.ahead import ahead_of, answers
 from moorage.store.contents import Contents, Key, Reading, digest_of, is_canonical, key, target
 from moorage.store.sweeping import Garbage
 from moorage.store.tree import Tree
@@ -44,17 +45,17 @@ class Search:
         """Fill `garbage` and `counts`. Raises DriverError, after which `garbage` means nothing."""
         if await self.tree.empty():
             return
-        visited: list[Name] = []
-        async for name, folders in self.tree.repositories():
-            await self._repository(name, "_manifests" in folders)
-            visited.append(name)
+        catalogued = {name: "_manifests" in folders async for name, folders in self.tree.repositories()}
+        some = 1 + ahead_of(self._driver) // 4
+        async for name, contents in answers(catalogued, self._read, ahead=some):
+            await self._decide(contents, catalogued[name])
         await self._blobs()
-        for name in visited:
-            await self._layers(name)
+        async for _ in answers(catalogued, self._layers, ahead=some):
+            pass
 
     # Marking
 
-    async def _repository(self, name: Name, catalogued: bool) -> None:
+    async def _read(self, name: Name) -> Contents:
         reading = Reading(self.tree, name)
         contents = reading.contents
         if not _is_valid(name):
@@ -63,6 +64,9 @@ class Search:
         await reading.manifests()
         if self._delete_untagged or not contents.manifests:
             await reading.tags()
+        return contents
+
+    async def _decide(self, contents: Contents, catalogued: bool) -> None:
         self.counts.repositories += 1
         self.counts.manifests += len(contents.manifests)
         self.counts.damaged += contents.damaged
@@ -149,9 +153,11 @@ class Search:
             ]
 
     async def _blobs(self) -> None:
-        for shard in await self.tree.names(layout.CANONICAL_BLOBS):
-            folder = f"{layout.CANONICAL_BLOBS}/{shard}"
-            for hexadecimal in await self.tree.names(folder):
+        unmarked: list[Digest] = []
+        shards = await self.tree.names(layout.CANONICAL_BLOBS)
+        folders = [f"{layout.CANONICAL_BLOBS}/{shard}" for shard in shards]
+        async for folder, names in self.tree.ask(folders, self.tree.names):
+            for hexadecimal in names:
                 try:
                     digest = Digest.parse(f"{CANONICAL}:{hexadecimal}")
                 except DigestInvalid:
@@ -159,22 +165,23 @@ class Search:
                     continue
                 self.counts.blobs += 1
                 if key(digest) not in self._marked:
-                    await self._condemn_blob(digest)
+                    unmarked.append(digest)
+        async for digest, found in self.tree.ask(unmarked, self._info):
+            self._condemn_blob(digest, found)
 
-    async def _condemn_blob(self, digest: Digest) -> None:
-        size = 0
+    async def _info(self, digest: Digest) -> FileInfo | None:
         try:
-            found = await self._driver.stat(layout.blob_data(digest))
+            return await self._driver.stat(layout.blob_data(digest))
         except PathNotFound:
-            # It goes whatever its size; unless its age matters, which nothing tells now.
-            keep = self._young is not None
-        else:
-            size = found.size
-            keep = self._young is not None and found.modified >= self._young
-        if keep:
+            return None
+
+    def _condemn_blob(self, digest: Digest, found: FileInfo | None) -> None:
+        """It goes whatever its size, also when that is not known; unless its age matters, which nothing tells then."""
+        young = self._young is not None and (found is None or found.modified >= self._young)
+        if young:
             self._marked.add(key(digest))
         else:
-            self.garbage.blobs.append((digest, size))
+            self.garbage.blobs.append((digest, found.size if found else 0))
 
     async def _layers(self, name: Name) -> None:
         """Links whose blob goes, or went before. One to a blob that lives on stays, needed here or not: a client

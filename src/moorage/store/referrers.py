@@ -14,9 +14,10 @@ from typing import Final
 from moorage.digest import ALGORITHMS, Digest
 from moorage.drivers.base import Driver, DriverError, PathNotFound
 from moorage.errors import DigestInvalid, ManifestUnknown, TagInvalid
-from moorage.manifest import Descriptor
+from moorage.manifest import Descriptor, Manifest
 from moorage.names import Name, Tag
 from moorage.store import layout
+from moorage.store.ahead import ahead_of, answers
 from moorage.store.manifests import Manifests
 from moorage.store.tags import Tags
 
@@ -38,14 +39,18 @@ class Referrers:
         """Sorted by digest; empty for a subject that nothing refers to, or that is not there."""
         linked = await self._linked(subject) if await self._complete() else (await self._derive())[subject]
         found: dict[str, Descriptor] = {}
-        for digest in linked:
-            try:
-                found[digest] = (await self._manifests.get(digest)).descriptor(digest)
-            except ManifestUnknown:
-                continue
+        async for digest, manifest in answers(linked, self._manifest, ahead=ahead_of(self._driver)):
+            if manifest is not None:
+                found[digest] = manifest.descriptor(digest)
         for descriptor in await self._from_tag(subject):
             found.setdefault(descriptor.digest, descriptor)
         return [found[digest] for digest in sorted(found)]
+
+    async def _manifest(self, digest: Digest) -> Manifest | None:
+        try:
+            return await self._manifests.get(digest)
+        except ManifestUnknown:
+            return None
 
     async def _linked(self, subject: Digest) -> list[Digest]:
         folder = layout.referrers_of(self._name, subject)
@@ -75,14 +80,11 @@ class Referrers:
     async def _derive(self) -> dict[Digest, set[Digest]]:
         """The referrers of every subject in the repository; kept as links, with a mark that all are made."""
         found: dict[Digest, set[Digest]] = defaultdict(set)
-        for algorithm in ALGORITHMS:
-            for hexadecimal in await self._names(f"{layout.revisions(self._name)}/{algorithm}"):
-                try:
-                    manifest = await self._manifests.get(Digest.parse(f"{algorithm}:{hexadecimal}"))
-                except (DigestInvalid, ManifestUnknown):
-                    continue
-                if manifest.subject is not None:
-                    found[Digest.parse(manifest.subject.digest)].add(Digest.of(manifest.payload))
+        async for _, manifest in answers(
+            await self._revisions(), self._manifest, ahead=ahead_of(self._driver)
+        ):
+            if manifest is not None and manifest.subject is not None:
+                found[Digest.parse(manifest.subject.digest)].add(Digest.of(manifest.payload))
         if await self._names(layout.manifests(self._name)):
             await self._keep(
                 [
@@ -91,6 +93,16 @@ class Referrers:
                     for referrer in referrers
                 ]
             )
+        return found
+
+    async def _revisions(self) -> list[Digest]:
+        found = []
+        for algorithm in ALGORITHMS:
+            for hexadecimal in await self._names(f"{layout.revisions(self._name)}/{algorithm}"):
+                try:
+                    found.append(Digest.parse(f"{algorithm}:{hexadecimal}"))
+                except DigestInvalid:
+                    continue
         return found
 
     async def _keep(self, links: list[tuple[str, bytes]]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -10,6 +11,7 @@ from moorage.drivers.base import PathNotFound
 from moorage.errors import NameInvalid
 from moorage.names import Name
 from moorage.store import layout
+from moorage.store.ahead import ahead_of, answers
 from moorage.store.repository import Repository, Stock
 
 REMEMBERED: Final = 1024
@@ -28,29 +30,47 @@ class Registry:
     def _make(self, name: str) -> Repository:
         return Repository(Name.parse(name), self.stock)
 
-    async def names(self, after: str = "", *, having: Sequence[str] = ("_manifests",)) -> AsyncIterator[Name]:
+    async def names(
+        self, after: str = "", *, having: Sequence[str] = ("_manifests",)
+    ) -> AsyncGenerator[Name, None]:
         """Repositories that have one of those folders (by default: have had a manifest), sorted by code point,
         after `after`.
 
         A repository may lie within another one (`a` and `a/b`), and `-` and `.` sort before the slash: so each
         folder stands twice in the order, as a name of its own and as what all names below it begin with.
-        """
-        async for name in self._below("", after, having):
-            yield name
 
-    async def _below(self, prefix: str, after: str, having: Sequence[str]) -> AsyncIterator[Name]:
-        folders = await self._children(prefix.rstrip("/"))
+        Close it (`contextlib.aclosing`) when not all are wanted.
+        """
+        async with contextlib.aclosing(self._below("", await self._children(""), after, having)) as found:
+            async for name in found:
+                yield name
+
+    async def _below(
+        self, prefix: str, folders: Sequence[str], after: str, having: Sequence[str]
+    ) -> AsyncGenerator[Name, None]:
+        """One listing for each folder tells whether it is a repository and what lies below."""
         keys = sorted(
             key for folder in folders if not folder.startswith("_") for key in (folder, folder + "/")
         )
-        for key in keys:
-            path = prefix + key
-            if key.endswith("/"):
-                if path > after or after.startswith(path):
-                    async for name in self._below(path, after, having):
-                        yield name
-            elif path > after and await self._has(path, having):
-                yield Name(path)
+        keys = [key for key in keys if _comes(prefix + key, after)]
+        listings: dict[str, list[str]] = {}
+        listing = answers(
+            dict.fromkeys(key.rstrip("/") for key in keys),
+            lambda folder: self._children(prefix + folder),
+            ahead=ahead_of(self.stock.driver),
+        )
+        async with contextlib.aclosing(listing):
+            for key in keys:
+                folder = key.rstrip("/")
+                if folder not in listings:
+                    _, listings[folder] = await anext(listing)
+                if key.endswith("/"):
+                    below = self._below(prefix + key, listings.pop(folder), after, having)
+                    async with contextlib.aclosing(below):
+                        async for name in below:
+                            yield name
+                elif _is_name(prefix + key) and not set(having).isdisjoint(listings[folder]):
+                    yield Name(prefix + key)
 
     async def _children(self, path: str) -> list[str]:
         try:
@@ -58,12 +78,15 @@ class Registry:
         except PathNotFound:
             return []
 
-    async def _has(self, path: str, having: Sequence[str]) -> bool:
-        try:
-            name = Name.parse(path)
-        except NameInvalid:
-            return False
-        for folder in having:
-            if await self.stock.driver.is_folder(f"{layout.repository(name)}/{folder}"):
-                return True
+
+def _comes(path: str, after: str) -> bool:
+    """Whether the name, or any that begins so, comes after that one."""
+    return path > after or (path.endswith("/") and after.startswith(path))
+
+
+def _is_name(path: str) -> bool:
+    try:
+        Name.parse(path)
+    except NameInvalid:
         return False
+    return True

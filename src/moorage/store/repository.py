@@ -22,7 +22,7 @@ from moorage.store.uploads import Batches, OneMebibyte, Uploads
 @dataclass
 class Stock:
     """What all repositories of a process share. `batches` tells how many bytes of an upload to write at a time; `lasting`, that no
-    client may delete."""
+    client may delete; `tag_lookups`, how many tags to read at a time over a network (0: as is good)."""
 
     driver: Driver
     policy: ReferencePolicy = field(default_factory=ReferencePolicy)
@@ -31,6 +31,7 @@ class Stock:
     batches: Batches = field(default_factory=OneMebibyte)
     descriptors: Descriptors = field(default_factory=Nothing)
     lasting: bool = False
+    tag_lookups: int = 0
 
     def __post_init__(self) -> None:
         self.blobs = BlobStore(self.driver)
@@ -44,7 +45,7 @@ class Repository:
         self.name = name
         self.driver = stock.driver
         self.store = stock.blobs
-        self.tags = Tags(name, stock.driver)
+        self.tags = Tags(name, stock.driver, lookups=stock.tag_lookups)
         self.blobs = RepositoryBlobs(name, stock.driver, stock.blobs, stock.linked)
         self.uploads = Uploads(name, stock.driver, self.blobs, stock.hashing, stock.batches)
         self.manifests = Manifests(

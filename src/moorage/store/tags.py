@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import bisect
+import contextlib
 from collections.abc import Collection, Iterable
 
 from moorage.digest import ALGORITHMS, Digest
@@ -11,18 +11,19 @@ from moorage.drivers.base import Driver, PathNotFound
 from moorage.errors import DigestInvalid, ManifestUnknown, NameUnknown, TagInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout
+from moorage.store.ahead import ahead_of, answers
 from moorage.store.links import Links, held
-
-_TURN = 64
-"""Links read before other requests get their turn."""
 
 
 class Tags:
     """The tags of one repository."""
 
-    def __init__(self, name: Name, driver: Driver) -> None:
+    def __init__(self, name: Name, driver: Driver, *, lookups: int = 0) -> None:
+        """`lookups`: over a network, how many tags to read at a time; 0: as is good."""
         self._name = name
         self._driver = driver
+        self._ahead = ahead_of(driver)
+        self._lookups = lookups if lookups and driver.distant else self._ahead
 
     async def resolve(self, tag: Tag) -> Digest:
         """Raises ManifestUnknown."""
@@ -63,21 +64,26 @@ class Tags:
 
     async def names(self, after: str = "", limit: int | None = None) -> list[Tag]:
         """Tags after `after`, sorted by code point, at most `limit`. Raises NameUnknown."""
-        try:
-            everything = await self._driver.children(layout.tags(self._name))
-        except PathNotFound:
-            await self._known()
-            return []
+        everything = await self._folders()
         found: list[Tag] = []
         start = bisect.bisect_right(everything, after) if after else 0
-        for position, text in enumerate(everything[start:]):
-            if limit is not None and len(found) >= limit:
-                break
-            if position % _TURN == _TURN - 1:
-                await asyncio.sleep(0)
-            if (tag := await self._current(text)) is not None:
-                found.append(tag)
+        asking = answers(everything[start:], self._current, ahead=self._ahead)
+        async with contextlib.aclosing(asking):
+            async for _, tag in asking:
+                if limit is not None and len(found) >= limit:
+                    break
+                if tag is not None:
+                    found.append(tag)
         return found
+
+    async def _folders(self) -> list[str]:
+        """What may be tags. Raises NameUnknown."""
+        try:
+            return await self._driver.children(layout.tags(self._name))
+        except PathNotFound:
+            if await self._driver.is_folder(layout.manifests(self._name)):
+                return []
+            raise NameUnknown(detail={"name": self._name}) from None
 
     async def _current(self, text: str) -> Tag | None:
         """A folder without a current link is a tag that never came to be, or is going."""
@@ -88,26 +94,20 @@ class Tags:
             return None
         return tag
 
-    async def _known(self) -> None:
-        if not await self._driver.is_folder(layout.manifests(self._name)):
-            raise NameUnknown(detail={"name": self._name})
-
     async def leading_to(self, digests: Collection[Digest]) -> list[Tag]:
         """The tags that name one of `digests`, which are those of one manifest."""
-        found = []
         try:
-            everything = await self.names()
+            everything = await self._folders()
         except NameUnknown:
             return []
-        for position, tag in enumerate(everything):
-            if position % _TURN == _TURN - 1:
-                await asyncio.sleep(0)
-            try:
-                if await self.resolve(tag) in digests:
-                    found.append(tag)
-            except ManifestUnknown:
-                continue
-        return found
+        asking = answers(everything, self._target, ahead=self._lookups)
+        return [Tag(text) async for text, digest in asking if digest in digests]
+
+    async def _target(self, text: str) -> Digest | None:
+        try:
+            return await self.resolve(Tag.parse(text))
+        except (TagInvalid, ManifestUnknown):
+            return None
 
     def links(self, tags: Iterable[Tag], digest: Digest) -> list[tuple[str, bytes]]:
         """What to write, once the manifest is in place, to lead the tags to it by the digest that its client used.

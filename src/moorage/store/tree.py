@@ -10,14 +10,18 @@ other failure of the storage. Nothing in this module writes, repairs links, or r
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from typing import Final, TypeVar
 
 from moorage.digest import Digest
 from moorage.drivers.base import Driver, DriverError, PathNotFound
 from moorage.errors import DigestInvalid
 from moorage.names import Name
 from moorage.store import layout
+from moorage.store.ahead import ahead_of, answers
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ class Tree:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
+        self._ahead = ahead_of(driver)
         self.warnings = 0
 
     def warn(self, message: str, path: str, **more: str) -> None:
@@ -94,13 +99,20 @@ class Tree:
     async def repositories(self) -> AsyncIterator[tuple[Name, list[str]]]:
         """Every folder that has `_manifests`, `_layers` or `_referrers`, with the names in it. In no order, and
         also where the name is none that can be asked for: what lies there was pushed once."""
-        waiting = [""]
-        while waiting:
-            path = waiting.pop()
-            names = await self.names(f"{layout.REPOSITORIES}{path}")
-            if not PARTS.isdisjoint(names):
-                yield Name(path[1:]), names
-            waiting += [f"{path}/{name}" for name in names if not name.startswith("_")]
+        level = [""]
+        while level:
+            below = []
+            async for path, names in self.ask(level, lambda path: self.names(f"{layout.REPOSITORIES}{path}")):
+                if not PARTS.isdisjoint(names):
+                    yield Name(path[1:]), names
+                below += [f"{path}/{name}" for name in names if not name.startswith("_")]
+            level = below
+
+    def ask(
+        self, items: Iterable[T], question: Callable[[T], Awaitable[R]]
+    ) -> AsyncGenerator[tuple[T, R], None]:
+        """Each item with its answer, in their order (`store.ahead`)."""
+        return answers(items, question, ahead=self._ahead)
 
     async def _absent(self, path: str) -> bool:
         """A fresh listing does not show it: of the folder above, or of one further up when that is gone too."""

@@ -65,7 +65,7 @@ class TagLookup(Section):
     concurrencylimit: int = Field(
         default=0,
         ge=0,
-        description="Tags read at a time when a manifest is deleted. Without effect on local disks.",
+        description="Tags read at a time when a manifest is deleted; 0: 16. Without effect on local disks.",
     )
 
 

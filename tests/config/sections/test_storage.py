@@ -34,6 +34,19 @@ def test_s3_needs_a_region_or_an_endpoint() -> None:
     assert S3(bucket="b", regionendpoint="http://minio:9000").region is None
 
 
+@pytest.mark.parametrize(
+    ("given", "secure", "taken"),
+    [
+        ("minio:9000", False, "http://minio:9000"),
+        ("minio:9000", True, "https://minio:9000"),
+        ("http://minio:9000", True, "http://minio:9000"),
+    ],
+)
+def test_an_endpoint_may_be_a_host_alone(given: str, secure: bool, taken: str) -> None:
+    found = S3.model_validate({"bucket": "b", "regionendpoint": given, "secure": secure})
+    assert found.regionendpoint == taken
+
+
 def test_s3_needs_both_keys_or_none() -> None:
     with pytest.raises(ValidationError, match="both accesskey and secretkey"):
         S3.model_validate({"bucket": "b", "region": "r", "accesskey": "a"})

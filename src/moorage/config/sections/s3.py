@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from moorage.config.sections.base import Section
 from moorage.config.sections.log import lower
@@ -13,8 +13,18 @@ from moorage.config.values import URL, Secret, Size
 PartSize = Annotated[Size, Field(ge=5 << 20, le=5 << 30)]
 
 
+def _with_scheme(value: object, info: ValidationInfo) -> object:
+    """Docker Registry 2 took a host alone, and `secure` for how to speak to it."""
+    if isinstance(value, str) and value and "://" not in value:
+        return f"{'https' if info.data.get('secure', True) else 'http'}://{value}"
+    return value
+
+
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
+
+
+Endpoint = Annotated[URL, BeforeValidator(_with_scheme)]
 
 
 class S3(Section):
@@ -25,8 +35,12 @@ class S3(Section):
     )
     secretkey: Secret | None = Field(default=None, description="Secret key, with `accesskey`.")
     sessiontoken: Secret | None = Field(default=None, description="Token of temporary credentials.")
-    regionendpoint: URL | None = Field(default=None, description="Address of a service that is not Amazon's.")
-    redirectendpoint: URL | None = Field(
+    secure: bool = Field(default=True, description="Use HTTPS.")
+    regionendpoint: Endpoint | None = Field(
+        default=None,
+        description="Address of a service that is not Amazon's: a URL, or a host, which is spoken to as `secure` says.",
+    )
+    redirectendpoint: Endpoint | None = Field(
         default=None, description="Address put into redirects, if clients reach the service elsewhere."
     )
     forcepathstyle: bool | None = Field(
@@ -36,7 +50,6 @@ class S3(Section):
     rootdirectory: str = Field(default="", description="Prefix of all keys.")
     encrypt: bool = Field(default=False, description="Ask for encryption on the server.")
     keyid: str | None = Field(default=None, description="KMS key for `encrypt`.")
-    secure: bool = Field(default=True, description="Use HTTPS.")
     skipverify: bool = Field(default=False, description="Accept any certificate. Unsafe.")
     v4auth: bool = Field(default=True, description="Sign with version 4; nothing else is left.")
     chunksize: PartSize = Field(default=10 << 20, description="Size of a part of an upload.")

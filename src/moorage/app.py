@@ -64,6 +64,7 @@ def build_registry(
             batches=batches,
             descriptors=descriptors or Nothing(),
             lasting=not configuration.storage.delete.enabled,
+            tag_lookups=configuration.storage.tag.concurrencylimit,
         )
     )
 

@@ -110,7 +110,7 @@ def test_a_duration_under_a_millisecond_is_a_warning(loaded: Load) -> None:
 
 
 def test_a_bare_number_for_the_duration_of_cloudfront_counts_minutes(loaded: Load) -> None:
-    text = "middleware: {storage: [{name: cloudfront, options: {baseurl: cdn.example.com, privatekey: k, keypairid: i, duration: 20}}]}"
+    text = "version: 0.1\nstorage: {s3: {bucket: b, region: r}}\nmiddleware: {storage: [{name: cloudfront, options: {baseurl: cdn.example.com, privatekey: k, keypairid: i, duration: 20}}]}"
     found = loaded(text)
     (warning,) = found.warnings
     options = found.configuration.middleware.storage[0].options

@@ -116,7 +116,8 @@ def test_the_configuration_cannot_be_changed(loaded: Load) -> None:
 
 @pytest.mark.parametrize("text", [OLDER, NEWER], ids=["older", "newer"])
 def test_all_keys_of_the_reference_implementation_are_known(loaded: Load, text: str) -> None:
-    assert loaded(text).warnings == []
+    # The older one has CloudFront before a disk.
+    assert [one for one in loaded(text).warnings if "has no effect" not in one.message] == []
 
 
 @pytest.mark.parametrize("driver", [AZURE, GCS, SWIFT, OSS, RADOS])

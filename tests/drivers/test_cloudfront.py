@@ -1,42 +1,25 @@
-"""Signed URLs as CloudFront checks them: with the public key, over the policy made from the URL itself."""
+"""Signed URLs: what they vouch for, who gets them, and the keys that cannot sign."""
 
 from __future__ import annotations
 
-import base64
 import time
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-)
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, PrivateFormat
 
 from moorage.drivers.awsranges import AddressRanges, parse
 from moorage.drivers.cloudfront import CloudFront
 from moorage.drivers.delegating import DelegatingDriver
 from moorage.drivers.inmemory import InMemoryDriver
 from tests.contracts.driver import PROMISES, Promise
+from tests.support.cloudfront import KEY_PAIR, pem, verified
 
 BLOB = "/docker/registry/v2/blobs/sha256/ab/abcdef/data"
 S3 = "https://bucket.s3.example/key?X-Amz-Signature=0"
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def pem(
-    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = KEY,
-    form: PrivateFormat = PrivateFormat.TraditionalOpenSSL,
-    encryption: KeySerializationEncryption | None = None,
-) -> bytes:
-    return key.private_bytes(Encoding.PEM, form, encryption or NoEncryption())
 
 
 class Storage(DelegatingDriver):
@@ -60,29 +43,12 @@ def cloudfront(
     return CloudFront(
         storage,
         baseurl=baseurl,
-        keypairid="K2JCJMDEHXQW5F",
+        keypairid=KEY_PAIR,
         privatekey=privatekey or pem(),
         key=storage.key,
         duration=duration,
         nearby=nearby or AddressRanges(),
     )
-
-
-def verified(url: str | None) -> tuple[str, int]:
-    """The resource and the time that the signature vouches for. Raises InvalidSignature."""
-    assert url is not None
-    resource, _, query = url.partition("?")
-    values = parse_qs(query, strict_parsing=True)
-    assert set(values) == {"Expires", "Signature", "Key-Pair-Id"}
-    assert values["Key-Pair-Id"] == ["K2JCJMDEHXQW5F"]
-    expires = int(values["Expires"][0])
-    policy = (
-        f'{{"Statement":[{{"Resource":"{resource}","Condition":'
-        f'{{"DateLessThan":{{"AWS:EpochTime":{expires}}}}}}}]}}'
-    )
-    signature = values["Signature"][0].replace("-", "+").replace("_", "=").replace("~", "/")
-    KEY.public_key().verify(base64.b64decode(signature), policy.encode(), PKCS1v15(), hashes.SHA1())
-    return resource, expires
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)

@@ -59,11 +59,11 @@ def test_deleted_and_collected_content_is_unknown_everywhere_and_can_be_pushed_a
     root = "caches/collected"
     with ExitStack() as stack:
         servers = [
-            stack.enter_context(
-                running(store_server(tmp_path / cache, moto_store, root=root, cache=cache, **more))
-            )
-            for cache, more in (("inmemory", {}), ("redis", {"redis": addresses(redis)}))
+            store_server(tmp_path / "memory", moto_store, root=root),
+            store_server(tmp_path / "shared", moto_store, root=root, cache="redis", redis=addresses(redis)),
         ]
+        for server in servers:
+            stack.enter_context(running(server))
         clients = [stack.enter_context(Client(server.port)) for server in servers]
         clients[0].push(NAME, "v1", deleted)
         for blob in unfinished.blobs:

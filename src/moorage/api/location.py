@@ -6,15 +6,13 @@ behind any proxy. Headers that proxies set are believed only from the proxies th
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from starlette.types import Scope
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from moorage.api.proxies import Network, trusted_peer
 
 HEADER_LIMIT = 1024
 """Bytes; a longer header of a proxy is ignored."""
@@ -56,7 +54,7 @@ class Locations:
             for key, value in reversed(scope["headers"])
             if (key == b"forwarded" or key.startswith(b"x-forwarded-")) and len(value) <= HEADER_LIMIT
         }
-        if not headers or not self._trusts(scope):
+        if not headers or not trusted_peer(scope, self.trusted):
             return {}
         found: dict[str, str] = {}
         for part in ("proto", "host", "port", "prefix"):
@@ -68,21 +66,6 @@ class Locations:
             if name.lower() in ("proto", "host"):
                 found[name.lower()] = quoted or plain
         return _valid(found)
-
-    def _trusts(self, scope: Scope) -> bool:
-        client = scope.get("client")
-        # A unix socket has no address: whoever may open it is trusted.
-        return client is None or not client[0] or _within(client[0], tuple(self.trusted))
-
-
-@lru_cache(maxsize=4096)
-def _within(address: str, networks: tuple[Network, ...]) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address in ("", "unix")
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return any((mapped or parsed) in network for network in networks)
 
 
 def _valid(found: dict[str, str]) -> dict[str, str]:

@@ -3,9 +3,9 @@
 `sections/` holds the keys (one module per section; `values/` their types), `configuration` puts them
 together. `loading` is the way in: `document` reads YAML into `nodes` that remember their lines, `overrides`
 puts `REGISTRY_*` on top, `spellings` moves older keys, `binding` and `checking` turn nodes into models or
-problems, with `schema` telling them the shape of the models. `features` names what is not built yet,
-`rendering` prints, `reference` writes docs/configuration.md. Nothing else in Moorage reads the environment
-or YAML. Apart from itself, this package imports pydantic and PyYAML only.
+problems, with `schema` telling them the shape of the models. `effects` finds what cannot do anything, `features`
+names what is not built yet, `rendering` prints, `reference` writes docs/configuration.md. Nothing else in Moorage
+reads the environment or YAML. Apart from itself, this package imports pydantic and PyYAML only.
 """
 
 from moorage.config.configuration import Configuration

@@ -7,6 +7,7 @@ from pydantic_core import ErrorDetails
 
 from moorage.config.binding import Binding
 from moorage.config.configuration import Configuration
+from moorage.config.effects import ineffective
 from moorage.config.nodes import Node, Path, Scalar, is_empty, node_at, origin_of
 from moorage.config.problem import ConfigurationError, Problem
 from moorage.config.schema import Leaf, Shape, shape_at
@@ -49,7 +50,8 @@ def check(root: Node) -> tuple[Configuration, list[Problem]]:
         ]
     if errors:
         raise ConfigurationError(errors, warnings=binding.warnings)
-    return configuration, binding.warnings
+    idle = [origin_of(root, path).problem(path, message) for path, message in ineffective(configuration)]
+    return configuration, binding.warnings + idle
 
 
 def _problem(root: Node, detail: ErrorDetails) -> Problem:

@@ -19,7 +19,7 @@ def _set(section: Section) -> bool:
 
 
 _DRIVER = "this storage driver is not supported; use filesystem, s3, azure or gcs"
-_MIDDLEWARE = "middleware is not supported yet; remove the entry, or set `disabled: true`"
+_MIDDLEWARE = "only middleware.storage is supported yet; remove the entry, or set `disabled: true`"
 _PROBE = "only the storage is probed yet (health.storagedriver); remove the entry"
 _PROXY = "remove the section, or protect the registry with a reverse proxy (docs/deploying.md)"
 
@@ -31,10 +31,6 @@ UNBUILT: dict[str, tuple[Use, str]] = {
     "storage.swift": (lambda c: c.storage.swift, _DRIVER),
     "storage.oss": (lambda c: c.storage.oss, _DRIVER),
     "storage.rados": (lambda c: c.storage.rados, _DRIVER),
-    "storage.cache.blobdescriptor": (
-        lambda c: c.storage.cache.blobdescriptor == "redis",
-        "a cache in Redis is not supported yet; write inmemory, or remove the key",
-    ),
     "storage.s3.objectacl": (
         lambda c: c.storage.s3 and c.storage.s3.objectacl != "private",
         "canned ACLs are not supported; remove the key, and use a bucket policy",
@@ -44,7 +40,6 @@ UNBUILT: dict[str, tuple[Use, str]] = {
     "auth.htpasswd": (lambda c: c.auth.htpasswd, f"password files are not supported yet; {_PROXY}"),
     "middleware.registry[]": (lambda c: c.middleware.registry, _MIDDLEWARE),
     "middleware.repository[]": (lambda c: c.middleware.repository, _MIDDLEWARE),
-    "middleware.storage[]": (lambda c: c.middleware.storage, _MIDDLEWARE),
     "reporting": (
         lambda c: _set(c.reporting),
         "reporting errors to a service is not supported yet; remove the section",
@@ -70,7 +65,6 @@ UNBUILT: dict[str, tuple[Use, str]] = {
         lambda c: c.notifications.endpoints,
         "notifications are not supported yet; remove the entry, or set `disabled: true`",
     ),
-    "redis": (lambda c: _set(c.redis), "Redis is not supported yet; remove the section"),
     "health.file[]": (lambda c: c.health.file, _PROBE),
     "health.http[]": (lambda c: c.health.http, _PROBE),
     "health.tcp[]": (lambda c: c.health.tcp, _PROBE),

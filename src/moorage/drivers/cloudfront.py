@@ -43,6 +43,7 @@ class CloudFront(DelegatingDriver):
         nearby: Container[str] = (),
     ) -> None:
         super().__init__(driver)
+        self.redirects = True
         self._stem = stem(baseurl)
         self._key = key
         self._duration = duration

@@ -14,7 +14,7 @@ class DelegatingDriver:
         self._driver = driver
         self.name = driver.name
         self.exclusive = driver.exclusive
-        self.redirects = True
+        self.redirects = driver.redirects
 
     async def direct(self, path: str, method: str, client: str) -> str | None:
         return await self._driver.direct(path, method, client)

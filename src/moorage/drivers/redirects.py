@@ -35,6 +35,7 @@ class Redirected(DelegatingDriver):
 
     def __init__(self, driver: Driver, *, baseurl: str) -> None:
         super().__init__(driver)
+        self.redirects = True
         self._stem = stem(baseurl)
 
     async def direct(self, path: str, method: str, client: str) -> str | None:

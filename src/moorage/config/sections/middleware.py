@@ -39,7 +39,9 @@ class StorageOptions(Section):
         description="cloudfront: how long a signed URL is valid. Here a bare number counts minutes.",
     )
     ipfilteredby: Annotated[Literal["none", "aws", "awsregion"], BeforeValidator(lower)] = Field(
-        default="none", description="cloudfront: which clients go to S3 directly."
+        default="none",
+        description="cloudfront: which clients go to S3 directly: none, those with an address of AWS, or those with one "
+        "of its regions `awsregion`.",
     )
     awsregion: str | None = Field(
         default=None, description="cloudfront: the regions for `awsregion`, separated by commas."
@@ -58,16 +60,28 @@ class StorageOptions(Section):
 
 
 class StorageMiddleware(Section):
-    name: Literal["cloudfront", "redirect", "rewrite"] = Field(description="The name of the middleware.")
+    """What is put around the driver; later entries around earlier ones."""
+
+    name: Literal["cloudfront", "redirect", "rewrite"] = Field(
+        description="What tells where clients are sent for a blob: `redirect` to another server with the same tree, "
+        "`rewrite` to the URL of the driver with another scheme, host or path, `cloudfront` to a signed URL there."
+    )
     disabled: bool = Field(default=False, description="Leave it out.")
     options: StorageOptions = Field(default_factory=StorageOptions, description="Its options.")
 
     @model_validator(mode="after")
     def _options_that_are_needed(self) -> StorageMiddleware:
         missing = [key for key in _NEEDED.get(self.name, ()) if getattr(self.options, key) is None]
+        if self.options.ipfilteredby == "awsregion" and not (self.options.awsregion or "").strip(" ,"):
+            missing.append("awsregion")
         if missing and not self.disabled:
             raise ValueError(f"{self.name} needs the options {', '.join(missing)}")
         return self
+
+    def works_over(self, driver: str) -> bool:
+        """CloudFront's origin is a bucket of S3: over another driver the entry is left out, as by the reference
+        implementation."""
+        return self.name != "cloudfront" or driver == "s3"
 
 
 class Middlewares(Section):

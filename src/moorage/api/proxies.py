@@ -1,0 +1,92 @@
+"""Who asks: the client's address, seen through the proxies that the configuration trusts.
+
+Every proxy adds the address of its own peer at the end of a header: `X-Forwarded-For`, or `for=` in `Forwarded`
+(RFC 7239, section 5.2). What stands further to the left was sent by somebody further away.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from functools import lru_cache
+
+from starlette.types import Scope
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def trusted_peer(scope: Scope, trusted: Sequence[Network]) -> bool:
+    """Whether the headers that proxies set are believed of this connection's other end."""
+    client = scope.get("client")
+    # A unix socket has no address: whoever may open it is trusted.
+    return client is None or not client[0] or _within(client[0], tuple(trusted))
+
+
+def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
+    """The nearest address that is not a trusted proxy's, else the furthest of the proxies; without port and
+    brackets, IPv4 in its own form. A chain is followed up to what is no address. Empty when unknown.
+
+    A proxy that adds to one of the two headers hands on the other as the client wrote it. So where both are sent
+    and do not agree, neither is believed.
+    """
+    peer = (scope.get("client") or ("",))[0]
+    address = _address(peer) or ""
+    if not trusted_peer(scope, trusted):
+        return address
+    told = {
+        _furthest(hops, address, tuple(trusted))
+        for hops in (_forwarded(_joined(scope, b"forwarded")), _joined(scope, b"x-forwarded-for").split(","))
+        if any(hops)
+    }
+    return told.pop() if len(told) == 1 else address
+
+
+def _furthest(hops: Sequence[str], address: str, trusted: tuple[Network, ...]) -> str:
+    """As far as the proxies lead from `address`; the last hop is the nearest one."""
+    for hop in reversed(hops):
+        found = _address(hop)
+        if found is None:
+            break
+        address = found
+        if not _within(address, trusted):
+            break
+    return address
+
+
+def _joined(scope: Scope, name: bytes) -> str:
+    """All headers of that name as the one that they mean (RFC 9110, section 5.3)."""
+    return ",".join(str(value, "latin-1") for key, value in scope["headers"] if key == name)
+
+
+def _forwarded(header: str) -> list[str]:
+    """What `for=` names, empty for an element without. Split at every comma: the quote that a client leaves open must
+    not swallow what a proxy adds, and no address has a comma."""
+    elements = ([pair.partition("=") for pair in one.split(";")] for one in header.split(","))
+    return [
+        next((value for key, _, value in pairs if key.strip().lower() == "for"), "") for pairs in elements
+    ]
+
+
+def _address(node: str) -> str | None:
+    """The address in `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`, also in quotes; None for what is
+    no address, such as `unknown` and `_hidden`."""
+    text = node.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+@lru_cache(maxsize=4096)
+def _within(address: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address in ("", "unix")
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in network for network in networks)

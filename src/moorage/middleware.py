@@ -1,0 +1,91 @@
+"""What `middleware.storage` puts around the storage driver. The libraries of `cloudfront` are imported when it is used:
+they are optional."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from moorage.config import Configuration
+from moorage.config.sections.middleware import StorageMiddleware, StorageOptions
+from moorage.drivers.base import Driver, DriverError
+from moorage.drivers.redirects import Redirected, Rewritten
+
+if TYPE_CHECKING:
+    from moorage.drivers.awsranges import AWSRanges
+
+Work = Callable[[], Coroutine[None, None, None]]
+
+
+def wrap(driver: Driver, configuration: Configuration) -> tuple[Driver, list[Work]]:
+    """The driver in its middleware, later entries around earlier ones, and what has to go on for ever meanwhile. Makes no
+    call. Raises DriverError naming the key.
+
+    All that middleware does is to tell where clients are sent. So with `storage.redirect.disable` its mistakes are found, and
+    the driver stays as it is.
+    """
+    around, work = driver, list[Work]()
+    for index, entry in enumerate(configuration.middleware.storage):
+        if not entry.disabled and entry.works_over(driver.name):
+            around = _wrapped(around, entry, f"middleware.storage[{index}]", work)
+    return (driver, []) if configuration.storage.redirect.disable else (around, work)
+
+
+def _wrapped(driver: Driver, entry: StorageMiddleware, place: str, work: list[Work]) -> Driver:
+    options = entry.options
+    if entry.name == "redirect":
+        return Redirected(driver, baseurl=str(options.baseurl))
+    if entry.name == "cloudfront":
+        return _cloudfront(driver, options, place, work)
+    try:
+        return Rewritten(
+            driver, scheme=options.scheme, host=options.host, trimpathprefix=options.trimpathprefix
+        )
+    except ValueError as error:
+        raise DriverError(f"{place}.options", str(error)) from None
+
+
+def _cloudfront(driver: Driver, options: StorageOptions, place: str, work: list[Work]) -> Driver:
+    key = f"{place}.options.privatekey"
+    pem = _content(str(options.privatekey), key)
+    try:
+        from moorage.drivers.cloudfront import CloudFront
+
+        nearby = _nearby(options)
+        around = CloudFront(
+            driver,
+            baseurl=str(options.baseurl),
+            keypairid=str(options.keypairid),
+            privatekey=pem,
+            key=driver.key,  # type: ignore[attr-defined] # `works_over`: only the driver of S3 gets here
+            duration=options.duration,
+            nearby=nearby or (),
+        )
+    except ModuleNotFoundError as error:
+        raise DriverError(
+            place, f"{error.name} is not installed: pip install 'moorage[cloudfront]'"
+        ) from None
+    except ValueError as error:
+        raise DriverError(key, f"{options.privatekey}: {error}") from None
+    if nearby is not None:
+        work.append(nearby.watch)
+    return around
+
+
+def _nearby(options: StorageOptions) -> AWSRanges | None:
+    """The addresses whose clients go to S3 directly."""
+    if options.ipfilteredby == "none":
+        return None
+    from moorage.drivers.awsranges import AWSRanges
+
+    regions = options.awsregion if options.ipfilteredby == "awsregion" else None
+    return AWSRanges(str(options.iprangesurl), every=options.updatefrequency, regions=regions)
+
+
+def _content(path: str, place: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DriverError(place, f"cannot read {path}: {reason}") from None

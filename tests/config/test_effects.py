@@ -1,0 +1,45 @@
+import pytest
+
+from .conftest import Load
+
+CLOUDFRONT = "{name: cloudfront, options: {baseurl: cdn.example, privatekey: k, keypairid: i}}"
+S3 = "s3: {bucket: b, region: r}"
+
+
+def warned(loaded: Load, storage: str, *entries: str) -> list[tuple[str, int | None, str]]:
+    lines = "".join(f"    - {entry}\n" for entry in entries)
+    text = f"version: 0.1\nstorage: {{{storage}}}\nmiddleware:\n  storage:\n{lines}"
+    return [(one.path, one.line, one.message) for one in loaded(text).warnings]
+
+
+@pytest.mark.parametrize("driver", ["filesystem", "inmemory", "gcs"])
+def test_cloudfront_before_another_store_than_s3_is_a_warning(loaded: Load, driver: str) -> None:
+    storage = f"{driver}: {{bucket: b}}" if driver == "gcs" else f"{driver}:"
+    found = warned(loaded, storage, "{name: rewrite, options: {host: h}}", CLOUDFRONT)
+    message = f"has no effect: cloudfront is for the storage driver s3, not {driver}"
+    assert found == [("middleware.storage[1]", 6, message)]
+
+
+def test_middleware_without_redirects_is_a_warning(loaded: Load) -> None:
+    found = warned(loaded, f"{S3}, redirect: {{disable: true}}", CLOUDFRONT, "{name: rewrite}")
+    assert [path for path, _, _ in found] == ["middleware.storage[0]", "middleware.storage[1]"]
+    assert all("storage.redirect.disable" in message for _, _, message in found)
+
+
+def test_what_has_an_effect_or_is_switched_off_is_none(loaded: Load) -> None:
+    assert warned(loaded, S3, CLOUDFRONT, "{name: rewrite}") == []
+    assert warned(loaded, "inmemory:", "{name: cloudfront, disabled: true}") == []
+
+
+@pytest.mark.parametrize(
+    ("storage", "path"),
+    [
+        ("s3: {bucket: b, region: r, loglevel: debug}", "storage.s3.loglevel"),
+        ("s3: {bucket: b, region: r, v4auth: false}", "storage.s3.v4auth"),
+        ("gcs: {bucket: b, maxconcurrency: 10}", "storage.gcs.maxconcurrency"),
+    ],
+)
+def test_keys_of_drivers_that_change_nothing_are_warned_of(loaded: Load, storage: str, path: str) -> None:
+    assert [one[0] for one in warned(loaded, storage)] == [path]
+    plain = storage.rpartition(",")[0] + "}"
+    assert warned(loaded, plain) == []

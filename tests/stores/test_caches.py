@@ -92,22 +92,29 @@ def test_deleted_and_collected_content_is_unknown_everywhere_and_can_be_pushed_a
             assert client.fault_in(NAME, "v2", unfinished) == ""
 
 
-def test_what_one_worker_deletes_no_other_remembers(moto_store: S3, tmp_path: Path) -> None:
-    with running(store_server(tmp_path, moto_store, workers=3)) as server, Client(server.port) as client:
+@pytest.mark.parametrize("cache", ["none", "inmemory", "redis"])
+def test_what_one_worker_deletes_no_other_remembers(
+    moto_store: S3, redis: RedisServer, tmp_path: Path, cache: str
+) -> None:
+    """And the same blob stays in another repository, whose link is another one."""
+    server = store_server(tmp_path, moto_store, workers=3, cache=cache, redis=addresses(redis))
+
+    def statuses(path: str) -> set[int]:
+        # A connection is one worker's, and which one is chance.
+        found = set()
+        for _ in range(16):
+            with Client(server.port) as other:
+                found |= {other.request("HEAD", path).status, other.request("GET", path).status}
+        return found
+
+    with running(server), Client(server.port) as client:
         digest = client.push_blob(NAME, b"soon gone")
-        path = f"/v2/{NAME}/blobs/{digest}"
-
-        def statuses() -> set[int]:
-            # A connection is one worker's, and which one is chance.
-            found = set()
-            for _ in range(24):
-                with Client(server.port) as other:
-                    found |= {other.request("HEAD", path).status, other.request("GET", path).status}
-            return found
-
-        assert statuses() == {200}
-        client.expect(202, "DELETE", path)
-        assert statuses() == {404}
+        client.push_blob("other", b"soon gone")
+        ours, theirs = f"/v2/{NAME}/blobs/{digest}", f"/v2/other/blobs/{digest}"
+        assert statuses(ours) | statuses(theirs) == {200}
+        client.expect(202, "DELETE", ours)
+        assert statuses(theirs) == {200}
+        assert statuses(ours) == {404}
 
 
 def outages(redis: RedisServer) -> list[tuple[str, Callable[[], object]]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moorage.cli.starting import ConfigArgument, DryRunOption, JsonOption, fail, load
+from moorage.cli.starting import ConfigArgument, DryRunOption, JsonOption, NoticeOption, fail, load
 from moorage.store.announcing import NOTICE_SECONDS
 
 if TYPE_CHECKING:
@@ -28,12 +28,7 @@ def garbage_collect(
             "--delete-untagged", "-m", help="Remove manifests that no tag leads to, even through an index."
         ),
     ] = False,
-    notice: Annotated[
-        float,
-        typer.Option(
-            min=0, help="On object stores: seconds that running servers get to notice; 0 if none runs."
-        ),
-    ] = NOTICE_SECONDS,
+    notice: NoticeOption = NOTICE_SECONDS,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary only.")] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -19,6 +19,10 @@ ConfigArgument = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+NoticeOption = Annotated[
+    float,
+    typer.Option(min=0, help="On object stores: seconds that running servers get to notice; 0 if none runs."),
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", "-d", help="Only tell what would be removed.")]
 
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moorage.cli.starting import JsonOption, fail, load
+from moorage.cli.starting import ConfigArgument, JsonOption, NoticeOption, fail, load
 from moorage.drivers.base import DriverError
+from moorage.store.announcing import NOTICE_SECONDS
 
 if TYPE_CHECKING:
     from moorage.config import Configuration
     from moorage.drivers.base import Driver
+    from moorage.store.checking.report import CheckReport
     from moorage.store.copying.report import CopyReport
     from moorage.store.findings import Finding, Watch
 
@@ -76,6 +78,63 @@ def _copied(source: Configuration, target: Configuration, watch: Watch) -> CopyR
         fail(f"not finished, run it again: {error}", code=FAILED)
 
 
+@storage_app.command()
+def check(
+    config: ConfigArgument = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put right what can be without losing anything.")
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Read no blob: look at sizes only.")] = False,
+    age: Annotated[
+        float, typer.Option(min=0, help="Hours that a thing must be old to be taken for damaged.")
+    ] = 1.0,
+    notice: NoticeOption = NOTICE_SECONDS,
+    as_json: JsonOption = False,
+) -> None:
+    """Look for damage: blobs that are not what their digest says, links that lead nowhere. Also while it serves."""
+    from moorage.app import configure_logging
+    from moorage.cli.progress import decimal, watching
+
+    configuration = load(config, code=FAILED)
+    configure_logging(configuration)
+    with watching(_teller(as_json), quiet=as_json) as watch:
+        report = _checked(configuration, watch, repair=repair, quick=quick, age=age, notice=notice)
+    if as_json:
+        print(json.dumps(report.as_dict()))
+    else:
+        young = f"; {report.young} younger than {age:g} h left out" if report.young else ""
+        print(
+            f"{report.repositories} repositories, {report.manifests} manifests, {report.blobs} blobs with "
+            f"{decimal(report.size)}; {len(report.findings)} findings, {report.repaired} repaired{young}"
+        )
+    raise SystemExit(0 if report.clean else 1)
+
+
+def _checked(
+    configuration: Configuration, watch: Watch, *, repair: bool, quick: bool, age: float, notice: float
+) -> CheckReport:
+    from moorage.app import build_registry
+    from moorage.storage import build_driver
+    from moorage.store.checking.registry import RepairRefused, Rules, check_registry
+
+    stray = configuration.storage.maintenance.uploadpurging.age
+    rules = Rules(repair=repair, quick=quick, settled_seconds=age * 3600, stray=stray, notice_seconds=notice)
+
+    async def run() -> CheckReport:
+        driver = build_driver(configuration)
+        try:
+            return await check_registry(build_registry(configuration, driver), rules, watch)
+        finally:
+            await driver.close()
+
+    try:
+        return asyncio.run(run())
+    except RepairRefused as error:
+        fail(f"nothing was repaired: {error}", code=FAILED)
+    except DriverError as error:
+        fail(f"not finished: {error}", code=FAILED)
+
+
 def _prepare(driver: Driver) -> None:
     from moorage.drivers.filesystem import FilesystemDriver
 
@@ -92,8 +151,8 @@ def _ignore(_: Finding) -> None:
 
 
 def _tell(finding: Finding) -> None:
-    words = [finding.kind, finding.path, *(f"({finding.detail})" for _ in finding.detail[:1])]
-    print(" ".join(words), flush=True)
+    detail = f": {finding.detail}" if finding.detail else ""
+    print(f"{finding.kind} {finding.path}{detail}{' (repaired)' if finding.repaired else ''}", flush=True)
 
 
 def _refuse_same(source: Configuration, target: Configuration) -> None:

@@ -1,0 +1,98 @@
+"""Every blob: whether it has bytes, and those that its digest says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from moorage.digest import CANONICAL, EMPTY, Digest
+from moorage.drivers.base import Damaged, DriverError, PathNotFound
+from moorage.errors import DigestInvalid
+from moorage.store import layout
+from moorage.store.abreast import abreast
+from moorage.store.checking.state import State, Unreadable
+from moorage.store.checking.suspects import CorruptBlob, Suspect
+from moorage.store.contents import digest_of, key
+from moorage.store.findings import Finding
+from moorage.store.patience import Patience
+
+LOOKS_AT_ONCE: Final = 32
+READS_AT_ONCE: Final = 4
+
+
+class BlobCheck:
+    def __init__(self, state: State, suspect: Callable[[Suspect], None]) -> None:
+        self._state = state
+        self._suspect = suspect
+        self._patience = Patience()
+
+    async def run(self, *, quick: bool) -> None:
+        """Fill what is known of blobs. Quick, none is read."""
+        state = self._state
+        state.report.watch.begin("listing blobs", 0, 0)
+        for algorithm in await state.tree.names(layout.BLOBS):
+            if algorithm != CANONICAL:
+                state.tree.foreign(f"{layout.BLOBS}/{algorithm}")
+        for shard in await state.tree.names(layout.CANONICAL_BLOBS):
+            folder = f"{layout.CANONICAL_BLOBS}/{shard}"
+            await abreast(LOOKS_AT_ONCE, self._digests(folder, await state.tree.names(folder)), self._look)
+        if quick:
+            return
+        state.report.watch.begin("reading blobs", len(state.sizes), state.report.size)
+        await abreast(READS_AT_ONCE, map(digest_of, list(state.sizes)), self._read)
+
+    def _digests(self, folder: str, names: list[str]) -> list[Digest]:
+        found = []
+        for name in names:
+            try:
+                digest = Digest.parse(f"{CANONICAL}:{name}")
+            except DigestInvalid:
+                self._state.tree.foreign(f"{folder}/{name}")
+                continue
+            if layout.blob_data(digest).startswith(f"{folder}/"):
+                found.append(digest)
+            else:
+                self._state.tree.foreign(f"{folder}/{name}")
+        return found
+
+    async def _look(self, digest: Digest) -> None:
+        self._state.report.blobs += 1
+        try:
+            size = (await self._state.driver.stat(layout.blob_data(digest))).size
+        except Damaged:
+            self._corrupt(digest)
+            return
+        except PathNotFound:
+            # An empty folder, which a crash can leave. Whatever needs the blob is looked at with a second witness.
+            self._state.report.blobs -= 1
+            return
+        self._state.report.size += size
+        if size == 0 and digest != EMPTY:
+            self._corrupt(digest)
+        else:
+            self._state.sizes[key(digest)] = size
+
+    async def _read(self, digest: Digest) -> None:
+        try:
+            fault = await self._state.fault(digest)
+        except PathNotFound:
+            return
+        except Unreadable as error:
+            self._unreadable(digest, error.reason)
+            return
+        self._patience.worked()
+        if fault:
+            self._corrupt(digest)
+        self._state.report.watch.advance(1, 0)
+
+    def _corrupt(self, digest: Digest) -> None:
+        self._state.sizes.pop(key(digest), None)
+        self._state.corrupt.add(key(digest))
+        self._suspect(CorruptBlob(digest))
+
+    def _unreadable(self, digest: Digest, error: DriverError) -> None:
+        self._patience.failed(error)
+        self._state.sizes.pop(key(digest), None)
+        self._state.corrupt.add(key(digest))
+        path = layout.blob_data(digest)
+        self._state.report.tell(Finding("unreadable-blob", path, digest=digest, detail=str(error)))

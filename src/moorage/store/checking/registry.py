@@ -1,0 +1,102 @@
+"""The order of a check, and the second look."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import time
+from dataclasses import dataclass
+
+from moorage.drivers.base import Driver
+from moorage.names import Name
+from moorage.store import layout
+from moorage.store.announcing import NOTICE_SECONDS, AnotherCollection, announced
+from moorage.store.checking.blobs import BlobCheck
+from moorage.store.checking.report import CheckReport
+from moorage.store.checking.repository import RepositoryCheck
+from moorage.store.checking.state import State
+from moorage.store.checking.suspects import Suspect
+from moorage.store.findings import Finding, Unwatched, Watch
+from moorage.store.purge import purge_abandoned, purge_uploads
+from moorage.store.registry import Registry
+
+
+class RepairRefused(Exception):
+    """Something else removes things at this time. What was found by then has been told, and nothing was repaired."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """`settled_seconds`: what was written since may be a part of something that is not complete yet, and is left out.
+    `stray`: how long uploads may lie without a new byte. `notice_seconds`: what servers on an object store are given to
+    notice that something will be removed."""
+
+    repair: bool = False
+    quick: bool = False
+    settled_seconds: float = 3600.0
+    stray: datetime.timedelta = datetime.timedelta(days=7)
+    notice_seconds: float = NOTICE_SECONDS
+
+
+async def check_registry(registry: Registry, rules: Rules, watch: Watch | None = None) -> CheckReport:
+    """Raises DriverError when the storage fails, RepairRefused."""
+    report = CheckReport(watch or Unwatched())
+    driver = registry.stock.driver
+    state = State(driver, report, time.time() - rules.settled_seconds)
+    if await state.tree.empty():
+        return report
+    # In the order in which they were met, each once.
+    suspects: dict[Suspect, None] = {}
+    await BlobCheck(state, suspects.setdefault).run(quick=rules.quick)
+    found: list[tuple[Name, list[str]]] = [one async for one in state.tree.repositories()]
+    report.watch.begin("looking at repositories", len(found), 0)
+    for name, folders in found:
+        check = RepositoryCheck(state, name, registry.stock.policy, suspects.setdefault)
+        await check.run(folders, quick=rules.quick)
+        report.watch.advance(1, 0)
+    await _left_behind(registry, report, rules.stray)
+    await _look_again(state, list(suspects), rules)
+    return report
+
+
+async def _left_behind(registry: Registry, report: CheckReport, stray: datetime.timedelta) -> None:
+    before = datetime.datetime.now(datetime.UTC) - stray
+    async for one in purge_uploads(registry, before=before, dry_run=True):
+        path = f"{layout.uploads(one.repository)}/{one.upload}"
+        detail = (
+            f"{one.size} bytes, the last of them came {one.started.isoformat()}: purge-uploads removes it"
+        )
+        report.tell(Finding("stray-upload", path, one.repository, detail=detail))
+    for leftover in await purge_abandoned(registry.stock.driver, before=before, dry_run=True):
+        detail = f"begun {leftover.begun.isoformat()}: purge-uploads removes it"
+        report.tell(Finding("unfinished-multipart-upload", leftover.object, detail=detail))
+
+
+async def _look_again(state: State, suspects: list[Suspect], rules: Rules) -> None:
+    """Tell what is damaged still, and repair it if asked."""
+    report = state.report
+    if not suspects:
+        return
+    report.watch.begin("looking again", len(suspects), 0)
+    async with contextlib.AsyncExitStack() as stack:
+        if rules.repair:
+            await _alone(state.driver, stack, rules.notice_seconds)
+        for suspect in suspects:
+            report.watch.advance(1, 0)
+            finding = await suspect.confirm(state)
+            if finding is None:
+                continue
+            if await state.is_young(suspect.place):
+                report.young += 1
+                continue
+            if rules.repair:
+                finding.repaired = await suspect.repair(state)
+            report.tell(finding)
+
+
+async def _alone(driver: Driver, stack: contextlib.AsyncExitStack, notice_seconds: float) -> None:
+    """As a collection: servers that remember where links lead have to forget it before a blob or a link goes."""
+    try:
+        await stack.enter_async_context(announced(driver, notice_seconds=notice_seconds))
+    except AnotherCollection as error:
+        raise RepairRefused(str(error)) from None

@@ -1,0 +1,44 @@
+"""What a check found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from moorage.store.findings import Finding, Watch
+
+
+@dataclass
+class CheckReport:
+    watch: Watch
+    repositories: int = 0
+    manifests: int = 0
+    blobs: int = 0
+    size: int = 0
+    """Of all blobs, in bytes."""
+    young: int = 0
+    """What looked damaged and was written a short time ago: nothing was made of it."""
+    findings: list[Finding] = field(default_factory=list)
+
+    def tell(self, finding: Finding) -> None:
+        self.findings.append(finding)
+        self.watch.found(finding)
+
+    @property
+    def repaired(self) -> int:
+        return sum(finding.repaired for finding in self.findings)
+
+    @property
+    def clean(self) -> bool:
+        """Nothing was found that is still there."""
+        return self.repaired == len(self.findings)
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "repositories": self.repositories,
+            "manifests": self.manifests,
+            "blobs": self.blobs,
+            "bytes": self.size,
+            "young": self.young,
+            "repaired": self.repaired,
+            "findings": [finding.as_dict() for finding in self.findings],
+        }

@@ -1,0 +1,124 @@
+"""What is known of a registry that is being checked, and questions that are asked of the storage anew."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from moorage.digest import CANONICAL, Digest, Hashes
+from moorage.drivers.base import Damaged, Driver, DriverError, FileInfo, PathNotFound
+from moorage.names import Name
+from moorage.store import layout
+from moorage.store.checking.report import CheckReport
+from moorage.store.contents import Key, key, target
+from moorage.store.findings import Finding
+from moorage.store.live import LiveTree
+
+PIECE_BYTES: Final = 1 << 20
+
+
+class Listings(LiveTree):
+    """What is in the way of a listing is a finding, told once."""
+
+    def __init__(self, driver: Driver, report: CheckReport) -> None:
+        super().__init__(driver)
+        self._report = report
+        self._foreign: set[str] = set()
+
+    def foreign(self, path: str, repository: str = "") -> None:
+        if path not in self._foreign:
+            self._foreign.add(path)
+            detail = "no registry puts it there"
+            self._report.tell(Finding("foreign-file", path, repository=repository, detail=detail))
+
+    def warn(self, message: str, path: str, **more: str) -> None:
+        self.foreign(path)
+
+
+class State:
+    """`sizes` of the blobs that looked whole, `corrupt` the others. What was written since `settled` (in seconds since the
+    epoch) may be a part of something that is not complete yet."""
+
+    def __init__(self, driver: Driver, report: CheckReport, settled: float) -> None:
+        self.driver = driver
+        self.report = report
+        self.tree = Listings(driver, report)
+        self.settled = settled
+        self.sizes: dict[Key, int] = {}
+        self.corrupt: set[Key] = set()
+
+    def has(self, digest: Digest) -> bool:
+        return key(digest) in self.sizes
+
+    async def info(self, path: str) -> FileInfo | None:
+        """None when it is not there; Damaged is raised as any DriverError."""
+        try:
+            return await self.driver.stat(path)
+        except Damaged:
+            raise
+        except PathNotFound:
+            # A second witness.
+            return None if await self.tree.modified(path) is None else await self.info(path)
+
+    async def is_young(self, path: str) -> bool:
+        """Also what is gone by now."""
+        try:
+            found = await self.info(path)
+        except Damaged:
+            return False
+        return found is None or found.modified >= self.settled
+
+    async def is_gone(self, digest: Digest) -> bool:
+        """Whether there are no bytes of the blob. Damaged ones are."""
+        try:
+            return await self.info(layout.blob_data(digest)) is None
+        except Damaged:
+            return False
+
+    async def is_whole(self, digest: Digest) -> bool:
+        """The blob is there and was not found damaged; a push may have brought it since."""
+        if key(digest) in self.corrupt:
+            return False
+        try:
+            return await self.info(layout.blob_data(digest)) is not None
+        except Damaged:
+            return False
+
+    async def link(self, path: str) -> bytes | None:
+        """What a link holds, without what surrounds it; None when it is not there."""
+        content = await self.tree.read(path)
+        return None if content is None else content.strip()
+
+    async def manifest(self, name: Name, digest: Digest) -> Digest | None:
+        """The canonical digest of a manifest that the repository may serve; None when it has no such link."""
+        content = await self.tree.read(layout.revision_link(name, digest))
+        if content is None:
+            return None
+        return digest if digest.canonical else target(content)
+
+    async def fault(self, digest: Digest) -> str:
+        """What is wrong with the bytes of a blob, all of which are read; empty when nothing is. Raises PathNotFound for one
+        that is not there."""
+        hashes = Hashes()
+        try:
+            reader = await self.driver.open(layout.blob_data(digest))
+        except Damaged as reason:
+            return str(reason)
+        try:
+            async for piece in reader.stream(0, reader.size, PIECE_BYTES):
+                self.report.watch.advance(0, len(piece))
+                await asyncio.to_thread(hashes.update, [bytes(piece)])
+        except DriverError as error:
+            raise Unreadable(error) from None
+        finally:
+            reader.close()
+        found = hashes.digests()[CANONICAL]
+        return "" if found == digest else "empty" if not hashes.size else f"its bytes are those of {found}"
+
+
+class Unreadable(Exception):
+    """A file could not be read to its end."""
+
+    def __init__(self, reason: DriverError) -> None:
+        self.reason = reason
+        super().__init__(str(reason))

@@ -1,0 +1,285 @@
+"""What looked damaged: asked again before it is told, and repaired where that cannot lose anything.
+
+A repair that removes looks once more right before it does, and again afterwards where it can put back what it removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from moorage.digest import Digest
+from moorage.drivers.base import Damaged, PathNotFound
+from moorage.errors import DigestInvalid
+from moorage.names import Name, Tag
+from moorage.store import layout
+from moorage.store.checking.state import State
+from moorage.store.contents import key, target
+from moorage.store.findings import Finding
+from moorage.store.links import held
+from moorage.store.removal import discard
+from moorage.store.torn import named_last
+
+
+class Suspect(Protocol):
+    @property
+    def place(self) -> str:
+        """The path whose age tells whether it may be under way."""
+        ...
+
+    async def confirm(self, state: State) -> Finding | None:
+        """The finding, if it is one still. Raises DriverError."""
+        ...
+
+    async def repair(self, state: State) -> bool:
+        """Whether it could be put right. Raises DriverError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TornLink:
+    """`holds` is what the path tells; None where it does not tell."""
+
+    place: str
+    repository: Name
+    holds: Digest | None
+
+    async def confirm(self, state: State) -> Finding | None:
+        content = await state.link(self.place)
+        if content is None or not is_torn(content, self.holds):
+            return None
+        detail = "empty" if not content else "not what its path tells"
+        return Finding("torn-link", self.place, self.repository, self.holds or "", detail)
+
+    async def repair(self, state: State) -> bool:
+        if self.holds is None or await self.confirm(state) is None:
+            return False
+        await state.driver.write([(self.place, self.holds.encode())])
+        return True
+
+
+def is_torn(content: bytes, holds: Digest | None) -> bool:
+    return target(content) is None if holds is None else content != holds.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class TornTag:
+    repository: Name
+    tag: Tag
+
+    @property
+    def place(self) -> str:
+        return layout.tag_link(self.repository, self.tag)
+
+    async def confirm(self, state: State) -> Finding | None:
+        content = await state.link(self.place)
+        if content is None or _digest(content) is not None:
+            return None
+        digest = await named_last(state.tree, self.repository, self.tag)
+        detail = "its history tells what it named" if digest else "nothing tells what it named: push it again"
+        return Finding("torn-tag", self.place, self.repository, digest or "", detail)
+
+    async def repair(self, state: State) -> bool:
+        digest = await named_last(state.tree, self.repository, self.tag)
+        if digest is None or await self.confirm(state) is None:
+            return False
+        await state.driver.write([(self.place, digest.encode())])
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class DanglingLayer:
+    """A layer link whose blob is not there, as a collection of the reference implementation leaves them."""
+
+    repository: Name
+    digest: Digest
+    canonical: Digest
+
+    @property
+    def place(self) -> str:
+        return layout.layer_link(self.repository, self.digest)
+
+    async def confirm(self, state: State) -> Finding | None:
+        if await state.link(self.place) is None or not await state.is_gone(self.canonical):
+            return None
+        return Finding(
+            "dangling-layer-link", self.place, self.repository, self.digest, "its blob is not there"
+        )
+
+    async def repair(self, state: State) -> bool:
+        if await self.confirm(state) is None:
+            return False
+        await _remove(state, self.place)
+        if await state.is_gone(self.canonical):
+            return True
+        # A push brought the blob at this moment, and found the link there.
+        await state.driver.write([(self.place, self.canonical.encode())])
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class DanglingReferrer:
+    """A referrer link whose manifest the repository does not have."""
+
+    repository: Name
+    subject: Digest
+    digest: Digest
+
+    @property
+    def place(self) -> str:
+        return layout.referrer_link(self.repository, self.subject, self.digest)
+
+    async def confirm(self, state: State) -> Finding | None:
+        if await state.link(self.place) is None or await self._is_there(state):
+            return None
+        detail = "the repository has no such manifest"
+        return Finding("dangling-referrer-link", self.place, self.repository, self.digest, detail)
+
+    async def repair(self, state: State) -> bool:
+        if await self.confirm(state) is None:
+            return False
+        await _remove(state, self.place)
+        if not await self._is_there(state):
+            return True
+        await state.driver.write([(self.place, self.digest.encode())])
+        return False
+
+    async def _is_there(self, state: State) -> bool:
+        return await state.manifest(self.repository, self.digest) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class DanglingRevision:
+    """A manifest whose bytes are gone or damaged. The link stays: it needs nothing but the bytes."""
+
+    repository: Name
+    digest: Digest
+    canonical: Digest
+
+    @property
+    def place(self) -> str:
+        return layout.revision_link(self.repository, self.digest)
+
+    async def confirm(self, state: State) -> Finding | None:
+        if await state.link(self.place) is None or await state.is_whole(self.canonical):
+            return None
+        detail = "damaged" if key(self.canonical) in state.corrupt else "not there"
+        detail = f"its bytes are {detail}: push it again, or delete it"
+        return Finding("dangling-revision-link", self.place, self.repository, self.digest, detail)
+
+    async def repair(self, state: State) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class DanglingTag:
+    """A tag that leads to no manifest. It goes only when neither the repository's link nor the bytes are there."""
+
+    repository: Name
+    tag: Tag
+    digest: Digest
+
+    @property
+    def place(self) -> str:
+        return layout.tag_link(self.repository, self.tag)
+
+    async def confirm(self, state: State) -> Finding | None:
+        if await state.link(self.place) != self.digest.encode():
+            return None
+        canonical = await state.manifest(self.repository, self.digest)
+        if canonical is not None and await state.is_whole(canonical):
+            return None
+        detail = (
+            "its manifest is not there" if canonical is None else "the bytes of its manifest are not there"
+        )
+        return Finding("dangling-tag", self.place, self.repository, self.digest, detail)
+
+    async def repair(self, state: State) -> bool:
+        if not self.digest.canonical or await state.manifest(self.repository, self.digest) is not None:
+            return False
+        if not await state.is_gone(self.digest) or await self.confirm(state) is None:
+            return False
+        await discard(state.driver, layout.tag(self.repository, self.tag))
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class MissingBlob:
+    """What a manifest names, and this repository cannot serve. `canonical` is None without a link."""
+
+    repository: Name
+    manifest: Digest
+    digest: Digest
+    canonical: Digest | None
+
+    @property
+    def place(self) -> str:
+        return layout.revision_link(self.repository, self.manifest)
+
+    async def confirm(self, state: State) -> Finding | None:
+        if await state.link(self.place) is None:
+            return None
+        canonical = self.canonical or await self._linked(state)
+        if canonical is not None and await state.is_whole(canonical):
+            return None
+        path = layout.layer_link(self.repository, self.digest)
+        what = "has no link to it" if canonical is None else "cannot serve it"
+        detail = f"{self.manifest} names it, and the repository {what}: push the image again"
+        return Finding("missing-blob", path, self.repository, self.digest, detail)
+
+    async def _linked(self, state: State) -> Digest | None:
+        """A push may have linked it since."""
+        content = await state.link(layout.layer_link(self.repository, self.digest))
+        if content is None:
+            return await state.manifest(self.repository, self.digest)
+        return self.digest if self.digest.canonical else target(content)
+
+    async def repair(self, state: State) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class CorruptBlob:
+    """Content that is not what its digest says. It goes when its bytes, read once more, prove it; a push puts it right
+    whether it is gone or not, but clients that only ask whether it is there would not push it."""
+
+    digest: Digest
+
+    @property
+    def place(self) -> str:
+        return layout.blob_data(self.digest)
+
+    async def confirm(self, state: State) -> Finding | None:
+        try:
+            fault = await state.fault(self.digest)
+        except PathNotFound:
+            return None
+        if not fault:
+            state.corrupt.discard(key(self.digest))
+            return None
+        return Finding("corrupt-blob", self.place, digest=self.digest, detail=f"{fault}: push it again")
+
+    async def repair(self, state: State) -> bool:
+        try:
+            before = await state.info(self.place)
+            if before is None or await self.confirm(state) is None:
+                return False
+            if await state.info(self.place) != before:
+                return False
+        except Damaged:
+            # It is answered as not there already, and its bytes cannot be read to prove more.
+            return False
+        await discard(state.driver, self.place.rpartition("/")[0])
+        return True
+
+
+async def _remove(state: State, link: str) -> None:
+    """With the folder that holds nothing else."""
+    await discard(state.driver, link.rpartition("/")[0])
+
+
+def _digest(content: bytes) -> Digest | None:
+    try:
+        return held(content)
+    except DigestInvalid:
+        return None

@@ -1,0 +1,102 @@
+"""The order of a copy: every blob, then what each repository makes of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Final
+
+from moorage.digest import Digest
+from moorage.drivers.base import Driver
+from moorage.errors import DigestInvalid
+from moorage.names import Name
+from moorage.store import layout
+from moorage.store.abreast import abreast
+from moorage.store.announcing import AnotherCollection, announced, last_text
+from moorage.store.contents import key, target
+from moorage.store.copying.blobs import BlobCopies
+from moorage.store.copying.report import CopyReport
+from moorage.store.copying.repository import RepositoryCopy
+from moorage.store.copying.source import SourceReading
+from moorage.store.descriptors.trust import RUNNING
+from moorage.store.findings import Unwatched, Watch
+from moorage.store.live import LiveTree
+from moorage.store.removal import discard
+
+ROUNDS: Final = 2
+"""The first one may take hours; what was pushed meanwhile comes with the second."""
+
+REPOSITORIES_AT_ONCE: Final = 4
+
+
+class CopyRefused(Exception):
+    """Nothing was copied."""
+
+
+async def copy_registry(source: Driver, destination: Driver, watch: Watch | None = None) -> CopyReport:
+    """All that the source has and the destination lacks. May be repeated, and interrupted.
+
+    Raises CopyRefused, and DriverError when the destination fails, or the source cannot be listed; what has been copied by
+    then stays, and is not sent again.
+    """
+    if await LiveTree(source).empty():
+        raise CopyRefused("there is no registry at the source")
+    report = CopyReport(watch or Unwatched())
+    async with _alone(destination):
+        await discard(destination, layout.COPYING, durable=False)
+        blobs = BlobCopies(source, destination, report)
+        for _ in range(ROUNDS):
+            await blobs.copy_all()
+        await _Repositories(source, destination, blobs, report).run()
+        await discard(destination, layout.COPYING, durable=False)
+    return report
+
+
+@contextlib.asynccontextmanager
+async def _alone(destination: Driver) -> AsyncIterator[None]:
+    """No collection may take for garbage what no manifest needs yet. An object store has no lock to keep one out that
+    begins later."""
+    try:
+        if destination.exclusive:
+            async with announced(destination):
+                yield
+                return
+    except AnotherCollection:
+        raise CopyRefused("another copy or a garbage collection works on the target") from None
+    if (await last_text(destination)).startswith(RUNNING):
+        raise CopyRefused("a garbage collection works on the target")
+    yield
+
+
+class _Repositories:
+    def __init__(self, source: Driver, destination: Driver, blobs: BlobCopies, report: CopyReport) -> None:
+        self._tree = LiveTree(source)
+        self._destination = destination
+        self._listed = source.distant
+        self._blobs = blobs
+        self._report = report
+
+    async def run(self) -> None:
+        await self._aliases()
+        names = [name async for name, _ in self._tree.repositories()]
+        self._report.watch.begin("copying repositories", len(names), 0)
+        await abreast(REPOSITORIES_AT_ONCE, names, self._one)
+
+    async def _one(self, name: Name) -> None:
+        found = await SourceReading(self._tree, name, self._report, listed=self._listed).read()
+        await RepositoryCopy(self._tree, self._destination, self._blobs, found, self._report).run()
+        self._report.watch.advance(1, 0)
+
+    async def _aliases(self) -> None:
+        """They let a blob be mounted under another digest from whichever repository has it."""
+        for algorithm in await self._tree.names(layout.ALIASES):
+            for shard in await self._tree.names(f"{layout.ALIASES}/{algorithm}"):
+                for name in await self._tree.names(f"{layout.ALIASES}/{algorithm}/{shard}"):
+                    with contextlib.suppress(DigestInvalid):
+                        await self._alias(Digest.parse(f"{algorithm}:{name}"))
+
+    async def _alias(self, alias: Digest) -> None:
+        link = await self._tree.read(layout.alias(alias))
+        canonical = target(link) if link is not None else None
+        if canonical is not None and key(canonical) in self._blobs.there:
+            await self._destination.write([(layout.alias(alias), canonical.encode())])

@@ -1,0 +1,211 @@
+"""What of one repository is written at the target, once its content is there.
+
+Layer links first, then referrer links and manifests, then the history of tags, and the tags last; a manifest only when all
+that it names and the source has is there, a tag only when its manifest is. So the target serves whole images at any time,
+and what an interrupted copy left is completed by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Final
+
+from moorage.digest import Digest
+from moorage.drivers.base import Driver, PathNotFound
+from moorage.errors import ManifestInvalid
+from moorage.manifest import Manifest, parse
+from moorage.names import Name, Tag
+from moorage.store import layout
+from moorage.store.abreast import abreast
+from moorage.store.contents import key
+from moorage.store.copying.blobs import BlobCopies
+from moorage.store.copying.closure import lacking
+from moorage.store.copying.report import CopyReport
+from moorage.store.copying.source import READS_AT_ONCE, Found
+from moorage.store.findings import Finding
+from moorage.store.tree import Tree
+
+LINKS_AT_ONCE: Final = 32
+
+
+class RepositoryCopy:
+    def __init__(
+        self, source: Tree, target: Driver, blobs: BlobCopies, found: Found, report: CopyReport
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._blobs = blobs
+        self._found = found
+        self._report = report
+        self._name: Name = found.name
+        self._fresh = False
+        self._manifests: dict[Digest, Manifest] = {}
+        self._children: dict[Digest, list[Digest]] = {}
+        self._short: dict[Digest, str] = {}
+
+    async def run(self) -> None:
+        """Raises DriverError."""
+        found = self._found
+        self._fresh = not await self._begun()
+        await self._bring({*found.layers.values(), *found.revisions.values()})
+        await self._layers()
+        copied = await self._revisions()
+        await self._tags(copied)
+        self._report.repositories += 1
+
+    async def _begun(self) -> bool:
+        """Whether the target has anything of the repository; a repository within it does not count."""
+        for folder in (layout.layers(self._name), layout.manifests(self._name)):
+            if await self._target.is_folder(folder):
+                return True
+        return False
+
+    async def _bring(self, digests: set[Digest]) -> None:
+        async def bring(digest: Digest) -> None:
+            await self._blobs.bring(digest)
+
+        await abreast(READS_AT_ONCE, digests, bring)
+
+    def _is_there(self, canonical: Digest) -> bool:
+        return key(canonical) in self._blobs.there
+
+    # Layers
+
+    async def _layers(self) -> None:
+        links = {digest: one for digest, one in self._found.layers.items() if self._is_there(one)}
+        aliases = {
+            layout.alias(digest): one.encode() for digest, one in links.items() if not digest.canonical
+        }
+        await self._write(await self._missing(aliases))
+        paths = {layout.layer_link(self._name, digest): one.encode() for digest, one in links.items()}
+        await self._write(paths if self._fresh else await self._missing(paths))
+
+    # Manifests
+
+    async def _revisions(self) -> set[Digest]:
+        """The digests under which the target has a manifest of the source now."""
+        links = {layout.revision_link(self._name, digest): digest for digest in self._found.revisions}
+        contents = {path: self._found.revisions[digest].encode() for path, digest in links.items()}
+        new = contents if self._fresh else await self._missing(contents)
+        digests = [links[path] for path in new]
+        await abreast(READS_AT_ONCE, {self._found.revisions[one] for one in digests}, self._examine)
+        without = await self._without(digests)
+        ready = {path: content for path, content in new.items() if links[path] not in without}
+        await self._write(self._referrers({self._found.revisions[links[path]] for path in ready}))
+        await self._write(ready)
+        return self._found.revisions.keys() - without
+
+    async def _examine(self, canonical: Digest) -> None:
+        """Read at the target: there the bytes were verified."""
+        if not self._is_there(canonical):
+            self._short[canonical] = "its bytes could not be copied"
+            return
+        try:
+            manifest = parse(await self._target.read(layout.blob_data(canonical)))
+        except ManifestInvalid:
+            # Of a format that is not served here. What it needs was copied with all the rest.
+            return
+        self._manifests[canonical] = manifest
+        for descriptor in (*manifest.blobs, *manifest.manifests):
+            digest = Digest(descriptor.digest)
+            named = self._found.canonical(digest)
+            if named is not None and not self._is_there(named):
+                self._short[canonical] = f"{digest} could not be copied"
+            elif named is None and not await self._linked(canonical):
+                self._short[canonical] = ""
+        self._children[canonical] = [
+            self._found.revisions[child]
+            for child in (Digest(one.digest) for one in manifest.manifests)
+            if child in self._found.revisions
+        ]
+
+    async def _linked(self, canonical: Digest) -> bool:
+        """Whether the source has the manifest still. If not, what it names may be gone as well."""
+        return await self._source.read(layout.revision_link(self._name, canonical)) is not None
+
+    async def _without(self, digests: list[Digest]) -> set[Digest]:
+        """Those that cannot be copied; told, unless they were deleted at the source meanwhile."""
+        found = lacking(self._children, self._short)
+        without = {digest for digest in digests if self._found.revisions[digest] in found}
+        for digest in sorted(without):
+            canonical = self._found.revisions[digest]
+            cause = found[canonical]
+            reason = self._short[cause] if cause == canonical else f"{cause} could not be copied"
+            if reason and await self._linked(digest):
+                self._tell("manifest-not-copied", layout.revision_link(self._name, digest), digest, reason)
+        return without
+
+    def _referrers(self, canonical: set[Digest]) -> dict[str, bytes]:
+        """Links to manifests that name a subject; they lead nowhere until the manifest is there, and are passed over."""
+        links = {
+            layout.referrer_link(self._name, Digest(manifest.subject.digest), digest): digest.encode()
+            for digest, manifest in self._manifests.items()
+            if manifest.subject is not None and digest in canonical
+        }
+        if self._fresh and canonical:
+            links[layout.referrers_complete(self._name)] = b""
+        return links
+
+    # Tags
+
+    async def _tags(self, copied: set[Digest]) -> None:
+        found = self._found
+        ready = {tag: digest for tag, digest in found.tags.items() if digest in copied}
+        history: dict[str, bytes] = {}
+        for tag, current in ready.items():
+            # The newest tells what a tag named, should its link be torn one day.
+            former = [digest for digest in found.history[tag] if digest in copied and digest != current]
+            for digest in (*former, current):
+                history[layout.tag_index_link(self._name, tag, digest)] = digest.encode()
+        await self._write(history if self._fresh else await self._missing(history))
+        links = {layout.tag_link(self._name, tag): digest.encode() for tag, digest in ready.items()}
+        new = links if self._fresh else await self._missing(links)
+        await self._write(new)
+        self._report.tags += len(new)
+        if not self._fresh:
+            self._report.extra_tags += len(await self._tags_there() - found.tags.keys())
+        for tag in found.tags.keys() - ready.keys():
+            await self._left_out(tag)
+
+    async def _tags_there(self) -> set[Tag]:
+        try:
+            return set(map(Tag, await self._target.children(layout.tags(self._name))))
+        except PathNotFound:
+            return set()
+
+    async def _left_out(self, tag: Tag) -> None:
+        """A tag that was deleted, or moved on, is another copy's business."""
+        path, digest = layout.tag_link(self._name, tag), self._found.tags[tag]
+        if digest in self._found.revisions:
+            self._tell("tag-not-copied", path, digest, "its manifest could not be copied")
+            return
+        link = await self._source.read(path)
+        if link is not None and link.decode("latin-1").strip() in ("", digest):
+            self._tell("tag-not-copied", path, digest, "it leads to no manifest")
+
+    # Links
+
+    async def _missing(self, links: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Those that the target has not, or with another content."""
+        missing: set[str] = set()
+
+        async def look(path: str) -> None:
+            try:
+                if await self._target.read(path) == links[path]:
+                    return
+            except PathNotFound:
+                pass
+            missing.add(path)
+
+        await abreast(LINKS_AT_ONCE, links, look)
+        return {path: content for path, content in links.items() if path in missing}
+
+    async def _write(self, links: Mapping[str, bytes]) -> None:
+        waiting = iter(links.items())
+        while batch := list(islice(waiting, LINKS_AT_ONCE)):
+            await self._target.write(batch)
+            self._report.links += len(batch)
+
+    def _tell(self, kind: str, path: str, digest: Digest, detail: str) -> None:
+        self._report.tell(Finding(kind, path, repository=self._name, digest=digest, detail=detail))

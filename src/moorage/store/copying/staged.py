@@ -1,0 +1,48 @@
+"""A file that is not there before it is complete, made of a writer and a move."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+from moorage.digest import Digest
+from moorage.drivers.base import Creation, Driver, DriverError, Meanwhile, Writer, ignore
+from moorage.store import layout
+from moorage.store.removal import discard
+
+
+async def creation(driver: Driver, digest: Digest, size: int) -> Creation:
+    """A blob that is about to be. Raises DriverError."""
+    made = driver.create(layout.blob_data(digest), size)
+    return await Staged.begin(driver, digest) if made is None else made
+
+
+class Staged:
+    """What a copy that died left of the same blob is begun anew: its bytes were hashed nowhere."""
+
+    def __init__(self, driver: Driver, digest: Digest, writer: Writer) -> None:
+        self._driver = driver
+        self._target = layout.blob_data(digest)
+        self._path = layout.copying(digest)
+        self._writer = writer
+
+    @classmethod
+    async def begin(cls, driver: Driver, digest: Digest) -> Staged:
+        await discard(driver, layout.copying(digest), durable=False)
+        return cls(driver, digest, await driver.writer(layout.copying(digest)))
+
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
+        await self._writer.write(pieces, meanwhile)
+
+    async def commit(self) -> None:
+        try:
+            await self._writer.flush()
+            await self._driver.move(self._path, self._target, mark=self._writer.mark)
+        finally:
+            await self._writer.close()
+
+    async def abort(self) -> None:
+        with contextlib.suppress(DriverError):
+            await self._writer.close()
+        with contextlib.suppress(DriverError):
+            await discard(self._driver, self._path, durable=False)

@@ -1,0 +1,33 @@
+"""The tree of a registry that serves: what came between a question and its second witness is asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from moorage.store.tree import Contradiction, Tree
+
+T = TypeVar("T")
+
+TIMES: Final = 3
+"""Something that keeps coming and going between two calls is a storage that contradicts itself."""
+
+
+class LiveTree(Tree):
+    async def names(self, folder: str) -> list[str]:
+        return await _again(lambda: super(LiveTree, self).names(folder))
+
+    async def read(self, path: str) -> bytes | None:
+        return await _again(lambda: super(LiveTree, self).read(path))
+
+    async def modified(self, path: str) -> float | None:
+        return await _again(lambda: super(LiveTree, self).modified(path))
+
+
+async def _again(ask: Callable[[], Awaitable[T]]) -> T:
+    for _ in range(TIMES - 1):
+        try:
+            return await ask()
+        except Contradiction:
+            continue
+    return await ask()

@@ -10,18 +10,20 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tests.support.dialects import Dialect
 from tests.support.heads import Head, answer_body, read_head, request_body
-from tests.support.storefaults import INSTEAD, Fault, Faults, error_answer
+from tests.support.storefaults import INSTEAD, PART, Fault, Faults, error_answer, refusal_answer
 
 START_SECONDS = 10.0
 BACKLOG = 1024
 # Of a store's own backlog no more may be taken: what is beyond it is reset.
 ASKING = 64
+# Of a request's body, for those who answer in the place of the store.
+READ_BYTES = 1 << 20
 # SO_LINGER with zero seconds: closing resets the connection, and what was not sent yet is dropped.
 RESETTING = struct.pack("ii", 1, 0)
 
@@ -96,6 +98,9 @@ class StoreProxy:
         call = self._note(request)
         if self.latency_seconds:
             await asyncio.sleep(self.latency_seconds)
+        if refusal := self.faults.refused(request):
+            await _say(lambda _: refusal_answer(refusal, request), request, reader, writer)
+            return False
         fault = self.faults.draw(request)
         if fault in INSTEAD:
             self.injected.append((call, fault))
@@ -140,7 +145,7 @@ class StoreProxy:
         writer: asyncio.StreamWriter,
     ) -> bool:
         """Passes the answer on; whether the client's connection can take another request after it."""
-        if fault is not None and (fault is not Fault.TRUNCATED or answer.length):
+        if fault is not None and (fault not in PART or answer.length):
             self.injected.append((call, fault))
         if fault is Fault.SLOW_ANSWER:
             await asyncio.sleep(self.faults.slow_seconds)
@@ -149,8 +154,10 @@ class StoreProxy:
             return False
         writer.write(bytes(self._dialect.answer(answer)))
         body = answer_body(answer, call.method, reader)
-        if fault is Fault.TRUNCATED and answer.length:
+        if fault in PART and answer.length:
             await _write(_first(answer.length // 2, body), writer)
+            if fault is Fault.CUT_OFF:
+                _reset(writer)
             return False
         await _write(body, writer)
         framed = answer.chunked or answer.length is not None or answer.start[1] in ("204", "304")
@@ -207,13 +214,23 @@ async def _instead(
         while await reader.read(1 << 16):
             pass
     else:
-        # Who asks before it sends need not send; from all others the body is taken, or closing would reset the connection
-        # and with it the answer.
-        if not request.header("expect"):
-            async for _ in request_body(request, reader):
-                pass
-        writer.write(error_answer(fault, request.start[0]))
-        await writer.drain()
+        await _say(lambda body: error_answer(fault, request, body), request, reader, writer)
+
+
+async def _say(
+    answer: Callable[[bytes], bytes],
+    request: Head,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> None:
+    """What `answer` makes of the beginning of the body. Who asks before it sends need not send; from all others the body is
+    taken, or closing would reset the connection and with it the answer."""
+    body = b""
+    if not request.header("expect"):
+        async for piece in request_body(request, reader):
+            body += piece if len(body) < READ_BYTES else b""
+    writer.write(answer(body))
+    await writer.drain()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.support.exchange import Answer, exchange
-from tests.support.storefaults import Fault, Faults
+from tests.support.storefaults import WRITING, Fault, Faults, Refusal
 from tests.support.storeproxy import Call, StoreProxy, proxying
 
 BODY = bytes(range(256)) * 1000
@@ -236,6 +236,36 @@ def test_a_truncated_answer_promises_more_than_it_gives(proxy: StoreProxy) -> No
     assert answer.body == BODY[: len(BODY) // 2]
     assert not answer.whole
     assert send(proxy, "PUT", "/b/k", b"x").status == 200
+
+
+def test_an_answer_that_is_cut_off_ends_with_a_reset(proxy: StoreProxy) -> None:
+    proxy.faults = Faults(1, [Fault.CUT_OFF])
+    with pytest.raises(ConnectionResetError):
+        send(proxy, "GET", "/b/k")
+    assert send(proxy, "PUT", "/b/k", b"x").status == 200
+
+
+def test_a_removal_of_many_objects_fails_for_each_of_them(proxy: StoreProxy) -> None:
+    proxy.faults = Faults(1, [Fault.ERROR_IN_200])
+    asked = b"<Delete><Object><Key>a</Key></Object><Object><Key>b&amp;c</Key></Object></Delete>"
+    answer = send(proxy, "POST", "/b?delete", asked)
+    assert answer.status == 200
+    for key in (b"a", b"b&amp;c"):
+        assert b"<Error><Key>" + key + b"</Key><Code>InternalError</Code>" in answer.body
+
+
+def test_a_refusal_is_for_every_request_of_its_methods(proxy: StoreProxy, store: type[Store]) -> None:
+    proxy.faults = Faults(refusal=Refusal("403 Forbidden", "AccessDenied", WRITING))
+    answer = send(proxy, "PUT", "/b/k", BODY)
+    assert answer.status == 403
+    assert b"<Error><Code>AccessDenied</Code>" in answer.body
+    assert store.kept == {}
+    assert send(proxy, "GET", "/b/k").body == BODY
+
+
+def test_only_so_many_requests_meet_silence(proxy: StoreProxy) -> None:
+    proxy.faults = Faults(1, [Fault.SILENCE, Fault.INTERNAL_ERROR], silences=0)
+    assert {send(proxy, "GET", "/b/k").status for _ in range(20)} == {500}
 
 
 @pytest.mark.parametrize(

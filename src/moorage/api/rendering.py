@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from moorage.api.answer import Answer
-from moorage.drivers.base import DriverError, InvalidPath, StorageFull
-from moorage.errors import NameInvalid, RegistryError, StorageExhausted, Unavailable
+from moorage.drivers.base import DriverError, InvalidPath, StorageFull, WriteRefused
+from moorage.errors import NameInvalid, RegistryError, StorageExhausted, Unavailable, Unsupported
 from moorage.wire import encode
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,10 @@ def known_error(error: Exception, request: str) -> RegistryError | None:
         return StorageExhausted()
     if isinstance(error, InvalidPath):
         return NameInvalid("the name is too long for the registry's storage")
+    if isinstance(error, WriteRefused):
+        # As in read-only mode. Clients show it and give up, while they repeat what they are told is unavailable.
+        log.error("the storage refuses writes", extra={"reason": str(error), "request": request})
+        return Unsupported("the registry may not write to its storage")
     if isinstance(error, DriverError):
         log.error("storage failed", extra={"reason": str(error), "request": request})
         return Unavailable("the registry's storage failed, try again", headers={"Retry-After": "5"})

@@ -8,6 +8,7 @@ true a moment ago. What others will rely on has to be proven.
 from __future__ import annotations
 
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Iterable
 
@@ -17,6 +18,8 @@ from moorage.errors import BlobUnknown
 from moorage.store.blobstore import BlobStore
 from moorage.store.descriptors.base import Blob, Descriptors
 from moorage.store.links import Links
+
+log = logging.getLogger(__name__)
 
 
 class Linked:
@@ -48,7 +51,11 @@ class Linked:
             return known
         since = time.monotonic()
         canonical = await self.canonical(link, digest)
-        known = Blob(canonical, await self._store.size(canonical))
+        try:
+            known = Blob(canonical, await self._store.size(canonical))
+        except BlobUnknown:
+            _warn(link)
+            raise
         await self._descriptors.put(link, known, since)
         return known
 
@@ -68,6 +75,7 @@ class Linked:
         try:
             reader = await self._store.open(canonical)
         except BlobUnknown:
+            _warn(link)
             if known is not None:
                 await self.forget(link)
             raise
@@ -92,3 +100,8 @@ class Linked:
             yield
         finally:
             await self._descriptors.drop(*links)
+
+
+def _warn(link: str) -> None:
+    """Somebody removed the content, or it is damaged; or the reference implementation collected it, and left the link."""
+    log.warning("a link leads to content that is not there: push it again", extra={"link": link})

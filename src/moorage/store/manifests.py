@@ -108,11 +108,18 @@ class Manifests:
         """With `ask`, the bytes are in the storage: those in memory are right, but a 200 must mean more. Raises BlobUnknown,
         ManifestInvalid."""
         found = self._cache.get(canonical)
-        if found is None:
-            found = manifest.parse(await self._store.read(canonical))
-            self._cache.put(canonical, found)
-        elif ask:
-            await self._store.size(canonical)
+        try:
+            if found is None:
+                found = manifest.parse(await self._store.read(canonical))
+                self._cache.put(canonical, found)
+            elif ask:
+                await self._store.size(canonical)
+        except BlobUnknown:
+            log.warning(
+                "the bytes of a manifest are not there: push it again",
+                extra={"repository": self._name, "digest": canonical},
+            )
+            raise
         return found
 
     async def exists(self, digest: Digest, *, prove: bool = False) -> bool:

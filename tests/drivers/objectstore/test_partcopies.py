@@ -10,7 +10,6 @@ import pytest
 
 from moorage.drivers.base import DriverError, PathNotFound
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
-from moorage.drivers.objectstore.partcopies import Part, parts
 from moorage.drivers.objectstore.s3 import s3_driver
 from tests.contracts.streams import content
 from tests.drivers.objectstore.stores import LINKS, s3_options
@@ -86,9 +85,3 @@ async def test_what_was_left_by_a_process_that_died_is_found_and_removed(
     found = await driver.abandoned(4e9, remove=True)
     assert [key.rpartition("/")[0] for key, _ in found] == [driver.key("/u/data")]
     assert await driver.abandoned(4e9, remove=False) == []
-
-
-def test_parts_do_not_cross_objects() -> None:
-    assert parts([("a", 10), ("b", 3)], 5) == [Part(1, "a", 0, 5), Part(2, "a", 5, 10), Part(3, "b", 0, 3)]
-    assert parts([("a", 7), ("b", 3)], 5) is None
-    assert parts([("a", 7)], 5) == [Part(1, "a", 0, 5), Part(2, "a", 5, 7)]

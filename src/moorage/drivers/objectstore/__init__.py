@@ -2,5 +2,5 @@
 
 `driver` implements the interface, with `reading` for open objects and `translation` for errors. `segments` holds uploads that
 grow, of which `joining` makes one object. `s3`, `azure` and `gcs` turn options into a store; only S3 can join on its side
-(`partcopies`). The same key layout as the reference implementation: the root directory, then the path.
+(`parts` tells how, `partcopies` does it). The same key layout as the reference implementation: the root directory, then the path.
 """

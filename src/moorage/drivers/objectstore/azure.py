@@ -9,7 +9,7 @@ from typing import Any
 from obstore.store import AzureStore
 
 from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
-from moorage.drivers.objectstore.network import client_options, retries
+from moorage.drivers.objectstore.network import PROMPT, SILENCE, client_options, retries
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,17 @@ def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> Objec
         config["sas_key"] = given["SharedAccessSignature"]
     elif options.client_id:
         config["client_id"] = options.client_id
-    store = AzureStore(
-        options.container,
-        config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
-        client_options=client_options(endpoint, skip_verify=options.skip_verify),
-        retry_config=retries(max(0, options.tries), max(options.first_pause, timedelta(milliseconds=1))),
-    )
-    return ObjectStoreDriver(store, Options("azure", options.root, links_for=links_for if key else None))
+
+    def store(silence: timedelta) -> AzureStore:
+        return AzureStore(
+            options.container,
+            config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
+            client_options=client_options(endpoint, skip_verify=options.skip_verify, silence=silence),
+            retry_config=retries(max(0, options.tries), max(options.first_pause, timedelta(milliseconds=1))),
+        )
+
+    chosen = Options("azure", options.root, links_for=links_for if key else None, prompt=store(PROMPT))
+    return ObjectStoreDriver(store(SILENCE), chosen)
 
 
 def connection(text: str) -> dict[str, str]:

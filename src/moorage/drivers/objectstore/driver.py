@@ -13,11 +13,14 @@ import obstore
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from moorage.drivers.base import Creation, DriverError, FileInfo, InvalidPath, PathNotFound, Reader, Writer
-from moorage.drivers.objectstore.joining import Joiner, Through, part_size
+from moorage.drivers.objectstore.again import asked
+from moorage.drivers.objectstore.joining import Joiner, Through
+from moorage.drivers.objectstore.limits import USUAL, Limits, part_size
+from moorage.drivers.objectstore.listing import EveryName, Listing
 from moorage.drivers.objectstore.reading import ChainReader, ObjectReader
 from moorage.drivers.objectstore.segments import Head, Segment, chain, longest
 from moorage.drivers.objectstore.together import together
-from moorage.drivers.objectstore.translation import translated
+from moorage.drivers.objectstore.translation import translated, unexplained
 from moorage.drivers.objectstore.writing import ObjectWriting, Recent, SegmentWriter
 from moorage.drivers.small import FILE_BYTES, WholeFile
 from moorage.drivers.threads import Threads
@@ -27,8 +30,20 @@ KEY_BYTES: Final = 1024
 
 HASHING_THREADS: Final = 4
 
+MOST_PART_BYTES: Final = 32 << 20
+"""Three parts of an upload may be in memory."""
+
 ERASE_PAUSES: Final = (0.05, 0.5, None)
 """Seconds before a removal is tried again; after the last one it has failed."""
+
+ERASE_SECONDS: Final = 20.0
+"""After which none is: obstore has tried again by itself for long enough."""
+
+CLEAR_SECONDS: Final = 10.0
+"""For removing what is left of an upload that has become a blob: its client waits."""
+
+SMALL_BYTES: Final = 1 << 20
+"""What is sent fast enough that a store which is silent for longer is gone."""
 
 CloudStore = S3Store | AzureStore | GCSStore
 
@@ -38,7 +53,7 @@ class Options:
     """`root` is the folder of the bucket that holds `docker/registry/v2`; `part_bytes` the least size of a part.
 
     `links_for` tells how long a signed URL is valid; None when clients are never sent to the store. `public` signs them, where
-    clients know the store by another address.
+    clients know the store by another address. `prompt` is the same store, given up on sooner, for all that is small.
     """
 
     name: str
@@ -47,6 +62,8 @@ class Options:
     attributes: dict[str, str] = field(default_factory=dict)
     links_for: timedelta | None = timedelta(minutes=20)
     public: CloudStore | None = None
+    limits: Limits = USUAL
+    prompt: CloudStore | None = None
 
 
 class ObjectStoreDriver:
@@ -55,13 +72,22 @@ class ObjectStoreDriver:
     exclusive = False
     distant = True
 
-    def __init__(self, store: CloudStore, options: Options, *, joiner: Joiner | None = None) -> None:
+    def __init__(
+        self,
+        store: CloudStore,
+        options: Options,
+        *,
+        joiner: Joiner | None = None,
+        every_name: EveryName | None = None,
+    ) -> None:
         self.name = options.name
         self.redirects = options.links_for is not None
-        self._store = store
+        self._patient = store
+        self._store = options.prompt or store
+        self._listing = Listing(self._store, every_name)
         self._options = options
         self._prefix = "".join(f"{part}/" for part in options.root.split("/") if part)
-        self._joiner = joiner or Through(store, options.attributes, options.part_bytes)
+        self._joiner = joiner or Through(store, options.attributes, options.part_bytes, options.limits)
         self._threads = Threads(HASHING_THREADS)
         self._recent = Recent()
 
@@ -77,15 +103,25 @@ class ObjectStoreDriver:
     async def read(self, path: str) -> bytes:
         """One call."""
         key = self.key(path)
-        with translated(path):
+
+        async def whole() -> bytes:
             result = await obstore.get_async(self._store, key)
             return bytes(await result.bytes_async())
+
+        return await asked(path, whole)
 
     async def stat(self, path: str) -> FileInfo:
         """One call."""
         key = self.key(path)
-        with translated(path):
-            found = await obstore.head_async(self._store, key)
+        try:
+            with translated(path):
+                found = await obstore.head_async(self._store, key)
+        except DriverError as error:
+            if unexplained(error):
+                # The answer to a HEAD has no body that could tell the operator why.
+                with translated(path):
+                    await obstore.get_range_async(self._store, key, start=0, length=1)
+            raise
         return FileInfo(found["size"], found["last_modified"].timestamp())
 
     async def open(self, path: str, *, mark: str = "") -> Reader:
@@ -93,11 +129,14 @@ class ObjectStoreDriver:
         if mark:
             return ChainReader(self.open, await self._sources(path, mark))
         key = self.key(path)
-        with translated(path):
+
+        async def begun() -> Reader:
             result = await obstore.get_async(self._store, key)
             if result.meta["size"] <= FILE_BYTES:
                 return WholeFile(bytes(await result.bytes_async()))
-        return ObjectReader(self._store, key, path, result)
+            return ObjectReader(self._store, key, path, result)
+
+        return await asked(path, begun)
 
     async def direct(self, path: str, method: str, client: str) -> str | None:
         """No call: the URL is signed here."""
@@ -111,23 +150,14 @@ class ObjectStoreDriver:
 
     async def children(self, path: str) -> list[str]:
         """One call for a thousand names."""
-        key = self.key(path).rstrip("/")
-        with translated(path):
-            found = await obstore.list_with_delimiter_async(self._store, key or None)
-        start = len(key) + 1 if key else 0
-        names = {below[start:] for below in found["common_prefixes"]}
-        names.update(below["path"][start:] for below in found["objects"])
-        if not names:
+        names = await self._listing.names(self.key(path).rstrip("/"))
+        if names is None:
             raise PathNotFound(path)
-        return sorted(names)
+        return names
 
     async def is_folder(self, path: str) -> bool:
         """One call."""
-        key = self.key(path).rstrip("/")
-        with translated(path):
-            async for found in obstore.list(self._store, key or None, chunk_size=1):
-                return bool(found)
-        return False
+        return await self._listing.anything(self.key(path).rstrip("/"))
 
     # Writing
 
@@ -153,15 +183,24 @@ class ObjectStoreDriver:
             head = Head.parse(mark) if mark else longest(await self._segments(path))
         except ValueError as error:
             raise DriverError(path, str(error)) from None
-        return SegmentWriter(head, lambda segment: self._writing(f"{path}/{segment.file}"), self._recent)
+        return SegmentWriter(
+            head,
+            lambda segment: self._writing(f"{path}/{segment.file}"),
+            self._recent,
+            self._options.limits,
+        )
 
     def create(self, path: str, size: int) -> Creation | None:
-        """One call up to the size of a part, else two and one for each part."""
-        return self._writing(path, part_size(size, self._options.part_bytes))
+        """One call up to the size of a part, else two and one for each part. None for what would need parts that fill the
+        memory, where the store can join smaller objects by itself."""
+        part_bytes = part_size(size, self._options.part_bytes, self._options.limits)
+        if part_bytes > max(MOST_PART_BYTES, self._options.part_bytes) and not self._joiner.through:
+            return None
+        return self._writing(path, part_bytes, small=size <= SMALL_BYTES)
 
-    def _writing(self, path: str, part_bytes: int = 0) -> ObjectWriting:
+    def _writing(self, path: str, part_bytes: int = 0, *, small: bool = False) -> ObjectWriting:
         return ObjectWriting(
-            self._store,
+            self._store if small else self._patient,
             self._threads,
             self.key(path),
             path,
@@ -202,16 +241,20 @@ class ObjectStoreDriver:
                 await self._remove(remove)
         else:
             # All that was promised is there. What is left of an upload is purged one day.
-            with contextlib.suppress(DriverError):
-                await self._clear([path for path, _ in sources])
+            with contextlib.suppress(DriverError, TimeoutError):
+                async with asyncio.timeout(CLEAR_SECONDS):
+                    await self._clear([path for path, _ in sources])
 
     async def _join(self, sources: Sequence[tuple[str, int]], target: str) -> None:
         size = sum(length for _, length in sources)
         await self._joiner.join(
             [(self.key(one), length) for one, length in sources], self.key(target), target
         )
-        # Some stores have answered that a copy was made, and made another one.
-        found = await self.stat(target)
+        # Some stores have answered that a copy was made, and made another one, or none.
+        try:
+            found = await self.stat(target)
+        except PathNotFound:
+            raise DriverError(target, "the store joined objects, and then it had none") from None
         if found.size != size:
             await self._clear([target])
             raise DriverError(target, f"the store joined {found.size} bytes out of {size}")
@@ -252,6 +295,7 @@ class ObjectStoreDriver:
     async def _erase_again(self, path: str, keys: Sequence[str]) -> None:
         """obstore does not repeat this request when a kept connection turns out to be closed, for it is a POST. To remove what is
         removed does no harm."""
+        end = asyncio.get_running_loop().time() + ERASE_SECONDS
         for pause in ERASE_PAUSES:
             try:
                 with translated(path):
@@ -260,16 +304,14 @@ class ObjectStoreDriver:
             except PathNotFound:
                 raise
             except DriverError:
-                if pause is None:
+                if pause is None or asyncio.get_running_loop().time() > end:
                     raise
             await asyncio.sleep(pause)
 
     # Segments
 
     async def _listed(self, path: str) -> Sequence[obstore.ObjectMeta]:
-        key = self.key(path)
-        with translated(path):
-            return await obstore.list(self._store, key).collect_async()
+        return await self._listing.everything(self.key(path).rstrip("/"))
 
     async def _segments(self, path: str) -> list[Segment]:
         return self._parsed(path, await self._listed(path))
@@ -308,3 +350,4 @@ class ObjectStoreDriver:
     async def close(self) -> None:
         self._threads.close()
         self._joiner.close()
+        self._listing.close()

@@ -13,7 +13,7 @@ from obstore.store import GCSStore
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
-from moorage.drivers.objectstore.network import client_options, retries
+from moorage.drivers.objectstore.network import PROMPT, client_options, patience, retries
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,24 @@ def gcs_driver(options: GcsOptions, *, links_for: timedelta | None) -> ObjectSto
     credentials = options.credentials or _key(options.key_file)
     if credentials:
         config["service_account_key"] = json.dumps(dict(credentials))
-    store = GCSStore(
-        options.bucket,
-        config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
-        client_options=client_options(
-            options.endpoint or credentials.get("gcs_base_url", ""), user_agent=options.user_agent
-        ),
-        retry_config=retries(),
+    endpoint = options.endpoint or credentials.get("gcs_base_url", "")
+
+    def store(silence: timedelta) -> GCSStore:
+        return GCSStore(
+            options.bucket,
+            config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
+            client_options=client_options(endpoint, user_agent=options.user_agent, silence=silence),
+            retry_config=retries(),
+        )
+
+    chosen = Options(
+        "gcs",
+        options.root,
+        options.part_bytes,
+        links_for=links_for if credentials else None,
+        prompt=store(PROMPT),
     )
-    return ObjectStoreDriver(
-        store, Options("gcs", options.root, options.part_bytes, links_for=links_for if credentials else None)
-    )
+    return ObjectStoreDriver(store(patience(options.part_bytes)), chosen)
 
 
 def _key(file: str) -> Mapping[str, str]:

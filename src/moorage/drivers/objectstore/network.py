@@ -12,20 +12,34 @@ if TYPE_CHECKING:
 
 CONNECT: Final = timedelta(seconds=5)
 SILENCE: Final = timedelta(seconds=45)
-"""A store that sends nothing for so long is taken for gone. It has to be long enough for a part to be sent."""
+"""A store that sends nothing for so long is taken for gone. The time in which a part is sent counts as silence."""
+
+SLOWEST: Final = 256 << 10
+"""Bytes in a second, of a connection that shall be able to send a part."""
+
+PROMPT: Final = timedelta(seconds=15)
+"""The same where little is sent: then there is time to ask once or twice more before a client gives up."""
 
 WHOLE: Final = timedelta(days=1)
 """A large object may take long; only silence ends it."""
 
-GIVE_UP: Final = timedelta(seconds=50)
+GIVE_UP: Final = timedelta(seconds=40)
+"""After which nothing is tried again. With one last silence it is less than the minute that a client may wait."""
 
 
-def client_options(endpoint: str, *, skip_verify: bool = False, user_agent: str = "") -> ClientConfig:
+def patience(part_bytes: int) -> timedelta:
+    """The silence to bear from a store that parts of that size are sent to."""
+    return max(SILENCE, timedelta(seconds=part_bytes / SLOWEST))
+
+
+def client_options(
+    endpoint: str, *, skip_verify: bool = False, user_agent: str = "", silence: timedelta = SILENCE
+) -> ClientConfig:
     return {
         "allow_http": endpoint.startswith("http://"),
         "allow_invalid_certificates": skip_verify,
         "connect_timeout": CONNECT,
-        "read_timeout": SILENCE,
+        "read_timeout": silence,
         "timeout": WHOLE,
         "user_agent": user_agent or f"moorage/{__version__}",
         "default_content_type": "application/octet-stream",

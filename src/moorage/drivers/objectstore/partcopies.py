@@ -1,28 +1,35 @@
-"""S3 joins by itself: a multipart upload whose parts are copied from other objects (UploadPartCopy), many at a time.
-
-obstore cannot ask for that, so boto3 does, in threads. It is loaded when the first large upload is committed.
+"""S3 joins by itself: a multipart upload whose parts are copied from other objects (UploadPartCopy), many at a time. A part that
+lies in several of them is read and written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import partial
+from itertools import accumulate
 from typing import Any, Final
 
 import obstore
 from obstore.store import S3Store
 
-from moorage.drivers.base import DriverError, PathNotFound
-from moorage.drivers.objectstore.joining import Joiner, part_size
-from moorage.drivers.objectstore.together import together
+from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.joining import Joiner
+from moorage.drivers.objectstore.limits import USUAL, Limits
+from moorage.drivers.objectstore.multipart import CONNECTIONS, Multipart, code, told
+from moorage.drivers.objectstore.parts import Part, Range, parts
+from moorage.drivers.objectstore.resuming import resumed
+from moorage.drivers.objectstore.together import some_at_once
 from moorage.drivers.objectstore.translation import meaning, reason, translated
 from moorage.drivers.threads import Threads
 
-COPY_BYTES: Final = 5 << 30
-"""The largest object that is copied in one call, and the largest part."""
+READ_BYTES: Final = 32 << 20
+"""Of one object, in memory: parts that lie in several sources. One of them may be larger."""
 
-MOST_THREADS: Final = 32
+READ_RANGES: Final = 16
+"""Of one such part, at a time: they may be small and many."""
 
 
 @dataclass(frozen=True)
@@ -38,135 +45,112 @@ class Copying:
     threshold: int = 32 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """`[start, stop)` of one object."""
-
-    number: int
-    source: str
-    start: int
-    stop: int
-
-
-def parts(sources: Sequence[tuple[str, int]], size: int) -> list[Part] | None:
-    """Equal parts of `size` bytes, the last one excepted; None when one of them would lie in two objects."""
-    found: list[Part] = []
-    for index, (source, length) in enumerate(sources):
-        if length % size and index < len(sources) - 1:
-            return None
-        for start in range(0, length, size):
-            found.append(Part(len(found) + 1, source, start, min(start + size, length)))
-    return found
-
-
 class PartCopies:
-    """Copies on the store's side what can be; `otherwise` joins the rest: segments that end in the middle of a part."""
+    """One object of up to `threshold` is copied whole; several that make one part are left to `otherwise`; all else is copied in
+    parts."""
 
-    def __init__(self, store: S3Store, copying: Copying, otherwise: Joiner) -> None:
+    through = False
+
+    def __init__(self, store: S3Store, copying: Copying, otherwise: Joiner, limits: Limits = USUAL) -> None:
         self._store = store
         self._copying = copying
         self._otherwise = otherwise
-        self._threads = Threads(min(copying.concurrency, MOST_THREADS))
+        self._limits = limits
+        self._at_once = min(copying.concurrency, CONNECTIONS)
+        self._threads = Threads(self._at_once)
+        self._uploads = Multipart(copying.bucket, copying.client, copying.extra)
 
     async def join(self, sources: Sequence[tuple[str, int]], target: str, path: str) -> None:
         size = sum(length for _, length in sources)
-        if len(sources) == 1 and size <= min(self._copying.threshold, COPY_BYTES):
+        if len(sources) == 1 and size <= min(self._copying.threshold, self._limits.copy):
+            await self._copy(sources[0][0], target, path)
+        elif len(sources) > 1 and size <= self._copying.part_bytes:
+            await self._otherwise.join(sources, target, path)
+        else:
+            await self._in_parts(parts(sources, self._copying.part_bytes, self._limits), target, path)
+
+    async def _copy(self, source: str, target: str, path: str) -> None:
+        """obstore gives a copy no storage class, and S3 does not take that of the original."""
+        if "StorageClass" not in self._copying.extra:
             with translated(path):
-                return await obstore.copy_async(self._store, sources[0][0], target)
-        found = parts(sources, part_size(size, self._copying.part_bytes))
-        if found is None:
-            return await self._otherwise.join(sources, target, path)
+                await obstore.copy_async(self._store, source, target)
+            return
         try:
-            await self._copy(found, target)
+            await self._threads.call(self._uploads.copy_object, source, target)
         except Exception as error:
-            raise _told(error, path) from None
+            raise told(error, path) from None
 
-    async def _copy(self, found: Sequence[Part], target: str) -> None:
-        upload = await self._threads.call(self._create, target)
+    async def _in_parts(self, found: Sequence[Part], target: str, path: str) -> None:
         try:
-            tags = await together(self._threads.call(self._copy_part, target, upload, part) for part in found)
-            await self._threads.call(self._complete, target, upload, tags)
-        except BaseException:
-            await self._threads.call(self._abort, target, upload)
-            raise
+            upload = await self._threads.call(self._uploads.begin, target)
+            try:
+                tags = await self._send(found, target, upload)
+                await self._threads.call(self._uploads.complete, target, upload, tags)
+            except BaseException:
+                await self._threads.call(self._uploads.give_up, target, upload)
+                raise
+        except Exception as error:
+            raise told(error, path) from None
 
-    # In worker threads
+    async def _send(self, found: Sequence[Part], target: str, upload: str) -> list[str]:
+        buffers = Buffers(found[0].size)
 
-    @cached_property
-    def _client(self) -> Any:
-        import boto3
-        from botocore.config import Config
+        async def send(part: Part) -> str:
+            if source := part.copied(self._limits):
+                return await self._threads.call(self._uploads.copy_part, target, upload, part.number, source)
+            async with buffers.one(part.size) as data:
+                await self._read(part, data)
+                return await self._threads.call(self._uploads.put_part, target, upload, part.number, data)
 
-        arguments = dict(self._copying.client)
-        style = arguments.pop("addressing_style")
-        config = Config(
-            s3={"addressing_style": style},
-            max_pool_connections=MOST_THREADS,
-            retries={"max_attempts": 5, "mode": "standard"},
-            connect_timeout=5,
-            read_timeout=60,
-        )
-        return boto3.client("s3", config=config, **arguments)
+        return await some_at_once(self._at_once, [partial(send, part) for part in found])
 
-    def _create(self, target: str) -> str:
-        answer = self._client.create_multipart_upload(
-            Bucket=self._copying.bucket, Key=target, **self._copying.extra
-        )
-        return str(answer["UploadId"])
+    async def _read(self, part: Part, data: bytearray) -> None:
+        starts = accumulate((one.length for one in part.ranges), initial=0)
+        places = [
+            memoryview(data)[start : start + one.length]
+            for start, one in zip(starts, part.ranges, strict=False)
+        ]
+        reads = [partial(self._fill, *pair) for pair in zip(places, part.ranges, strict=True)]
+        await some_at_once(READ_RANGES, reads)
 
-    def _copy_part(self, target: str, upload: str, part: Part) -> str:
-        answer = self._client.upload_part_copy(
-            Bucket=self._copying.bucket,
-            Key=target,
-            UploadId=upload,
-            PartNumber=part.number,
-            CopySource={"Bucket": self._copying.bucket, "Key": part.source},
-            CopySourceRange=f"bytes={part.start}-{part.stop - 1}",
-        )
-        return str(answer["CopyPartResult"]["ETag"])
-
-    def _complete(self, target: str, upload: str, tags: Sequence[str]) -> None:
-        self._client.complete_multipart_upload(
-            Bucket=self._copying.bucket,
-            Key=target,
-            UploadId=upload,
-            MultipartUpload={
-                "Parts": [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
-            },
-        )
-
-    def _abort(self, target: str, upload: str) -> None:
-        try:
-            self._client.abort_multipart_upload(Bucket=self._copying.bucket, Key=target, UploadId=upload)
-        except Exception:  # noqa: S110 - it is purged later; what failed before is what counts
-            pass
-
-    def _unfinished(self, prefix: str, before: float, abort: bool) -> list[tuple[str, float]]:
-        """Every page is followed."""
-        found = []
-        pages = self._client.get_paginator("list_multipart_uploads")
-        for page in pages.paginate(Bucket=self._copying.bucket, Prefix=prefix):
-            for upload in page.get("Uploads", ()):
-                begun = upload["Initiated"].timestamp()
-                if begun < before:
-                    found.append((upload["Key"], begun))
-                    if abort:
-                        self._abort(upload["Key"], upload["UploadId"])
-        return found
+    async def _fill(self, place: memoryview, one: Range) -> None:
+        at = 0
+        async for piece in resumed(self._store, one.source, one.source, one.start, one.stop):
+            place[at : at + len(piece)] = piece
+            at += len(piece)
 
     async def abandoned(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
         try:
-            return await self._threads.call(self._unfinished, prefix, before, abort)
+            found = await self._threads.call(self._uploads.unfinished, prefix, before)
+            if abort:
+                aborts = [
+                    partial(self._threads.call, self._uploads.abort, key, name) for key, name, _ in found
+                ]
+                await some_at_once(self._at_once, aborts)
         except Exception as error:
-            raise _told(error, prefix) from None
+            raise DriverError(prefix, meaning(code(error)) or reason(error)) from None
+        return [(key, begun) for key, _, begun in found]
 
     def close(self) -> None:
         self._threads.close()
 
 
-def _told(error: Exception, path: str) -> Exception:
-    response = getattr(error, "response", {})
-    code = str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
-    if code in ("NoSuchKey", "404"):
-        return PathNotFound(path)
-    return DriverError(path, meaning(code) or reason(error))
+class Buffers:
+    """For parts of `size` bytes: `READ_BYTES` of them, or one. Each is used again and again, for what is given back to the C library in
+    pieces of some megabytes is not given back to the system."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._free: list[bytearray] = []
+        self._places = asyncio.Semaphore(max(1, READ_BYTES // size))
+
+    @contextlib.asynccontextmanager
+    async def one(self, size: int) -> AsyncIterator[bytearray]:
+        """Of `size` bytes, which are whatever they were."""
+        async with self._places:
+            if size != self._size:
+                yield bytearray(size)
+                return
+            buffer = self._free.pop() if self._free else bytearray(size)
+            yield buffer
+            self._free.append(buffer)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Final
 
 import obstore
 from obstore.store import ObjectStore
 
-from moorage.drivers.base import DriverError, Reader
+from moorage.drivers.base import DriverError, PathNotFound, Reader
 from moorage.drivers.objectstore.translation import translated
+
+AGAIN_SECONDS: Final = 0.2
+"""Before an answer that broke off is asked for from where it did."""
 
 
 class ObjectReader:
@@ -24,11 +29,26 @@ class ObjectReader:
         self.data: bytes | None = None
 
     async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
-        if start == stop:
-            return
+        """An answer that breaks off is gone on with, as long as each one brings something: obstore does so only in the first
+        seconds of a download, and layers take longer."""
+        position = start
+        while position < stop:
+            begun = position
+            try:
+                async for part in self._once(position, stop, piece):
+                    position += len(part)
+                    yield part
+            except PathNotFound:
+                raise
+            except DriverError:
+                if position == begun:
+                    raise
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _once(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes]:
+        position = start
         with translated(self._path):
             result = await self._range(start, stop)
-            position = start
             async for chunk in result.stream(min_chunk_size=piece):
                 for begin in range(0, len(chunk), piece):
                     part = chunk if len(chunk) <= piece else chunk[begin : begin + piece]

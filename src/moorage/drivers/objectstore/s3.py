@@ -10,9 +10,14 @@ from obstore.store import S3Store
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
+from moorage.drivers.objectstore.everyname import S3Names
 from moorage.drivers.objectstore.joining import Through
-from moorage.drivers.objectstore.network import client_options, retries
+from moorage.drivers.objectstore.limits import USUAL, Limits
+from moorage.drivers.objectstore.network import PROMPT, client_options, patience, retries
 from moorage.drivers.objectstore.partcopies import Copying, PartCopies
+
+SOON_COPIED: Final = 64 << 20
+"""So much is copied by any store before it is taken for gone, in bytes."""
 
 FRESH_SECONDS: Final = 300.0
 """How long keys that expire are used before the chain that found them is asked again."""
@@ -45,6 +50,7 @@ class S3Options:
     dual_stack: bool = False
     accelerate: bool = False
     fips: bool = False
+    limits: Limits = USUAL
 
     @property
     def service(self) -> str:
@@ -62,20 +68,26 @@ class S3Options:
 def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStoreDriver:
     """Makes no call. Raises DriverError when no credentials are found."""
     credentials = None if options.access_key else _chain(options)
-    store = _store(options, options.service, credentials)
+    store = _store(options, options.service, credentials, patience(options.part_bytes))
+    prompt = _store(options, options.service, credentials, PROMPT)
     public = (
-        _store(options, _with_scheme(options.public_endpoint, True), credentials)
+        _store(options, _with_scheme(options.public_endpoint, True), credentials, PROMPT)
         if options.public_endpoint
         else None
     )
     attributes = (
         {} if options.storage_class in ("STANDARD", "NONE") else {"Storage-Class": options.storage_class}
     )
-    through = Through(store, attributes, options.part_bytes)
+    through = Through(store, attributes, options.part_bytes, options.limits)
+    copying = _copying(options)
+    copies = prompt if options.copy_threshold <= SOON_COPIED else store
     return ObjectStoreDriver(
         store,
-        Options("s3", options.root, options.part_bytes, attributes, links_for, public),
-        joiner=PartCopies(store, _copying(options), through),
+        Options(
+            "s3", options.root, options.part_bytes, attributes, links_for, public, options.limits, prompt
+        ),
+        joiner=PartCopies(copies, copying, through, options.limits),
+        every_name=S3Names(copying),
     )
 
 
@@ -87,7 +99,7 @@ def _with_scheme(address: str, secure: bool) -> str:
     )
 
 
-def _store(options: S3Options, service: str, credentials: Any) -> S3Store:
+def _store(options: S3Options, service: str, credentials: Any, silence: timedelta) -> S3Store:
     if options.path_style:
         endpoint = service
     else:
@@ -113,7 +125,7 @@ def _store(options: S3Options, service: str, credentials: Any) -> S3Store:
         options.bucket,
         config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
         client_options=client_options(
-            endpoint, skip_verify=options.skip_verify, user_agent=options.user_agent
+            endpoint, skip_verify=options.skip_verify, user_agent=options.user_agent, silence=silence
         ),
         retry_config=retries(),
         credential_provider=credentials,

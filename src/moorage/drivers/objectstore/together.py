@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,3 +17,24 @@ async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
             raise outcome
         results.append(outcome)
     return results
+
+
+async def some_at_once(most: int, calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
+    """As `together` with `most` of them at a time. After an error no other one begins."""
+    results: dict[int, T] = {}
+    waiting = iter(enumerate(calls))
+    failed = False
+
+    async def work() -> None:
+        nonlocal failed
+        for number, call in waiting:
+            try:
+                results[number] = await call()
+            except BaseException:
+                failed = True
+                raise
+            if failed:
+                return
+
+    await together(work() for _ in range(most))
+    return [results[number] for number in sorted(results)]

@@ -9,17 +9,32 @@ from typing import Final
 
 from obstore.exceptions import BaseError
 
-from moorage.drivers.base import DriverError, PathNotFound, StorageFull
+from moorage.drivers.base import DriverError, PathNotFound, StorageFull, WriteRefused
 
 _NO_STORE: Final = (
     "NoSuchBucket",
     "ContainerNotFound",
     "The specified bucket does not exist",
     "ContainerBeingDeleted",
+    "NoSuchUpload",
 )
 _FULL: Final = ("XMinioStorageFull", "QuotaExceeded", "507 Insufficient Storage", "No space left on device")
 _CODE: Final = re.compile(r"<Code>([A-Za-z]+)</Code>")
 _STATUS: Final = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
+_BARE: Final = re.compile(r": (400|401|403) [A-Za-z ]+$")
+_WRITING: Final = re.compile(r"Error performing (PUT|POST|DELETE) ")
+_REQUEST: Final = re.compile(r"Error performing (\w+) \S+ in \S+ - ")
+_FORBIDDEN: Final = frozenset(
+    {
+        "AccessDenied",
+        "AllAccessDisabled",
+        "AuthorizationFailure",
+        "AuthorizationPermissionMismatch",
+        "InsufficientAccountPermissions",
+    }
+)
+"""The credentials are known, and may not do what was asked. A store says it of things that are not there too, where they may
+not be listed, so that it means something of writing only."""
 
 REASONS: Final = {
     "NoSuchBucket": "the bucket does not exist",
@@ -32,6 +47,8 @@ REASONS: Final = {
     "AuthorizationHeaderMalformed": "the region is wrong",
     "PermanentRedirect": "the region or the endpoint is wrong",
     "AccessDenied": "access is denied",
+    "AuthorizationFailure": "access is denied",
+    "AuthorizationPermissionMismatch": "access is denied",
     "SlowDown": "the store asks to slow down",
 }
 """Codes of S3's and Azure's error bodies that an operator can do something about."""
@@ -39,7 +56,7 @@ REASONS: Final = {
 
 @contextlib.contextmanager
 def translated(path: str) -> Iterator[None]:
-    """Raises PathNotFound, StorageFull, DriverError for what obstore raises about `path`."""
+    """Raises PathNotFound, StorageFull, WriteRefused, DriverError for what obstore raises about `path`."""
     try:
         yield
     except FileNotFoundError as error:
@@ -50,7 +67,20 @@ def translated(path: str) -> Iterator[None]:
     except (BaseError, OSError, ValueError, NotImplementedError) as error:
         if any(word in str(error) for word in _FULL):
             raise StorageFull(path, reason(error)) from None
-        raise DriverError(path, reason(error)) from None
+        raise failure(path, error) from None
+
+
+def failure(path: str, error: Exception) -> DriverError:
+    text = str(error)
+    code = _CODE.search(text)
+    if code is not None and _WRITING.search(text) is not None and forbids(code[1]):
+        return WriteRefused(path, reason(error))
+    return DriverError(path, reason(error))
+
+
+def forbids(code: str) -> bool:
+    """Whether the store's code, as an answer to a write, means that our credentials may not write."""
+    return code in _FORBIDDEN
 
 
 def reason(error: Exception) -> str:
@@ -60,7 +90,12 @@ def reason(error: Exception) -> str:
         return meaning(code[1])
     if (status := _STATUS.search(text)) is not None:
         return status[1].strip()
-    return text.partition("\n")[0][:300]
+    return _REQUEST.sub(r"\1: ", text.partition("\n")[0])[:300]
+
+
+def unexplained(error: DriverError) -> bool:
+    """Whether the store refused, and gave no code."""
+    return _BARE.search(str(error)) is not None
 
 
 def meaning(code: str) -> str:

@@ -14,12 +14,10 @@ from obstore.store import ObjectStore
 
 from moorage.drivers.base import DriverError, Meanwhile, ignore
 from moorage.drivers.objectstore.joining import IN_FLIGHT
+from moorage.drivers.objectstore.limits import Limits
 from moorage.drivers.objectstore.segments import Head, Segment
 from moorage.drivers.objectstore.translation import translated
 from moorage.drivers.threads import Threads
-
-SEGMENT_BYTES: Final = 4 << 30
-"""A longer request makes several: the store copies an object of up to 5 GiB in one call."""
 
 KEPT_SEGMENT_BYTES: Final = 1 << 20
 KEPT_BYTES: Final = 16 << 20
@@ -89,12 +87,19 @@ class ObjectWriting:
 
 class SegmentWriter:
     """Continues the chain that ends at `head`. What was written is there when `flush` or `close` has returned, and not before;
-    when they fail, or the process dies, nothing of it is."""
+    when they fail, or the process dies, nothing of it is.
 
-    def __init__(self, head: Head, begin: Callable[[Segment], ObjectWriting], recent: Recent) -> None:
+    A long segment ends where the limits say, so however an upload came in, most borders of its segments are where parts of a copy
+    can end.
+    """
+
+    def __init__(
+        self, head: Head, begin: Callable[[Segment], ObjectWriting], recent: Recent, limits: Limits
+    ) -> None:
         self._head = head
         self._begin = begin
         self._recent = recent
+        self._limits = limits
         self._segment: Segment | None = None
         self._writing: ObjectWriting | None = None
         self._small: list[bytes] | None = None
@@ -109,7 +114,21 @@ class SegmentWriter:
     def mark(self) -> str:
         return self._head.mark
 
+    @property
+    def _room(self) -> int:
+        """Bytes that the segment may still take."""
+        return self._limits.cut(self._head.size) - self.size
+
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
+        while sum(map(len, pieces)) > self._room:
+            now, pieces = cut(pieces, self._room)
+            await self._append(now, meanwhile)
+            await self.flush()
+        await self._append(pieces, meanwhile)
+        if not self._room:
+            await self.flush()
+
+    async def _append(self, pieces: Sequence[bytes], meanwhile: Meanwhile) -> None:
         length = sum(map(len, pieces))
         if not length:
             meanwhile(pieces)
@@ -127,8 +146,6 @@ class SegmentWriter:
             self._given += length
             if self._small is not None:
                 self._small = [*self._small, *pieces] if self._given <= KEPT_SEGMENT_BYTES else None
-        if self._given >= SEGMENT_BYTES:
-            await self.flush()
 
     async def flush(self) -> None:
         async with self._busy:
@@ -156,3 +173,13 @@ class SegmentWriter:
     def _forget(self) -> None:
         self._segment = self._writing = self._small = None
         self._given = 0
+
+
+def cut(pieces: Sequence[bytes], size: int) -> tuple[list[bytes], list[bytes]]:
+    """The first `size` bytes of them, which have more, and what is left."""
+    number, missing = 0, size
+    while len(pieces[number]) < missing:
+        missing -= len(pieces[number])
+        number += 1
+    piece = pieces[number]
+    return [*pieces[:number], piece[:missing]], [piece[missing:], *pieces[number + 1 :]]

@@ -1,0 +1,72 @@
+"""Listings of S3 by boto3, which takes every name as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import obstore
+
+from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.partcopies import Copying
+from moorage.drivers.objectstore.translation import meaning, reason
+from moorage.drivers.threads import Threads
+
+
+class S3Names:
+    """Raises DriverError."""
+
+    def __init__(self, asking: Copying) -> None:
+        self._asking = asking
+        self._threads = Threads(1)
+
+    async def everything(self, prefix: str) -> Sequence[obstore.ObjectMeta]:
+        return [
+            {
+                "path": one["Key"],
+                "last_modified": one["LastModified"],
+                "size": one["Size"],
+                "e_tag": one.get("ETag"),
+                "version": None,
+            }
+            for page in await self._pages(prefix)
+            for one in page.get("Contents", ())
+        ]
+
+    async def level(self, prefix: str) -> Sequence[str]:
+        names: list[str] = []
+        for page in await self._pages(prefix, Delimiter="/"):
+            names += [one["Prefix"] for one in page.get("CommonPrefixes", ())]
+            names += [one["Key"] for one in page.get("Contents", ())]
+        return names
+
+    def close(self) -> None:
+        self._threads.close()
+
+    async def _pages(self, prefix: str, **more: str) -> list[Any]:
+        try:
+            return await self._threads.call(self._list, prefix, more)
+        except Exception as error:
+            response = getattr(error, "response", None) or {}
+            code = str(response.get("Error", {}).get("Code", ""))
+            raise DriverError(f"/{prefix}", meaning(code) or reason(error)) from None
+
+    def _list(self, prefix: str, more: dict[str, str]) -> list[Any]:
+        pages = self._client.get_paginator("list_objects_v2")
+        return list(pages.paginate(Bucket=self._asking.bucket, Prefix=prefix, **more))
+
+    @cached_property
+    def _client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        arguments = dict(self._asking.client)
+        style = arguments.pop("addressing_style")
+        config = Config(
+            s3={"addressing_style": style},
+            retries={"max_attempts": 5, "mode": "standard"},
+            connect_timeout=5,
+            read_timeout=15,
+        )
+        return boto3.client("s3", config=config, **arguments)

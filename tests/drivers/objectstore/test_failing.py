@@ -1,0 +1,157 @@
+"""Over a store that breaks off, refuses, or says what is not so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+
+import obstore
+import pytest
+from obstore.store import S3Store
+
+from moorage.drivers.base import DriverError, PathNotFound, WriteRefused
+from moorage.drivers.objectstore.driver import ObjectStoreDriver
+from moorage.drivers.objectstore.reading import ObjectReader
+from tests.drivers.objectstore.stores import driver_over
+from tests.stores.bucket import Bucket
+from tests.support.heads import Head
+from tests.support.objectstores import S3
+from tests.support.storefaults import READING, WRITING, Fault, Faults, Refusal
+from tests.support.storeproxy import StoreProxy, proxying
+
+MIB = 1 << 20
+
+
+class First(Faults):
+    """The first requests meet the fault, and no other one does."""
+
+    def __init__(self, kind: Fault, times: int) -> None:
+        super().__init__()
+        self._kind = kind
+        self._left = times
+
+    def draw(self, request: Head) -> Fault | None:
+        self._left -= 1
+        return self._kind if self._left >= 0 else None
+
+
+@pytest.fixture
+def proxy(moto_store: S3) -> Iterator[StoreProxy]:
+    with proxying(moto_store.endpoint) as started:
+        yield started
+
+
+@pytest.fixture
+async def driver(moto_store: S3, proxy: StoreProxy) -> AsyncIterator[ObjectStoreDriver]:
+    made = driver_over(moto_store, endpoint=proxy.endpoint)
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("kind", [Fault.TRUNCATED, Fault.CUT_OFF])
+async def test_an_answer_that_breaks_off_is_asked_for_again(
+    driver: ObjectStoreDriver, proxy: StoreProxy, kind: Fault
+) -> None:
+    await driver.write([("/a/b", b"x" * 1000), ("/a/c", b"y")])
+    proxy.faults = First(kind, 2)
+    assert await driver.children("/a") == ["b", "c"]
+    proxy.faults = First(kind, 2)
+    assert await driver.is_folder("/a")
+    proxy.faults = First(kind, 2)
+    assert await driver.read("/a/b") == b"x" * 1000
+    proxy.faults = First(kind, 2)
+    with pytest.raises(PathNotFound):
+        await driver.read("/a/d")
+
+
+async def test_a_long_answer_is_gone_on_with_as_long_as_it_brings_something(
+    moto_store: S3, proxy: StoreProxy
+) -> None:
+    """Also when obstore does not, which does so in the first seconds only."""
+    data = os.urandom(4 * MIB)
+    store = S3Store(
+        moto_store.bucket,
+        config={
+            "endpoint": proxy.endpoint,
+            "access_key_id": moto_store.access_key,
+            "secret_access_key": moto_store.secret_key,
+            "region": moto_store.region,
+        },
+        client_options={"allow_http": True},
+        retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=1), "backoff": {}},
+    )
+    await obstore.put_async(store, "failing/long", data)
+    proxy.faults = First(Fault.TRUNCATED, 3)
+    reader = ObjectReader(store, "failing/long", "/long", await obstore.get_async(store, "failing/long"))
+    received = b"".join([bytes(part) async for part in reader.stream(0, len(data), 1 << 16)])
+    assert received == data
+    assert len(proxy.injected) == 3
+    proxy.faults = Faults(1, [Fault.RESET])
+    with pytest.raises(DriverError):
+        _ = [part async for part in reader.stream(0, len(data), 1 << 16)]
+
+
+async def test_an_upload_whose_copy_was_said_to_be_made_is_not_called_missing(
+    driver: ObjectStoreDriver, proxy: StoreProxy
+) -> None:
+    writer = await driver.writer("/u/data", mark=await driver.begin("/u", b""))
+    await writer.write([os.urandom(2 * MIB)])
+    await writer.flush()
+    proxy.faults = Faults(refusal=Refusal("200 OK", "ServiceUnavailable", ("PUT",)))
+    with pytest.raises(DriverError) as raised:
+        await driver.move("/u/data", "/blob", mark=writer.mark)
+    assert not isinstance(raised.value, PathNotFound)
+    proxy.faults = Faults()
+    await driver.move("/u/data", "/blob", mark=writer.mark)
+    assert (await driver.stat("/blob")).size == 2 * MIB
+
+
+@pytest.mark.parametrize("method", READING)
+async def test_who_may_not_read_is_told_why(
+    driver: ObjectStoreDriver, proxy: StoreProxy, method: str
+) -> None:
+    await driver.write([("/a", b"x")])
+    proxy.faults = Faults(refusal=Refusal("403 Forbidden", "AccessDenied"))
+    with pytest.raises(DriverError, match="AccessDenied") as raised:
+        await (driver.read("/a") if method == "GET" else driver.stat("/a"))
+    assert not isinstance(raised.value, (PathNotFound, WriteRefused))
+
+
+async def test_who_may_not_write_is_told_so(driver: ObjectStoreDriver, proxy: StoreProxy) -> None:
+    await driver.write([("/a", b"x")])
+    creation = driver.create("/large", 12 * MIB)
+    assert creation is not None
+    proxy.faults = Faults(refusal=Refusal("403 Forbidden", "AccessDenied", WRITING))
+    with pytest.raises(WriteRefused, match="AccessDenied"):
+        await driver.write([("/a", b"y")])
+    with pytest.raises(WriteRefused, match="AccessDenied"):
+        await driver.delete("/a")
+
+    async def create() -> None:
+        await creation.write([os.urandom(12 * MIB)])
+        await creation.commit()
+
+    with pytest.raises(WriteRefused, match="AccessDenied"):
+        await create()
+    assert await driver.read("/a") == b"x"
+
+
+async def test_what_consoles_make_for_a_folder_is_an_empty_folder(
+    driver: ObjectStoreDriver, moto_store: S3
+) -> None:
+    bucket = Bucket(moto_store, driver.key("").rstrip("/"))
+    for name in ("", "a/", "a/b/"):
+        bucket.put(name, b"")
+    assert await driver.children("/") == ["a"]
+    assert await driver.children("/a") == ["b"]
+    assert await driver.children("/a/b") == []
+    assert not await driver.is_folder("/a/b")
+    with pytest.raises(PathNotFound):
+        await driver.children("/a/c")
+    with pytest.raises(PathNotFound):
+        await driver.delete("/a/b")
+    await driver.write([("/a/b/c", b"x")])
+    assert await driver.children("/a/b") == ["c"]
+    await driver.delete("/a/b")
+    assert await driver.children("/a/b") == []

@@ -1,0 +1,38 @@
+"""nginx with the site that is shipped, in front of several registries; without TLS and passwords, which clients of tests lack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.docs.pages import ROOT, blocks
+from tests.docs.test_deploy import SITE, configuration
+from tests.support.listening import listening, program
+from tests.support.server import Server, free_port
+
+OPERATIONS = ROOT / "docs/operations.md"
+UPSTREAM = re.compile(r"upstream moorage \{.*?^\}\n", re.DOTALL | re.MULTILINE)
+SHUT = re.compile(r"^ *(?:listen \[::\]|ssl_|auth_basic).*\n", re.MULTILINE)
+
+
+@contextmanager
+def balancing(folder: Path, replicas: Sequence[Server]) -> Iterator[int]:
+    """The port of nginx, which spreads requests over the replicas as the page on operations tells."""
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = configuration(folder, _site(port, replicas))
+    with listening([program("nginx"), "-c", str(file)], port, folder / "nginx.log"):
+        yield port
+
+
+def _site(port: int, replicas: Sequence[Server]) -> str:
+    upstream = next(block.text for block in blocks(OPERATIONS, "nginx") if "upstream moorage" in block.text)
+    for number, replica in enumerate(replicas, 1):
+        assert f"replica-{number}:5000" in upstream
+        upstream = upstream.replace(f"replica-{number}:5000", replica.address)
+    site, replaced = UPSTREAM.subn(upstream, SHUT.sub("", SITE.read_text()))
+    assert replaced == 1
+    assert "listen 443 ssl" in site
+    return site.replace("listen 443 ssl", f"listen 127.0.0.1:{port}")

@@ -10,7 +10,7 @@ import msgspec
 import uvloop
 
 from benchmarks.load import blobs, images, mix, paced
-from benchmarks.load.specs import Blobs, Images, Mix, Outcome, Paced, Spec
+from benchmarks.load.specs import Blobs, Calls, Images, Mix, Outcome, Paced, Spec
 
 
 def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
@@ -30,6 +30,10 @@ async def run(spec: Spec) -> Outcome:
             return await blobs.run(spec)
         case Images():
             return await images.run(spec)
+        case Calls():
+            from benchmarks.objectstore import operations  # Other loads shall not carry its libraries.
+
+            return await operations.run(spec)
 
 
 def main() -> None:

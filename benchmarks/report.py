@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from benchmarks import workloads
+from benchmarks.objectstore import workloads as stores
 from benchmarks.results import PeerFacts, Results, Spread, Verdict, judge, ratio, spread
-from benchmarks.workloads import ALL
 from benchmarks.workloads.base import Case, Goal, Workload
 
 NOTES = Path(__file__).with_name("notes")
@@ -25,6 +26,15 @@ system. Memory is the largest sum of their resident sizes, looked at ten times a
 processes share count once for each, and in *shared once* they do not. A goal is *met* when the median reaches it
 and, where it is about speed, Moorage does not use more processor time for it. MB and GB are 10^6 and 10^9 bytes."""
 
+STORES_INTRODUCTION = """\
+# The same over S3
+
+The registries again, with all they keep in one bucket of one S3 server, MinIO, which runs on the same machine. Each
+run gets a fresh registry and a fresh MinIO with the same content; one registry is loaded at a time, and they take turns,
+{rounds} in total. All have the same configuration: the cache of blob descriptors in memory, no redirects. What is said
+above of numbers, ratios and goals holds here too; `python -m benchmarks --only O1,O2,O3 --out benchmarks/RESULTS.md` makes this
+part anew and keeps the others."""
+
 LABELS = {
     "fsyncs": "syncs per image",
     "storage_calls": "calls on the storage per image",
@@ -34,6 +44,9 @@ LABELS = {
     "push_mb_s": "pushes MB/s",
     "pull_mb_s": "pulls MB/s",
     "read_per_sent": "bytes read per byte sent",
+    "store_cpu_s_per_gb": "CPU-s per GB of the S3 server",
+    "store_cpu_us": "CPU of the S3 server per request, us",
+    "store_calls": "calls to the store per request",
 }
 METRICS = {
     "rate": "speed",
@@ -41,6 +54,7 @@ METRICS = {
     "max_ms": "slowest, ms",
     "rss_mb": "peak memory, MB",
     "cpu_s_per_gb": "processor seconds per GB",
+    "cpu_us": "processor time per call",
     **LABELS,
 }
 
@@ -50,25 +64,36 @@ GOAL_HEAD = ("goal", "measured", "processor time", "met?")
 
 def render(results: Results) -> str:
     """The whole page."""
-    measured = [w for w in ALL if any(results.measured(case.key) for case in w.cases)]
-    rounds = f"{results.rounds} rounds" if results.rounds > 1 else "one round"
     pinned = "; the server is pinned to one core and they to another" if results.pinned else ""
-    parts = [
-        INTRODUCTION.format(rounds=rounds, pinned=pinned),
-        "## Summary",
-        *_summary(results, measured),
-        *(part for workload in measured for part in _section(results, workload)),
-        "## At rest",
-        _at_rest(results),
-        "## The machine",
-        _table(("", ""), [(name, value) for name, value in results.machine.items()]),
-    ]
+    parts = [*_part(results, workloads.ALL, INTRODUCTION, pinned=pinned)] if results.samples else []
+    if results.stores:
+        parts += _part(results.stores, stores.ALL, STORES_INTRODUCTION)
     return "\n\n".join(parts) + "\n"
 
 
+def _part(results: Results, all_: Sequence[Workload], introduction: str, **said: str) -> Iterator[str]:
+    rounds = f"{results.rounds} rounds" if results.rounds > 1 else "one round"
+    measured = _measured(results, all_)
+    yield introduction.format(rounds=rounds, **said)
+    yield "## Summary"
+    yield from _summary(results, measured)
+    for workload in measured:
+        yield from _section(results, workload)
+    yield "## At rest"
+    yield _at_rest(results)
+    yield "## The machine"
+    yield _table(("", ""), [(name, value) for name, value in results.machine.items()])
+
+
 def summary(results: Results) -> str:
-    measured = [w for w in ALL if any(results.measured(case.key) for case in w.cases)]
-    return "\n\n".join(_summary(results, measured))
+    parts = [*_summary(results, _measured(results, workloads.ALL))] if results.samples else []
+    if results.stores:
+        parts += _summary(results.stores, _measured(results.stores, stores.ALL))
+    return "\n\n".join(parts)
+
+
+def _measured(results: Results, all_: Iterable[Workload]) -> list[Workload]:
+    return [w for w in all_ if any(results.measured(case.key) for case in w.cases)]
 
 
 def _summary(results: Results, measured: Iterable[Workload]) -> Iterator[str]:
@@ -174,7 +199,7 @@ def _at_rest(results: Results) -> str:
     rows = [
         (peer.title, peer.version, *(_over_all_runs(results, peer, name) for name in ("ready_ms", "idle_mb")))
         for peer in results.peers
-        if not peer.absent
+        if any(s.peer == peer.key and "ready_ms" in s.metrics for s in results.samples)
     ]
     return _table(("", "version", "start to first answer, ms", "memory after the start, MB"), rows)
 

@@ -30,12 +30,15 @@ class PeerFacts(msgspec.Struct):
 
 
 class Results(msgspec.Struct):
+    """Of one run. `stores` are those of the workloads over an object store, which may be of another run."""
+
     machine: dict[str, str]
     peers: list[PeerFacts]
     rounds: int
     pinned: bool
     samples: list[Sample] = []
     notes: list[str] = []
+    stores: Results | None = None
 
     def values(self, case: str, peer: str, metric: str) -> dict[int, float]:
         """By round. Samples with errors are not counted."""

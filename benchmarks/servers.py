@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +72,7 @@ http {{
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server to measure. `binary` is empty for Moorage, which is run from this environment."""
+    """A server to measure, or a client. `binary` is empty for what is run from this environment: Moorage and boto3."""
 
     key: str
     title: str
@@ -82,6 +83,8 @@ class Peer:
         return self.key != "nginx"
 
     def version(self) -> str:
+        if self.key == "boto3":
+            return importlib.metadata.version("boto3")
         command = [self.binary, "-v" if self.key == "nginx" else "--version"]
         if self.key == "moorage":
             command = moorage_command("version")
@@ -106,7 +109,7 @@ def server(peer: Peer, folder: Path, root: Path, *, pin: bool) -> RestartableSer
     config = folder / "config"
     config.write_text(_config(peer, folder, root, port, pin))
     return RestartableServer(
-        command=[*prefix(pin, SERVER_CPU), *_command(peer, config)],
+        command=[*prefix(pin, SERVER_CPU), *command(peer, config)],
         port=port,
         root=root,
         log=folder / "log",
@@ -138,7 +141,8 @@ def _config(peer: Peer, folder: Path, root: Path, port: int, pin: bool) -> str:
     )
 
 
-def _command(peer: Peer, config: Path) -> Sequence[str]:
+def command(peer: Peer, config: Path) -> list[str]:
+    """What starts a server of this kind with that configuration."""
     if peer.key == "nginx":
         return [peer.binary, "-c", str(config), "-p", str(config.parent), "-e", "stderr"]
     if peer.key == "moorage":

@@ -69,7 +69,10 @@ class _Uploader:
         tail, digest = self.payload.fresh()
         begun = perf_counter()
         target = await start_upload(connection, repository)
-        if self.spec.chunk:
+        if self.spec.streamed:
+            answer = await connection.stream("PATCH", target, OCTETS, self.payload.body, tail)
+            await self.finish(connection, answer.expect(202, "PATCH of a stream").target, digest)
+        elif self.spec.chunk:
             await self.in_chunks(connection, target, tail, digest)
         else:
             answer = await connection.send(
@@ -86,6 +89,9 @@ class _Uploader:
             await connection.reopen()
             target, start = await progress(connection, target)
         target = await self.send_chunks(connection, target, range(start, self.spec.size), tail)
+        await self.finish(connection, target, digest)
+
+    async def finish(self, connection: Connection, target: str, digest: str) -> None:
         begun = perf_counter()
         answer = await connection.send("PUT", with_digest(target, digest))
         answer.expect(201, "PUT that ends an upload")

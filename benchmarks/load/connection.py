@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from benchmarks.load.specs import Request
 
 SEND_BYTES = 1 << 20
+# As Docker cuts a stream whose length is not known (Go's io.Copy).
+CHUNK_BYTES = 32 << 10
 RECEIVE_BYTES = 1 << 18
 HEAD_END = b"\r\n\r\n"
 
@@ -48,6 +50,14 @@ def parse_head(head: bytes) -> tuple[int, dict[str, str]]:
     return int(status_line[9:12]), {name.lower(): value.strip() for name, _, value in fields}
 
 
+def _chunks(data: memoryview) -> bytes:
+    pieces: list[bytes | memoryview] = []
+    for start in range(0, len(data), CHUNK_BYTES):
+        piece = data[start : start + CHUNK_BYTES]
+        pieces += (b"%x\r\n" % len(piece), piece, b"\r\n")
+    return b"".join(pieces)
+
+
 class Connection:
     """One exchange at a time; open it first."""
 
@@ -78,6 +88,19 @@ class Connection:
         length = str(sum(map(len, parts)))
         head = serialise(method, target, self.port, {"Content-Length": length, **(headers or {})})
         return await self.exchange(head, *parts, bodyless=method == "HEAD")
+
+    async def stream(
+        self, method: str, target: str, headers: Mapping[str, str], *parts: bytes | memoryview
+    ) -> Response:
+        """The same in chunks of HTTP/1.1."""
+        head = serialise(method, target, self.port, {"Transfer-Encoding": "chunked", **headers})
+        await self._loop.sock_sendall(self._socket, head)
+        for part in parts:
+            view = memoryview(part)
+            for start in range(0, len(view), SEND_BYTES):
+                await self._loop.sock_sendall(self._socket, _chunks(view[start : start + SEND_BYTES]))
+        await self._loop.sock_sendall(self._socket, b"0\r\n\r\n")
+        return await self._receive(bodyless=False)
 
     async def exchange(self, head: bytes, *parts: bytes | memoryview, bodyless: bool = False) -> Response:
         if sum(map(len, parts)) <= RECEIVE_BYTES:

@@ -16,7 +16,8 @@ class _Tally:
     """What all clients share: the next request, the clock and the counts."""
 
     def __init__(self, spec: Mix) -> None:
-        self.requests = cycle([(r.raw, str(r.status).encode(), r.body) for r in spec.requests])
+        requests = [(r.raw, str(r.status).encode(), r.body) for r in spec.requests]
+        self.requests = iter(requests) if spec.once else cycle(requests)
         self.latencies = array("d")
         self.bytes = 0
         self.failures: list[str] = []
@@ -37,7 +38,10 @@ class _Client(asyncio.Protocol):
         self.send()
 
     def send(self) -> None:
-        raw, self.status, self.has_body = next(self.tally.requests)
+        following = next(self.tally.requests, None)
+        if following is None:
+            return self.finish()
+        raw, self.status, self.has_body = following
         self.sent_at = perf_counter()
         self.transport.write(raw)
 

@@ -17,6 +17,16 @@ class Request(msgspec.Struct, frozen=True):
     body: bool = True
 
 
+class Bucket(msgspec.Struct, frozen=True):
+    """Of a service that speaks S3, with the bucket in the path. `endpoint` is a URL without it."""
+
+    endpoint: str
+    name: str
+    access_key: str
+    secret_key: str
+    region: str
+
+
 class Target(msgspec.Struct, frozen=True):
     port: int
     clients: int
@@ -24,10 +34,12 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Mix(msgspec.Struct, frozen=True, tag=True):
-    """Each client sends the next request of the list as soon as it has its answer; the list is a circle."""
+    """Each client sends the next request of the list as soon as it has its answer. The list is a circle; with `once`
+    the load ends with it, whatever the time."""
 
     target: Target
     requests: list[Request]
+    once: bool = False
 
 
 class Paced(msgspec.Struct, frozen=True, tag=True):
@@ -46,7 +58,8 @@ class Restart(msgspec.Struct, frozen=True):
 
 
 class Blobs(msgspec.Struct, frozen=True, tag=True):
-    """Uploads of new content: POST and one PUT, or with `chunk` bytes POST, PATCH per chunk, and an empty PUT.
+    """Uploads of new content: POST and one PUT, or with `chunk` bytes POST, PATCH per chunk, and an empty PUT; or
+    `streamed`, as Docker does it: POST, one PATCH whose length nobody was told before (in chunks of HTTP/1.1), PUT.
 
     The content is the first `size` bytes of `payload`, with the last 64 replaced. No upload starts
     once `limit` bytes were sent, so that the disk stays bounded. `restart` is for one client with chunks.
@@ -58,6 +71,7 @@ class Blobs(msgspec.Struct, frozen=True, tag=True):
     limit: int
     chunk: int = 0
     restart: Restart | None = None
+    streamed: bool = False
 
 
 class Images(msgspec.Struct, frozen=True, tag=True):
@@ -71,7 +85,17 @@ class Images(msgspec.Struct, frozen=True, tag=True):
     count: int = 0
 
 
-Spec: TypeAlias = Mix | Paced | Blobs | Images
+class Calls(msgspec.Struct, frozen=True, tag=True):
+    """Small calls to an object store, by `client`: Moorage's driver ("moorage") or "boto3". `operation` is "read",
+    "stat" or "write". One after the other with one client of `target`; with more, so many at a time."""
+
+    target: Target
+    bucket: Bucket
+    client: str
+    operation: str
+
+
+Spec: TypeAlias = Mix | Paced | Blobs | Images | Calls
 
 
 class Outcome(msgspec.Struct):

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from benchmarks.load import restart
 from benchmarks.load.launch import Launcher
-from benchmarks.load.specs import Blobs, Outcome, Request, Spec, Target
+from benchmarks.load.specs import Blobs, Bucket, Outcome, Request, Spec, Target
 from benchmarks.restartable import RestartableServer
 from benchmarks.seed import Seed
 
@@ -20,12 +20,15 @@ Storage: TypeAlias = Literal["seed", "empty", "copy"]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a case runs with. `byte_limit` is what it may write at most."""
+    """What a case runs with. `byte_limit` is what it may write at most. Over an object store there is its `bucket`, and the
+    `peer` that is measured."""
 
     server: RestartableServer
     seed: Seed
     launcher: Launcher
     byte_limit: int
+    bucket: Bucket | None = None
+    peer: str = ""
 
     def target(self, clients: int, seconds: float) -> Target:
         return Target(self.server.port, clients, seconds)

@@ -1,0 +1,23 @@
+"""What the cases over a store have beyond the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.workloads.base import Case, Load
+
+REGISTRIES = ("moorage", "v3", "v2")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCase(Case):
+    """`before` is a load that goes before the measured one; `peers` are those that it is measured with; each call to the store takes `delay_ms` longer than it does here."""
+
+    before: Load | None = None
+    peers: tuple[str, ...] = REGISTRIES
+    delay_ms: float = 0.0
+
+    @property
+    def of_registries(self) -> bool:
+        """Else it is a client of the store that is measured."""
+        return self.peers == REGISTRIES

@@ -1,0 +1,125 @@
+"""A longer way to the store: what a client sends arrives so many milliseconds later. Answers come at once.
+
+It runs in a process of its own. It prints its port; for each line on its standard input it prints how many
+requests it has passed on; at the end of the input it ends. Small requests only: one in each piece that is read.
+
+It takes 15 to 50 us of processor time for each, and passes on ten times as many as the registries ask for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from typing import cast
+
+import uvloop
+
+HOST = "127.0.0.1"
+METHODS = (b"GET ", b"HEAD ", b"PUT ", b"POST ", b"DELETE ")
+BACKLOG = 1024
+
+
+class _Store(asyncio.Protocol):
+    """The side of the store: what it answers goes to the client."""
+
+    def __init__(self, client: asyncio.Transport) -> None:
+        self.client = client
+
+    def data_received(self, data: bytes) -> None:
+        self.client.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.client.close()
+
+
+class _Client(asyncio.Protocol):
+    """The side of the client: each piece waits for its time, in the order of arrival."""
+
+    def __init__(self, way: _Way) -> None:
+        self.way = way
+        self.waiting: deque[bytes] = deque()
+        self.store: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.connecting = asyncio.get_running_loop().create_task(self._connect())
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        store, _ = await loop.create_connection(lambda: _Store(self.transport), HOST, self.way.store_port)
+        self.store = store
+
+    def data_received(self, data: bytes) -> None:
+        self.way.requests += data.startswith(METHODS)
+        self.waiting.append(data)
+        asyncio.get_running_loop().call_later(self.way.seconds, self._pass_on)
+
+    def _pass_on(self) -> None:
+        if self.store is None:
+            # It takes longer to connect than to wait: a store on the same machine does not.
+            self.transport.abort()
+        elif not self.store.is_closing():
+            self.store.write(self.waiting.popleft())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connecting.cancel()
+        if self.store:
+            self.store.close()
+
+
+class _Way:
+    def __init__(self, store_port: int, seconds: float) -> None:
+        self.store_port = store_port
+        self.seconds = seconds
+        self.requests = 0
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: _Client(self), HOST, 0, backlog=BACKLOG)
+        print(server.sockets[0].getsockname()[1], flush=True)
+        lines = asyncio.StreamReader()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+        while await lines.readline():
+            print(self.requests, flush=True)
+
+
+class Delay:
+    """The parent's end."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.port = self._line()
+
+    def requests(self) -> int:
+        """So many were passed on until now."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self._line()
+
+    def _line(self) -> int:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the delay before the store ended")
+        return int(line)
+
+
+@contextlib.contextmanager
+def delaying(store_port: int, milliseconds: float) -> Iterator[Delay]:
+    """A port that leads to the store, with so much delay for each request."""
+    command = [sys.executable, "-m", "benchmarks.objectstore.delay", str(store_port), str(milliseconds)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            yield Delay(process)
+        finally:
+            process.kill()
+
+
+if __name__ == "__main__":
+    uvloop.run(_Way(int(sys.argv[1]), float(sys.argv[2]) / 1e3).run())

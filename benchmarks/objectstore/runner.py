@@ -1,0 +1,150 @@
+"""Rounds x workloads x registries over MinIO, interleaved; each run has a fresh registry and a fresh MinIO."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import measure, seed, servers
+from benchmarks.content import GIB
+from benchmarks.load.launch import Launcher, LoadFailed
+from benchmarks.load.specs import Calls, Target
+from benchmarks.measure import PeakMemory
+from benchmarks.objectstore.cases import REGISTRIES, StoreCase
+from benchmarks.objectstore.delay import Delay, delaying
+from benchmarks.objectstore.registries import registry
+from benchmarks.objectstore.s3server import MinIO, serving
+from benchmarks.restartable import RestartableServer
+from benchmarks.results import Sample
+from benchmarks.runner import MOST_WRITTEN_BYTES, SETTLE_SECONDS, metrics, remove
+from benchmarks.seed import Seed
+from benchmarks.servers import Peer
+from benchmarks.warm import read_files, warm_memory
+from benchmarks.workloads.base import Stage
+
+WRITTEN_AT_MOST = 4 * GIB
+"""Bytes that MinIO takes in during a measurement: a layer, and its copy."""
+
+ROUND_TRIP_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class StoreBench:
+    """Where and how to measure. `seconds` 0 leaves to each case how long it takes."""
+
+    workdir: Path
+    minio: str
+    peers: tuple[Peer, ...]
+    cases: tuple[StoreCase, ...]
+    seed: Seed
+    rounds: int
+    seconds: float
+    say: Callable[[str], None]
+
+    @property
+    def seed_root(self) -> Path:
+        return self.workdir / "minio-seed"
+
+    @property
+    def launcher(self) -> Launcher:
+        return Launcher(self.workdir)
+
+    def prepare(self) -> dict[str, str]:
+        """Fill the bucket that all registries read, with the first of them; facts to report."""
+        peer = next((peer for peer in self.peers if peer.key in REGISTRIES), None)
+        if peer is None or not self.seed.repositories:
+            return {}
+        begun = time.monotonic()
+        with self._minio(self.seed_root) as store:
+            with servers.started(registry(peer, self.workdir / peer.key, store.bucket())) as server:
+                seed.push(self.seed, server.port)
+            self.say(f"seeded MinIO by {peer.title} in {time.monotonic() - begun:.0f} s")
+            facts = {"S3 server, round trip": self._round_trip(store, 0)}
+            for delay_ms in sorted({case.delay_ms for case in self.cases if case.delay_ms}):
+                facts[f"the same with {delay_ms:.0f} ms more"] = self._round_trip(store, delay_ms)
+        read_files(self.seed_root)
+        return facts
+
+    def _round_trip(self, store: MinIO, delay_ms: float) -> str:
+        """What one small read takes, for a client that does nothing else."""
+        with contextlib.ExitStack() as stack:
+            port = stack.enter_context(delaying(store.port, delay_ms)).port if delay_ms else store.port
+            spec = Calls(Target(port, 1, ROUND_TRIP_SECONDS), store.bucket(port), "moorage", "read")
+            found = stack.enter_context(self.launcher.child(spec)).result()
+        return f"p50 {found.p50_ms:.2f} ms, p99 {found.p99_ms:.2f} ms"
+
+    def _minio(self, data: Path) -> contextlib.AbstractContextManager[MinIO]:
+        return serving(self.minio, data, self.workdir / "minio.log")
+
+    def runs(self) -> int:
+        return self.rounds * sum(peer.key in case.peers for case in self.cases for peer in self.peers)
+
+    def samples(self) -> Iterator[Sample]:
+        """Each round begins with another peer."""
+        for number in range(self.rounds):
+            for case in self.cases:
+                peers = [peer for peer in self.peers if peer.key in case.peers]
+                first = number % max(1, len(peers))
+                for peer in peers[first:] + peers[:first]:
+                    yield self._sample(case, peer, number)
+
+    def _sample(self, case: StoreCase, peer: Peer, number: int) -> Sample:
+        sample = Sample(case.key, peer.key, number)
+        data = self.seed_root if case.storage == "seed" else self.workdir / "minio"
+        try:
+            with self._minio(data) as store:
+                self._with_store(case, peer, store, sample)
+        except (LoadFailed, RuntimeError, ValueError) as error:
+            sample.errors, sample.note = max(1, sample.errors), str(error)
+        finally:
+            if case.storage != "seed":
+                remove(data)
+        return sample
+
+    def _with_store(self, case: StoreCase, peer: Peer, store: MinIO, sample: Sample) -> None:
+        with contextlib.ExitStack() as stack:
+            delay = stack.enter_context(delaying(store.port, case.delay_ms)) if case.delay_ms else None
+            bucket = store.bucket(delay.port if delay else 0)
+            server: RestartableServer = store
+            if case.of_registries:
+                server = registry(peer, self.workdir / peer.key, bucket)
+                begun = time.monotonic()
+                stack.enter_context(servers.started(server))
+                sample.metrics["ready_ms"] = (time.monotonic() - begun) * 1e3
+                sample.metrics["idle_mb"] = server.rss_bytes() / 1e6
+            stage = Stage(server, self.seed, self.launcher, MOST_WRITTEN_BYTES, bucket, peer.key)
+            self._measure(case, stage, store, delay, sample)
+
+    def _measure(
+        self, case: StoreCase, stage: Stage, store: MinIO, delay: Delay | None, sample: Sample
+    ) -> None:
+        seconds = self.seconds or case.seconds
+        if case.before:
+            case.before(stage, seconds)
+        os.sync()
+        if case.unit == "MB/s":
+            warm_memory(WRITTEN_AT_MOST)
+        time.sleep(SETTLE_SECONDS)
+        server = stage.server
+        memory, begun = PeakMemory(server.pids), time.monotonic()
+        before, loader_before = server.usage(), measure.loader_cpu_seconds(server.ended)
+        store_before, calls_before = store.usage(), delay.requests() if delay else 0
+        with memory.watching():
+            outcome = case.load(stage, seconds)
+        used, store_used = server.usage() - before, store.usage() - store_before
+        calls = delay.requests() - calls_before if delay else 0
+        loader = (measure.loader_cpu_seconds(server.ended) - loader_before) / (time.monotonic() - begun)
+        sample.errors, sample.note = outcome.errors, outcome.note
+        sample.metrics |= {
+            "rss_mb": memory.resident_bytes / 1e6,
+            "pss_mb": memory.proportional_bytes / 1e6,
+            "loader_cores": loader,
+            "store_cpu_s_per_gb": store_used.cpu_seconds / (max(1, outcome.bytes) / 1e9),
+            "store_cpu_us": store_used.cpu_seconds / max(1, outcome.operations) * 1e6,
+            "store_calls": calls / max(1, outcome.operations),
+        }
+        sample.metrics |= metrics(case, outcome, used)

@@ -1,0 +1,88 @@
+"""MinIO as a child process, with one bucket."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from tests.support.server import free_port
+
+from benchmarks.load.specs import Bucket
+from benchmarks.restartable import RestartableServer
+
+NAME, REGION = "moorage", "us-east-1"
+ACCESS_KEY, SECRET_KEY = "benchmarks", "a-secret-for-benchmarks"
+START_SECONDS = 30.0
+# What it does besides: it has no page of its own, asks nobody for news, and looks through its objects slowly.
+ENVIRONMENT = {
+    "MINIO_ROOT_USER": ACCESS_KEY,
+    "MINIO_ROOT_PASSWORD": SECRET_KEY,
+    "MINIO_BROWSER": "off",
+    "MINIO_UPDATE": "off",
+    "MINIO_SCANNER_SPEED": "slowest",
+}
+
+
+class MinIO(RestartableServer):
+    """It is ready when the bucket is there."""
+
+    def start(self) -> None:
+        """Raises RuntimeError with the end of its log when it does not get there."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self.environment},
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        client = boto_client(self.bucket())
+        while time.monotonic() < deadline:
+            with contextlib.suppress(BotoCoreError, ClientError):
+                with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
+                    client.create_bucket(Bucket=NAME)
+                client.close()
+                return
+            time.sleep(0.05)
+        self.kill()
+        raise RuntimeError(f"MinIO did not start:\n{self.log.read_text(errors='replace')[-2000:]}")
+
+    def bucket(self, port: int = 0) -> Bucket:
+        """As it is reached through that port, if not its own."""
+        return Bucket(f"http://127.0.0.1:{port or self.port}", NAME, ACCESS_KEY, SECRET_KEY, REGION)
+
+
+def boto_client(bucket: Bucket) -> Any:
+    """Path style; tries again soon, and not often."""
+    return boto3.client(
+        "s3",
+        endpoint_url=bucket.endpoint,
+        region_name=bucket.region,
+        aws_access_key_id=bucket.access_key,
+        aws_secret_access_key=bucket.secret_key,
+        config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}, connect_timeout=2),
+    )
+
+
+@contextlib.contextmanager
+def serving(binary: str, data: Path, log: Path) -> Iterator[MinIO]:
+    """Killed at the end."""
+    data.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    command = [binary, "server", "--quiet", "--address", f"127.0.0.1:{port}", str(data)]
+    store = MinIO(command, port, data, log, ENVIRONMENT)
+    try:
+        store.start()
+        yield store
+    finally:
+        store.kill()

@@ -1,0 +1,153 @@
+"""O1: large layers pushed through to the store; O2: pulls by tag from a store that is far; O3: what a call costs."""
+
+from __future__ import annotations
+
+from benchmarks.content import GIB, MIB, Repository
+from benchmarks.load.connection import serialise
+from benchmarks.load.mix import request
+from benchmarks.load.specs import Blobs, Calls, Mix, Outcome, Request
+from benchmarks.objectstore.cases import StoreCase
+from benchmarks.workloads.base import Goal, Load, Stage, Workload, payload, rate_goals
+from benchmarks.workloads.manifests import ACCEPT
+
+LAYER_BYTES = GIB
+WARM_UP_BYTES = 64 * MIB
+MOST_SECONDS = 120.0
+"""That an upload may take; there is one."""
+
+COLD_TAGS = {8: 768, 32: 2048}
+"""By clients: how many tags are pulled, each of them once."""
+
+WARM_TAGS = 64
+WARM_UP_TAGS = 128
+WARM_UP_SECONDS = 1.5
+TAGS = max(COLD_TAGS.values()) + WARM_UP_TAGS
+DELAY_MS = 10.0
+P99_MS = 25.0
+"""Two round trips, as a client of the store without a registry sees them (12 ms), and a millisecond."""
+
+CLIENTS_OF_STORE = ("moorage", "boto3")
+
+
+def _layer(size: int, *, streamed: bool) -> Load:
+    """One upload."""
+
+    def load(stage: Stage, seconds: float) -> Outcome:
+        path = payload(stage, LAYER_BYTES)
+        return stage.run(Blobs(stage.target(1, MOST_SECONDS), str(path), size, limit=size, streamed=streamed))
+
+    return load
+
+
+def _pulls(stage: Stage, first: int, count: int) -> list[Request]:
+    """Tags by number, all of one repository before those of the next."""
+    targets = [target for repository in stage.seed.repositories for target in _targets(repository)]
+    port = stage.server.port
+    return [request(serialise("GET", target, port, ACCEPT)) for target in targets[first : first + count]]
+
+
+def _targets(repository: Repository) -> list[str]:
+    return [f"/v2/{repository.name}/manifests/{image.tag}" for image in repository.images]
+
+
+def _cold(clients: int) -> tuple[Load, Load]:
+    """The tags before it are those that no cold run asks for."""
+
+    def load(stage: Stage, seconds: float) -> Outcome:
+        requests = _pulls(stage, WARM_UP_TAGS, COLD_TAGS[clients])
+        return stage.run(Mix(stage.target(clients, 60.0), requests, once=True))
+
+    def before(stage: Stage, seconds: float) -> Outcome:
+        return stage.run(Mix(stage.target(clients, 60.0), _pulls(stage, 0, WARM_UP_TAGS), once=True))
+
+    return load, before
+
+
+def _warm(clients: int) -> tuple[Load, Load]:
+    def load(stage: Stage, seconds: float) -> Outcome:
+        return stage.run(Mix(stage.target(clients, seconds), _pulls(stage, 0, WARM_TAGS)))
+
+    return load, lambda stage, seconds: load(stage, WARM_UP_SECONDS)
+
+
+def _calls(operation: str) -> Load:
+    def load(stage: Stage, seconds: float) -> Outcome:
+        assert stage.bucket is not None
+        return stage.run(Calls(stage.target(1, seconds), stage.bucket, stage.peer, operation))
+
+    return load
+
+
+def _push(key: str, title: str, *, streamed: bool) -> StoreCase:
+    return StoreCase(
+        key,
+        title,
+        "MB/s",
+        _layer(LAYER_BYTES, streamed=streamed),
+        rate_goals(1.3, 1.3, cost="cpu_s_per_gb"),
+        storage="empty",
+        before=_layer(WARM_UP_BYTES, streamed=streamed),
+        shows=("store_cpu_s_per_gb",),
+    )
+
+
+def _pull(key: str, title: str, loads: tuple[Load, Load]) -> StoreCase:
+    return StoreCase(
+        key,
+        title,
+        "req/s",
+        loads[0],
+        (*rate_goals(2.0, 2.0), Goal("p99_ms", P99_MS, at_most=True, main=True)),
+        seconds=3.0,
+        before=loads[1],
+        shows=("store_calls", "store_cpu_us"),
+        delay_ms=DELAY_MS,
+    )
+
+
+def _cost(operation: str) -> StoreCase:
+    return StoreCase(
+        f"O3-{operation}",
+        f"{operation} 100 bytes",
+        "req/s",
+        _calls(operation),
+        (Goal("cpu_us", 0.4, "boto3", at_most=True, main=True),),
+        seconds=3.0,
+        storage="empty",
+        peers=CLIENTS_OF_STORE,
+    )
+
+
+ALL: tuple[Workload, ...] = (
+    Workload(
+        "O1",
+        "a layer of 1 GiB through to S3",
+        "New content each time, one upload by one client, until the 201 (our loader). As Docker pushes: POST, one PATCH that "
+        "streams the layer in chunks whose sum nobody was told before, PUT. And as containerd, BuildKit and ORAS do: "
+        "POST, one PUT. MinIO runs on the same processors, so what it does for a registry counts as well.",
+        (
+            _push("O1-stream", "POST, PATCH, PUT", streamed=True),
+            _push("O1-put", "POST, PUT", streamed=False),
+        ),
+    ),
+    Workload(
+        "O2",
+        "manifest by tag from S3, 10 ms away",
+        f"GET of a manifest of 1 KB by tag, where every request to the store takes {DELAY_MS:.0f} ms more than it does on this "
+        "machine (our loader). Cold: every tag is another one, and has not been asked for since the registry started. "
+        f"Warm: {WARM_TAGS} tags, over and over. All registries read one and the same bucket.",
+        (
+            _pull("O2-cold-8", "cold, 8 clients", _cold(8)),
+            _pull("O2-cold-32", "cold, 32 clients", _cold(32)),
+            _pull("O2-warm-8", "warm, 8 clients", _warm(8)),
+            _pull("O2-warm-32", "warm, 32 clients", _warm(32)),
+        ),
+    ),
+    Workload(
+        "O3",
+        "what a call to S3 costs its client",
+        "Reading, looking at and writing an object of 100 bytes, one after the other: Moorage's driver beside boto3, no "
+        "registry. The processor time and memory are those of the client's process alone.",
+        tuple(map(_cost, ("read", "stat", "write"))),
+    ),
+)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from moorage.api.limits import Limits
 from moorage.errors import BodyEnded, ManifestTooLarge, RegistryError, RequestTimeout
@@ -26,25 +25,25 @@ class Body:
         self.finished = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        since, received = time.monotonic(), 0
-        while not self.finished:
-            try:
-                async with asyncio.timeout(self._limits.body_seconds):
-                    message = await self._receive()
-            except TimeoutError:
-                raise RequestTimeout from None
-            if message["type"] == "http.disconnect":
-                raise BodyEnded
-            self.finished = not message.get("more_body", False)
-            piece = message.get("body", b"")
-            received += len(piece)
-            if piece:
-                yield piece
-            elapsed = time.monotonic() - since
-            if elapsed > RATE_SECONDS:
-                if received < elapsed * self._limits.minimum_rate:
-                    raise RequestTimeout
-                since, received = time.monotonic(), 0
+        patience = Patience(self._limits.body_seconds)
+        since, received = patience.clock(), 0
+        try:
+            while not self.finished:
+                message = await patience.wait(self._receive())
+                if message["type"] == "http.disconnect":
+                    raise BodyEnded
+                self.finished = not message.get("more_body", False)
+                piece = message.get("body", b"")
+                received += len(piece)
+                if piece:
+                    yield piece
+                elapsed = patience.clock() - since
+                if elapsed > RATE_SECONDS:
+                    if received < elapsed * self._limits.minimum_rate:
+                        raise RequestTimeout
+                    since, received = patience.clock(), 0
+        finally:
+            patience.end()
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises ManifestTooLarge as soon as it exceeds `limit` bytes."""
@@ -70,3 +69,41 @@ class Body:
                         return
         except (TimeoutError, RegistryError):
             return
+
+
+class Patience:
+    """Waits for one message after the other, for at most `seconds` each. One timer for all of them: a timeout around each would
+    cost as much as the piece that it brings, for a gigabyte comes in thirty thousand."""
+
+    def __init__(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self.clock = loop.time
+        self._seconds = seconds
+        self._task = asyncio.current_task()
+        self._began: float | None = None
+        self._over = False
+        self._timer = loop.call_later(seconds, self._look)
+
+    async def wait(self, message: Awaitable[Message]) -> Message:
+        """Raises RequestTimeout."""
+        self._began = self.clock()
+        try:
+            return await message
+        except asyncio.CancelledError:
+            if self._over and self._task is not None and not self._task.uncancel():
+                raise RequestTimeout from None
+            raise
+        finally:
+            self._began = None
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        now = self.clock()
+        left = self._seconds if self._began is None else self._began + self._seconds - now
+        if left > 0:
+            self._timer = asyncio.get_running_loop().call_later(left, self._look)
+        elif self._task is not None:
+            self._over = True
+            self._task.cancel()

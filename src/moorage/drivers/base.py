@@ -114,8 +114,12 @@ class Writer(Protocol):
 class Creation(Protocol):
     """A file that is not there before `commit`, and never if `abort` is called instead."""
 
-    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
         """As a Writer's."""
+        ...
+
+    async def flush(self) -> None:
+        """Wait until all is hashed, and on its way, that was given. Raises StorageFull, DriverError."""
         ...
 
     async def commit(self) -> None:

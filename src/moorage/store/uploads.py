@@ -174,7 +174,10 @@ class Upload:
             return False
         hashes = Hashes(digest.algorithm for digest in expected)
         try:
-            await self._collect(body, lambda pieces, _: creation.write(pieces, hashes.update))
+            await self._collect(
+                body, lambda pieces, batch: creation.write(pieces, hashes.update, ahead=batch)
+            )
+            await creation.flush()
             _compare(hashes.digests(), expected)
         except BaseException:
             await creation.abort()

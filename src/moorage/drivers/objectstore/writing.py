@@ -46,7 +46,8 @@ class Recent:
 
 
 class ObjectWriting:
-    """One object. Up to `part_bytes` are collected and sent in one request; more of them are sent in parts of that size."""
+    """One object. Up to `part_bytes` are collected and sent in one request; more of them are sent in parts of that size. What is
+    given is hashed and sent behind, while more is collected."""
 
     def __init__(
         self,
@@ -59,28 +60,46 @@ class ObjectWriting:
     ) -> None:
         self._threads = threads
         self._path = path
+        self._behind: asyncio.Task[None] | None = None
         with translated(path):
             self._writer = obstore.open_writer_async(
                 store, key, attributes=attributes, buffer_size=part_bytes, max_concurrency=IN_FLIGHT
             )
 
-    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
-        working = None if meanwhile is ignore else self._threads.call(meanwhile, pieces)
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
+        await self.flush()
+        # A server hands over small pieces, and each would cross into obstore by itself.
+        data = b"".join(pieces)
+        if data:
+            self._behind = asyncio.create_task(self._send(data, meanwhile))
+            if len(data) > ahead:
+                await self.flush()
+
+    async def _send(self, data: bytes, meanwhile: Meanwhile) -> None:
+        working = None if meanwhile is ignore else self._threads.call(meanwhile, [data])
         try:
             with translated(self._path):
-                for piece in pieces:
-                    if piece:
-                        await self._writer.write(piece)
+                await self._writer.write(data)
         finally:
             if working is not None:
                 await working
 
+    async def flush(self) -> None:
+        behind, self._behind = self._behind, None
+        if behind is not None:
+            await behind
+
     async def commit(self) -> None:
+        await self.flush()
         with translated(self._path):
             await self._writer.close()
 
     async def abort(self) -> None:
         reason = DriverError(self._path, "not completed")
+        if self._behind is not None:
+            self._behind.cancel()
+        with contextlib.suppress(Exception, asyncio.CancelledError):
+            await self.flush()
         with contextlib.suppress(Exception):
             await self._writer.__aexit__(DriverError, reason, None)
 
@@ -122,13 +141,13 @@ class SegmentWriter:
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
         while sum(map(len, pieces)) > self._room:
             now, pieces = cut(pieces, self._room)
-            await self._append(now, meanwhile)
+            await self._append(now, meanwhile, ahead)
             await self.flush()
-        await self._append(pieces, meanwhile)
+        await self._append(pieces, meanwhile, ahead)
         if not self._room:
             await self.flush()
 
-    async def _append(self, pieces: Sequence[bytes], meanwhile: Meanwhile) -> None:
+    async def _append(self, pieces: Sequence[bytes], meanwhile: Meanwhile, ahead: int) -> None:
         length = sum(map(len, pieces))
         if not length:
             meanwhile(pieces)
@@ -139,7 +158,7 @@ class SegmentWriter:
                 self._writing = self._begin(self._segment)
                 self._small = [] if self._head.last is None else None
             try:
-                await self._writing.write(pieces, meanwhile)
+                await self._writing.write(pieces, meanwhile, ahead=ahead)
             except BaseException:
                 await self._drop()
                 raise

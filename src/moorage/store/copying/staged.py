@@ -31,8 +31,11 @@ class Staged:
         await discard(driver, layout.copying(digest), durable=False)
         return cls(driver, digest, await driver.writer(layout.copying(digest)))
 
-    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore) -> None:
-        await self._writer.write(pieces, meanwhile)
+    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
+        await self._writer.write(pieces, meanwhile, ahead=ahead)
+
+    async def flush(self) -> None:
+        await self._writer.flush()
 
     async def commit(self) -> None:
         try:

@@ -32,8 +32,16 @@ IMPORTERS = {
     "msgspec": ("moorage.wire", "moorage.manifest", "moorage.api"),
     "uvloop": ("moorage.server", "moorage.app"),
     "obstore": ("moorage.drivers.objectstore",),
-    "boto3": ("moorage.drivers.objectstore.s3", "moorage.drivers.objectstore.multipart"),
-    "botocore": ("moorage.drivers.objectstore.multipart", "moorage.drivers.cloudfront"),
+    "boto3": (
+        "moorage.drivers.objectstore.s3",
+        "moorage.drivers.objectstore.multipart",
+        "moorage.drivers.objectstore.everyname",
+    ),
+    "botocore": (
+        "moorage.drivers.objectstore.multipart",
+        "moorage.drivers.objectstore.everyname",
+        "moorage.drivers.cloudfront",
+    ),
     "cryptography": ("moorage.drivers.cloudfront",),
     "aiohttp": ("moorage.drivers.awsranges",),
     "redis": ("moorage.store.descriptors.redis", "moorage.store.descriptors.connecting"),

@@ -32,16 +32,8 @@ IMPORTERS = {
     "msgspec": ("moorage.wire", "moorage.manifest", "moorage.api"),
     "uvloop": ("moorage.server", "moorage.app"),
     "obstore": ("moorage.drivers.objectstore",),
-    "boto3": (
-        "moorage.drivers.objectstore.s3",
-        "moorage.drivers.objectstore.multipart",
-        "moorage.drivers.objectstore.everyname",
-    ),
-    "botocore": (
-        "moorage.drivers.objectstore.multipart",
-        "moorage.drivers.objectstore.everyname",
-        "moorage.drivers.cloudfront",
-    ),
+    "boto3": ("moorage.drivers.objectstore.s3", "moorage.drivers.objectstore.sdk"),
+    "botocore": ("moorage.drivers.objectstore.sdk", "moorage.drivers.cloudfront"),
     "cryptography": ("moorage.drivers.cloudfront",),
     "aiohttp": ("moorage.drivers.awsranges",),
     "redis": ("moorage.store.descriptors.redis", "moorage.store.descriptors.connecting"),

@@ -10,6 +10,7 @@ import obstore
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.partcopies import Copying
+from moorage.drivers.objectstore.sdk import s3_client
 from moorage.drivers.objectstore.translation import meaning, reason
 from moorage.drivers.threads import Threads
 
@@ -58,15 +59,4 @@ class S3Names:
 
     @cached_property
     def _client(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        arguments = dict(self._asking.client)
-        style = arguments.pop("addressing_style")
-        config = Config(
-            s3={"addressing_style": style},
-            retries={"max_attempts": 5, "mode": "standard"},
-            connect_timeout=5,
-            read_timeout=15,
-        )
-        return boto3.client("s3", config=config, **arguments)
+        return s3_client(self._asking.client, connections=1, silence_seconds=15)

@@ -1,6 +1,4 @@
-"""What S3 does by itself and obstore cannot ask for: uploads in parts that are copied. boto3 asks, and blocks; it is loaded when it is
-needed first.
-"""
+"""What S3 does by itself and obstore cannot ask for: uploads in parts that are copied."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ from typing import Any, Final
 
 from moorage.drivers.base import DriverError, PathNotFound, WriteRefused
 from moorage.drivers.objectstore.parts import Range
+from moorage.drivers.objectstore.sdk import s3_client
 from moorage.drivers.objectstore.translation import forbids, meaning, reason
 
 CONNECTIONS: Final = 32
@@ -27,22 +26,7 @@ class Multipart:
 
     @cached_property
     def _client(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        arguments = dict(self._arguments)
-        style = arguments.pop("addressing_style")
-        config = Config(
-            s3={"addressing_style": style},
-            max_pool_connections=CONNECTIONS,
-            retries={"max_attempts": 5, "mode": "standard"},
-            connect_timeout=5,
-            read_timeout=60,
-            # What boto3 adds of its own accord since 1.36 is refused by stores other than Amazon's.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        )
-        return boto3.Session().client("s3", config=config, **arguments)
+        return s3_client(self._arguments, connections=CONNECTIONS, silence_seconds=60)
 
     def copy_object(self, source: str, target: str) -> None:
         self._client.copy_object(

@@ -56,7 +56,7 @@ class S3Options:
     def service(self) -> str:
         """The address of the service, without the bucket."""
         if self.endpoint:
-            return _with_scheme(self.endpoint, self.secure)
+            return self.endpoint.rstrip("/")
         scheme = "https" if self.secure else "http"
         tail = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
         if self.accelerate:
@@ -71,7 +71,7 @@ def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStore
     store = _store(options, options.service, credentials, patience(options.part_bytes))
     prompt = _store(options, options.service, credentials, PROMPT)
     public = (
-        _store(options, _with_scheme(options.public_endpoint, True), credentials, PROMPT)
+        _store(options, options.public_endpoint.rstrip("/"), credentials, PROMPT)
         if options.public_endpoint
         else None
     )
@@ -88,14 +88,6 @@ def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStore
         ),
         joiner=PartCopies(copies, copying, through, options.limits),
         every_name=S3Names(copying),
-    )
-
-
-def _with_scheme(address: str, secure: bool) -> str:
-    return (
-        address.rstrip("/")
-        if "://" in address
-        else f"{'https' if secure else 'http'}://{address.rstrip('/')}"
     )
 
 

@@ -58,7 +58,7 @@ async def the_last_write_to_a_path_wins(driver: Driver) -> None:
 
 
 async def files_appear_in_the_order_given(driver: Driver) -> None:
-    """Whoever sees the last one finds the others: a tag is written after what it leads to."""
+    """Whoever sees the last one finds the others. Over a network only stages have an order."""
     for round_number in range(20):
         text = b"%d" % round_number
         paths = [f"/order/{name}" for name in "abcde"]
@@ -336,7 +336,6 @@ OF_ANY: tuple[Promise, ...] = (
     writing_replaces_what_was_there,
     several_files_are_written_at_once,
     the_last_write_to_a_path_wins,
-    files_appear_in_the_order_given,
     a_later_stage_is_seen_after_the_earlier_ones,
     a_stage_may_be_empty,
     stages_go_on_where_some_files_are_the_same,
@@ -372,6 +371,7 @@ OF_ANY: tuple[Promise, ...] = (
 
 OF_FILES: tuple[Promise, ...] = (
     the_same_content_is_left_alone,
+    files_appear_in_the_order_given,
     a_touched_file_is_read,
     a_folder_is_no_file,
     streams.a_writer_appends,

@@ -16,8 +16,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="also run the tests marked soak, which are long")
 
 
-ALONE = ("clients", "compat", "conformance", "faults")
-"""Folders of tests that want the machine for themselves: for what they load it with, or for the engines that they share."""
+ALONE = (
+    "clients",
+    "compat/test_pushed_by_clients.py",
+    "faults/test_bad_connections.py",
+    "faults/test_drain.py",
+    "faults/test_load.py",
+    "faults/test_memory.py",
+    "faults/test_overload.py",
+)
+"""Tests that want the machine for themselves: for what they load it with, for what they measure, or for the engines that they share."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,7 +40,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if item.path.relative_to(Path(__file__).parent).parts[0] in ALONE:
+    if str(item.path.relative_to(Path(__file__).parent)).startswith(ALONE):
         item.add_marker("alone")
 
 

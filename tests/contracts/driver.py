@@ -74,6 +74,17 @@ async def files_appear_in_the_order_given(driver: Driver) -> None:
         await writing
 
 
+async def a_note_is_kept_or_lost_and_the_file_is_whole(driver: Driver) -> None:
+    note = bytes(range(256)) * (driver.notes // 256)
+    await driver.write_noted("/noted", b"content", note)
+    assert await driver.read("/noted") == b"content"
+    content, kept = await driver.read_noted("/noted")
+    assert content == b"content"
+    assert kept in (note, b"")
+    await driver.write([("/noted", b"another")])
+    assert await driver.read_noted("/noted") == (b"another", b"")
+
+
 async def a_later_stage_is_seen_after_the_earlier_ones(driver: Driver) -> None:
     for round_number in range(20):
         text = b"%d" % round_number
@@ -336,6 +347,7 @@ OF_ANY: tuple[Promise, ...] = (
     writing_replaces_what_was_there,
     several_files_are_written_at_once,
     the_last_write_to_a_path_wins,
+    a_note_is_kept_or_lost_and_the_file_is_whole,
     a_later_stage_is_seen_after_the_earlier_ones,
     a_stage_may_be_empty,
     stages_go_on_where_some_files_are_the_same,

@@ -97,14 +97,17 @@ def test_asking_for_a_blob_takes_two_calls_and_none_when_it_is_known(counting: C
         assert methods == ["HEAD"]
 
 
-def test_an_image_is_pulled_by_tag_in_two_calls_and_in_one_when_it_is_known(counting: Counting) -> None:
-    image = make_image(random.Random(3))
+@pytest.mark.parametrize(("layers", "cold"), [(3, ["GET"]), (60, ["GET", "GET"])])
+def test_an_image_is_pulled_by_tag_in_one_call_or_two_if_it_is_large_and_not_known(
+    counting: Counting, layers: int, cold: list[str]
+) -> None:
+    image = image_of(random.Random(3), layers=layers)
     with Client(counting.server.port) as client:
         client.push(NAME, "v1", image)
     counting.server.stop()
     counting.server.start()
     with Client(counting.server.port) as client:
-        for expected in (["GET", "GET"], ["GET"], ["GET"]):
+        for expected in (cold, ["GET"], ["GET"]):
             with counting.methods() as methods:
                 assert client.get_manifest(NAME, "v1").body == image.manifest
             assert methods == expected

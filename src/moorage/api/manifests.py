@@ -9,7 +9,6 @@ from moorage.api.exchange import Exchange
 from moorage.digest import Digest
 from moorage.errors import DigestInvalid, ManifestInvalid, TagInvalid
 from moorage.names import Tag
-from moorage.store.repository import Repository
 
 TAG_LIMIT = 100
 """Tags in one push: more would not fit into the headers that name them."""
@@ -18,9 +17,11 @@ TAG_LIMIT = 100
 async def get(exchange: Exchange) -> Answer:
     """The bytes as pushed, whatever the Accept header says: another form would have another digest."""
     repository = exchange.repository
-    tagged = ":" not in exchange.reference
-    digest = await _digest(repository, exchange.reference)
-    found = await repository.manifests.get(digest, tagged=tagged)
+    if ":" in exchange.reference:
+        digest = Digest.parse(exchange.reference)
+        found = await repository.manifests.get(digest)
+    else:
+        digest, found = await repository.manifests.tagged(Tag.parse(exchange.reference))
     check_precondition(exchange, digest)
     tag = digest.encode()
     headers: RawHeaders = [(b"docker-content-digest", tag), (b"etag", b'"%b"' % tag)]
@@ -79,9 +80,3 @@ async def delete(exchange: Exchange) -> Answer:
     else:
         await repository.tags.delete(Tag.parse(reference))
     return Answer.empty(202)
-
-
-async def _digest(repository: Repository, reference: str) -> Digest:
-    if ":" in reference:
-        return Digest.parse(reference)
-    return await repository.tags.resolve(Tag.parse(reference))

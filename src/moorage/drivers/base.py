@@ -142,11 +142,22 @@ class Driver(Protocol):
     distant: bool
     """Whether every call is a round trip over a network, so that what can be told otherwise is not asked."""
 
+    notes: int
+    """The most bytes of a note that `write_noted` keeps; 0 where reading it would save no call."""
+
     redirects: bool
     """Whether `direct` ever has an answer: else it is not asked, nor what would have to be asked before it."""
 
     async def read(self, path: str) -> bytes:
         """The whole of a small file. Raises PathNotFound."""
+        ...
+
+    async def read_noted(self, path: str) -> tuple[bytes, bytes]:
+        """As `read`, with the note; empty if there is none."""
+        ...
+
+    async def write_noted(self, path: str, data: bytes, note: bytes) -> None:
+        """As `write` of one file, with a note beside it, which may be lost, and is when the file is written again."""
         ...
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol
+
+
+class Files(Protocol):
+    async def read(self, path: str) -> bytes: ...
+
+    async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None: ...
+
 
 class InPlace:
-    """A writer keeps others out and needs no mark; nobody can be sent elsewhere; an upload is moved when it is verified, and
+    """No note is kept; a writer keeps others out and needs no mark; nobody can be sent elsewhere; an upload is moved when it is verified, and
     what is left of one is seen at its path."""
 
     exclusive = True
     distant = False
     redirects = False
+    notes = 0
+
+    async def read_noted(self: Files, path: str) -> tuple[bytes, bytes]:
+        return await self.read(path), b""
+
+    async def write_noted(self: Files, path: str, data: bytes, note: bytes) -> None:
+        await self.write([(path, data)])
 
     async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
         return []

@@ -17,9 +17,16 @@ class ReadOnlyDriver:
         self.exclusive = driver.exclusive
         self.distant = driver.distant
         self.redirects = driver.redirects
+        self.notes = driver.notes
 
     async def read(self, path: str) -> bytes:
         return await self._driver.read(path)
+
+    async def read_noted(self, path: str) -> tuple[bytes, bytes]:
+        return await self._driver.read_noted(path)
+
+    async def write_noted(self, path: str, data: bytes, note: bytes) -> None:
+        raise DriverError(path, "the registry is read-only")
 
     async def open(self, path: str, *, mark: str = "") -> Reader:
         return await self._driver.open(path, mark=mark)

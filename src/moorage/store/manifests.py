@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import OrderedDict
@@ -15,7 +16,9 @@ from moorage.drivers.base import Driver, PathNotFound
 from moorage.errors import BlobUnknown, DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
 from moorage.manifest import Descriptor, Manifest
 from moorage.names import Name, Tag
-from moorage.store import layout
+from moorage.store import layout, notes
+from moorage.store.abreast import abreast
+from moorage.store.ahead import AHEAD
 from moorage.store.blobs import RepositoryBlobs
 from moorage.store.blobstore import BlobStore
 from moorage.store.descriptors.base import Blob
@@ -76,6 +79,16 @@ class Manifests:
         self._tags = tags
         self._cache = cache
         self._policy = policy
+
+    async def tagged(self, tag: Tag) -> tuple[Digest, Manifest]:
+        """What a tag leads to, by the digest that its client used. Raises ManifestUnknown."""
+        digest, note = await self._tags.look(tag)
+        if note and digest.canonical and self._cache.get(digest) is None:
+            payload = notes.unpack(note)
+            if Digest.of(payload) == digest:
+                with contextlib.suppress(ManifestInvalid):
+                    self._cache.put(digest, manifest.parse(payload))
+        return digest, await self.get(digest, tagged=True)
 
     async def get(self, digest: Digest, *, tagged: bool = False, prove: bool = False) -> Manifest:
         """Raises ManifestUnknown, also for content that is there and is no manifest.
@@ -148,7 +161,12 @@ class Manifests:
         if found.subject is not None:
             subject = Digest.parse(found.subject.digest)
             files.append((layout.referrer_link(self._name, subject, canonical), canonical.encode()))
-        await self._driver.write(files, self._tags.links(tags, named))
+        leads = self._tags.links(tags, named)
+        if note := notes.pack(found.payload, self._driver.notes) if named.canonical else b"":
+            await self._driver.write(files)
+            await abreast(AHEAD, leads, lambda lead: self._driver.write_noted(*lead, note))
+        else:
+            await self._driver.write(files, leads)
         self._cache.put(canonical, found)
         await self._linked.remember(links, Blob(canonical, len(found.payload)), since)
         return canonical

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
 import obstore
@@ -42,6 +45,12 @@ ERASE_SECONDS: Final = 20.0
 CLEAR_SECONDS: Final = 10.0
 """For removing what is left of an upload that has become a blob: its client waits."""
 
+NOTE: Final = "moorage"
+"""The name of a note in the metadata: a word that all stores take."""
+
+NOTE_BYTES: Final = 1400
+"""S3 keeps 2 KB of metadata with their names, and a note is in base64 there."""
+
 SMALL_BYTES: Final = 1 << 20
 """What is sent fast enough that a store which is silent for longer is gone."""
 
@@ -71,6 +80,7 @@ class ObjectStoreDriver:
 
     exclusive = False
     distant = True
+    notes = NOTE_BYTES
 
     def __init__(
         self,
@@ -102,11 +112,16 @@ class ObjectStoreDriver:
 
     async def read(self, path: str) -> bytes:
         """One call."""
+        return (await self.read_noted(path))[0]
+
+    async def read_noted(self, path: str) -> tuple[bytes, bytes]:
+        """One call."""
         key = self.key(path)
 
-        async def whole() -> bytes:
+        async def whole() -> tuple[bytes, bytes]:
             result = await obstore.get_async(self._store, key)
-            return bytes(await result.bytes_async())
+            note = str(result.attributes.get(NOTE, ""))
+            return bytes(await result.bytes_async()), _note(note)
 
         return await asked(path, whole)
 
@@ -166,12 +181,15 @@ class ObjectStoreDriver:
         for files in stages:
             await together(self._put(path, data) for path, data in dict(files).items())
 
-    async def _put(self, path: str, data: bytes) -> None:
+    async def write_noted(self, path: str, data: bytes, note: bytes) -> None:
+        """One call: the note is metadata of the object."""
+        await self._put(path, data, {NOTE: base64.b64encode(note).decode()})
+
+    async def _put(self, path: str, data: bytes, more: Mapping[str, str] = MappingProxyType({})) -> None:
         key = self.key(path)
+        attributes = {**self._options.attributes, **more}
         with translated(path):
-            await obstore.put_async(
-                self._store, key, data, attributes=self._options.attributes, use_multipart=False
-            )
+            await obstore.put_async(self._store, key, data, attributes=attributes, use_multipart=False)
 
     async def begin(self, path: str, data: bytes) -> str:
         """No call: an upload without bytes leaves no trace."""
@@ -351,3 +369,11 @@ class ObjectStoreDriver:
         self._threads.close()
         self._joiner.close()
         self._listing.close()
+
+
+def _note(text: str) -> bytes:
+    """Empty for what is no note of ours."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return b""

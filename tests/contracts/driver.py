@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from moorage.drivers.base import Driver, InvalidPath, PathNotFound
-from tests.contracts import streams
+from tests.contracts import notes, streams
 from tests.contracts.streams import LARGE, append, content
 
 Promise = Callable[[Driver], Awaitable[None]]
@@ -72,17 +72,6 @@ async def files_appear_in_the_order_given(driver: Driver) -> None:
                 assert [await driver.read(path) for path in paths] == [text] * 5
             await asyncio.sleep(0)
         await writing
-
-
-async def a_note_is_kept_or_lost_and_the_file_is_whole(driver: Driver) -> None:
-    note = bytes(range(256)) * (driver.notes // 256)
-    await driver.write_noted("/noted", b"content", note)
-    assert await driver.read("/noted") == b"content"
-    content, kept = await driver.read_noted("/noted")
-    assert content == b"content"
-    assert kept in (note, b"")
-    await driver.write([("/noted", b"another")])
-    assert await driver.read_noted("/noted") == (b"another", b"")
 
 
 async def a_later_stage_is_seen_after_the_earlier_ones(driver: Driver) -> None:
@@ -347,7 +336,7 @@ OF_ANY: tuple[Promise, ...] = (
     writing_replaces_what_was_there,
     several_files_are_written_at_once,
     the_last_write_to_a_path_wins,
-    a_note_is_kept_or_lost_and_the_file_is_whole,
+    notes.a_note_is_kept_or_lost_and_the_file_is_whole,
     a_later_stage_is_seen_after_the_earlier_ones,
     a_stage_may_be_empty,
     stages_go_on_where_some_files_are_the_same,

@@ -58,6 +58,20 @@ async def test_of_two_that_begin_at_once_one_goes_on(store: Driver) -> None:
     assert (await last_text(store)).startswith("ended")
 
 
+async def test_one_that_is_interrupted_while_it_waits_ends_too(store: Driver) -> None:
+    async def run() -> None:
+        async with announced(store, notice_seconds=60):
+            raise AssertionError
+
+    running = asyncio.create_task(run())
+    while not await last_text(store):
+        await asyncio.sleep(0.05)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await last_text(store)).startswith("ended")
+
+
 async def test_one_that_failed_still_ends(store: Driver) -> None:
     with pytest.raises(ValueError, match="in the middle"):
         async with announced(store, notice_seconds=0):

@@ -63,15 +63,16 @@ async def _locked(driver: Driver) -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def _told(driver: Driver, notice_seconds: float, dead_seconds: float) -> AsyncIterator[None]:
     name = secrets.token_hex(8)
+    running = f"{RUNNING} {name}"
     await _make_way(driver, dead_seconds)
-    await _begin(driver, f"{RUNNING} {name}", notice_seconds)
-    beating = asyncio.create_task(_beat(driver, f"{RUNNING} {name}"))
+    beating = asyncio.create_task(_beat(driver, running))
     try:
+        await _begin(driver, running, notice_seconds)
         yield
     finally:
         beating.cancel()
         await asyncio.gather(beating, return_exceptions=True)
-        await _end(driver, f"{RUNNING} {name}", f"ended {name}")
+        await _end(driver, running, f"ended {name}")
 
 
 async def _make_way(driver: Driver, dead_seconds: float) -> None:

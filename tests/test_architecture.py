@@ -24,7 +24,7 @@ VAGUE = re.compile(r"utils?|helpers?|managers?|common|misc|stuff", re.IGNORECASE
 IMPORTERS = {
     "starlette": ("moorage.api", "moorage.app", "moorage.observe.access", "moorage.server"),
     "granian": ("moorage.server",),
-    "pydantic": ("moorage.config", "moorage.storage", "moorage.caches"),
+    "pydantic": ("moorage.config", "moorage.storage"),
     "yaml": ("moorage.config",),
     "typer": ("moorage.cli",),
     "rich": ("moorage.cli",),

@@ -6,11 +6,9 @@ import logging
 from datetime import timedelta
 from typing import Final
 
-from pydantic import SecretStr
-
 from moorage.config import Configuration
 from moorage.config.sections.redis import Redis
-from moorage.config.values import host_and_port
+from moorage.config.values import host_and_port, plain
 from moorage.drivers.base import Driver, DriverError
 from moorage.store.announcing import last_text
 from moorage.store.descriptors.base import Descriptors, Nothing
@@ -62,9 +60,9 @@ def _redis(section: Redis) -> Descriptors:
         mastername=section.mastername or "",
         db=section.db,
         username=section.username or "",
-        password=_plain(section.password),
+        password=plain(section.password),
         sentinelusername=section.sentinelusername or "",
-        sentinelpassword=_plain(section.sentinelpassword),
+        sentinelpassword=plain(section.sentinelpassword),
         clientname=section.clientname or "",
         disableidentity=section.disableidentity,
         identitysuffix=section.identitysuffix or "",
@@ -95,7 +93,3 @@ def _redis(section: Redis) -> Descriptors:
 def _seconds(duration: timedelta | None) -> float:
     """0 for what is unset, as `RedisOptions` has it."""
     return duration.total_seconds() if duration is not None else 0.0
-
-
-def _plain(secret: SecretStr | None) -> str:
-    return secret.get_secret_value() if secret else ""

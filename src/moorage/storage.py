@@ -13,6 +13,7 @@ from moorage.config.sections.base import Section
 from moorage.config.sections.clouds import Azure, Gcs
 from moorage.config.sections.drivers import Filesystem, Inmemory
 from moorage.config.sections.s3 import S3
+from moorage.config.values import plain
 from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
@@ -63,9 +64,9 @@ def _s3(section: S3, links_for: timedelta | None) -> Driver:
     options = S3Options(
         bucket=section.bucket,
         region=section.region or "",
-        access_key=_plain(section.accesskey),
-        secret_key=_plain(section.secretkey),
-        session_token=_plain(section.sessiontoken),
+        access_key=plain(section.accesskey),
+        secret_key=plain(section.secretkey),
+        session_token=plain(section.sessiontoken),
         endpoint=str(section.regionendpoint or ""),
         public_endpoint=str(section.redirectendpoint or ""),
         # Docker Registry 2 took every service that is not Amazon's for one that wants the bucket in the path.
@@ -94,14 +95,14 @@ def _azure(section: Azure, links_for: timedelta | None) -> Driver:
     options = AzureOptions(
         account=section.accountname,
         container=section.container,
-        account_key=_plain(section.accountkey),
-        connection_string=_plain(section.connectionstring),
+        account_key=plain(section.accountkey),
+        connection_string=plain(section.connectionstring),
         endpoint=str(section.serviceurl or ""),
         realm=section.realm,
         root=section.rootdirectory,
         client_id=section.credentials.clientid or "",
         tenant_id=section.credentials.tenantid or "",
-        client_secret=_plain(section.credentials.secret),
+        client_secret=plain(section.credentials.secret),
         tries=section.max_retries,
         first_pause=section.retry_delay,
         skip_verify=section.skipverify,
@@ -116,7 +117,7 @@ def _gcs(section: Gcs, links_for: timedelta | None) -> Driver:
     # Not dumped: that hides the private key.
     for key, value in section.credentials or ():
         if value is not None:
-            credentials[key] = _plain(value) if isinstance(value, SecretStr) else str(value)
+            credentials[key] = plain(value) if isinstance(value, SecretStr) else str(value)
     options = GcsOptions(
         bucket=section.bucket,
         key_file=section.keyfile or "",
@@ -126,7 +127,3 @@ def _gcs(section: Gcs, links_for: timedelta | None) -> Driver:
         user_agent=section.useragent or "",
     )
     return gcs_driver(options, links_for=links_for)
-
-
-def _plain(secret: SecretStr | None) -> str:
-    return secret.get_secret_value() if secret else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
-from collections.abc import Awaitable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 from moorage.digest import ALGORITHMS, Digest
 from moorage.drivers.base import Driver, PathNotFound
@@ -27,30 +27,18 @@ class Tags:
 
     async def resolve(self, tag: Tag) -> Digest:
         """Raises ManifestUnknown."""
-        return await self._digest(tag, self._driver.read(layout.tag_link(self._name, tag)))
+        return (await self.look(tag))[0]
 
     async def look(self, tag: Tag) -> tuple[Digest, bytes]:
         """As `resolve`, with the note beside the link (`store.notes`). Raises ManifestUnknown."""
-        if not self._driver.notes:
-            return await self.resolve(tag), b""
-        note = b""
-
-        async def read() -> bytes:
-            nonlocal note
-            content, note = await self._driver.read_noted(layout.tag_link(self._name, tag))
-            return content
-
-        return await self._digest(tag, read()), note
-
-    async def _digest(self, tag: Tag, reading: Awaitable[bytes]) -> Digest:
         try:
-            content = await reading
+            content, note = await self._driver.read_noted(layout.tag_link(self._name, tag))
         except PathNotFound:
             raise ManifestUnknown(detail={"tag": tag}) from None
         try:
-            return held(content)
+            return held(content), note
         except DigestInvalid:
-            return await self._repair(tag)
+            return await self._repair(tag), b""
 
     async def _repair(self, tag: Tag) -> Digest:
         """A torn link: the tag's history tells what it named last. Raises ManifestUnknown without a history."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
 import obstore
@@ -13,12 +12,11 @@ from obstore.store import S3Store
 from moorage.drivers.base import DriverError, PathNotFound, WriteRefused
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.reading import ObjectReader
-from tests.drivers.objectstore.stores import driver_over
 from tests.stores.bucket import Bucket
 from tests.support.heads import Head
 from tests.support.objectstores import S3
 from tests.support.storefaults import READING, WRITING, Fault, Faults, Refusal
-from tests.support.storeproxy import StoreProxy, proxying
+from tests.support.storeproxy import StoreProxy
 
 MIB = 1 << 20
 
@@ -34,19 +32,6 @@ class First(Faults):
     def draw(self, request: Head) -> Fault | None:
         self._left -= 1
         return self._kind if self._left >= 0 else None
-
-
-@pytest.fixture
-def proxy(moto_store: S3) -> Iterator[StoreProxy]:
-    with proxying(moto_store.endpoint) as started:
-        yield started
-
-
-@pytest.fixture
-async def driver(moto_store: S3, proxy: StoreProxy) -> AsyncIterator[ObjectStoreDriver]:
-    made = driver_over(moto_store, endpoint=proxy.endpoint)
-    yield made
-    await made.close()
 
 
 @pytest.mark.parametrize("kind", [Fault.TRUNCATED, Fault.CUT_OFF])

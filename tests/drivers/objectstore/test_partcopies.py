@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -15,16 +15,10 @@ from tests.contracts.streams import content
 from tests.drivers.objectstore.stores import LINKS, s3_options
 from tests.support.objectstores import S3
 from tests.support.storefaults import Fault, Faults
-from tests.support.storeproxy import StoreProxy, proxying
+from tests.support.storeproxy import StoreProxy
 
 DATA = "/u/data"
 MIB = 1 << 20
-
-
-@pytest.fixture
-def proxy(moto_store: S3) -> Iterator[StoreProxy]:
-    with proxying(moto_store.endpoint) as started:
-        yield started
 
 
 @pytest.fixture

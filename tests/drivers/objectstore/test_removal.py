@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-
-import pytest
-
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
-from tests.drivers.objectstore.stores import driver_over
 from tests.support.heads import Head
-from tests.support.objectstores import S3
 from tests.support.storefaults import Fault, Faults
-from tests.support.storeproxy import StoreProxy, proxying
+from tests.support.storeproxy import StoreProxy
 
 
 class BrokenRemovals(Faults):
@@ -27,19 +21,6 @@ async def finished(driver: ObjectStoreDriver) -> None:
     await writer.write([b"small"])
     await writer.flush()
     await driver.move("/u/data", "/blob", mark=writer.mark)
-
-
-@pytest.fixture
-def proxy(moto_store: S3) -> Iterator[StoreProxy]:
-    with proxying(moto_store.endpoint) as started:
-        yield started
-
-
-@pytest.fixture
-async def driver(moto_store: S3, proxy: StoreProxy) -> AsyncIterator[ObjectStoreDriver]:
-    made = driver_over(moto_store, endpoint=proxy.endpoint)
-    yield made
-    await made.close()
 
 
 async def test_a_removal_is_tried_again_when_its_connection_breaks(

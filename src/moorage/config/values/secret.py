@@ -17,6 +17,11 @@ Secret = Annotated[SecretStr, PlainSerializer(lambda _: HIDDEN, return_type=str)
 """A text whose repr and printed form hide it; `get_secret_value()` gives it."""
 
 
+def plain(secret: SecretStr | None) -> str:
+    """The text, for who signs in with it; empty for one that is not set."""
+    return secret.get_secret_value() if secret else ""
+
+
 class HiddenURL(str):
     """A URL whose repr shows no user and password. As a str it is whole, for the client that connects."""
 

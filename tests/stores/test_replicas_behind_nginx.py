@@ -66,6 +66,9 @@ def dying(servers: Sequence[Server]) -> Iterator[Counter[int]]:
         thread.join()
 
 
+UNKNOWN_TO_SKOPEO = "use of closed network connection"
+
+
 @dataclass
 class Pushes:
     port: int
@@ -99,7 +102,16 @@ class Pushes:
         folder = as_folder(self.folder / tag, image)
         target = f"docker://127.0.0.1:{self.port}/{NAME}:{tag}"
         options = ("--dest-tls-verify=false", "--preserve-digests", "--retry-times=3")
-        self.skopeo("copy", "--quiet", *options, f"dir:{folder}", target)
+        command = ("copy", "--quiet", *options, f"dir:{folder}", target)
+        try:
+            self.skopeo(*command)
+        except AssertionError as error:
+            # How Go calls a connection that ends while it is written to is chance, and Skopeo knows only one of the two names
+            # for what is worth another try. Whoever calls it has to know the other one.
+            if UNKNOWN_TO_SKOPEO not in str(error):
+                raise
+            self.odd["skopeo again"] += 1
+            self.skopeo(*command)
 
 
 def as_folder(folder: Path, image: Image) -> Path:

@@ -44,14 +44,15 @@ def three(folder: Path, store: S3, root: str) -> Iterator[list[Server]]:
 
 @contextmanager
 def dying(servers: Sequence[Server]) -> Iterator[Counter[int]]:
-    """One after the other is killed without a warning and started again; counts how often."""
+    """One after the other is killed without a warning and started again; counts how often. The next one not before nginx
+    asks the last one again: without that, all of them are down for it."""
     killed: Counter[int] = Counter()
     enough = threading.Event()
 
     def kill() -> None:
         while not enough.is_set():
             for number, server in enumerate(servers):
-                if not enough.wait(0.7):
+                if not enough.wait(RETURN_SECONDS):
                     server.kill()
                     killed[number] += 1
                     enough.wait(0.3)
@@ -65,6 +66,9 @@ def dying(servers: Sequence[Server]) -> Iterator[Counter[int]]:
         enough.set()
         thread.join()
 
+
+RETURN_SECONDS = 2.5
+"""More than `fail_timeout`."""
 
 UNKNOWN_TO_SKOPEO = "use of closed network connection"
 

@@ -1,0 +1,76 @@
+"""Files that are read again when they change: the last good content stays in force, and the log says so."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from moorage.auth.base import AuthError
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+
+T = TypeVar("T")
+
+
+class Watched(Generic[T]):
+    """What a file says. `key` is the configuration's name for it, `parse` raises ValueError for content that cannot be used.
+
+    Looked at when asked for, once a second at most, by modification time, size and inode: a file that is replaced by
+    renaming, or by moving a symbolic link to it, is noticed like one that is written to."""
+
+    def __init__(self, path: str, key: str, parse: Callable[[bytes], T]) -> None:
+        """Raises AuthError for a file that cannot be used at start."""
+        self.path = path
+        self._key = key
+        self._parse = parse
+        self._looked = time.monotonic()
+        self._state = _state(path)
+        self.generation = 1
+        try:
+            self._content = parse(_read(path))
+        except (OSError, ValueError) as error:
+            raise AuthError(f"{key}: {path}: {_reason(error)}") from None
+
+    def current(self) -> T:
+        now = time.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            state = _state(self.path)
+            if state != self._state:
+                self._state = state
+                self._renew()
+        return self._content
+
+    def _renew(self) -> None:
+        try:
+            self._content = self._parse(_read(self.path))
+        except (OSError, ValueError) as error:
+            log.error(
+                "a changed file cannot be used, what it said before stays in force",
+                extra={"key": self._key, "path": self.path, "reason": _reason(error)},
+            )
+            return
+        self.generation += 1
+        log.info("a changed file is in force", extra={"key": self._key, "path": self.path})
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _state(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -18,6 +18,7 @@ from moorage.api.endpoint import Endpoint
 from moorage.api.limits import Limits, Memory
 from moorage.api.location import Locations
 from moorage.api.resume import States, signing_key
+from moorage.api.routes import TOKEN_PATH
 from moorage.api.service import Service
 from moorage.caches import build_descriptors
 from moorage.config import Configuration
@@ -99,7 +100,8 @@ def build_service(configuration: Configuration, registry: Registry, key: bytes) 
 
 
 class Application:
-    """`/v2` goes straight to the endpoint; the rest, which is rarely asked, and the lifespan go through Starlette."""
+    """`/v2` and `/auth/token` go straight to the endpoint; the rest, which is rarely asked, and the lifespan go through
+    Starlette."""
 
     def __init__(
         self,
@@ -139,7 +141,7 @@ class Application:
                 scope = {**scope, "path": path}
             elif self._prefix:
                 path = ""
-            if path.startswith("/v2/") or path == "/v2":
+            if path.startswith("/v2/") or path in ("/v2", TOKEN_PATH):
                 await self._endpoint(scope, receive, send)
                 return
         await self._rest(scope, receive, send)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorage.api.resume import State, States, signing_key
+from moorage.api.resume import Beginning, Known, State, States, signing_key
 from moorage.digest import Digest
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.errors import UploadInvalid
@@ -20,11 +20,12 @@ STATES = States(b"k" * 32)
 UPLOAD = UploadId.new()
 NAME = Name("team/app")
 PROGRESS = Progress(77, "", {"sha256": Digest.of(b"x"), "sha512": Digest.of(b"x", "sha512")})
-SIGNED = STATES.sign(NAME, UPLOAD, PROGRESS, ["sha256", "sha512"])
+BEGINNING = Beginning("ann", 1_700_000_000.5)
+SIGNED = STATES.sign(NAME, UPLOAD, PROGRESS, ["sha256", "sha512"], BEGINNING)
 
 TEXT = st.text(max_size=8)
 STATE = st.builds(
-    State, TEXT, TEXT, TEXT, st.integers(), st.lists(TEXT, max_size=3), st.dictionaries(TEXT, TEXT, max_size=3), TEXT
+    State, TEXT, TEXT, TEXT, st.integers(), st.lists(TEXT, max_size=3), st.dictionaries(TEXT, TEXT, max_size=3), TEXT, TEXT, TEXT, st.floats(0, 1e12)
 )  # fmt: skip
 
 
@@ -33,7 +34,7 @@ def raw(text: str) -> bytes:
 
 
 def test_a_state_is_read_back() -> None:
-    assert STATES.verify(SIGNED, NAME, UPLOAD) == (PROGRESS, ["sha256", "sha512"])
+    assert STATES.verify(SIGNED, NAME, UPLOAD) == Known(PROGRESS, ["sha256", "sha512"], BEGINNING)
 
 
 @given(position=st.integers(0, len(SIGNED) - 1), other=st.characters(min_codepoint=32, max_codepoint=300))
@@ -92,7 +93,8 @@ def test_no_two_states_share_the_bytes_that_are_signed(one: State, other: State)
 def test_digests_of_another_run_of_the_machine_are_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a power cut the file may lack what was hashed."""
     monkeypatch.setattr("moorage.api.resume._boot", lambda: "another run")
-    assert States(b"k" * 32).verify(SIGNED, NAME, UPLOAD) == (Progress(77), ["sha256", "sha512"])
+    known = States(b"k" * 32).verify(SIGNED, NAME, UPLOAD)
+    assert known == Known(Progress(77), ["sha256", "sha512"], BEGINNING)
 
 
 async def test_the_key_comes_from_the_secret_or_is_kept_in_the_storage() -> None:

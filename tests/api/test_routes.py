@@ -227,7 +227,8 @@ def test_every_route_says_what_it_needs() -> None:
         route, _, _ = matched
         for method, operation in route.operations.items():
             assert operation.writes == (method not in ("GET", "HEAD")), f"{method} {path}"
-            assert bool(operation.needs) == (path not in ("/v2/", "/v2")), f"{method} {path}"
+            assert (operation.needs == "known") == (path in ("/v2/", "/v2")), f"{method} {path}"
+            assert operation.needs != "nothing", f"{method} {path}"
 
 
 async def test_a_blob_pushed_once_is_served_for_head_everywhere(client: Client) -> None:

@@ -230,7 +230,7 @@ async def test_a_tampered_state_is_refused(memory: Client) -> None:
         "x",
         state[:-3],
         state[5:],
-        "A" + state[1:],
+        ("B" if state[0] == "A" else "A") + state[1:],
         state + "AAAA",
         state.swapcase(),
         "%ff",

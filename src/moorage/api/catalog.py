@@ -7,17 +7,21 @@ import contextlib
 from moorage.api.answer import Answer
 from moorage.api.exchange import Exchange
 from moorage.api.pages import Page, next_link
+from moorage.auth.base import Access
 
 DEFAULT_SIZE = 100
 
 
 async def get(exchange: Exchange) -> Answer:
-    service = exchange.service
+    """What the client may pull."""
+    service, grant = exchange.service, exchange.grant
     page = Page.of(exchange, min(DEFAULT_SIZE, service.catalog_limit), service.catalog_limit)
     found: list[str] = []
     if page.size:
         async with contextlib.aclosing(service.registry.names(page.last)) as names:
             async for name in names:
+                if not grant.unlimited and not grant.allows(Access("repository", name, "pull")):
+                    continue
                 found.append(name)
                 if len(found) > page.size:
                     break

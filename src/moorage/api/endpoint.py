@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
-from moorage.api import routes
+from moorage.api import preflight, routes
+from moorage.api.admission import admit
 from moorage.api.answer import API_VERSION, NOSNIFF, Answer, ClientGone, RawHeaders, send_bytes, send_file
 from moorage.api.body import DRAINED_BYTES
 from moorage.api.exchange import Exchange
@@ -34,8 +35,8 @@ PATH_LIMIT = 8192
 HEADER_LIMIT = 32 << 10
 CLIENT_GONE = 499
 
-AccessLog = Callable[[Scope, int, int, float, str], None]
-"""Takes the scope, the status, the bytes of body sent, the seconds it took, the request id."""
+AccessLog = Callable[[Scope, int, int, float, str, str], None]
+"""Takes the scope, the status, the bytes of body sent, the seconds it took, the request id, the user's name."""
 
 
 class Endpoint:
@@ -44,10 +45,11 @@ class Endpoint:
     def __init__(self, service: Service, *, headers: RawHeaders, access_log: AccessLog | None) -> None:
         self._service = service
         self._headers = [API_VERSION, NOSNIFF, *headers]
+        self._preflight = preflight.allowed(headers)
         self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """`scope["path"]` begins with `/v2`."""
+        """`scope["path"]` begins with `/v2`, or is `/auth/token`."""
         started = time.perf_counter()
         found = routes.match(scope["path"])
         route, name, reference = found or (None, "", "")
@@ -67,11 +69,19 @@ class Endpoint:
             # The answer has begun: ending it early breaks the connection, so nobody takes the part for the whole.
             log.error("storage failed during an answer", extra={"reason": str(error), "request": exchange.id})
         if self._access_log is not None:
-            self._access_log(scope, status, sent, time.perf_counter() - started, exchange.id)
+            seconds = time.perf_counter() - started
+            self._access_log(scope, status, sent, seconds, exchange.id, exchange.grant.user)
 
     async def _answer(self, exchange: Exchange, route: routes.Route | None) -> Answer:
         try:
-            answer = await self._operation(exchange, route).handler(exchange)
+            if exchange.method == "OPTIONS" and route is not None and self._preflight:
+                answer = preflight.answer(route.allow, self._headers)
+            else:
+                operation = self._operation(exchange, route)
+                if self._service.access is not None and operation.needs != "nothing":
+                    exchange.uploading = route is routes.UPLOAD
+                    exchange.grant = await admit(exchange, self._service.access, operation.needs)
+                answer = await operation.handler(exchange)
         except Exception as error:
             # In a frame of its own: an exception that its own frame holds on to lives until the cycle collector
             # comes, and with it all the bytes that were read.

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope
 
 from moorage.api.body import Body
+from moorage.auth.base import OPEN
 from moorage.errors import HeaderTooLarge, QueryInvalid
 from moorage.store.repository import Repository
 
@@ -36,11 +37,12 @@ os.register_at_fork(after_in_child=name_process)
 
 
 class Exchange:
-    """Parsed once, from the decoded path that the server gives; the Host header plays no part in it."""
+    """Parsed once, from the decoded path that the server gives; the Host header plays no part in it. `grant`: who asks, and what
+    they may do; `uploading`: whether it is about an upload that was begun."""
 
     __slots__ = (
         *("_body", "_headers", "_id", "_query"),
-        *("method", "name", "receive", "reference", "scope", "service"),
+        *("grant", "method", "name", "receive", "reference", "scope", "service", "uploading"),
     )
 
     def __init__(self, scope: Scope, receive: Receive, service: Service, name: str, reference: str) -> None:
@@ -52,6 +54,8 @@ class Exchange:
         self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
         self.name = name
         self.reference = reference
+        self.grant = OPEN
+        self.uploading = False
         self._query: list[tuple[str, str]] | None = None
         self._id = ""
         self._body: Body | None = None

@@ -36,6 +36,10 @@ class Locations:
         """A reference to `path` (`/v2/…`) for the client of this request."""
         if self.relative or (self.relative is None and not self.host):
             return self._forwarded(scope).get("prefix", "") + self.prefix + path
+        return self.absolute(scope, path)
+
+    def absolute(self, scope: Scope, path: str) -> str:
+        """A URL of `path`; the path alone if the request has no usable Host."""
         if self.host:
             return self.host.rstrip("/") + self.prefix + path
         found = self._forwarded(scope)

@@ -14,6 +14,7 @@ import hmac
 import logging
 import secrets
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -43,6 +44,26 @@ class State(msgspec.Struct, array_like=True, frozen=True):
     digests: dict[str, str]
     boot: str
     mark: str
+    user: str = ""
+    time: float = 0.0
+
+
+class Beginning(NamedTuple):
+    """Who began an upload, empty for anybody, and when, in seconds since 1970."""
+
+    user: str = ""
+    time: float = 0.0
+
+
+UNKNOWN = Beginning()
+
+
+class Known(NamedTuple):
+    """What a state tells of its upload."""
+
+    progress: Progress
+    algorithms: list[str]
+    beginning: Beginning
 
 
 class States:
@@ -51,7 +72,14 @@ class States:
         self._boot = _boot()
         self._decode = msgspec.json.Decoder(State).decode
 
-    def sign(self, name: Name, upload: UploadId, progress: Progress, algorithms: list[str]) -> str:
+    def sign(
+        self,
+        name: Name,
+        upload: UploadId,
+        progress: Progress,
+        algorithms: list[str],
+        beginning: Beginning = UNKNOWN,
+    ) -> str:
         state = State(
             purpose=_PURPOSE,
             name=name,
@@ -61,12 +89,14 @@ class States:
             digests=dict(progress.digests),
             boot=self._boot,
             mark=progress.mark,
+            user=beginning.user,
+            time=beginning.time,
         )
         payload = encode(state)
         return base64.urlsafe_b64encode(self._mac(payload) + payload).decode().rstrip("=")
 
-    def verify(self, text: str, name: Name, upload: UploadId) -> tuple[Progress, list[str]]:
-        """What the state tells. Raises UploadInvalid for one that we did not sign for this very session."""
+    def verify(self, text: str, name: Name, upload: UploadId) -> Known:
+        """Raises UploadInvalid for one that we did not sign for this very session."""
         try:
             if len(text) > _LIMIT:
                 raise UploadInvalid("the upload's state is too long")
@@ -81,7 +111,8 @@ class States:
         if (state.purpose, state.name, state.upload) != (_PURPOSE, name, upload):
             raise UploadInvalid("the upload's state belongs to another upload")
         believed = state.mark or state.boot == self._boot
-        return Progress(state.size, state.mark, known if believed else {}), state.algorithms
+        progress = Progress(state.size, state.mark, known if believed else {})
+        return Known(progress, state.algorithms, Beginning(state.user, state.time))
 
     def _mac(self, payload: bytes) -> bytes:
         return hmac.digest(self._key, payload, "sha256")

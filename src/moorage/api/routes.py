@@ -9,6 +9,7 @@
     /v2/<name>/referrers/<digest>     GET HEAD
     /v2/<name>/blobs/uploads/         POST
     /v2/<name>/blobs/uploads/<id>     GET HEAD PATCH PUT DELETE
+    /auth/token                       GET POST
 
 A name may have slashes in it, and components called `manifests` or `blobs`, so paths are read from their end.
 """
@@ -17,14 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from moorage.api import base, blobs, catalog, manifests, referrers, tags, uploads
+from moorage.api import base, blobs, catalog, manifests, referrers, tags, tokens, uploads
+from moorage.api.admission import Need
 from moorage.api.answer import Answer
 from moorage.api.exchange import Exchange
 
 Handler = Callable[[Exchange], Awaitable[Answer]]
-Need = Literal["pull", "push", "delete", "catalog", ""]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def _read(handler: Handler, needs: Need = "pull", head: Handler | None = None) -
     return {"GET": Operation(handler, needs), "HEAD": Operation(head or handler, needs)}
 
 
-BASE: Final = Route(_read(base.get, needs=""))
+BASE: Final = Route(_read(base.get, needs="known"))
 CATALOG: Final = Route(_read(catalog.get, needs="catalog"))
 TAGS: Final = Route(_read(tags.get))
 MANIFESTS: Final = Route(
@@ -74,12 +75,15 @@ UPLOAD: Final = Route(
         "DELETE": Operation(uploads.delete, "push", writes=True),
     }
 )
+TOKEN: Final = Route({"GET": Operation(tokens.get, "nothing"), "POST": Operation(tokens.post, "nothing")})
+TOKEN_PATH: Final = "/auth/token"  # noqa: S105 - a path
 
 _KINDS: Final = {"manifests": MANIFESTS, "blobs": BLOBS, "referrers": REFERRERS}
 
 
 def match(path: str) -> tuple[Route, str, str] | None:
-    """The route of a path that begins with `/v2`, the repository's name and the reference, both unchecked."""
+    """The route of a path that begins with `/v2` or is `/auth/token`, the repository's name and the reference, both
+    unchecked."""
     if path in ("/v2/", "/v2"):
         return BASE, "", ""
     parts = path[4:].rsplit("/", 2)
@@ -96,4 +100,6 @@ def match(path: str) -> tuple[Route, str, str] | None:
                 return TAGS, name, ""
     if path == "/v2/_catalog":
         return CATALOG, "", ""
+    if path == TOKEN_PATH:
+        return TOKEN, "", ""
     return match(path[:-1]) if path.endswith("/") and not path.endswith("//") else None

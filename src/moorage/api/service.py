@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from moorage.api.limits import Lane, Limits, Memory
 from moorage.api.location import Locations
 from moorage.api.resume import States
+from moorage.auth.base import AccessController, TokenService
 from moorage.store.registry import Registry
 
 # The server holds so many pieces of an answer that its client is slow to take: sixteen to be written, five on their way.
@@ -16,6 +17,9 @@ DOWNLOAD_BUFFERS = 21
 
 @dataclass
 class Service:
+    """`access` None: everybody may do everything. `tokens`: what `/auth/token` answers with. `upload_seconds`: how long an upload
+    goes on with a token that was valid when it began."""
+
     registry: Registry
     states: States
     locations: Locations = field(default_factory=Locations)
@@ -24,6 +28,9 @@ class Service:
     read_only: bool = False
     catalog_limit: int = 1000
     tags_limit: int = 1000
+    access: AccessController | None = None
+    tokens: TokenService | None = None
+    upload_seconds: float = 7 * 86400.0
     healthy: Callable[[], bool] = lambda: True
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
@@ -9,6 +10,8 @@ from urllib.parse import urlencode
 from moorage.api.answer import Answer, RawHeaders
 from moorage.api.exchange import Exchange
 from moorage.api.ranges import chunk
+from moorage.api.resume import UNKNOWN, Beginning
+from moorage.auth.base import Access
 from moorage.digest import ALGORITHMS, Digest
 from moorage.errors import (
     BlobUnknown,
@@ -32,17 +35,22 @@ async def post(exchange: Exchange) -> Answer:
     with exchange.service.uploads:
         upload = await repository.uploads.start()
         if not digests:
-            return _accepted(exchange, upload, algorithms)
+            beginning = Beginning(exchange.grant.user, time.time())
+            return _accepted(exchange, _Session(upload, algorithms, 0, beginning))
         return await _complete(exchange, _Session(upload, algorithms, 0), digests)
 
 
 async def _mount(exchange: Exchange, repository: Repository) -> Answer | None:
-    """None when there is nothing to mount: the client then uploads (distribution-spec, "Mounting a blob")."""
+    """None when there is nothing to mount, or nothing that the client may pull: the client then uploads (distribution-spec,
+    "Mounting a blob")."""
     text = exchange.parameter("mount")
     if text is None:
         return None
     digest = Digest.parse(text)
     given = exchange.parameter("from")
+    grant = exchange.grant
+    if not grant.unlimited and not (given and grant.allows(Access("repository", given, "pull"))):
+        return None
     try:
         await repository.blobs.mount(digest, Name.parse(given) if given else None)
     except (BlobUnknown, NameInvalid):
@@ -61,14 +69,14 @@ def _algorithms(exchange: Exchange, digests: list[Digest]) -> list[str]:
 
 async def get(exchange: Exchange) -> Answer:
     session = await _resume(exchange, ask=True)
-    return Answer(204, _headers(exchange, session.upload, session.algorithms))
+    return Answer(204, _headers(exchange, session))
 
 
 async def patch(exchange: Exchange) -> Answer:
     with exchange.service.uploads:
         session = await _resume(exchange)
         await _append(exchange, session)
-    return _accepted(exchange, session.upload, session.algorithms)
+    return _accepted(exchange, session)
 
 
 async def put(exchange: Exchange) -> Answer:
@@ -87,11 +95,12 @@ async def delete(exchange: Exchange) -> Answer:
 
 @dataclass(frozen=True)
 class _Session:
-    """`at` is the offset that the client believes to be at; None when it carries no state."""
+    """`at` is the offset that the client believes to be at; None when it carries no state, which tells the beginning too."""
 
     upload: Upload
     algorithms: list[str]
     at: int | None
+    beginning: Beginning = UNKNOWN
 
 
 async def _resume(exchange: Exchange, *, ask: bool = False) -> _Session:
@@ -101,8 +110,9 @@ async def _resume(exchange: Exchange, *, ask: bool = False) -> _Session:
     name = UploadId.parse(exchange.reference)
     if not (state := exchange.parameter("_state")):
         return _Session(await repository.uploads.resume(name), [], None)
-    known, algorithms = exchange.service.states.verify(state, repository.name, name)
-    return _Session(await repository.uploads.resume(name, known, ask=ask), algorithms, known.size)
+    known = exchange.service.states.verify(state, repository.name, name)
+    upload = await repository.uploads.resume(name, known.progress, ask=ask)
+    return _Session(upload, known.algorithms, known.progress.size, known.beginning)
 
 
 async def _append(exchange: Exchange, session: _Session) -> None:
@@ -119,7 +129,7 @@ async def _append(exchange: Exchange, session: _Session) -> None:
             body = _exactly(body, size)
         await session.upload.append(body, at=at, algorithms=session.algorithms)
     except RangeInvalid as error:
-        headers = _headers(exchange, session.upload, session.algorithms)
+        headers = _headers(exchange, session)
         error.headers = {key.decode().title(): value.decode("latin-1") for key, value in headers}
         raise
 
@@ -154,16 +164,16 @@ def _created(exchange: Exchange, digest: Digest) -> Answer:
     )
 
 
-def _accepted(exchange: Exchange, upload: Upload, algorithms: list[str]) -> Answer:
-    return Answer.empty(202, _headers(exchange, upload, algorithms))
+def _accepted(exchange: Exchange, session: _Session) -> Answer:
+    return Answer.empty(202, _headers(exchange, session))
 
 
-def _headers(exchange: Exchange, upload: Upload, algorithms: list[str]) -> RawHeaders:
+def _headers(exchange: Exchange, session: _Session) -> RawHeaders:
     """Where to go on, and from which byte. `Range: 0-0` also for a session without any (Docker Registry HTTP API
     V2, "Starting an upload")."""
-    name = Name(exchange.name)
+    name, upload = Name(exchange.name), session.upload
     service = exchange.service
-    state = service.states.sign(name, upload.id, upload.progress, algorithms)
+    state = service.states.sign(name, upload.id, upload.progress, session.algorithms, session.beginning)
     path = f"/v2/{name}/blobs/uploads/{upload.id}?{urlencode({'_state': state})}"
     return [
         (b"location", service.locations.of(exchange.scope, path).encode("latin-1")),

@@ -12,9 +12,9 @@ A controller that fails must refuse: any other exception becomes a 500, and no a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,36 @@ class AccessController(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class TokenRequestInvalid(Exception):
+    """`error`: a code of RFC 6749, section 5.2; `description`: what is wrong with the request, for the client."""
+
+    def __init__(self, error: str, description: str) -> None:
+        self.error = error
+        self.description = description
+        super().__init__(f"{error}: {description}")
+
+
+class TokenService(Protocol):
+    """What `/auth/token` answers; both answers are the members of a JSON object. Raises AccessRefused,
+    TokenRequestInvalid."""
+
+    async def get(
+        self,
+        credentials: Credentials,
+        *,
+        service: str | None,
+        scopes: Sequence[str],
+        account: str | None,
+        offline: bool,
+    ) -> Mapping[str, Any]:
+        """Docker Registry, "Token authentication specification". `offline`: a refresh token is wanted too."""
+        ...
+
+    async def post(self, form: Mapping[str, str], credentials: Credentials) -> Mapping[str, Any]:
+        """Docker Registry, "OAuth2 token authentication"; RFC 6749, sections 4.3 and 6."""
+        ...
 
 
 class AuthError(Exception):

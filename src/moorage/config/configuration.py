@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
+from moorage.config.sections.access import AccessRule
 from moorage.config.sections.auth import Auth
 from moorage.config.sections.base import Section, older_spelling
 from moorage.config.sections.catalog import Catalog, Tags
@@ -31,7 +32,12 @@ class Configuration(Section):
     log: Log = Field(default_factory=Log, description="Logging.")
     loglevel: str | None = older_spelling("log.level")
     storage: Storage = Field(description="Where the content is. Exactly one driver.")
-    auth: Auth = Field(default_factory=Auth, description="Who may do what. At most one kind.")
+    auth: Auth = Field(default_factory=Auth, description="Who it is. At most one kind.")
+    access: list[AccessRule] = Field(
+        default_factory=list,
+        description="Who may do what. Without rules, whoever is known may do everything; with rules, what none of them "
+        "allows is denied.",
+    )
     middleware: Middlewares = Field(default_factory=Middlewares, description="What is put around parts.")
     reporting: Reporting = Field(default_factory=Reporting, description="Services that collect errors.")
     http: Http = Field(default_factory=Http, description="The server.")
@@ -45,3 +51,11 @@ class Configuration(Section):
     policy: Policy = Field(default_factory=Policy, description="Kinds of content.")
     catalog: Catalog = Field(default_factory=Catalog, description="The list of repositories.")
     tags: Tags = Field(default_factory=Tags, description="Lists of tags.")
+
+    @field_validator("access")
+    @classmethod
+    def _somebody_can_sign_in(cls, rules: list[AccessRule], info: ValidationInfo) -> list[AccessRule]:
+        auth = info.data.get("auth")
+        if rules and isinstance(auth, Auth) and auth.kind == "none":
+            raise ValueError("has rules, but nobody can sign in; set auth, for example auth.htpasswd")
+        return rules

@@ -21,7 +21,6 @@ def _set(section: Section) -> bool:
 _DRIVER = "this storage driver is not supported; use filesystem, s3, azure or gcs"
 _MIDDLEWARE = "only middleware.storage is supported yet; remove the entry, or set `disabled: true`"
 _PROBE = "only the storage is probed yet (health.storagedriver); remove the entry"
-_PROXY = "remove the section, or protect the registry with a reverse proxy (docs/deploying.md)"
 
 UNBUILT: dict[str, tuple[Use, str]] = {
     "log.hooks[]": (
@@ -35,9 +34,6 @@ UNBUILT: dict[str, tuple[Use, str]] = {
         lambda c: c.storage.s3 and c.storage.s3.objectacl != "private",
         "canned ACLs are not supported; remove the key, and use a bucket policy",
     ),
-    "auth.silly": (lambda c: c.auth.silly, f"this kind is not supported yet; {_PROXY}"),
-    "auth.token": (lambda c: c.auth.token, f"token services are not supported yet; {_PROXY}"),
-    "auth.htpasswd": (lambda c: c.auth.htpasswd, f"password files are not supported yet; {_PROXY}"),
     "middleware.registry[]": (lambda c: c.middleware.registry, _MIDDLEWARE),
     "middleware.repository[]": (lambda c: c.middleware.repository, _MIDDLEWARE),
     "reporting": (

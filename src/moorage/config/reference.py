@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 from moorage.config.configuration import Configuration
 from moorage.config.features import UNBUILT
 from moorage.config.loading import USUAL_PLACES, VERSION
-from moorage.config.schema import Key, Keys, Leaf, ListOf, MapOf, Shape, keys, variable_name, walk
+from moorage.config.schema import Key, Keys, Leaf, ListOf, MapOf, Shape, innermost, keys, variable_name, walk
 from moorage.config.sections.drivers import DEFAULT_ROOT
 
 _INTRODUCTION = f"""\
@@ -82,11 +82,15 @@ _TABLE = "| key and variable | type | default | meaning |\n| --- | --- | --- | -
 def page() -> str:
     """The whole page."""
     parts = [_INTRODUCTION]
-    single = [(name, key) for name, key in keys(Configuration).items() if not isinstance(key.shape, Keys)]
+    single = [
+        (name, key) for name, key in keys(Configuration).items() if isinstance(innermost(key.shape), Leaf)
+    ]
     parts.append("## Keys at the top\n\n" + _TABLE + "".join(_row(name, key) for name, key in single))
     for name, key in keys(Configuration).items():
-        if isinstance(key.shape, Keys):
-            rows = (_row(path, inner) for path, inner in walk(key.shape.section, name))
+        shape = innermost(key.shape)
+        if isinstance(shape, Keys):
+            prefix = name if isinstance(key.shape, Keys) else f"{name}[0]"
+            rows = (_row(path, inner) for path, inner in walk(shape.section, prefix))
             parts.append(f"## `{name}`\n\n{key.field.description}\n\n{_TABLE}{''.join(rows)}")
     return "\n".join(parts)
 

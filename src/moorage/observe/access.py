@@ -15,8 +15,8 @@ STDOUT = 1
 _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), 34, 92, *range(127, 160))}
 
 
-def write(scope: Scope, status: int, sent: int, seconds: float, request: str) -> None:
-    """`sent` is the bytes of body. A line is written whole, at once, so that workers do not mix theirs."""
+def write(scope: Scope, status: int, sent: int, seconds: float, request: str, user: str = "") -> None:
+    """`sent` is the bytes of body, `user` who signed in. A line is written whole, at once, so that workers do not mix theirs."""
     referer = agent = "-"
     for key, value in scope["headers"]:
         if key == b"user-agent":
@@ -25,7 +25,7 @@ def write(scope: Scope, status: int, sent: int, seconds: float, request: str) ->
             referer = _plain(value)
     client = scope.get("client")
     line = (
-        f"{client[0] if client and client[0] else '-'} - - [{_moment(int(time.time()))}] "
+        f"{client[0] if client and client[0] else '-'} - {_name(user)} [{_moment(int(time.time()))}] "
         f'"{scope["method"]} {_target(scope)} HTTP/{scope["http_version"]}" {status} {sent} '
         f'"{referer}" "{agent}" {seconds * 1000:.1f}ms {request}\n'
     )
@@ -51,6 +51,11 @@ def _target(scope: Scope) -> str:
         "_state=***" if part.startswith("_state=") else part for part in _plain(query).split("&")
     )
     return f"{path}?{shown}"
+
+
+def _name(user: str) -> str:
+    """One word: a blank would move the fields behind it."""
+    return _plain(user.replace(" ", "_").encode()) if user else "-"
 
 
 def _plain(raw: bytes) -> str:

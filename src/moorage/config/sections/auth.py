@@ -1,13 +1,15 @@
-"""`auth`: who may do what. At most one kind."""
+"""`auth`: who it is. At most one kind."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from moorage.config.sections.base import Section
+from moorage.config.values import URL, Duration
 
 SigningAlgorithm = Literal[
     "EdDSA",
@@ -32,9 +34,12 @@ class Token(Section):
     service: str = Field(description="Name of this registry; a token's audience must hold it.")
     issuer: str = Field(description="Name of the token service; a token's issuer must equal it.")
     rootcertbundle: str | None = Field(
-        default=None, description="Path of the certificates (PEM) whose keys sign tokens; this or `jwks`."
+        default=None,
+        description="Path or URL of the certificates (PEM) whose keys sign tokens; this or `jwks`, or both.",
     )
-    jwks: str | None = Field(default=None, description="Path of a JSON Web Key Set with the signing keys.")
+    jwks: str | None = Field(
+        default=None, description="Path or URL of a JSON Web Key Set with the signing keys."
+    )
     signingalgorithms: list[SigningAlgorithm] = Field(
         default_factory=list, description="Algorithms a token may be signed with; empty: all of them."
     )
@@ -55,8 +60,57 @@ class Htpasswd(Section):
     path: str = Field(description="Path of the file; only bcrypt lines count (`moorage htpasswd`).")
 
 
+class Oidc(Section):
+    issuer: URL = Field(
+        description="URL of the provider, as in its tokens; its keys are found below it "
+        "(`/.well-known/openid-configuration`)."
+    )
+    audience: str = Field(description="What a token's audience must hold: the name that jobs ask tokens for.")
+    userclaim: str = Field(default="sub", description="The claim that is the user's name.")
+    userprefix: str = Field(
+        default="", description="Put before the user's name, so that it is nobody's in another source."
+    )
+    groupclaims: list[str] = Field(
+        default_factory=list,
+        description="Claims that make groups: `repository_owner` with the value `acme` is the group "
+        "`repository_owner:acme`; a list makes a group of each value.",
+    )
+    required: dict[str, list[str]] = Field(
+        default_factory=dict, description="Claims that a token must have, each with one of these values."
+    )
+    signingalgorithms: list[SigningAlgorithm] = Field(
+        default_factory=list, description="Algorithms a token may be signed with; empty: all but HS*."
+    )
+
+
+class Extension(Section):
+    name: str = Field(description="The name of the entry point, in the group `moorage.auth`.")
+    options: dict[str, Any] = Field(default_factory=dict, description="What the controller is given.")
+
+
+class Issuer(Section):
+    enabled: bool | None = Field(
+        default=None,
+        description="Whether this registry is its own token service, at `/auth/token`. Unset: if there are "
+        "rules (`access`) and people sign in here (not with `auth.token`).",
+    )
+    realm: URL | None = Field(
+        default=None, description="URL of `/auth/token` as clients see it. Unset: made from the request."
+    )
+    service: str = Field(default="moorage", description="The name of this registry in tokens.")
+    lifetime: Annotated[Duration, Field(ge=timedelta(minutes=1))] = Field(
+        default=timedelta(minutes=5), description="How long a token is valid. One minute at least."
+    )
+    refreshlifetime: Annotated[Duration, Field(ge=timedelta(minutes=1))] = Field(
+        default=timedelta(days=30), description="How long a client may ask for new tokens without a password."
+    )
+    rotation: Annotated[Duration, Field(ge=timedelta(hours=1))] = Field(
+        default=timedelta(days=30), description="How often tokens get a new signing key."
+    )
+
+
 class Auth(Section):
-    one_of: ClassVar = frozenset({"none", "silly", "token", "htpasswd"})
+    one_of: ClassVar = frozenset({"none", "silly", "token", "htpasswd", "oidc", "extension"})
 
     none: Anonymous | None = Field(default=None, description="Everybody may do everything.")
     silly: Silly | None = Field(
@@ -64,15 +118,20 @@ class Auth(Section):
     )
     token: Token | None = Field(default=None, description="Signed tokens from a token service.")
     htpasswd: Htpasswd | None = Field(default=None, description="Basic authentication with a password file.")
+    oidc: Oidc | None = Field(
+        default=None, description="Tokens of an OpenID provider, such as a CI system gives its jobs."
+    )
+    extension: Extension | None = Field(default=None, description="A controller of another package.")
+    groupfile: str | None = Field(
+        default=None, description="Path of a file with lines `group: user user …`, for the rules of `access`."
+    )
+    issuer: Issuer = Field(default_factory=Issuer, description="The built-in token service.")
 
     @property
-    def kind(self) -> Literal["none", "silly", "token", "htpasswd"]:
+    def kind(self) -> str:
         """The kind that is configured; none is `none`."""
-        if self.silly is not None:
-            return "silly"
-        if self.token is not None:
-            return "token"
-        return "htpasswd" if self.htpasswd is not None else "none"
+        chosen = (name for name in sorted(self.one_of - {"none"}) if getattr(self, name) is not None)
+        return next(chosen, "none")
 
     @model_validator(mode="after")
     def _at_most_one(self) -> Auth:

@@ -28,14 +28,16 @@ IMPORTERS = {
     "yaml": ("moorage.config",),
     "typer": ("moorage.cli",),
     "rich": ("moorage.cli",),
-    "bcrypt": ("moorage.cli",),
+    "bcrypt": ("moorage.auth.passwords", "moorage.cli"),
+    "joserfc": ("moorage.auth",),
+    "acme": ("moorage.letsencrypt",),
     "msgspec": ("moorage.wire", "moorage.manifest", "moorage.api"),
     "uvloop": ("moorage.server", "moorage.app"),
     "obstore": ("moorage.drivers.objectstore",),
     "boto3": ("moorage.drivers.objectstore.s3", "moorage.drivers.objectstore.sdk"),
     "botocore": ("moorage.drivers.objectstore.sdk", "moorage.drivers.cloudfront"),
-    "cryptography": ("moorage.drivers.cloudfront",),
-    "aiohttp": ("moorage.drivers.awsranges",),
+    "cryptography": ("moorage.auth", "moorage.drivers.cloudfront", "moorage.letsencrypt", "moorage.server"),
+    "aiohttp": ("moorage.auth", "moorage.drivers.awsranges"),
     "redis": ("moorage.store.descriptors.redis", "moorage.store.descriptors.connecting"),
 }
 
@@ -131,7 +133,7 @@ def test_only_the_composition_root_and_the_process_read_the_configuration() -> N
         for name, path in MODULES.items()
         if any(one.startswith("moorage.config") for one in imports(path)) and name != "moorage"
     }
-    assert readers <= {"config", "caches", "storage", "middleware", "app", "server", "cli"}
+    assert readers <= {"config", "caches", "controllers", "storage", "middleware", "app", "server", "cli"}
 
 
 def test_dangerous_things_are_not_used() -> None:

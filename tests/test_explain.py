@@ -1,0 +1,87 @@
+"""`moorage access explain`, as a shell calls it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import moorage_command
+
+CONFIG = """\
+version: 0.1
+storage: inmemory
+auth:
+  htpasswd: {{realm: Registry, path: {folder}/htpasswd}}
+  groupfile: {folder}/groups
+access:
+- {{repositories: ["public/**"], anonymous: true, allow: [pull]}}
+- {{repositories: ["team/**"], users: ["*"], allow: [pull, catalog]}}
+- {{repositories: ["team/**"], groups: [builders], allow: [push]}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """The password file is not looked at: it may be that of another machine."""
+    path = tmp_path / "config.yml"
+    path.write_text(CONFIG.format(folder=tmp_path))
+    (tmp_path / "groups").write_text("builders: alice\n")
+    return path
+
+
+def explain(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = moorage_command("access", "explain", *arguments, str(config))
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "words"),
+    [
+        ("alice push team/app", 0, "allowed: alice (builders) may push team/app, by access[2]"),
+        ("bob push team/app", 1, "denied: no rule lets bob push team/app"),
+        ("bob push team/app", 1, "access[2] lets others push team/app"),
+        ("bob push team/app --group builders", 0, "by access[2]"),
+        ("bob pull team/app", 0, "by access[1]"),
+        ("bob delete team/app", 1, "access[1] is about this user and repository, but allows something else"),
+        ("anonymous pull public/a/b", 0, "by access[0]"),
+        ("anonymous pull team/app", 1, "access[0] is about this user and action, but about other repositories"),
+        ("bob catalog -", 0, "may list the repositories"),
+        ("anonymous catalog -", 1, "no rule lets anonymous list the repositories"),
+    ],
+)  # fmt: skip
+def test_the_deciding_rule_is_told(config: Path, asked: str, code: int, words: str) -> None:
+    found = explain(config, *asked.split())
+    assert (found.returncode, found.stderr) == (code, "")
+    assert words in found.stdout
+
+
+def test_scripts_read_it_as_json(config: Path) -> None:
+    found = json.loads(explain(config, "--json", "alice", "push", "team/app").stdout)
+    assert (found["allowed"], found["groups"], found["by"]["rule"]) == (True, ["builders"], "access[2]")
+    found = json.loads(explain(config, "--json", "bob", "push", "team/app").stdout)
+    assert (found["allowed"], found["by"]) == (False, None)
+    assert {"rule": "access[2]", "lacks": "user"}.items() <= found["near"][1].items()
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("bob eat team/app", "eat is no action"),
+        ("bob pull Team", "Team is no name of a repository"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(config: Path, asked: str, words: str) -> None:
+    found = explain(config, *asked.split())
+    assert found.returncode == 2
+    assert words in found.stderr
+
+
+def test_without_rules_it_says_so(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text("version: 0.1\nstorage: inmemory\n")
+    found = explain(config, "bob", "pull", "app")
+    assert found.returncode == 2
+    assert "there are no rules" in found.stderr

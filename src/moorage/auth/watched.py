@@ -20,7 +20,7 @@ T = TypeVar("T")
 class Watched(Generic[T]):
     """What a file says. `key` is the configuration's name for it, `parse` raises ValueError for content that cannot be used.
 
-    Looked at when asked for, once a second at most, by modification time, size and inode: a file that is replaced by
+    Looked at when asked for, once a second at most, by times, size and inode: a file that is replaced by
     renaming, or by moving a symbolic link to it, is noticed like one that is written to."""
 
     def __init__(self, path: str, key: str, parse: Callable[[bytes], T]) -> None:
@@ -29,9 +29,8 @@ class Watched(Generic[T]):
         self._key = key
         self._parse = parse
         self._looked = time.monotonic()
-        self._state = _state(path)
-        self.generation = 1
         try:
+            self._state = _state(path)
             self._content = parse(_read(path))
         except (OSError, ValueError) as error:
             raise AuthError(f"{key}: {path}: {_reason(error)}") from None
@@ -55,21 +54,23 @@ class Watched(Generic[T]):
                 extra={"key": self._key, "path": self.path, "reason": _reason(error)},
             )
             return
-        self.generation += 1
         log.info("a changed file is in force", extra={"key": self._key, "path": self.path})
 
 
 def _read(path: str) -> bytes:
+    if not os.path.isfile(path) and os.path.exists(path):
+        # Reading from a pipe would wait for whoever writes to it.
+        raise ValueError("is no file")
     with open(path, "rb") as file:
         return file.read()
 
 
-def _state(path: str) -> tuple[int, int, int] | None:
+def _state(path: str) -> tuple[int, ...] | None:
     try:
         found = os.stat(path)
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _reason(error: Exception) -> str:

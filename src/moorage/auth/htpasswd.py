@@ -1,0 +1,172 @@
+"""Names and passwords of a password file, sent with every request (`Authorization: Basic`)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from moorage.auth import basic
+from moorage.auth.base import Access, Challenge, Credentials, Grant, Offer, Throttled
+from moorage.auth.basic import Login
+from moorage.auth.passwords import PasswordFile
+from moorage.auth.remembered import Remembered
+from moorage.auth.throttle import Throttle
+
+log = logging.getLogger(__name__)
+
+WAITING: Final = 32
+PATIENCE: Final = 5
+NICE: Final = 5
+
+
+def no_groups(_: str) -> frozenset[str]:
+    return frozenset()
+
+
+class Htpasswd:
+    """Whoever has a line in the file may do everything.
+
+    A check of a password takes long, on purpose. So what was right is remembered for a while, by all workers; the others are
+    checked one after the other, in a thread that gives way to everything else of this machine; and who guesses has to wait."""
+
+    def __init__(
+        self,
+        file: PasswordFile,
+        realm: str,
+        remembered: Remembered,
+        throttle: Throttle,
+        *,
+        groups: Callable[[str], frozenset[str]] = no_groups,
+        waiting: int = WAITING,
+    ) -> None:
+        """`remembered`: made before the workers are forked. `groups`: of a user. `waiting`: checks at most, with the one that
+        runs."""
+        self._file = file
+        self._offer = Offer("Basic", realm)
+        self._remembered = remembered
+        self._throttle = throttle
+        self._groups = groups
+        self._checks = _Checks(file, remembered, throttle, waiting)
+
+    async def authorize(self, credentials: Credentials, wanted: Sequence[Access]) -> Grant:
+        try:
+            login = basic.parse(credentials.authorization)
+        except ValueError as error:
+            raise Challenge(wanted, (self._offer,), str(error)) from None
+        if login is None:
+            raise Challenge(wanted, (self._offer,), "no credentials")
+        if not await self._is_right(login, credentials.address):
+            raise Challenge(wanted, (self._offer,), "wrong user name or password")
+        return Grant(login.user, self._groups(login.user))
+
+    async def close(self) -> None:
+        await self._checks.close()
+
+    async def _is_right(self, login: Login, address: str) -> bool:
+        """Raises Throttled."""
+        if shut := self._throttle.shut(address):
+            raise Throttled(shut, "too many guesses")
+        hashed = self._file.current().hashed(login.user)
+        proof = self._remembered.proof(hashed, login.user, login.password)
+        return self._remembered.knows(proof) or await self._checks.is_right(login, proof, address)
+
+
+@dataclass(slots=True)
+class _Check:
+    """`addresses` of those who wait for it. The answer is None if all of them were sent away before its turn."""
+
+    login: Login
+    addresses: set[str] = field(default_factory=set)
+    answer: asyncio.Task[bool | None] = field(init=False)
+
+
+class _Checks:
+    """Slow checks of one process, one at a time. Requests with the same credentials wait for the same one, which goes on when
+    one of them is cancelled: an attempt counts, even if nobody stayed to hear the answer."""
+
+    def __init__(self, file: PasswordFile, remembered: Remembered, throttle: Throttle, waiting: int) -> None:
+        self._file = file
+        self._remembered = remembered
+        self._throttle = throttle
+        self._waiting = waiting
+        self._running: dict[bytes, _Check] = {}
+        self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, "passwords", initializer=_give_way)
+
+    async def is_right(self, login: Login, proof: bytes, address: str) -> bool:
+        """`proof` stands for the credentials. Raises Throttled."""
+        if wait := self._throttle.wait(address):
+            raise self._refused(address, wait, "too many wrong passwords")
+        check = self._running.get(proof)
+        if check is None:
+            if len(self._running) >= self._waiting:
+                # Not all at once again.
+                raise self._refused(address, 1 + secrets.randbelow(PATIENCE), "too many passwords to check")
+            check = self._begin(login, proof)
+        check.addresses.add(address)
+        answer = await asyncio.shield(check.answer)
+        if answer is None:
+            wait = self._throttle.wait(address) or PATIENCE
+            raise self._refused(address, wait, "too many wrong passwords")
+        return answer
+
+    async def close(self) -> None:
+        answers = [check.answer for check in self._running.values()]
+        for answer in answers:
+            answer.cancel()
+        await asyncio.gather(*answers, return_exceptions=True)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _begin(self, login: Login, proof: bytes) -> _Check:
+        check = self._running[proof] = _Check(login)
+        check.answer = asyncio.create_task(self._answer(check))
+        check.answer.add_done_callback(lambda _: self._running.pop(proof))
+        return check
+
+    async def _answer(self, check: _Check) -> bool | None:
+        login = check.login
+        async with self._turn:
+            if all(self._throttle.wait(address) for address in check.addresses):
+                return None
+            passwords = self._file.current()
+            right = await asyncio.get_running_loop().run_in_executor(
+                self._thread, passwords.check, login.user, login.password
+            )
+        # The file may have changed meanwhile, and what it says now counts.
+        hashed = passwords.hashed(login.user)
+        if right and self._file.current().hashed(login.user) == hashed:
+            self._remembered.remember(self._remembered.proof(hashed, login.user, login.password))
+            for address in check.addresses:
+                self._throttle.succeeded(address)
+            return True
+        known = login.user if hashed else "unknown"
+        for address in check.addresses:
+            if self._throttle.failed(address):
+                log.info(
+                    "too many wrong passwords, this client has to wait",
+                    extra={"address": address, "user": known},
+                )
+        return False
+
+    def _refused(self, address: str, wait: float, reason: str) -> Throttled:
+        if self._throttle.refused(address):
+            log.info("too many guesses, this client is shut out for a while", extra={"address": address})
+        return Throttled(wait, reason)
+
+
+def _give_way() -> None:
+    """Lowers the priority of this thread only, as Linux does for the number of a thread."""
+    thread = threading.get_native_id()
+    try:
+        if os.getpriority(os.PRIO_PROCESS, thread) < NICE:
+            os.setpriority(os.PRIO_PROCESS, thread, NICE)
+    except OSError:
+        # A sandbox may forbid it. Passwords are checked all the same, only less politely.
+        return

@@ -1,0 +1,190 @@
+"""The password file: lines of `user:hash`, of which those with bcrypt count, as in the reference implementation.
+
+A line that cannot be used never gives access, and the others stay in force. Of several lines of one user the last counts, also
+if it cannot be used: so does the reference, while Apache takes the first. The file is never written, nor made.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hmac
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import bcrypt
+
+from moorage.auth.base import AuthError
+from moorage.auth.watched import Watched
+
+log = logging.getLogger(__name__)
+
+HIGHEST_COST: Final = 17
+"""As for Apache's `htpasswd`: some ten seconds for one check."""
+
+LONGEST_PASSWORD: Final = 72
+"""Bytes that bcrypt looks at. What follows is cut off, as Go does; the library here would raise."""
+
+Hashing = Callable[[bytes, bytes], bytes]
+"""Of a password and `$2b$`, cost, `$` and salt: that salt with 31 characters after it, the hash."""
+
+_LINE: Final = re.compile(
+    rb"\$2[aby]\$(?P<cost>[0-9]{2})\$(?P<salt>[./A-Za-z0-9]{22})(?P<hash>[./A-Za-z0-9]{31})"
+    rb"(?:[^./A-Za-z0-9].*)?"
+)
+"""With a remark after it, as Apache and the reference allow. Not with the next user's line, whose newline is missing."""
+
+_ALPHABET: Final = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_KINDS: Final = {
+    b"$2": "damaged bcrypt",
+    b"$apr1$": "MD5",
+    b"$1$": "MD5",
+    b"{SHA}": "SHA-1",
+    b"$5$": "SHA-256",
+    b"$6$": "SHA-512",
+    b"$argon2": "Argon2",
+    b"$y$": "yescrypt",
+}
+_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """`text`: as in the file. `salt` is what Hashing takes, `expected` how its result ends."""
+
+    number: int
+    text: bytes = field(repr=False)
+    cost: int
+    salt: bytes = field(repr=False)
+    expected: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Passwords:
+    """What a file says. `highest`: cost of a line that counts. `ignored`: the numbers of those that do not, by what is wrong."""
+
+    users: Mapping[str, Hashed] = field(repr=False)
+    highest: int
+    ignored: Mapping[str, list[int]]
+    hashing: Hashing = bcrypt.hashpw
+
+    def hashed(self, user: str) -> bytes:
+        """As it is in the file; empty for somebody unknown."""
+        found = self.users.get(user)
+        return found.text if found else b""
+
+    def check(self, user: str, password: str) -> bool:
+        """Whatever is wrong takes as long as the highest cost m in the file, so that time does not tell who exists: a check
+        at cost c is 2^c rounds, and with idle ones at c, c+1, … m-1 it is 2^m. For a thread, not for the event loop."""
+        secret = password.encode("utf-8", "surrogatepass")
+        found = self.users.get(user)
+        if found is None or b"\0" in secret:
+            self._work(self.highest)
+            return False
+        hashed = self.hashing(secret[:LONGEST_PASSWORD], found.salt)
+        if hmac.compare_digest(hashed[-31:], found.expected):
+            return True
+        for cost in range(found.cost, self.highest):
+            self._work(cost)
+        return False
+
+    def _work(self, cost: int) -> None:
+        self.hashing(b"", b"$2b$%02d$" % cost + b"." * 22)
+
+
+class PasswordFile:
+    """A password file that is read again when it changes (`watched`)."""
+
+    def __init__(
+        self, path: str, key: str = "auth.htpasswd.path", *, hashing: Hashing = bcrypt.hashpw
+    ) -> None:
+        """Raises AuthError for a file that is not there, cannot be read, or lets nobody in."""
+        self._path = path
+        self._key = key
+        self._hashing = hashing
+        try:
+            self._watched = Watched(path, key, self._read)
+        except AuthError as error:
+            raise AuthError(
+                f"{error}; it must be a file that the registry may read, with a line for each user: "
+                f"`moorage htpasswd USER` prints one"
+            ) from None
+
+    def current(self) -> Passwords:
+        return self._watched.current()
+
+    def check(self, user: str, password: str) -> bool:
+        """See Passwords."""
+        return self.current().check(user, password)
+
+    def _read(self, content: bytes) -> Passwords:
+        found = parse(content, self._hashing)
+        if found.ignored:
+            log.warning(
+                "lines of the password file do not count, only those with bcrypt do",
+                extra={"key": self._key, "path": self._path, "lines": _told(found.ignored)},
+            )
+        return found
+
+
+def parse(content: bytes, hashing: Hashing = bcrypt.hashpw) -> Passwords:
+    """Raises ValueError if nobody could sign in."""
+    users: dict[str, Hashed] = {}
+    ignored: dict[str, list[int]] = {}
+    for number, raw in enumerate(content.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
+        line = raw.strip()
+        if not line or line.startswith(b"#"):
+            continue
+        name, colon, text = line.partition(b":")
+        try:
+            user = _user(name, colon)
+            before = users.pop(user, None)
+            if before is not None:
+                ignored.setdefault("another line of the user follows", []).append(before.number)
+            users[user] = _hashed(number, text)
+        except ValueError as error:
+            ignored.setdefault(str(error), []).append(number)
+    if not users:
+        raise ValueError("no line with a user and bcrypt, so nobody could sign in")
+    highest = max(hashed.cost for hashed in users.values())
+    return Passwords(users, highest, ignored, hashing)
+
+
+def _user(name: bytes, colon: bytes) -> str:
+    """Raises ValueError with a kind."""
+    if not colon:
+        raise ValueError("no colon")
+    if not name:
+        raise ValueError("no user")
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+
+
+def _hashed(number: int, text: bytes) -> Hashed:
+    """Raises ValueError with a kind."""
+    match = _LINE.fullmatch(text)
+    if match is None:
+        raise ValueError(
+            next((kind for start, kind in _KINDS.items() if text.startswith(start)), "not bcrypt")
+        )
+    cost = int(match["cost"])
+    if cost < 4:
+        raise ValueError("damaged bcrypt")
+    if cost > HIGHEST_COST:
+        raise ValueError(f"bcrypt with a cost above {HIGHEST_COST}")
+    # The last character has four bits that belong to no byte. Go ignores them, the library here raises if one is set.
+    last = _ALPHABET[_ALPHABET.index(match["salt"][-1]) & 0x30]
+    salt = b"$2b$%02d$%s%c" % (cost, match["salt"][:-1], last)
+    return Hashed(number, text, cost, salt, match["hash"])
+
+
+def _told(ignored: Mapping[str, list[int]]) -> str:
+    return "; ".join(
+        f"{kind}: {', '.join(map(str, numbers[:_SHOWN]))}"
+        + (f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else "")
+        for kind, numbers in ignored.items()
+    )

@@ -1,0 +1,84 @@
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from moorage.auth import watched
+from moorage.auth.base import AuthError
+from moorage.auth.watched import Watched
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are looked at each time they are asked for."""
+    monkeypatch.setattr(watched, "LOOK_SECONDS", 0.0)
+
+
+def text(content: bytes) -> str:
+    return content.decode("ascii")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_text("one")
+    return path
+
+
+def replaced(path: Path, content: bytes) -> None:
+    new = path.with_name("new")
+    new.write_bytes(content)
+    new.rename(path)
+
+
+def test_a_file_that_is_replaced_is_read_again(file: Path) -> None:
+    found = Watched(str(file), "key", text)
+    assert found.current() == "one"
+    replaced(file, b"two")
+    assert found.current() == "two"
+
+
+def test_a_file_that_is_written_to_in_place_is_read_again_though_size_and_time_stay(file: Path) -> None:
+    found = Watched(str(file), "key", text)
+    before = file.stat()
+    file.write_text("two")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert found.current() == "two"
+
+
+def test_a_link_that_is_moved_to_another_folder_is_followed(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    (tmp_path / "data").symlink_to("first")
+    found = Watched(str(tmp_path / "data" / "file"), "key", text)
+    (tmp_path / "next").symlink_to("second")
+    (tmp_path / "next").rename(tmp_path / "data")
+    assert found.current() == "second"
+
+
+@pytest.mark.parametrize("content", [b"\xff", None])
+def test_what_a_broken_file_said_before_stays_in_force_and_the_log_says_so_once(
+    file: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = Watched(str(file), "auth.some.path", text)
+    if content is None:
+        file.unlink()
+    else:
+        replaced(file, content)
+    with caplog.at_level(logging.ERROR):
+        assert [found.current(), found.current()] == ["one", "one"]
+    (record,) = caplog.records
+    assert vars(record)["key"] == "auth.some.path"
+    assert vars(record)["path"] == str(file)
+    replaced(file, b"mended")
+    assert found.current() == "mended"
+
+
+@pytest.mark.parametrize("name", ["missing", "folder", "pipe", "nul\0"])
+def test_what_is_no_file_at_start_is_told_with_its_key(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(AuthError, match=r"auth\.some\.path: "):
+        Watched(f"{tmp_path}/{name}", "auth.some.path", text)

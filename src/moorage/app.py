@@ -20,8 +20,10 @@ from moorage.api.location import Locations
 from moorage.api.resume import States, signing_key
 from moorage.api.routes import TOKEN_PATH
 from moorage.api.service import Service
+from moorage.auth.remembered import Remembered
 from moorage.caches import build_descriptors
 from moorage.config import Configuration
+from moorage.controllers import AccessSetup
 from moorage.drivers.base import Driver
 from moorage.drivers.readonly import ReadOnlyDriver
 from moorage.health import StorageHealth
@@ -94,6 +96,7 @@ def build_service(configuration: Configuration, registry: Registry, key: bytes) 
         ),
         delete_enabled=storage.delete.enabled,
         read_only=storage.maintenance.readonly.enabled,
+        upload_seconds=storage.maintenance.uploadpurging.age.total_seconds(),
         catalog_limit=configuration.catalog.maxentries,
         tags_limit=configuration.tags.maxtags,
     )
@@ -109,7 +112,9 @@ class Application:
         leadership: str = "",
         started: Callable[[], None] = lambda: None,
         removals: Removals | None = None,
+        remembered: Remembered | None = None,
     ) -> None:
+        """`removals`, `remembered`: shared by the workers of a server."""
         self._configuration = configuration
         self._started = started
         self._leadership = leadership
@@ -118,6 +123,7 @@ class Application:
             self._driver = ReadOnlyDriver(self._driver)
         self._descriptors = build_descriptors(configuration, self._driver, removals or Removals())
         self._registry = build_registry(configuration, self._driver, self._descriptors)
+        self._access = AccessSetup(configuration, remembered or Remembered())
         probe = configuration.health.storagedriver
         self._health = StorageHealth(
             self._driver, interval=probe.interval.total_seconds(), threshold=probe.threshold
@@ -153,6 +159,8 @@ class Application:
         secret = configuration.http.secret
         key = await signing_key(secret.get_secret_value() if secret else "", self._driver)
         service = build_service(configuration, self._registry, key)
+        access_control = await self._access.open(self._driver)
+        service.access, service.tokens = access_control.controller, access_control.tokens
         if configuration.health.storagedriver.enabled:
             service.healthy = lambda: self._health.healthy
         self._endpoint = Endpoint(
@@ -168,6 +176,7 @@ class Application:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await access_control.close()
             await self._descriptors.close()
             await self._driver.close()
 

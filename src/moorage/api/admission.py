@@ -44,6 +44,7 @@ Need = Literal["pull", "push", "delete", "catalog", "known", "nothing"]
 AUTHORIZATION_LIMIT = 20 << 10
 RETRY_SECONDS = "5"
 
+_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
 _ACTIONS: dict[str, tuple[str, ...]] = {"pull": ("pull",), "push": ("pull", "push"), "delete": ("delete",)}
 
 
@@ -140,4 +141,6 @@ def _offered(exchange: Exchange, offer: Offer, wanted: Sequence[Access]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    """What stands in a quoted-string (RFC 9110, section 5.6.4): a name in another script cannot, nor can the end of a line."""
+    shown = text.encode("latin-1", "replace").decode("latin-1").translate(_CONTROL)
+    return shown.replace("\\", "\\\\").replace('"', '\\"')

@@ -15,7 +15,7 @@ from starlette.types import Scope
 from moorage.api.proxies import Network, trusted_peer
 
 HEADER_LIMIT = 1024
-"""Bytes; a longer header of a proxy is ignored."""
+"""Bytes; a longer header of a proxy is ignored, and so is a longer Host."""
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
@@ -91,7 +91,7 @@ def _host(scope: Scope) -> str:
     for key, value in scope["headers"]:
         if key == b"host":
             text = str(value, "latin-1")
-            return text if _HOST.fullmatch(text) else ""
+            return text if len(text) <= HEADER_LIMIT and _HOST.fullmatch(text) else ""
     return ""
 
 

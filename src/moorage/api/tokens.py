@@ -8,7 +8,7 @@ from moorage.api.admission import credentials, refusal
 from moorage.api.answer import Answer
 from moorage.api.exchange import Exchange
 from moorage.auth.base import AccessRefused, TokenRequestInvalid, TokenService
-from moorage.errors import NotFound, QueryInvalid, RegistryError
+from moorage.errors import ManifestTooLarge, NotFound, QueryInvalid
 
 FORM_LIMIT = 32 << 10
 FIELD_LIMIT = 50
@@ -25,23 +25,34 @@ async def get(exchange: Exchange) -> Answer:
             account=exchange.parameter("account"),
             offline=exchange.parameter("offline_token") == "true",
         )
-    except (AccessRefused, TokenRequestInvalid) as error:
-        raise _told(exchange, error) from None
+    except AccessRefused as refused:
+        raise refusal(exchange, refused) from None
+    except TokenRequestInvalid as error:
+        return _invalid(error)
     return Answer.json(answer, headers=_NEVER_KEPT)
 
 
 async def post(exchange: Exchange) -> Answer:
     service = _service(exchange)
-    body = await exchange.body.read(FORM_LIMIT)
+    body = await _form(exchange)
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=FIELD_LIMIT)
     except ValueError:
         raise QueryInvalid("the body is no form (application/x-www-form-urlencoded)") from None
     try:
         answer = await service.post(dict(pairs), credentials(exchange))
-    except (AccessRefused, TokenRequestInvalid) as error:
-        raise _told(exchange, error) from None
+    except AccessRefused as refused:
+        raise refusal(exchange, refused) from None
+    except TokenRequestInvalid as error:
+        return _invalid(error)
     return Answer.json(answer, headers=_NEVER_KEPT)
+
+
+async def _form(exchange: Exchange) -> bytes:
+    try:
+        return await exchange.body.read(FORM_LIMIT)
+    except ManifestTooLarge:
+        raise QueryInvalid(f"the form is larger than {FORM_LIMIT} bytes") from None
 
 
 def _service(exchange: Exchange) -> TokenService:
@@ -51,7 +62,8 @@ def _service(exchange: Exchange) -> TokenService:
     return exchange.service.tokens
 
 
-def _told(exchange: Exchange, error: AccessRefused | TokenRequestInvalid) -> RegistryError:
-    if isinstance(error, AccessRefused):
-        return refusal(exchange, error)
-    return QueryInvalid(f"{error.error}: {error.description}")
+def _invalid(error: TokenRequestInvalid) -> Answer:
+    """In the words of both worlds: OAuth2 (RFC 6749, section 5.2), and those that Docker shows."""
+    told = {"error": error.error, "error_description": error.description}
+    entries = QueryInvalid(f"{error.error}: {error.description}").entries()
+    return Answer.json({**told, "errors": entries}, status=QueryInvalid.status, headers=_NEVER_KEPT)

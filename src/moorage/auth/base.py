@@ -32,6 +32,10 @@ class Access:
 
 CATALOG = Access("registry", "catalog", "*")
 
+LIST = "list"
+"""The action of seeing the name of a repository in the catalog. No token names it: it comes with the catalog, where the rules
+allow to pull."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:

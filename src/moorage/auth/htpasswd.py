@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 from moorage.auth import basic
 from moorage.auth.base import Access, Challenge, Credentials, Grant, Offer, Throttled
 from moorage.auth.basic import Login
+from moorage.auth.groups import GroupsOf, no_groups
 from moorage.auth.passwords import PasswordFile
 from moorage.auth.remembered import Remembered
 from moorage.auth.throttle import Throttle
@@ -24,10 +25,6 @@ log = logging.getLogger(__name__)
 WAITING: Final = 32
 PATIENCE: Final = 5
 NICE: Final = 5
-
-
-def no_groups(_: str) -> frozenset[str]:
-    return frozenset()
 
 
 class Htpasswd:
@@ -43,7 +40,7 @@ class Htpasswd:
         remembered: Remembered,
         throttle: Throttle,
         *,
-        groups: Callable[[str], frozenset[str]] = no_groups,
+        groups: GroupsOf = no_groups,
         waiting: int = WAITING,
     ) -> None:
         """`remembered`: made before the workers are forked. `groups`: of a user. `waiting`: checks at most, with the one that

@@ -14,6 +14,7 @@ from moorage.drivers.base import DriverError
 
 if TYPE_CHECKING:
     from moorage.config import Configuration
+    from moorage.controllers import AccessSetup
     from moorage.drivers.base import Driver
 
 SETTLING_SECONDS = 1.0
@@ -39,11 +40,13 @@ def serve(
 
     configuration = load(config)
     configure_logging(configuration)
-    _prepare_storage(configuration)
+    access = _access(configuration)
+    _prepare_storage(configuration, access)
     address = configuration.http.addr
+    line = ", tls" if configuration.http.tls.enabled else ""
 
     def ready() -> None:
-        print(f"moorage {__version__} listens on {address}", file=sys.stderr)
+        print(f"moorage {__version__} listens on {address}{line}", file=sys.stderr)
         if welcome:
             print(WELCOME.format(address=address), flush=True)
 
@@ -53,17 +56,31 @@ def serve(
         fail(str(error))
 
 
-def _prepare_storage(configuration: Configuration) -> None:
+def _access(configuration: Configuration) -> AccessSetup:
+    """Find out before the first client does that nobody could sign in."""
+    from moorage.auth.base import AuthError
+    from moorage.auth.remembered import Remembered
+    from moorage.controllers import AccessSetup
+
+    try:
+        return AccessSetup(configuration, Remembered())
+    except AuthError as error:
+        fail(str(error))
+
+
+def _prepare_storage(configuration: Configuration, access: AccessSetup) -> None:
     """Find out before the first client does that the storage cannot be written to."""
     from moorage.api.resume import signing_key
+    from moorage.auth.base import AuthError
     from moorage.drivers.filesystem import FilesystemDriver
+    from moorage.drivers.readonly import ReadOnlyDriver
     from moorage.middleware import wrap
     from moorage.storage import OBJECT_STORES, build_driver
 
     read_only = configuration.storage.maintenance.readonly.enabled
     keyless = not configuration.http.secret and not read_only
     if configuration.storage.driver.name in OBJECT_STORES:
-        _ask_store(configuration, keyless)
+        _ask_store(configuration, access, keyless)
         return
     driver = build_driver(configuration)
     wrap(driver, configuration)
@@ -74,36 +91,46 @@ def _prepare_storage(configuration: Configuration) -> None:
         if keyless:
             # Before there are workers, so that all of them find the same key.
             asyncio.run(signing_key("", driver))
+        asyncio.run(access.prepare(ReadOnlyDriver(driver) if read_only else driver))
     except DriverError as error:
         fail(f"storage.filesystem.rootdirectory: {error}")
+    except AuthError as error:
+        fail(str(error))
     finally:
         # No idle threads of ours when the workers are forked.
         asyncio.run(driver.close())
 
 
-def _ask_store(configuration: Configuration, keyless: bool) -> None:
+def _ask_store(configuration: Configuration, access: AccessSetup, keyless: bool) -> None:
     """In a process of its own: the client of the store has threads, which workers that are forked later would lack."""
     import multiprocessing
 
-    asking = multiprocessing.get_context("fork").Process(target=_answer, args=(configuration, keyless))
+    asking = multiprocessing.get_context("fork").Process(
+        target=_answer, args=(configuration, access, keyless)
+    )
     asking.start()
     asking.join()
     if asking.exitcode:
         raise SystemExit(1)
 
 
-def _answer(configuration: Configuration, keyless: bool) -> None:
+def _answer(configuration: Configuration, access: AccessSetup, keyless: bool) -> None:
     from moorage.api.resume import signing_key
+    from moorage.auth.base import AuthError
     from moorage.caches import build_descriptors, warn_of_unsupported
+    from moorage.drivers.readonly import ReadOnlyDriver
     from moorage.middleware import wrap
     from moorage.storage import build_driver
     from moorage.store import layout
     from moorage.store.descriptors.removals import Removals
 
+    read_only = configuration.storage.maintenance.readonly.enabled
+
     async def ask(driver: Driver) -> None:
         await driver.is_folder(layout.ROOT)
         if keyless:
             await signing_key("", driver, settling=SETTLING_SECONDS)
+        await access.prepare(ReadOnlyDriver(driver) if read_only else driver)
 
     try:
         driver = build_driver(configuration)
@@ -116,3 +143,5 @@ def _answer(configuration: Configuration, keyless: bool) -> None:
         asyncio.run(ask(driver))
     except DriverError as error:
         fail(f"storage.{configuration.storage.driver.name}: {error}")
+    except AuthError as error:
+        fail(str(error))

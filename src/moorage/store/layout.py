@@ -12,6 +12,7 @@ knows it.
         _referrers/<algorithm>/<hex>/<algorithm>/<hex>/link subject, then the manifest that refers to it
         _referrers/complete                                 all manifests of the repository are in `_referrers`
     /moorage/secret                                         the key that signs upload states
+    /moorage/keys/<seconds since 1970>-<thumbprint>         a key that signs tokens
     /moorage/collection                                     locked, or written, by the garbage collection that removes things
     /moorage/aliases/<algorithm>/<first two hex>/<hex>      the sha256 digest of the same bytes
     /moorage/copying/<hex>                                  a blob that a copy of another registry is bringing here
@@ -37,6 +38,7 @@ ALIASES: Final = "/moorage/aliases"
 COLLECTION: Final = "/moorage/collection"
 COPYING: Final = "/moorage/copying"
 SECRET: Final = "/moorage/secret"  # noqa: S105 - a path
+TOKEN_KEYS: Final = "/moorage/keys"  # noqa: S105 - a path
 
 
 @lru_cache(maxsize=16_384)

@@ -1,0 +1,120 @@
+"""The keys that tokens are trusted by, and which of them a token may have been signed with.
+
+The header of a token only ever selects. `kid` is looked for among the names of the trusted keys (`fingerprints`, and the
+`kid` of a JWK Set); without one, each key that fits the algorithm is tried. A `kid` that no key is called by is refused, as
+versions 2 and 3 of the reference refuse it: nobody's tokens depend on it being passed over. Unlike there, a token needs no
+`kid` at all, and one with `jwk` is looked at as if that were not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from joserfc.errors import JoseError
+from joserfc.jwa import JWS_ALGORITHMS, JWSAlgModel
+from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+
+from moorage.auth.fingerprints import PublicKey, names_of
+
+SUPPORTED: Final = (
+    "EdDSA", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
+    "ES256", "ES384", "ES512", "PS256", "PS384", "PS512",
+)  # fmt: skip
+"""Those of the reference. `none` is not among them."""
+
+LEAST_RSA_BITS: Final = 2048
+LEAST_SECRET_BYTES: Final = 32
+MOST_TRIED: Final = 32
+"""Keys that are tried for a token without `kid`: what one costs is bounded."""
+
+_ALGORITHMS: Final[dict[str, JWSAlgModel]] = {
+    one.name: one for one in JWS_ALGORITHMS if one.name in SUPPORTED
+}
+_CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
+
+
+class KeyUnknown(Exception):
+    """No trusted key is called so, or none of them made the signature: newer keys might."""
+
+
+class KeyWeak(ValueError):
+    """Could be used, but must not: somebody has to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedKey:
+    key: Key
+    names: frozenset[str]
+
+
+class TrustedKeys:
+    """Those of one moment; they do not change. `roots`: the certificates that a chain (`x5c`) may end at."""
+
+    def __init__(self, keys: Iterable[TrustedKey], roots: Iterable[x509.Certificate] = ()) -> None:
+        self.keys = tuple(keys)
+        self.roots = tuple(roots)
+        self._fitting = {
+            algorithm: tuple(one.key for one in self.keys if fits(algorithm, one.key))
+            for algorithm in SUPPORTED
+        }
+        self._named: dict[str, tuple[Key, ...]] = {}
+        for one in self.keys:
+            for name in one.names:
+                self._named[name] = (*self._named.get(name, ()), one.key)
+
+    @classmethod
+    def of(cls, *public: object) -> TrustedKeys:
+        """Of public keys of `cryptography`. Raises ValueError for one that cannot be used."""
+        return cls(trusted(one) for one in public)
+
+    def candidates(self, algorithm: str, kid: str | None) -> tuple[Key, ...]:
+        """Keys that fit the algorithm. Raises KeyUnknown when none is called so."""
+        if kid is None:
+            return self._fitting[algorithm][:MOST_TRIED]
+        named = self._named.get(kid)
+        if named is None:
+            raise KeyUnknown("no trusted key is called by its kid")
+        return tuple(key for key in named if fits(algorithm, key))[:MOST_TRIED]
+
+
+def trusted(public: object) -> TrustedKey:
+    """With the names that follow from it. Raises ValueError."""
+    key = admitted(public)
+    return TrustedKey(key, names_of(key))
+
+
+def admitted(public: object) -> PublicKey:
+    """A public key of `cryptography` that may be used. Raises KeyWeak, and ValueError for a kind that signs no tokens."""
+    if isinstance(public, RSAPublicKey):
+        if public.key_size < LEAST_RSA_BITS:
+            raise KeyWeak(f"an RSA key of {public.key_size} bits; {LEAST_RSA_BITS} are the least")
+        return RSAKey.import_key(public)
+    if isinstance(public, EllipticCurvePublicKey) and public.curve.name in _CURVES:
+        return ECKey.import_key(public)
+    if isinstance(public, Ed25519PublicKey | Ed448PublicKey):
+        return OKPKey.import_key(public)
+    raise ValueError("a key of a kind that signs no tokens")
+
+
+def fits(algorithm: str, key: Key) -> bool:
+    """In type and curve, and by what a JWK says that it is for (`use`, `key_ops`, `alg`). A secret is at least as long as the
+    hash (RFC 7518, section 3.2), and no public key is one."""
+    model = _ALGORITHMS[algorithm]
+    try:
+        model.check_key(key)
+        key.check_key_op("verify")
+    except JoseError:
+        return False
+    return not isinstance(key, OctKey) or len(key.raw_value) * 8 >= model.algorithm_security
+
+
+def signed_by(key: Key, algorithm: str, statement: bytes, signature: bytes) -> bool:
+    """`key` fits the algorithm."""
+    return _ALGORITHMS[algorithm].verify(statement, signature, key)

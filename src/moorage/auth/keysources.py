@@ -1,0 +1,96 @@
+"""Where trusted keys come from: what is asked for them at each token, and may change in between."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from moorage.auth.base import AuthError, Unreachable
+from moorage.auth.keyfiles import KeyFile, parse_bundle, parse_jwks, parse_public_jwks
+from moorage.auth.keys import TrustedKeys
+from moorage.auth.remotekeys import RemoteKeys, is_url
+
+
+class KeySource(Protocol):
+    """As long as the keys are the same, it gives the same object."""
+
+    async def current(self) -> TrustedKeys:
+        """Raises Unreachable while there have never been any."""
+        ...
+
+    async def newer(self) -> TrustedKeys:
+        """After a token that none of the current ones fits: those of now, if the source may be asked again so soon. Raises
+        Unreachable."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class FixedKeys:
+    """Those of this process, such as the built-in token service's own."""
+
+    def __init__(self, keys: TrustedKeys) -> None:
+        self._keys = keys
+
+    async def current(self) -> TrustedKeys:
+        return self._keys
+
+    async def newer(self) -> TrustedKeys:
+        return self._keys
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class JoinedKeys:
+    """Those of all sources. While one cannot be reached the others do; but a token that none of them fits is not false then."""
+
+    def __init__(self, *sources: KeySource) -> None:
+        self._sources = sources
+        self._parts: list[TrustedKeys] = []
+        self._joined = TrustedKeys(())
+
+    async def current(self) -> TrustedKeys:
+        parts: list[TrustedKeys] = []
+        missing: Unreachable | None = None
+        for source in self._sources:
+            try:
+                parts.append(await source.current())
+            except Unreachable as error:
+                missing = error
+        if missing is not None and not parts:
+            raise missing
+        return self._join(parts)
+
+    async def newer(self) -> TrustedKeys:
+        return self._join([await source.newer() for source in self._sources])
+
+    async def close(self) -> None:
+        for source in self._sources:
+            await source.close()
+
+    def _join(self, parts: list[TrustedKeys]) -> TrustedKeys:
+        if len(parts) != len(self._parts) or any(
+            new is not old for new, old in zip(parts, self._parts, strict=True)
+        ):
+            self._parts = parts
+            self._joined = TrustedKeys(
+                (key for part in parts for key in part.keys), (root for part in parts for root in part.roots)
+            )
+        return self._joined
+
+
+def key_source(rootcertbundle: str | None, jwks: str | None, section: str = "auth.token") -> KeySource:
+    """Each a path, or a URL (http or https). `section`: the configuration's name for where they stand. Raises AuthError."""
+    sources: list[KeySource] = []
+    if rootcertbundle is not None:
+        key = f"{section}.rootcertbundle"
+        remote = is_url(rootcertbundle)
+        sources.append((RemoteKeys if remote else KeyFile)(rootcertbundle, key, parse_bundle))
+    if jwks is not None:
+        key = f"{section}.jwks"
+        sources.append(
+            RemoteKeys(jwks, key, parse_public_jwks) if is_url(jwks) else KeyFile(jwks, key, parse_jwks)
+        )
+    if not sources:
+        raise AuthError(f"{section}: needs rootcertbundle or jwks, the keys that sign tokens")
+    return sources[0] if len(sources) == 1 else JoinedKeys(*sources)

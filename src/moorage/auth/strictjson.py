@@ -1,0 +1,33 @@
+"""JSON that can be read in one way only: what tokens and sets of keys are made of.
+
+Two readers that take a doubled name differently see two different tokens under one signature (RFC 8725, section 2.4)."""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+
+def parse(raw: bytes) -> dict[str, object]:
+    """An object. Raises ValueError for everything else, and for what is not UTF-8, has a name twice, has NaN or Infinity, or
+    is nested too deeply."""
+    try:
+        found = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_refused)
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")

@@ -1,0 +1,73 @@
+"""Access by signed tokens of a token service (Docker Registry, "Token authentication specification"; RFC 6750)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from moorage.auth.base import Access, Challenge, Credentials, Grant, Offer, TokenExpired
+from moorage.auth.claims import Claims
+from moorage.auth.compact import LONGEST
+from moorage.auth.groups import GroupsOf, no_groups
+from moorage.auth.verification import TokenOver, TokenRefused
+
+
+class Verifies(Protocol):
+    async def verify(self, text: str) -> Claims:
+        """Raises TokenRefused, TokenOver for one that was right, and Unreachable."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class TokenAccess:
+    """`realm`: where tokens are to be had; a path if that is this registry. `groups`: those that the registry itself knows of a
+    user, beside those that the token names."""
+
+    def __init__(
+        self,
+        verifier: Verifies,
+        realm: str,
+        service: str,
+        groups: GroupsOf = no_groups,
+    ) -> None:
+        self._verifier = verifier
+        self._realm = realm
+        self._service = service
+        self._groups = groups
+
+    async def authorize(self, credentials: Credentials, wanted: Sequence[Access]) -> Grant:
+        """What a challenge names is all that was wanted, and not what is missing: a client asks for a token with just that."""
+        text = _bearer(credentials.authorization)
+        if text is None:
+            raise self._challenge(wanted, "", "there is no token")
+        try:
+            claims = await self._verifier.verify(text)
+        except TokenOver as error:
+            offers = [self._offer("invalid_token")]
+            raise TokenExpired(wanted, offers, self._grant(error.claims), error.start, error.end) from None
+        except TokenRefused as error:
+            raise self._challenge(wanted, "invalid_token", f"the token is refused: {error}") from None
+        if not all(claims.allows(access) for access in wanted):
+            raise self._challenge(wanted, "insufficient_scope", "the token does not give what is wanted")
+        return self._grant(claims)
+
+    async def close(self) -> None:
+        await self._verifier.close()
+
+    def _grant(self, claims: Claims) -> Grant:
+        known = self._groups(claims.subject) if claims.subject else frozenset()
+        return Grant(claims.subject, claims.groups | known, claims.allows)
+
+    def _challenge(self, wanted: Sequence[Access], error: str, reason: str) -> Challenge:
+        return Challenge(wanted, [self._offer(error)], reason)
+
+    def _offer(self, error: str) -> Offer:
+        return Offer("Bearer", self._realm, self._service, error)
+
+
+def _bearer(authorization: str) -> str | None:
+    """The token, looked at no closer; None without one, and for another scheme."""
+    # A little more than may be, so that one that is too long is too long, and is not copied.
+    scheme, text = authorization[:7], authorization[7 : 8 + LONGEST]
+    return text if scheme.lower() == "bearer " and text else None

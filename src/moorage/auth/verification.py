@@ -1,0 +1,118 @@
+"""Whether a token is right: its signature by a trusted key, then what it says, then the time."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from joserfc.jwk import Key
+
+from moorage.auth import claims, compact
+from moorage.auth.base import AuthError
+from moorage.auth.chains import leaf_key
+from moorage.auth.claims import Claims
+from moorage.auth.compact import Signed
+from moorage.auth.keys import SUPPORTED, KeyUnknown, TrustedKeys, fits, signed_by
+from moorage.auth.keysources import KeySource
+from moorage.auth.verified import VerifiedTokens
+
+LEEWAY_SECONDS: Final = 60.0
+"""By how much the clocks of the token service and of the registry may differ; that of the reference."""
+
+
+class TokenRefused(Exception):
+    """The text says why, and has nothing of the token."""
+
+
+class TokenOver(TokenRefused):
+    """Right but for the time: it was accepted between `start` and `end`, in seconds since 1970, leeway included."""
+
+    def __init__(self, claims: Claims, start: float, end: float) -> None:
+        self.claims = claims
+        self.start = start
+        self.end = end
+        super().__init__("it has expired")
+
+
+class Verifier:
+    """`service` must be in the audience. `algorithms`: empty for all that the reference knows. `clock`: seconds since 1970."""
+
+    def __init__(
+        self,
+        issuer: str,
+        service: str,
+        algorithms: Sequence[str],
+        keys: KeySource,
+        *,
+        leeway: float = LEEWAY_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Raises AuthError for an unknown algorithm."""
+        if unknown := [one for one in algorithms if one not in SUPPORTED]:
+            raise AuthError(
+                f"auth.token.signingalgorithms: {', '.join(unknown)} is not known; known are {', '.join(SUPPORTED)}"
+            )
+        self._issuer = issuer
+        self._service = service
+        self._algorithms = frozenset(algorithms or SUPPORTED)
+        self._keys = keys
+        self._leeway = leeway
+        self._clock = clock
+        self._verified = VerifiedTokens()
+
+    async def verify(self, text: str) -> Claims:
+        """Raises TokenRefused, and Unreachable when there are no keys to judge by. One that is too long costs nothing."""
+        if len(text) > compact.LONGEST or not text.isascii():
+            raise TokenRefused("it is too long, or no token at all")
+        keys, now = await self._keys.current(), self._clock()
+        known = self._verified.get(text, keys, now)
+        if known is not None:
+            return known
+        try:
+            return await self._verify(text, keys, now)
+        except (ValueError, KeyUnknown) as error:
+            raise TokenRefused(str(error)) from None
+
+    async def close(self) -> None:
+        await self._keys.close()
+
+    async def _verify(self, text: str, keys: TrustedKeys, now: float) -> Claims:
+        signed = compact.split(text)
+        if signed.algorithm not in self._algorithms:
+            raise ValueError("its algorithm is not one of those that are allowed")
+        try:
+            end = _signed_until(signed, keys, now)
+        except KeyUnknown:
+            keys = await self._keys.newer()
+            end = _signed_until(signed, keys, now)
+        found = claims.read(signed.payload, self._issuer, self._service)
+        self._in_time(found, now)
+        self._verified.put(text, keys, found, min(end, found.end + self._leeway))
+        return found
+
+    def _in_time(self, found: Claims, now: float) -> None:
+        if found.start is not None and now < found.start - self._leeway:
+            raise ValueError("it begins later")
+        end = found.end + self._leeway
+        if now > end:
+            # Nothing tells since when a token without nbf and iat was there: so long as it is not there any more.
+            start = end if found.start is None else found.start - self._leeway
+            raise TokenOver(found, start, end)
+
+
+def _signed_until(signed: Signed, keys: TrustedKeys, now: float) -> float:
+    """Until when the signature counts: a certificate may end before the token does. Raises KeyUnknown when another key might
+    have made it, else ValueError."""
+    candidates: Sequence[Key]
+    if signed.chain is None:
+        candidates, end = keys.candidates(signed.algorithm, signed.kid), math.inf
+    else:
+        key, end = leaf_key(signed.chain, keys.roots, now)
+        candidates = [key] if fits(signed.algorithm, key) else []
+    if any(signed_by(key, signed.algorithm, signed.statement, signed.signature) for key in candidates):
+        return end
+    if signed.chain is None and signed.kid is None:
+        raise KeyUnknown("no trusted key made its signature")
+    raise ValueError("its signature is false, or its algorithm does not fit its key")

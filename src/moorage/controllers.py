@@ -96,6 +96,7 @@ class AccessSetup:
             stamps=stamps,
             rules=rules,
             groups=groups,
+            others=self._section.htpasswd is None,
         )
         short, long = (int(one.total_seconds()) for one in (section.lifetime, section.refreshlifetime))
         mint = Mint(keys, issuer=ISSUER, service=service, stamps=stamps, seconds=short)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from moorage.auth.base import AccessRefused, Challenge, Credentials, Offer
-from moorage.auth.htpasswd import NICE, no_groups
+from moorage.auth.groups import no_groups
+from moorage.auth.htpasswd import NICE
 from moorage.auth.remembered import SECONDS, Remembered
 from moorage.auth.throttle import Throttle
 from tests.auth.hashing import Clock, Counted, header, line, quick, quick_line

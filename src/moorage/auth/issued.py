@@ -40,13 +40,15 @@ class IssuedTokens:
         stamps: Stamps,
         rules: Rules | None = None,
         groups: GroupsOf = no_groups,
+        others: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`realm`: the URL of the token service, or its path here."""
+        """`realm`: the URL of the token service, or its path here. `others`: whether `inner` knows tokens of somebody else."""
         self._inner = inner
         self._verifier = Verifier(issuer, service, [ALGORITHM], keys, clock=clock)
         self._service = service
         self._realm = realm
+        self._others = others
         self._stamps = stamps
         self._ruling = Ruling(rules, groups)
 
@@ -60,6 +62,8 @@ class IssuedTokens:
         except TokenOver as over:
             raise self._expired(over, wanted) from None
         except TokenRefused as refused:
+            if self._others:
+                return await self._by_other_means(credentials, wanted)
             raise Challenge(
                 wanted, self._offers("invalid_token"), f"the token is refused: {refused}"
             ) from None
@@ -76,7 +80,7 @@ class IssuedTokens:
         except TokenExpired as error:
             raise TokenExpired(error.wanted, self._offers(), error.grant, error.start, error.end) from None
         except Challenge as error:
-            raise Challenge(error.wanted, self._offers(), str(error)) from None
+            raise Challenge(error.wanted, self._offers(error.offers[0].error), str(error)) from None
 
     def _check_stamp(self, claims: Claims) -> None:
         if not self._stamps.holds(claims.subject, claims.id):

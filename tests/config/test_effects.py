@@ -1,6 +1,8 @@
 import pytest
 
-from .conftest import Load
+from moorage.config.sections.tls import SUITES
+
+from .conftest import INMEMORY, Load
 
 CLOUDFRONT = "{name: cloudfront, options: {baseurl: cdn.example, privatekey: k, keypairid: i}}"
 S3 = "s3: {bucket: b, region: r}"
@@ -43,3 +45,48 @@ def test_keys_of_drivers_that_change_nothing_are_warned_of(loaded: Load, storage
     assert [one[0] for one in warned(loaded, storage)] == [path]
     plain = storage.rpartition(",")[0] + "}"
     assert warned(loaded, plain) == []
+
+
+TLS = "certificate: c, key: k"
+SAFE = "TLS_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"
+
+
+@pytest.mark.parametrize(
+    ("http", "path", "words"),
+    [
+        (
+            f"tls: {{{TLS}, clientcas: [a], clientauth: request-client-cert}}",
+            "tls.clientauth",
+            "none is requested",
+        ),
+        (
+            f"tls: {{{TLS}, clientauth: verify-client-cert-if-given}}",
+            "tls.clientauth",
+            "without clientcas",
+        ),
+        (f"tls: {{{TLS}, clientauth: require-any-client-cert}}", "tls.clientauth", "without clientcas"),
+        (f"tls: {{{TLS}, ciphersuites: [{SAFE}]}}", "tls.ciphersuites", "TLS_CHACHA20_POLY1305_SHA256, "),
+        (f"tls: {{{TLS}, ciphersuites: [any], minimumtls: tls1.3}}", "tls.ciphersuites", "minimumtls tls1.3"),
+        (f"tls: {{{TLS}}}, h2c: {{enabled: true}}", "h2c.enabled", "http2.disabled decides"),
+        ("net: unix, addr: /a, h2c: {enabled: true}", "h2c.enabled", "on a unix socket"),
+    ],
+)
+def test_keys_of_tls_that_change_nothing_are_warned_of(
+    loaded: Load, http: str, path: str, words: str
+) -> None:
+    ((found, message),) = [(one.path, one.message) for one in loaded(f"{INMEMORY}http: {{{http}}}").warnings]
+    assert found == f"http.{path}"
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    "http",
+    [
+        f"tls: {{{TLS}, clientauth: require-and-verify-client-cert}}",
+        f"tls: {{{TLS}, clientcas: [a], clientauth: verify-client-cert-if-given}}",
+        f"tls: {{{TLS}, ciphersuites: [{', '.join(SUITES)}]}}, http2: {{disabled: true}}",
+        "h2c: {enabled: true}",
+    ],
+)
+def test_keys_of_tls_that_do_what_they_say_are_none(loaded: Load, http: str) -> None:
+    assert loaded(f"{INMEMORY}http: {{{http}}}").warnings == []

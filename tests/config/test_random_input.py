@@ -117,4 +117,4 @@ def test_the_effective_configuration_loads_as_the_same(tmp_path: Path, tree: dic
     assert found is not None
     again = load(write(tmp_path / "again.yml", effective(found.configuration)), {})
     assert again.configuration == found.configuration
-    assert again.warnings == []
+    assert [one for one in again.warnings if "has no effect" not in one.message] == []

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 from moorage.api.admission import credentials, refusal
 from moorage.api.answer import Answer
 from moorage.api.exchange import Exchange
-from moorage.auth.base import AccessRefused, TokenRequestInvalid, TokenService
-from moorage.errors import ManifestTooLarge, NotFound, QueryInvalid
+from moorage.auth.base import AccessRefused, Challenge, TokenRequestInvalid, TokenService
+from moorage.errors import ManifestTooLarge, NotFound, QueryInvalid, RegistryError
 
 FORM_LIMIT = 32 << 10
 FIELD_LIMIT = 50
@@ -26,7 +26,7 @@ async def get(exchange: Exchange) -> Answer:
             offline=exchange.parameter("offline_token") == "true",
         )
     except AccessRefused as refused:
-        raise refusal(exchange, refused) from None
+        raise _refusal(exchange, refused) from None
     except TokenRequestInvalid as error:
         return _invalid(error)
     return Answer.json(answer, headers=_NEVER_KEPT)
@@ -42,7 +42,7 @@ async def post(exchange: Exchange) -> Answer:
     try:
         answer = await service.post(dict(pairs), credentials(exchange))
     except AccessRefused as refused:
-        raise refusal(exchange, refused) from None
+        raise _refusal(exchange, refused) from None
     except TokenRequestInvalid as error:
         return _invalid(error)
     return Answer.json(answer, headers=_NEVER_KEPT)
@@ -60,6 +60,20 @@ def _service(exchange: Exchange) -> TokenService:
     if exchange.service.tokens is None:
         raise NotFound
     return exchange.service.tokens
+
+
+def _refusal(exchange: Exchange, refused: AccessRefused) -> RegistryError:
+    told = refusal(exchange, refused)
+    if isinstance(refused, Challenge) and _with_password(exchange):
+        # Of the usual text without details Docker shows nothing, and sends layers again and again for half a minute.
+        told.message = "wrong user name or password"
+    return told
+
+
+def _with_password(exchange: Exchange) -> bool:
+    """A form that is challenged had one."""
+    scheme, _, _ = (exchange.header(b"authorization") or "").partition(" ")
+    return exchange.method == "POST" or scheme.lower() == "basic"
 
 
 def _invalid(error: TokenRequestInvalid) -> Answer:

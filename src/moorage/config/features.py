@@ -44,19 +44,11 @@ UNBUILT: dict[str, tuple[Use, str]] = {
         lambda c: c.http.debug.addr or c.http.debug.prometheus.enabled,
         "the debug listener is not supported yet; remove the section",
     ),
-    "http.tls.letsencrypt": (
-        lambda c: _set(c.http.tls.letsencrypt),
-        "certificates from Let's Encrypt are not supported yet; use certificate and key",
-    ),
-    "http.tls.ciphersuites": (
-        lambda c: c.http.tls.ciphersuites,
-        "choosing cipher suites is not supported yet; remove the key (minimumtls works)",
-    ),
     "http.tls.clientauth": (
-        lambda c: c.http.tls.clientcas and c.http.tls.clientauth != "require-and-verify-client-cert",
-        "only require-and-verify-client-cert is supported yet; remove the key",
+        lambda c: c.http.tls.clientcas and c.http.tls.clientauth == "require-any-client-cert",
+        "require-any-client-cert, which believes certificates that nobody signed, is not supported yet; remove the "
+        "key, which asks for certificates that clientcas signed, or remove clientcas too, which asks for none",
     ),
-    "http.h2c": (lambda c: c.http.h2c.enabled, "HTTP/2 without TLS is not supported yet; remove the section"),
     "notifications.endpoints[]": (
         lambda c: c.notifications.endpoints,
         "notifications are not supported yet; remove the entry, or set `disabled: true`",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from functools import lru_cache
@@ -12,6 +13,13 @@ Scope = Mapping[str, Any]
 """What ASGI tells of a request."""
 
 STDOUT = 1
+_WORD = r"(?:[A-Za-z0-9._/:+,*()-]|%2[0CFcf]|%3[Aa])*"
+_KNOWN = re.compile(
+    r"n=[0-9]{0,20}|(?:mount|digest)=sha(?:256|512)(?::|%3[Aa])[0-9a-f]{0,128}|offline_token=(?:true|false)|"
+    rf"(?:last|from|tag|artifactType|digest-algorithm|service|scope|account|client_id)={_WORD}"
+)
+_USER = re.compile(r"(?<=//)[^/?#]*@")
+_QUERY = re.compile(r"([?#]).*")
 _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), 34, 92, *range(127, 160))}
 
 
@@ -22,7 +30,7 @@ def write(scope: Scope, status: int, sent: int, seconds: float, request: str, us
         if key == b"user-agent":
             agent = _plain(value)
         elif key == b"referer":
-            referer = _plain(value)
+            referer = _page(_plain(value))
     client = scope.get("client")
     line = (
         f"{client[0] if client and client[0] else '-'} - {_name(user)} [{_moment(int(time.time()))}] "
@@ -44,13 +52,20 @@ def _moment(second: int) -> str:
 def _target(scope: Scope) -> str:
     query = scope["query_string"]
     path = _plain(scope.get("raw_path") or scope["path"].encode())
-    if not query:
-        return path
-    # The state of an upload authorises its next request, so it is none of the log's business.
-    shown = "&".join(
-        "_state=***" if part.startswith("_state=") else part for part in _plain(query).split("&")
-    )
-    return f"{path}?{shown}"
+    return f"{path}?{'&'.join(map(_parameter, _plain(query).split('&')))}" if query else path
+
+
+def _parameter(text: str) -> str:
+    """Clients that are confused put passwords and tokens there, and the state of an upload authorises its next request. So only what
+    has the form of what the API knows is shown."""
+    if not text or _KNOWN.fullmatch(text):
+        return text
+    return "_state=***" if text.startswith("_state=") else "***"
+
+
+def _page(address: str) -> str:
+    """Without what may be secret in an address."""
+    return _QUERY.sub(r"\1***", _USER.sub("***@", address))
 
 
 def _name(user: str) -> str:

@@ -56,11 +56,17 @@ class Debug(Section):
 
 
 class Http2(Section):
-    disabled: bool = Field(default=False, description="Do not offer HTTP/2 to clients that use TLS.")
+    disabled: bool = Field(
+        default=False, description="Do not offer HTTP/2 to clients that use TLS, only HTTP/1.1."
+    )
 
 
 class H2c(Section):
-    enabled: bool = Field(default=False, description="Speak HTTP/2 without TLS.")
+    enabled: bool = Field(
+        default=False,
+        description="Without TLS, speak HTTP/2 with clients that begin with it (prior knowledge), and HTTP/1.1 with "
+        "the others. Not on a unix socket.",
+    )
 
 
 class Http(Section):

@@ -1,0 +1,26 @@
+"""What can go wrong on the way to a certificate."""
+
+from __future__ import annotations
+
+
+class CertificateError(Exception):
+    """There is no certificate; the text is one line that tells the operator why, and what to do.
+
+    `asked`: the authority was asked and said no, which counts against its rate limits.
+    `wait`: seconds it wants to be left alone; 0 if it did not say.
+    """
+
+    def __init__(self, text: str, *, asked: bool = False, wait: float = 0.0) -> None:
+        super().__init__(one_line(text))
+        self.asked = asked
+        self.wait = wait
+
+
+LONGEST_TEXT = 800
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and control characters, which others may have put there, and not endless."""
+    line = " ".join(text.split())
+    line = "".join(letter if letter.isprintable() else "?" for letter in line)
+    return line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"

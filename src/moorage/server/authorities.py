@@ -1,0 +1,51 @@
+"""The authorities whose signature on a client's certificate is believed: `http.tls.clientcas`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from moorage.server import files
+from moorage.server.files import CertificateError, day
+
+KEY: Final = "http.tls.clientcas"
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """Those that are valid now, joined (PEM). At `changes` there will be others. `cautions` tell which were left out."""
+
+    pem: bytes = b""
+    changes: datetime | None = None
+    cautions: tuple[str, ...] = ()
+
+
+def load(paths: Sequence[str], now: datetime) -> Authorities:
+    """rustls does not look at the time of an authority, so those whose time is over or to come are left out here.
+    Raises CertificateError for a file without certificates, and if none is left."""
+    valid: dict[bytes, None] = {}
+    changes: list[datetime] = []
+    cautions: list[str] = []
+    for path in paths:
+        for one in files.certificates(KEY, path, files.read(KEY, path)):
+            begins, ends = one.not_valid_before_utc, one.not_valid_after_utc
+            if begins <= now < ends:
+                valid[one.public_bytes(Encoding.PEM)] = None
+                changes.append(ends)
+                continue
+            if now < begins:
+                changes.append(begins)
+            when = f"is not valid before {day(begins)}" if now < begins else f"expired on {day(ends)}"
+            cautions.append(f"{KEY}: {path} holds {_name(one)}, which {when}: its clients are refused")
+    if paths and not valid:
+        raise CertificateError(KEY, ", ".join(paths), "holds no authority that is valid now: replace it")
+    return Authorities(b"".join(valid), min(changes, default=None), tuple(cautions))
+
+
+def _name(certificate: x509.Certificate) -> str:
+    return certificate.subject.rfc4514_string() or "an authority without a name"

@@ -1,0 +1,111 @@
+"""What a server shows its clients, read from the files of `http.tls` and checked whole: a worker that is given the
+result can serve it. Granian's worker, given something else, ends without a word that an operator understands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from moorage.config.sections.tls import Tls
+from moorage.server import authorities, files, keys
+from moorage.server.files import CertificateError, day
+
+SOON: Final = timedelta(days=14)
+CERTIFICATE: Final = "http.tls.certificate"
+KEY: Final = "http.tls.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Certificate with its chain, key, and the authorities of client certificates (none: empty), all in PEM.
+
+    The certificate is valid until `expires`. At `changes` the same files would give something else.
+    """
+
+    chain: bytes
+    key: bytes
+    authorities: bytes
+    expires: datetime
+    changes: datetime | None = None
+    cautions: tuple[str, ...] = ()
+    """What an operator should know of, though it can be served."""
+
+    def same_as(self, other: Identity) -> bool:
+        """Whether no client could tell it from the other one."""
+        mine, others = ((one.chain, one.key, one.authorities) for one in (self, other))
+        return mine == others
+
+
+def load(tls: Tls, now: datetime) -> Identity:
+    """Raises CertificateError naming the first thing that is wrong."""
+    assert tls.certificate is not None
+    assert tls.key is not None
+    chain = files.certificates(CERTIFICATE, tls.certificate, files.read(CERTIFICATE, tls.certificate))
+    key = keys.load(KEY, tls.key, files.read(KEY, tls.key))
+    leaf = chain[0]
+    _belongs(tls, key, chain)
+    cautions = _look_at(tls.certificate, leaf, now)
+    known = authorities.load(_asked_for(tls), now)
+    return Identity(
+        chain=b"".join(one.public_bytes(Encoding.PEM) for one in chain),
+        key=keys.pem(key),
+        authorities=known.pem,
+        expires=leaf.not_valid_after_utc,
+        changes=known.changes,
+        cautions=(*cautions, *known.cautions),
+    )
+
+
+def soon_over(identity: Identity, path: str, now: datetime) -> str:
+    """A line for the operator if the certificate ends within days or has ended."""
+    if now < identity.expires - SOON:
+        return ""
+    verb = "expired" if identity.expires <= now else "expires"
+    return f"{CERTIFICATE}: {path} {verb} on {day(identity.expires)}: replace it and its key"
+
+
+def _asked_for(tls: Tls) -> list[str]:
+    """Whoever only requests a certificate and believes any gets the same clients as one who asks for none."""
+    return [] if tls.clientauth == "request-client-cert" else tls.clientcas
+
+
+def _belongs(tls: Tls, key: keys.Usable, chain: list[x509.Certificate]) -> None:
+    assert tls.certificate is not None
+    assert tls.key is not None
+    if keys.belongs(key, chain[0]):
+        return
+    if any(keys.belongs(key, one) for one in chain[1:]):
+        raise CertificateError(
+            CERTIFICATE, tls.certificate, "must hold the server's certificate first, and then its authorities"
+        )
+    raise CertificateError(KEY, tls.key, f"is not the key of {tls.certificate} ({CERTIFICATE})")
+
+
+def _look_at(path: str, leaf: x509.Certificate, now: datetime) -> list[str]:
+    if leaf.version != x509.Version.v3:
+        raise CertificateError(
+            CERTIFICATE,
+            path,
+            "has the form of X.509 version 1, which clients refuse: make it with extensions",
+        )
+    if leaf.not_valid_after_utc <= now:
+        raise CertificateError(
+            CERTIFICATE, path, f"expired on {day(leaf.not_valid_after_utc)}: get a new one for it and its key"
+        )
+    if now < leaf.not_valid_before_utc:
+        raise CertificateError(
+            CERTIFICATE, path, f"is not valid before {day(leaf.not_valid_before_utc)}: is the clock right?"
+        )
+    try:
+        leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return [f"{CERTIFICATE}: {path} has no subjectAltName: Docker and most other clients will refuse it"]
+    except ValueError:
+        raise CertificateError(
+            CERTIFICATE, path, "has extensions that cannot be read: make it anew"
+        ) from None
+    return []

@@ -1,0 +1,73 @@
+"""Reading the files of TLS: short regular files of PEM, and what is said when they are none."""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from datetime import datetime
+from typing import Final
+
+from cryptography import x509
+
+MOST_BYTES: Final = 1 << 20
+
+
+class CertificateError(Exception):
+    """A file of TLS cannot be used; the text names its key, its path and what to do."""
+
+    def __init__(self, key: str, path: str, problem: str) -> None:
+        super().__init__(f"{key}: {path} {problem}")
+
+
+def read(key: str, path: str) -> bytes:
+    """The content. `key` is that of the configuration, for the CertificateError that this raises."""
+    try:
+        # Without waiting: opening a pipe would last until somebody writes to it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise CertificateError(key, path, f"cannot be read: {_reason(error)}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise CertificateError(key, path, "is not a file")
+        content = os.read(descriptor, MOST_BYTES + 1)
+    finally:
+        os.close(descriptor)
+    if not content.strip():
+        raise CertificateError(key, path, "is empty")
+    if len(content) > MOST_BYTES:
+        raise CertificateError(key, path, "is longer than 1 MiB: that is no file of certificates")
+    return content
+
+
+def certificates(key: str, path: str, content: bytes) -> list[x509.Certificate]:
+    """Those that PEM holds, at least one. Raises CertificateError."""
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        raise CertificateError(key, path, _instead(content))
+    try:
+        with warnings.catch_warnings():
+            # What is odd in a certificate but can be served is no matter for the terminal of the server.
+            warnings.simplefilter("ignore")
+            return x509.load_pem_x509_certificates(content)
+    except ValueError:
+        raise CertificateError(
+            key, path, "holds a certificate that is damaged: copy it again, with its BEGIN and END lines"
+        ) from None
+
+
+def day(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "permission denied: let the user that runs the server read it"
+    return (error.strerror or type(error).__name__).lower()
+
+
+def _instead(content: bytes) -> str:
+    if b"PRIVATE KEY-----" in content:
+        return "holds a key and no certificate: were the two files exchanged?"
+    if content[:1] == b"\x30":
+        return "is not PEM but DER: convert it with `openssl x509 -inform der`"
+    return "holds no certificate: it must be PEM, which begins with -----BEGIN CERTIFICATE-----"

@@ -1,0 +1,219 @@
+"""The launcher: Granian's server with sockets of ours, whose workers are replaced when they die, and when the
+certificate that they show was replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from granian._granian import SocketHolder
+from granian.server.mp import MPServer, WorkerProcess
+
+from moorage.server.certificates import Identity
+from moorage.server.listening import BACKLOG
+from moorage.server.renewal import LOOK_SECONDS, Files
+from moorage.server.sealed import Sealed
+from moorage.server.signals import RETIRING
+from moorage.server.worker import Duties, Sign
+
+log = logging.getLogger(__name__)
+
+STARTUP_SECONDS: Final = 10.0
+LONGEST_START_SECONDS: Final = 60.0
+LONGEST_PAUSE: Final = 5.0
+SOON_SECONDS: Final = 0.05
+AGAIN_SECONDS: Final = 15.0
+MOST_RETIRED: Final = 64
+
+
+class Launcher(MPServer):
+    """The socket of a worker stays open here, so what connects while it is being replaced waits for the next one.
+
+    With another certificate, a whole set of new workers is started beside the old ones. Once all of them serve, the old
+    ones retire: they finish what they have, without a limit in time until the server is stopped. If any of the new ones
+    ends instead, the old ones go on, and it is tried again.
+    """
+
+    def __init__(
+        self,
+        listeners: list[socket.socket],
+        duties: Duties,
+        files: Files | None,
+        renewing: Callable[[], None] = lambda: None,
+        **settings: Any,
+    ) -> None:
+        """`renewing` is called every second, by which whoever replaces the files goes on doing so."""
+        super().__init__("moorage", **settings)
+        self._listeners = listeners
+        self._duties = duties
+        self._files = files
+        self._keep_renewing = renewing
+        self._failed = False
+        self._pause = 0.0
+        self._signs: WeakKeyDictionary[WorkerProcess, Sign] = WeakKeyDictionary()
+        self._incoming: list[WorkerProcess] = []
+        self._retired: list[WorkerProcess] = []
+        self._shown, self._next = Sealed(()), Sealed(())
+        self._offered: Identity | None = None
+        self._again = 0.0
+        if files is not None:
+            self._shown = self._seal(files.served)
+
+    def _seal(self, identity: Identity) -> Sealed:
+        """Workers that are started from now on show this."""
+        assert self._files is not None
+        sealed = Sealed((identity.chain, identity.key, identity.authorities))
+        self.ssl_ctx = self._files.context(*sealed.paths)
+        return sealed
+
+    def _init_shared_socket(self) -> None:
+        self._sso = None
+
+    def _drop_shared_socket(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any, socket_loader: Any = None) -> Any:
+        listener = self._listeners[idx % len(self._listeners)]
+        holder: Any = SocketHolder
+        self._shd = holder(listener.fileno(), listener.family == socket.AF_UNIX, BACKLOG)
+        sign = Sign()
+        loader = partial(self._begin, listener, sign)
+        worker = super()._spawn_worker(idx=idx, target=target, callback_loader=loader)
+        self._signs[worker] = sign
+        return worker
+
+    def _begin(self, listener: socket.socket, sign: Sign) -> Any:
+        """In the new worker."""
+        for other in self._listeners:
+            # Else connections to a sibling that has ended would wait here for nobody.
+            if other is not listener:
+                other.close()
+        return self._duties.begin(listener.fileno(), sign)
+
+    def signal_handler_interrupt(self, *arguments: Any, **_: Any) -> None:
+        """The first signal drains, the second ends all at once."""
+        if self.interrupt_signal:
+            for worker in {*self.wrks, *self._incoming, *self._retired}:
+                worker.kill()
+        super().signal_handler_interrupt(*arguments)
+
+    def _serve_loop(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
+        def start(index: int) -> WorkerProcess:
+            worker: WorkerProcess = self._spawn_worker(index, spawn_target, target_loader)
+            worker.start()
+            return worker
+
+        while not self._failed:
+            self.main_loop_interrupt.wait(self._patience())
+            self.main_loop_interrupt.clear()
+            if self.interrupt_signal:
+                return
+            self.interrupt_children.clear()
+            self._retired = [worker for worker in self._retired if not _is_over(worker)]
+            if self._incoming:
+                self._settle()
+            # While others are about to come, nobody starts one with what is about to go.
+            if not self._incoming:
+                self._replace_dead(start)
+                self._renew(start)
+
+    def _patience(self) -> float | None:
+        if self._incoming:
+            return SOON_SECONDS
+        return LOOK_SECONDS if self._files is not None else None
+
+    def _replace_dead(self, start: Callable[[int], WorkerProcess]) -> None:
+        for index, worker in enumerate(self.wrks):
+            if not _is_over(worker):
+                continue
+            age = time.monotonic() - worker.birth
+            if self._would_fail_again(worker, age):
+                self._failed = True
+                return
+            self._pause = 0.0 if age > LONGEST_PAUSE else min(LONGEST_PAUSE, self._pause * 2 + 0.1)
+            log.error("worker died, starting another", extra={"worker": index + 1, "pause": self._pause})
+            time.sleep(self._pause)
+            self.wrks[index] = start(index)
+
+    def _would_fail_again(self, worker: WorkerProcess, age: float) -> bool:
+        """One that ends by itself at its start would do so again, also by a panic in native code; one that was killed
+        would not."""
+        status = worker.inner.exitcode
+        panicked = status == -signal.SIGABRT and not self._signs[worker].given
+        return panicked or (status > 0 and age < STARTUP_SECONDS)
+
+    def _renew(self, start: Callable[[int], WorkerProcess]) -> None:
+        self._keep_renewing()
+        hurry, self.reload_signal = self.reload_signal, False
+        if self._files is None or self._failed or (time.monotonic() < self._again and not hurry):
+            return
+        if len(self._retired) > MOST_RETIRED:
+            # Each new certificate would add to them.
+            return
+        self._offered = self._files.look(hurry=hurry)
+        if self._offered is None:
+            return
+        if not self._duties.retires:
+            log.warning("replaced certificate is served after a restart only, for storage is in memory")
+            return
+        self._next = self._seal(self._offered)
+        self._incoming = [start(index) for index in range(len(self.wrks))]
+
+    def _settle(self) -> None:
+        """Whether those that were started with the new certificate can take over."""
+        age = time.monotonic() - self._incoming[0].birth
+        if any(_is_over(worker) for worker in self._incoming) or age > LONGEST_START_SECONDS:
+            self._keep_old()
+        elif all(self._signs[worker].given for worker in self._incoming):
+            self._take_new()
+
+    def _take_new(self) -> None:
+        assert self._files is not None
+        assert self._offered is not None
+        self._files.take(self._offered)
+        self._shown.close()
+        self._shown = self._next
+        old, self.wrks, self._incoming = self.wrks, self._incoming, []
+        for worker in old:
+            self._retire(worker, RETIRING)
+        log.info("new certificate is served", extra={"expires": self._offered.expires.isoformat()})
+
+    def _keep_old(self) -> None:
+        assert self._files is not None
+        log.error(
+            "workers did not start with the replaced certificate, the one before is served",
+            extra={"statuses": [worker.inner.exitcode for worker in self._incoming]},
+        )
+        for worker in self._incoming:
+            # Whoever does not serve by now would never heed another one.
+            self._retire(worker, signal.SIGTERM if self._signs[worker].given else signal.SIGKILL)
+        self._incoming = []
+        self._next.close()
+        self.ssl_ctx = self._files.context(*self._shown.paths)
+        self._files.again()
+        self._again = time.monotonic() + AGAIN_SECONDS
+
+    def _retire(self, worker: WorkerProcess, order: signal.Signals) -> None:
+        worker.interrupt_by_parent = True
+        if not _is_over(worker):
+            self._retired.append(worker)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker.inner.pid, order)
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        self.interrupt_children.clear()
+        self.wrks += [*self._incoming, *self._retired]
+        super().shutdown(exit_code or int(self._failed))
+
+
+def _is_over(worker: WorkerProcess) -> bool:
+    return worker.inner.exitcode is not None

@@ -1,0 +1,41 @@
+"""Which versions of HTTP are spoken, and the bounds of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from granian.constants import HTTPModes
+from granian.http import HTTP1Settings, HTTP2Settings
+
+from moorage.config.sections.http import Http
+
+BUFFER_BYTES = 256 << 10
+STREAMS = 100
+HEADER_BYTES = 32 << 10
+WINDOW_BYTES = 1 << 20
+
+
+def speaks_http2(http: Http) -> bool:
+    """Over TLS unless it is switched off, without TLS if it is switched on; never on a unix socket, for its connections
+    have no address by which `idle` could tell them apart."""
+    if isinstance(http.listen, Path):
+        return False
+    return not http.http2.disabled if http.tls.enabled else http.h2c.enabled
+
+
+def settings(http: Http) -> dict[str, Any]:
+    """For Granian's server. What it calls `auto` has no time-out of its own before the first request: see `idle`."""
+    header_milliseconds = int(http.limits.headertimeout.total_seconds() * 1000)
+    return {
+        "http": HTTPModes.auto if speaks_http2(http) else HTTPModes.http1,
+        "http1_settings": HTTP1Settings(
+            header_read_timeout=header_milliseconds, max_buffer_size=BUFFER_BYTES
+        ),
+        "http2_settings": HTTP2Settings(
+            initial_connection_window_size=WINDOW_BYTES,
+            initial_stream_window_size=WINDOW_BYTES,
+            max_concurrent_streams=STREAMS,
+            max_headers_size=HEADER_BYTES,
+        ),
+    }

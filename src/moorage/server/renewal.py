@@ -1,0 +1,114 @@
+"""Notices that the files of a certificate were replaced, and tells what is to be served from then on."""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from moorage.config.sections.tls import Tls
+from moorage.server import certificates
+from moorage.server.certificates import Identity
+from moorage.server.files import CertificateError
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 1.0
+REMIND: Final = timedelta(days=1)
+
+Print: TypeAlias = tuple[tuple[int, ...] | None, ...]
+"""What tells the same files from others: of each, what the file system says of what its path leads to."""
+
+
+class Files:
+    """The files of `tls`. `served` is what workers have; whoever gives them something else says so by `take`."""
+
+    def __init__(self, tls: Tls, *, reminds: bool = True) -> None:
+        """`reminds`: whether somebody must be told in time that the certificate ends. Raises CertificateError."""
+        assert tls.certificate is not None
+        assert tls.key is not None
+        self._tls = tls
+        self._paths = (tls.certificate, tls.key, *tls.clientcas)
+        self._seen = self._judged = _print_of(self._paths)
+        self._refused = ""
+        self._reminds = reminds
+        self._reminded = datetime.min.replace(tzinfo=UTC)
+        self.served = self._load()
+        self._caution(self.served)
+        self._remind()
+
+    def look(self, *, hurry: bool = False) -> Identity | None:
+        """Something to serve instead of `served`, if there is. Files that have just changed are left alone until the
+        next look, for a certificate and its key are often written one after the other; not in a `hurry`."""
+        self._remind()
+        found = _print_of(self._paths)
+        settled, self._seen = found == self._seen, found
+        if not (settled or hurry):
+            return None
+        if found == self._judged and not hurry and not self._due():
+            self._refused = ""
+            return None
+        try:
+            identity = self._load()
+        except CertificateError as error:
+            self._refuse(str(error))
+            return None
+        if _print_of(self._paths) != found:
+            return None
+        self._refused, self._judged = "", found
+        if identity.same_as(self.served):
+            self.served = identity
+            return None
+        return identity
+
+    def context(self, chain: str | None, key: str | None, authorities: str | None) -> tuple[Any, ...]:
+        """What Granian's workers are told of TLS, given the paths at which they find the parts of an identity."""
+        required = self._tls.clientauth == "require-and-verify-client-cert"
+        return True, chain, key, None, self._tls.minimumtls, authorities, [], bool(authorities) and required
+
+    def take(self, identity: Identity) -> None:
+        self.served = identity
+        self._caution(identity)
+
+    def again(self) -> None:
+        """The last find could not be served: find it once more."""
+        self._judged = ()
+
+    def _load(self) -> Identity:
+        return certificates.load(self._tls, datetime.now(UTC))
+
+    def _due(self) -> bool:
+        return self.served.changes is not None and self.served.changes <= datetime.now(UTC)
+
+    def _refuse(self, reason: str) -> None:
+        """Once for each reason. The files are read again at every look: time alone may mend what is wrong."""
+        if reason != self._refused:
+            self._refused = reason
+            log.warning("replaced certificate is not served, the one before is", extra={"reason": reason})
+
+    def _caution(self, identity: Identity) -> None:
+        for caution in identity.cautions:
+            log.warning(caution)
+
+    def _remind(self) -> None:
+        """Every day, while the certificate that is served is about to end or has ended."""
+        now = datetime.now(UTC)
+        if not self._reminds or now - self._reminded < REMIND:
+            return
+        assert self._tls.certificate is not None
+        if line := certificates.soon_over(self.served, self._tls.certificate, now):
+            self._reminded = now
+            log.warning(line)
+
+
+def _print_of(paths: tuple[str, ...]) -> Print:
+    return tuple(_stat(path) for path in paths)
+
+
+def _stat(path: str) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -1,0 +1,29 @@
+"""Copies of files in memory, under paths that processes forked later can open.
+
+Workers read certificates when they start. What they read is then what was checked, however the files were
+replaced meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+
+class Sealed:
+    """Each content has a path while this is not closed; an empty content has none."""
+
+    def __init__(self, contents: Iterable[bytes]) -> None:
+        self._descriptors: list[int] = []
+        self.paths = [self._write(content) if content else None for content in contents]
+
+    def close(self) -> None:
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
+    def _write(self, content: bytes) -> str:
+        descriptor = os.memfd_create("tls")
+        self._descriptors.append(descriptor)
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(content)
+        return f"/proc/self/fd/{descriptor}"

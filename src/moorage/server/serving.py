@@ -1,0 +1,157 @@
+"""`serve`: from the configuration to a launcher that runs."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import resource
+import socket
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
+from starlette.types import ASGIApp
+
+from moorage.app import Application
+from moorage.auth.remembered import Remembered
+from moorage.config import Configuration
+from moorage.config.sections.drivers import Filesystem
+from moorage.config.sections.http import Http
+from moorage.drivers.filesystem import LEADER
+from moorage.letsencrypt import CertificateError as AcmeError
+from moorage.letsencrypt import Certificates
+from moorage.server import protocols, signals
+from moorage.server.errors import ServerError
+from moorage.server.files import CertificateError
+from moorage.server.launcher import Launcher
+from moorage.server.listening import BACKLOG, listen
+from moorage.server.renewal import Files
+from moorage.server.worker import Duties
+from moorage.store.descriptors.removals import Removals
+
+log = logging.getLogger(__name__)
+
+BLOCKING_THREADS: Final = 1
+
+_GRANIAN_LOGS: Final[dict[str, Any]] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "loggers": {"_granian": {"level": "ERROR", "propagate": True, "handlers": []}},
+}
+
+
+def default_workers() -> int:
+    return max(1, min(4, len(os.sched_getaffinity(0))))
+
+
+def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM or SIGINT. `ready` is called when the socket listens. Raises ServerError; ends with
+    SystemExit(1) when a worker cannot start."""
+    http = configuration.http
+    in_memory = configuration.storage.driver.name == "inmemory"
+    workers = 1 if in_memory else http.workers or default_workers()
+    if in_memory and (http.workers or 1) > 1:
+        log.warning("storage is in memory, so there is one worker only (http.workers)")
+    obtained = _obtained(http)
+    files = _files(http, obtained)
+    _raise_file_limit()
+    listeners = listen(http, workers)
+    multiprocessing.set_start_method("fork", force=True)
+    signals.hold_in_new_workers()
+    duties = Duties(
+        build=partial(_application, configuration, Removals(), Remembered()),
+        port=0 if listeners[0].family == socket.AF_UNIX else listeners[0].getsockname()[1],
+        header_seconds=http.limits.headertimeout.total_seconds(),
+        reaps=protocols.speaks_http2(http),
+        retires=files is not None and not in_memory,
+    )
+    renewing = partial(obtained.start, _logging(configuration)) if obtained else lambda: None
+    launcher = Launcher(listeners, duties, files, renewing, workers=workers, **_settings(http))
+    launcher.on_startup(ready)
+    if obtained is not None:
+        launcher.on_shutdown(obtained.stop)
+    launcher.serve(target_loader=_unused, wrap_loader=False)
+
+
+def _settings(http: Http) -> dict[str, Any]:
+    return {
+        "interface": Interfaces.ASGI,
+        "loop": Loops.uvloop,
+        "websockets": False,
+        "backlog": BACKLOG,
+        "backpressure": http.limits.connections,
+        "runtime_blocking_threads": BLOCKING_THREADS,
+        "log_level": LogLevels.error,
+        "log_dictconfig": _GRANIAN_LOGS,
+        "respawn_failed_workers": True,
+        "workers_kill_timeout": max(1, int(http.draintimeout.total_seconds()) + 1),
+        **protocols.settings(http),
+    }
+
+
+def _application(
+    configuration: Configuration, removals: Removals, remembered: Remembered, started: Callable[[], None]
+) -> ASGIApp:
+    return Application(configuration, _leadership(configuration), started, removals, remembered)
+
+
+def _leadership(configuration: Configuration) -> str:
+    """The file that the workers of all servers on one storage compete for; none where there is one worker only."""
+    parameters = configuration.storage.driver.parameters
+    return f"{parameters.rootdirectory}/{LEADER}" if isinstance(parameters, Filesystem) else ""
+
+
+def _obtained(http: Http) -> Certificates | None:
+    """What keeps a certificate of Let's Encrypt, with one that can be served. Raises ServerError."""
+    section = http.tls.letsencrypt
+    if section.cachefile is None:
+        return None
+    try:
+        found = Certificates(
+            Path(section.cachefile),
+            section.hosts,
+            section.email,
+            str(section.directoryurl),
+            section.challengeaddr,
+        )
+        found.ensure()
+    except AcmeError as error:
+        raise ServerError(str(error)) from None
+    return found
+
+
+def _logging(configuration: Configuration) -> dict[str, Any]:
+    section = configuration.log
+    return {
+        "level": section.level,
+        "form": section.formatter,
+        "fields": section.fields,
+        "caller": section.reportcaller,
+    }
+
+
+def _files(http: Http, obtained: Certificates | None) -> Files | None:
+    """Raises ServerError."""
+    if not http.tls.enabled:
+        return None
+    try:
+        if obtained is None:
+            return Files(http.tls)
+        path = str(obtained.path)
+        return Files(http.tls.model_copy(update={"certificate": path, "key": path}), reminds=False)
+    except CertificateError as error:
+        raise ServerError(str(error)) from None
+
+
+def _unused() -> ASGIApp:
+    """Granian wants to know what to load before there are workers; here each worker loads something of its own."""
+    raise NotImplementedError
+
+
+def _raise_file_limit() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,0 +1,68 @@
+"""What happens inside a worker besides requests."""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from starlette.types import ASGIApp
+
+from moorage.server import signals
+from moorage.server.connections import Connections
+from moorage.server.idle import Reaper
+from moorage.server.retirement import Retirement
+
+Build: TypeAlias = Callable[[Callable[[], None]], ASGIApp]
+"""Makes the application, which calls what it is given once it has started."""
+
+FIRST_TURN_SECONDS: Final = 0.1
+
+
+class Sign:
+    """A byte of memory by which a process that is forked later tells that it serves."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 1)
+
+    def give(self) -> None:
+        self._memory[0] = 1
+
+    @property
+    def given(self) -> bool:
+        return self._memory[0] == 1
+
+
+@dataclass(frozen=True)
+class Duties:
+    """`port` is that of the listening address, 0 for a unix socket. `reaps`: connections without requests are to be
+    ended. `retires`: the launcher may put another worker in this one's place."""
+
+    build: Build
+    port: int
+    header_seconds: float
+    reaps: bool
+    retires: bool
+
+    def begin(self, listener: int, sign: Sign) -> ASGIApp:
+        """The application of this worker, which takes its connections from the socket `listener`."""
+
+        def started() -> None:
+            # Granian serves when the event loop runs next, and forgets signals that come before it does.
+            asyncio.get_running_loop().call_later(FIRST_TURN_SECONDS, serving)
+
+        def serving() -> None:
+            if self.retires:
+                Retirement(listener, connections, self.header_seconds).await_order()
+            if self.reaps:
+                Reaper(connections, self.port, self.header_seconds).start()
+            signals.heed()
+            sign.give()
+
+        application = self.build(started)
+        if not (self.reaps or self.retires):
+            return application
+        connections = Connections(application)
+        return connections

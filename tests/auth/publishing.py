@@ -98,3 +98,9 @@ def redirecting(target: str, content: bytes, status: int = 302) -> Handler:
         return web.Response(status=status, headers={"Location": target})
 
     return answer
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.01)

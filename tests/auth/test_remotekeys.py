@@ -15,7 +15,7 @@ from moorage.auth.keysources import KeySource, key_source
 from moorage.auth.remotekeys import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, RemoteKeys
 from moorage.auth.token import TokenAccess
 from moorage.auth.verification import Verifier
-from tests.auth.publishing import Handler, bomb, cut, endless, large, publishing, redirecting
+from tests.auth.publishing import Handler, bomb, cut, endless, large, publishing, redirecting, until
 from tests.auth.tokens import (
     ISSUER,
     NOW,
@@ -63,12 +63,6 @@ async def accepted(keys: KeySource | TokenAccess, key: Private, kid: str | None 
         return (await by.authorize(Credentials(f"Bearer {text}"), [PULL])).user == "ada"
     except Challenge:
         return False
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -173,6 +167,10 @@ async def test_while_the_server_fails_the_last_keys_stay_and_it_is_said_once(
         clock.now += PAUSE_SECONDS
         assert await accepted(keys, ed_key(), "new")
         assert caplog.records[-1].msg == "the keys of tokens are in force"
+        publisher.status = 503
+        clock.now += STALE_SECONDS + 1
+        assert await accepted(keys, ed_key(), "new")
+        assert warnings(caplog) == ["status 500", "status 503"]
 
 
 async def test_without_any_keys_nobody_is_judged_and_soon_it_is_tried_again() -> None:

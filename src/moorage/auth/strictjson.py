@@ -5,14 +5,14 @@ Two readers that take a doubled name differently see two different tokens under 
 from __future__ import annotations
 
 import json
-from typing import NoReturn
+from typing import Final, NoReturn
 
 
 def parse(raw: bytes) -> dict[str, object]:
     """An object. Raises ValueError for everything else, and for what is not UTF-8, has a name twice, has NaN or Infinity, or
     is nested too deeply."""
     try:
-        found = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_refused)
+        found = _DECODER.decode(raw.decode())
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
     except RecursionError:
@@ -31,3 +31,6 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refused(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number")
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refused)

@@ -134,7 +134,10 @@ async def test_any_other_error_lets_nobody_in(error: BaseException, caplog: pyte
         Grant("ada", frozenset({1})),  # type: ignore[arg-type]
         Grant("ada", allows=None),  # type: ignore[arg-type]
     ],
-    ids=repr,
+    ids=[
+        *("none", "true", "number", "text", "mapping", "class", "object", "no user", "user of bytes"),
+        *("set", "list", "groups of numbers", "allows nothing"),
+    ],
 )
 async def test_what_is_no_grant_lets_nobody_in(found: Any) -> None:
     with pytest.raises(Unreachable):

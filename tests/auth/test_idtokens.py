@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from moorage.auth.base import Access, Challenge, Credentials
-from moorage.auth.idtokens import IdTokens
+from moorage.auth.idtokens import verifier
 from moorage.auth.keyfiles import parse_public_jwks
 from moorage.auth.keysources import FixedKeys
 from moorage.auth.mapping import ClaimMapping
@@ -67,7 +67,7 @@ def controller() -> OpenIdAccess:
         *json.loads(hostile.key_set())["keys"],
     ]
     keys = FixedKeys(parse_public_jwks(jwks(*public), keep_out))
-    return OpenIdAccess(IdTokens(ISSUER, SERVICE, ClaimMapping(), keys, clock=lambda: NOW))
+    return OpenIdAccess(verifier(ISSUER, SERVICE, ClaimMapping(), keys, clock=lambda: NOW))
 
 
 async def refusal(text: str) -> str:

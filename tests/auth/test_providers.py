@@ -9,7 +9,7 @@ import pytest
 
 from moorage.auth.base import Challenge, Credentials, Unreachable
 from moorage.auth.discovery import ProviderKeys
-from moorage.auth.idtokens import IdTokens
+from moorage.auth.idtokens import verifier
 from moorage.auth.mapping import ClaimMapping
 from moorage.auth.oidc import OpenIdAccess
 from moorage.auth.remotekeys import PAUSE_SECONDS, STALE_SECONDS
@@ -87,7 +87,7 @@ async def test_a_token_of_the_built_in_kind_and_an_id_token_are_never_taken_for_
 def rotating(provider: Provider, clock: Clock) -> OpenIdAccess:
     """With keys that are as old as the clock says."""
     keys = ProviderKeys(provider.issuer, "key", patience=5, clock=clock)
-    return OpenIdAccess(IdTokens(provider.issuer, AUDIENCE, ClaimMapping(), keys, clock=lambda: NOW))
+    return OpenIdAccess(verifier(provider.issuer, AUDIENCE, ClaimMapping(), keys, clock=lambda: NOW))
 
 
 async def test_new_keys_of_the_provider_count_when_a_token_needs_them_and_old_ones_no_longer(
@@ -132,7 +132,7 @@ async def test_while_the_provider_is_silent_requests_are_refused_in_time(
 ) -> None:
     provider.answers[providers.DOCUMENT] = hanging
     keys = ProviderKeys(provider.issuer, "key", patience=0.2)
-    made = OpenIdAccess(IdTokens(provider.issuer, AUDIENCE, ClaimMapping(), keys, clock=clock))
+    made = OpenIdAccess(verifier(provider.issuer, AUDIENCE, ClaimMapping(), keys, clock=clock))
     tokens = [provider.token(jti=str(number)) for number in range(20)]
     found = await asyncio.gather(
         *(made.authorize(bearer(token), PUSH) for token in tokens), return_exceptions=True

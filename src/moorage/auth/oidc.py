@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from moorage.auth import basic
 from moorage.auth.base import Access, Challenge, Credentials, Grant, Offer, TokenExpired
 from moorage.auth.claims import Claims
 from moorage.auth.discovery import ProviderKeys
 from moorage.auth.extensions import Context
-from moorage.auth.idtokens import ALGORITHMS, IdTokens
+from moorage.auth.idtokens import ALGORITHMS, verifier
 from moorage.auth.mapping import ClaimMapping
 from moorage.auth.options import Options
-from moorage.auth.verification import TokenOver, TokenRefused
+from moorage.auth.verification import TokenOver, TokenRefused, Verifier
 
 REALM: Final = "OpenID token"
 """No URL: a client would take that for a token service, and show it passwords."""
@@ -39,19 +39,11 @@ SHARED: Final = frozenset(
 """Providers of everybody: anybody's jobs get tokens for any audience."""
 
 
-class Verifies(Protocol):
-    async def verify(self, text: str) -> Claims:
-        """Raises TokenRefused, TokenOver for one that was right, and Unreachable."""
-        ...
-
-    async def close(self) -> None: ...
-
-
 class OpenIdAccess:
     """Whoever has a right token may do everything; rules narrow it. The user name of a sign-in is not looked at: the token
     says who it is."""
 
-    def __init__(self, tokens: Verifies) -> None:
+    def __init__(self, tokens: Verifier) -> None:
         self._tokens = tokens
 
     async def authorize(self, credentials: Credentials, wanted: Sequence[Access]) -> Grant:
@@ -109,7 +101,7 @@ def controller(
     _check(mapping, issuer, given)
     keys = ProviderKeys(issuer, given.place("issuer"))
     algorithms = _algorithms(given)
-    tokens = IdTokens(issuer, audience, mapping, keys, algorithms=algorithms, clock=clock)
+    tokens = verifier(issuer, audience, mapping, keys, algorithms=algorithms, clock=clock)
     return OpenIdAccess(tokens)
 
 

@@ -37,7 +37,8 @@ class TokenOver(TokenRefused):
 
 
 class Verifier:
-    """`service` must be in the audience. `algorithms`: empty for all that the reference knows. `clock`: seconds since 1970."""
+    """`service` must be in the audience. `algorithms`: empty for all that the reference knows. `read`: what a token says, where that is
+    not what a registry's says (`claims.read`). `chains`: whether `x5c` in its header counts. `clock`: seconds since 1970."""
 
     def __init__(
         self,
@@ -46,6 +47,8 @@ class Verifier:
         algorithms: Sequence[str],
         keys: KeySource,
         *,
+        read: Callable[[bytes], Claims] | None = None,
+        chains: bool = True,
         leeway: float = LEEWAY_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -54,8 +57,8 @@ class Verifier:
             raise AuthError(
                 f"auth.token.signingalgorithms: {', '.join(unknown)} is not known; known are {', '.join(SUPPORTED)}"
             )
-        self._issuer = issuer
-        self._service = service
+        self._read = read or (lambda payload: claims.read(payload, issuer, service))
+        self._chains = chains
         self._algorithms = frozenset(algorithms or SUPPORTED)
         self._keys = keys
         self._leeway = leeway
@@ -83,11 +86,11 @@ class Verifier:
         if signed.algorithm not in self._algorithms:
             raise ValueError("its algorithm is not one of those that are allowed")
         try:
-            end = _signed_until(signed, keys, now)
+            end = _signed_until(signed, keys, now, self._chains)
         except KeyUnknown:
             keys = await self._keys.newer()
-            end = _signed_until(signed, keys, now)
-        found = claims.read(signed.payload, self._issuer, self._service)
+            end = _signed_until(signed, keys, now, self._chains)
+        found = self._read(signed.payload)
         self._in_time(found, now)
         self._verified.put(text, keys, found, min(end, found.end + self._leeway))
         return found
@@ -102,17 +105,18 @@ class Verifier:
             raise TokenOver(found, start, end)
 
 
-def _signed_until(signed: Signed, keys: TrustedKeys, now: float) -> float:
+def _signed_until(signed: Signed, keys: TrustedKeys, now: float, chains: bool) -> float:
     """Until when the signature counts: a certificate may end before the token does. Raises KeyUnknown when another key might
     have made it, else ValueError."""
     candidates: Sequence[Key]
-    if signed.chain is None:
+    chain = signed.chain if chains else None
+    if chain is None:
         candidates, end = keys.candidates(signed.algorithm, signed.kid), math.inf
     else:
-        key, end = leaf_key(signed.chain, keys.roots, now)
+        key, end = leaf_key(chain, keys.roots, now)
         candidates = [key] if fits(signed.algorithm, key) else []
     if any(signed_by(key, signed.algorithm, signed.statement, signed.signature) for key in candidates):
         return end
-    if signed.chain is None and signed.kid is None:
+    if chain is None and signed.kid is None:
         raise KeyUnknown("no trusted key made its signature")
     raise ValueError("its signature is false, or its algorithm does not fit its key")

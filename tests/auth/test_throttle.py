@@ -115,3 +115,15 @@ def test_memory_is_bounded_and_who_failed_longest_ago_is_forgotten() -> None:
         throttle.failed(f"2001:db8:0:{number:x}::1")
         throttle.refused(f"2001:db8:1:{number:x}::1")
     assert throttle.size == 100
+
+
+def test_an_old_password_that_a_client_sends_for_each_layer_counts_for_less_than_guesses() -> None:
+    throttle = Throttle()
+    for _ in range(40):
+        assert not throttle.failed(HERE, b"alice, old password")
+    assert throttle.wait(HERE) == 0.0
+    for _ in range(9):
+        throttle.failed(HERE, b"alice, old password")
+    assert throttle.wait(HERE) > 0.0
+    other = Throttle()
+    assert [other.failed(THERE, b"%d" % number) for number in range(10)].index(True) == 9

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from moorage.api.exchange import Exchange
@@ -43,6 +44,8 @@ Need = Literal["pull", "push", "delete", "catalog", "known", "nothing"]
 
 AUTHORIZATION_LIMIT = 20 << 10
 RETRY_SECONDS = "5"
+REMEMBERED = 1024
+"""Names, with what is needed there."""
 
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
 _ACTIONS: dict[str, tuple[str, ...]] = {"pull": ("pull",), "push": ("pull", "push"), "delete": ("delete",)}
@@ -50,7 +53,7 @@ _ACTIONS: dict[str, tuple[str, ...]] = {"pull": ("pull",), "push": ("pull", "pus
 
 async def admit(exchange: Exchange, controller: AccessController, need: Need) -> Grant:
     """Raises NameInvalid, Unauthorized, Denied, TooManyRequests, Unavailable."""
-    wanted = _wanted(exchange, need)
+    wanted = _wanted(exchange.name, need)
     try:
         return await controller.authorize(credentials(exchange), wanted)
     except TokenExpired as expired:
@@ -89,13 +92,15 @@ def refusal(exchange: Exchange, refused: AccessRefused) -> RegistryError:
     return Denied(f"requested access to the resource is denied: {told}" if told else None, detail=detail)
 
 
-def _wanted(exchange: Exchange, need: Need) -> Sequence[Access]:
+@lru_cache(maxsize=REMEMBERED)
+def _wanted(name: str, need: Need) -> tuple[Access, ...]:
+    """Raises NameInvalid."""
     if need == "known":
         return ()
     if need == "catalog":
         return (CATALOG,)
-    name = Name.parse(exchange.name)
-    return [Access("repository", name, action) for action in _ACTIONS[need]]
+    repository = Name.parse(name)
+    return tuple(Access("repository", repository, action) for action in _ACTIONS[need])
 
 
 def _began_in_time(exchange: Exchange, expired: TokenExpired) -> bool:

@@ -7,12 +7,11 @@ behind any proxy. Headers that proxies set are believed only from the proxies th
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from moorage.api.proxies import Network, trusted_peer
+from moorage.api.proxies import Network, Networks, trusted_peer
 
 HEADER_LIMIT = 1024
 """Bytes; a longer header of a proxy is ignored, and so is a longer Host."""
@@ -30,7 +29,10 @@ class Locations:
     host: str = ""
     relative: bool | None = None
     prefix: str = ""
-    trusted: Sequence[Network] = field(default_factory=tuple)
+    trusted: tuple[Network, ...] = Networks()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trusted", Networks(self.trusted))
 
     def of(self, scope: Scope, path: str) -> str:
         """A reference to `path` (`/v2/…`) for the client of this request."""

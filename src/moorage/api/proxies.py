@@ -7,22 +7,43 @@ Every proxy adds the address of its own peer at the end of a header: `X-Forwarde
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Final, Self
 
 from starlette.types import Scope
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+REMEMBERED: Final = 4096
+"""Addresses."""
+LONGEST: Final = 128
+"""Characters of one, with a port and the name of an interface."""
+_TELLING: Final = frozenset({b"forwarded", b"x-forwarded-for"})
 
-def trusted_peer(scope: Scope, trusted: Sequence[Network]) -> bool:
+
+class Networks(tuple[Network, ...]):
+    """Hashed once, for they are asked about at each request."""
+
+    _hash: int
+
+    def __new__(cls, networks: Iterable[Network] = ()) -> Self:
+        made = super().__new__(cls, networks)
+        made._hash = hash(tuple(made))
+        return made
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+def trusted_peer(scope: Scope, trusted: tuple[Network, ...]) -> bool:
     """Whether the headers that proxies set are believed of this connection's other end."""
     client = scope.get("client")
     # A unix socket has no address: whoever may open it is trusted.
-    return client is None or not client[0] or _within(client[0], tuple(trusted))
+    return client is None or not client[0] or _within(client[0], trusted)
 
 
-def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
+def client_address(scope: Scope, trusted: tuple[Network, ...]) -> str:
     """The nearest address that is not a trusted proxy's, else the furthest of the proxies; without port and
     brackets, IPv4 in its own form. A chain is followed up to what is no address. Empty when unknown.
 
@@ -30,15 +51,23 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
     and do not agree, neither is believed.
     """
     peer = (scope.get("client") or ("",))[0]
+    told = [header for header in scope["headers"] if header[0] in _TELLING]
+    if not told:
+        return _address(peer) or ""
+    forwarded, listed = _joined(told, b"forwarded"), _joined(told, b"x-forwarded-for")
+    look = _seen if len(forwarded) + len(listed) <= 4 * LONGEST else _seen.__wrapped__
+    return look(peer, trusted, forwarded, listed)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _seen(peer: str, trusted: tuple[Network, ...], forwarded: str, listed: str) -> str:
     address = _address(peer) or ""
-    if not trusted_peer(scope, trusted):
+    if peer and not _within(peer, trusted):
         return address
-    told = {
-        _furthest(hops, address, tuple(trusted))
-        for hops in (_forwarded(_joined(scope, b"forwarded")), _joined(scope, b"x-forwarded-for").split(","))
-        if any(hops)
+    found = {
+        _furthest(hops, address, trusted) for hops in (_forwarded(forwarded), listed.split(",")) if any(hops)
     }
-    return told.pop() if len(told) == 1 else address
+    return found.pop() if len(found) == 1 else address
 
 
 def _furthest(hops: Sequence[str], address: str, trusted: tuple[Network, ...]) -> str:
@@ -53,9 +82,9 @@ def _furthest(hops: Sequence[str], address: str, trusted: tuple[Network, ...]) -
     return address
 
 
-def _joined(scope: Scope, name: bytes) -> str:
+def _joined(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str:
     """All headers of that name as the one that they mean (RFC 9110, section 5.3)."""
-    return ",".join(str(value, "latin-1") for key, value in scope["headers"] if key == name)
+    return ",".join(str(value, "latin-1") for key, value in headers if key == name)
 
 
 def _forwarded(header: str) -> list[str]:
@@ -70,6 +99,11 @@ def _forwarded(header: str) -> list[str]:
 def _address(node: str) -> str | None:
     """The address in `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`, also in quotes; None for what is
     no address, such as `unknown` and `_hidden`."""
+    return _parsed(node) if len(node) <= LONGEST else None
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _parsed(node: str) -> str | None:
     text = node.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -82,7 +116,7 @@ def _address(node: str) -> str | None:
     return str(getattr(found, "ipv4_mapped", None) or found)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=REMEMBERED)
 def _within(address: str, networks: tuple[Network, ...]) -> bool:
     try:
         parsed = ipaddress.ip_address(address)

@@ -8,7 +8,7 @@ from moorage.api.admission import credentials, refusal
 from moorage.api.answer import Answer
 from moorage.api.exchange import Exchange
 from moorage.auth.base import AccessRefused, Challenge, TokenRequestInvalid, TokenService
-from moorage.errors import ManifestTooLarge, NotFound, QueryInvalid, RegistryError
+from moorage.errors import ManifestTooLarge, NotFound, QueryInvalid, RegistryError, Unauthorized
 
 FORM_LIMIT = 32 << 10
 FIELD_LIMIT = 50
@@ -79,5 +79,6 @@ def _with_password(exchange: Exchange) -> bool:
 def _invalid(error: TokenRequestInvalid) -> Answer:
     """In the words of both worlds: OAuth2 (RFC 6749, section 5.2), and those that Docker shows."""
     told = {"error": error.error, "error_description": error.description}
-    entries = QueryInvalid(f"{error.error}: {error.description}").entries()
+    kind = Unauthorized if error.error == "invalid_grant" else QueryInvalid
+    entries = kind(f"{error.error}: {error.description}").entries()
     return Answer.json({**told, "errors": entries}, status=QueryInvalid.status, headers=_NEVER_KEPT)

@@ -80,6 +80,7 @@ class _Check:
     """`addresses` of those who wait for it. The answer is None if all of them were sent away before its turn."""
 
     login: Login
+    proof: bytes = field(repr=False)
     addresses: set[str] = field(default_factory=set)
     answer: asyncio.Task[bool | None] = field(init=False)
 
@@ -122,7 +123,7 @@ class _Checks:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self, login: Login, proof: bytes) -> _Check:
-        check = self._running[proof] = _Check(login)
+        check = self._running[proof] = _Check(login, proof)
         check.answer = asyncio.create_task(self._answer(check))
         check.answer.add_done_callback(lambda _: self._running.pop(proof))
         return check
@@ -145,7 +146,7 @@ class _Checks:
             return True
         known = login.user if hashed else "unknown"
         for address in check.addresses:
-            if self._throttle.failed(address):
+            if self._throttle.failed(address, check.proof):
                 log.info(
                     "too many wrong passwords, this client has to wait",
                     extra={"address": address, "user": known},

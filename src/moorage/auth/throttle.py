@@ -6,11 +6,12 @@ import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 SECONDS: Final = 60.0
 FAILURES: Final = 10
+REPEATED: Final = 0.2
 REFUSALS: Final = 300
 ADDRESSES: Final = 10_000
 
@@ -20,8 +21,9 @@ class _Window:
     """Begins with the first failure or refusal."""
 
     end: float
-    failures: int = 0
+    failures: float = 0.0
     refusals: int = 0
+    guesses: set[bytes] = field(default_factory=set)
 
 
 class Throttle:
@@ -60,11 +62,15 @@ class Throttle:
         window = self._current(address)
         return self._left(window) if window and window.refusals >= self._refusals else 0.0
 
-    def failed(self, address: str) -> bool:
-        """A wrong password. Whether it is the one after which the address has to wait."""
+    def failed(self, address: str, guess: bytes = b"") -> bool:
+        """A wrong password. Whether it is the one after which the address has to wait. `guess` stands for user and password: the same
+        ones again count for less, for nobody guesses so, but a client with an old password asks once for each layer that it pushes."""
         window = self._counted(address)
-        window.failures += 1
-        return window.failures == self._failures
+        before = window.failures
+        window.failures += REPEATED if guess and guess in window.guesses else 1.0
+        if guess:
+            window.guesses.add(guess)
+        return before < self._failures <= window.failures
 
     def refused(self, address: str) -> bool:
         """Credentials that were not remembered went unchecked. Whether they are those after which the address is shut out."""

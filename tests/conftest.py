@@ -24,6 +24,7 @@ ALONE = (
     "faults/test_load.py",
     "faults/test_memory.py",
     "faults/test_overload.py",
+    "stores/test_replicas_behind_nginx.py",
 )
 """Tests that want the machine for themselves: for what they load it with, for what they measure, or for the engines that they share."""
 

@@ -66,6 +66,28 @@ async def test_all_is_copied_and_a_second_copy_sends_nothing(source: Shelf, targ
     assert content(source) == before
 
 
+class Written(InMemoryDriver):
+    """Remembers which files were written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paths: list[str] = []
+
+    async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
+        for stage in map(dict, stages):
+            self.paths += stage
+            await super().write(stage.items())
+
+
+async def test_a_second_copy_asks_the_target_to_write_nothing(source: Shelf) -> None:
+    target = Written()
+    await copy_registry(source.driver, target)
+    assert {layout.alias(Digest.of(blob, "sha512")) for blob in STRONG.blobs} <= set(target.paths)
+    target.paths.clear()
+    await copy_registry(source.driver, target)
+    assert target.paths == []
+
+
 async def test_what_changed_comes_with_the_next_copy(source: Shelf, target: Shelf) -> None:
     await copy_registry(source.driver, target.driver)
     await source.push("a", LATE, "moved")

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.docs.pages import ROOT, blocks
 from tests.docs.test_deploy import SITE, configuration
 from tests.support.listening import listening, program
-from tests.support.server import Server, free_port
+from tests.support.server import free_port
 
 OPERATIONS = ROOT / "docs/operations.md"
 UPSTREAM = re.compile(r"upstream moorage \{.*?^\}\n", re.DOTALL | re.MULTILINE)
@@ -18,20 +18,20 @@ SHUT = re.compile(r"^ *(?:listen \[::\]|ssl_|auth_basic).*\n", re.MULTILINE)
 
 
 @contextmanager
-def balancing(folder: Path, replicas: Sequence[Server]) -> Iterator[int]:
-    """The port of nginx, which spreads requests over the replicas as the page on operations tells."""
+def balancing(folder: Path, addresses: Sequence[str]) -> Iterator[int]:
+    """The port of nginx, which spreads requests over three replicas as the page on operations tells."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
-    file = configuration(folder, _site(port, replicas))
+    file = configuration(folder, _site(port, addresses))
     with listening([program("nginx"), "-c", str(file)], port, folder / "nginx.log"):
         yield port
 
 
-def _site(port: int, replicas: Sequence[Server]) -> str:
+def _site(port: int, addresses: Sequence[str]) -> str:
     upstream = next(block.text for block in blocks(OPERATIONS, "nginx") if "upstream moorage" in block.text)
-    for number, replica in enumerate(replicas, 1):
+    for number, address in enumerate(addresses, 1):
         assert f"replica-{number}:5000" in upstream
-        upstream = upstream.replace(f"replica-{number}:5000", replica.address)
+        upstream = upstream.replace(f"replica-{number}:5000", address)
     site, replaced = UPSTREAM.subn(upstream, SHUT.sub("", SITE.read_text()))
     assert replaced == 1
     assert "listen 443 ssl" in site

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from tests.stores.server import section
+from tests.stores.server import Service, credentials, section
 from tests.support.objectstores import S3
 from tests.support.server import moorage_command
 
@@ -22,8 +22,12 @@ def on_disk(path: Path, root: Path) -> Path:
     return written(path, {"filesystem": {"rootdirectory": str(root)}})
 
 
+def in_store(path: Path, service: Service, root: str) -> Path:
+    return written(path, section(service, root, **credentials(service, path.with_suffix(".key.json"))))
+
+
 def in_bucket(path: Path, store: S3, root: str) -> Path:
-    return written(path, section(store, root))
+    return in_store(path, store, root)
 
 
 def storage(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:

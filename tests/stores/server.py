@@ -43,6 +43,14 @@ def section(service: Service, root: str, **more: object) -> dict[str, object]:
     return {"gcs": {"bucket": service.bucket, "rootdirectory": root, **more}}
 
 
+def credentials(service: Service, file: Path) -> dict[str, object]:
+    """Keys of the driver for credentials that have a file of their own, which is written."""
+    if not isinstance(service, Gcs):
+        return {}
+    file.write_text(json.dumps(service.credentials()))
+    return {"keyfile": str(file)}
+
+
 def store_server(
     folder: Path,
     service: Service,
@@ -63,10 +71,7 @@ def store_server(
     root = root or f"servers/{secrets.token_hex(6)}"
     if endpoint:
         service = replace(service, endpoint=endpoint)
-    if isinstance(service, Gcs):
-        key = folder / "key.json"
-        key.write_text(json.dumps(service.credentials()))
-        more = {"keyfile": str(key), **more}
+    more = {**credentials(service, folder / "key.json"), **more}
     port = free_port()
     config = folder / "config.yml"
     storage = {

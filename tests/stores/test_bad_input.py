@@ -14,8 +14,8 @@ from tests.faults.client import Client, location, with_digest
 from tests.faults.images import MANIFEST_TYPE, digest_of, make_image
 from tests.faults.wire import Answer
 from tests.stores.bucket import blob_name
+from tests.stores.realclients import as_folder
 from tests.stores.site import Site, site
-from tests.stores.test_replicas_behind_nginx import as_folder
 from tests.stores.test_start import refused
 from tests.support import command
 from tests.support.objectstores import S3

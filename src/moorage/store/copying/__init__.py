@@ -5,6 +5,7 @@
     staged      how, where the storage has no way of its own to complete a file or to drop it
     source      one repository as the source has it, read so that what a tag leads to was there when it was read
     closure     which of its manifests are whole at the target
+    links       small files, of which none is written twice
     repository  what of it is written, and in which order, so that the target is consistent at any time
     report      what was copied, and what could not be
 

@@ -15,9 +15,10 @@ from moorage.store.abreast import abreast
 from moorage.store.announcing import AnotherCollection, announced, last_text
 from moorage.store.contents import key, target
 from moorage.store.copying.blobs import BlobCopies
+from moorage.store.copying.links import LinkCopies
 from moorage.store.copying.report import CopyReport
 from moorage.store.copying.repository import RepositoryCopy
-from moorage.store.copying.source import SourceReading
+from moorage.store.copying.source import READS_AT_ONCE, SourceReading
 from moorage.store.descriptors.trust import RUNNING
 from moorage.store.findings import Unwatched, Watch
 from moorage.store.live import LiveTree
@@ -89,14 +90,25 @@ class _Repositories:
 
     async def _aliases(self) -> None:
         """They let a blob be mounted under another digest from whichever repository has it."""
+        links = LinkCopies(self._destination, self._report)
         for algorithm in await self._tree.names(layout.ALIASES):
             for shard in await self._tree.names(f"{layout.ALIASES}/{algorithm}"):
-                for name in await self._tree.names(f"{layout.ALIASES}/{algorithm}/{shard}"):
-                    with contextlib.suppress(DigestInvalid):
-                        await self._alias(Digest.parse(f"{algorithm}:{name}"))
+                names = await self._tree.names(f"{layout.ALIASES}/{algorithm}/{shard}")
+                await links.write(await links.missing(await self._aliases_named(algorithm, names)))
 
-    async def _alias(self, alias: Digest) -> None:
-        link = await self._tree.read(layout.alias(alias))
-        canonical = target(link) if link is not None else None
-        if canonical is not None and key(canonical) in self._blobs.there:
-            await self._destination.write([(layout.alias(alias), canonical.encode())])
+    async def _aliases_named(self, algorithm: str, names: list[str]) -> dict[str, bytes]:
+        """Those of content that the target has."""
+        found: dict[str, bytes] = {}
+
+        async def look(name: str) -> None:
+            try:
+                path = layout.alias(Digest.parse(f"{algorithm}:{name}"))
+            except DigestInvalid:
+                return
+            link = await self._tree.read(path)
+            canonical = target(link) if link is not None else None
+            if canonical is not None and key(canonical) in self._blobs.there:
+                found[path] = canonical.encode()
+
+        await abreast(READS_AT_ONCE, names, look)
+        return found

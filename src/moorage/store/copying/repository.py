@@ -7,10 +7,6 @@ and what an interrupted copy left is completed by the next one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import islice
-from typing import Final
-
 from moorage.digest import Digest
 from moorage.drivers.base import Driver, PathNotFound
 from moorage.errors import ManifestInvalid
@@ -21,12 +17,11 @@ from moorage.store.abreast import abreast
 from moorage.store.contents import key
 from moorage.store.copying.blobs import BlobCopies
 from moorage.store.copying.closure import lacking
+from moorage.store.copying.links import LinkCopies
 from moorage.store.copying.report import CopyReport
 from moorage.store.copying.source import READS_AT_ONCE, Found
 from moorage.store.findings import Finding
 from moorage.store.tree import Tree
-
-LINKS_AT_ONCE: Final = 32
 
 
 class RepositoryCopy:
@@ -38,6 +33,7 @@ class RepositoryCopy:
         self._blobs = blobs
         self._found = found
         self._report = report
+        self._links = LinkCopies(target, report)
         self._name: Name = found.name
         self._fresh = False
         self._manifests: dict[Digest, Manifest] = {}
@@ -77,9 +73,9 @@ class RepositoryCopy:
         aliases = {
             layout.alias(digest): one.encode() for digest, one in links.items() if not digest.canonical
         }
-        await self._write(await self._missing(aliases))
+        await self._links.write(await self._links.missing(aliases))
         paths = {layout.layer_link(self._name, digest): one.encode() for digest, one in links.items()}
-        await self._write(paths if self._fresh else await self._missing(paths))
+        await self._links.write(paths if self._fresh else await self._links.missing(paths))
 
     # Manifests
 
@@ -87,13 +83,13 @@ class RepositoryCopy:
         """The digests under which the target has a manifest of the source now."""
         links = {layout.revision_link(self._name, digest): digest for digest in self._found.revisions}
         contents = {path: self._found.revisions[digest].encode() for path, digest in links.items()}
-        new = contents if self._fresh else await self._missing(contents)
+        new = contents if self._fresh else await self._links.missing(contents)
         digests = [links[path] for path in new]
         await abreast(READS_AT_ONCE, {self._found.revisions[one] for one in digests}, self._examine)
         without = await self._without(digests)
         ready = {path: content for path, content in new.items() if links[path] not in without}
-        await self._write(self._referrers({self._found.revisions[links[path]] for path in ready}))
-        await self._write(ready)
+        await self._links.write(self._referrers({self._found.revisions[links[path]] for path in ready}))
+        await self._links.write(ready)
         return self._found.revisions.keys() - without
 
     async def _examine(self, canonical: Digest) -> None:
@@ -158,10 +154,10 @@ class RepositoryCopy:
             former = [digest for digest in found.history[tag] if digest in copied and digest != current]
             for digest in (*former, current):
                 history[layout.tag_index_link(self._name, tag, digest)] = digest.encode()
-        await self._write(history if self._fresh else await self._missing(history))
+        await self._links.write(history if self._fresh else await self._links.missing(history))
         links = {layout.tag_link(self._name, tag): digest.encode() for tag, digest in ready.items()}
-        new = links if self._fresh else await self._missing(links)
-        await self._write(new)
+        new = links if self._fresh else await self._links.missing(links)
+        await self._links.write(new)
         self._report.tags += len(new)
         if not self._fresh:
             self._report.extra_tags += len(await self._tags_there() - found.tags.keys())
@@ -183,29 +179,6 @@ class RepositoryCopy:
         link = await self._source.read(path)
         if link is not None and link.decode("latin-1").strip() in ("", digest):
             self._tell("tag-not-copied", path, digest, "it leads to no manifest")
-
-    # Links
-
-    async def _missing(self, links: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Those that the target has not, or with another content."""
-        missing: set[str] = set()
-
-        async def look(path: str) -> None:
-            try:
-                if await self._target.read(path) == links[path]:
-                    return
-            except PathNotFound:
-                pass
-            missing.add(path)
-
-        await abreast(LINKS_AT_ONCE, links, look)
-        return {path: content for path, content in links.items() if path in missing}
-
-    async def _write(self, links: Mapping[str, bytes]) -> None:
-        waiting = iter(links.items())
-        while batch := list(islice(waiting, LINKS_AT_ONCE)):
-            await self._target.write(batch)
-            self._report.links += len(batch)
 
     def _tell(self, kind: str, path: str, digest: Digest, detail: str) -> None:
         self._report.tell(Finding(kind, path, repository=self._name, digest=digest, detail=detail))

@@ -1,0 +1,169 @@
+"""`moorage storage copy` between drivers of every kind, while images are pushed to the source and the copy is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from moorage.store.copying.registry import copy_registry
+from moorage.store.copying.report import CopyReport
+from tests.faults.client import Client
+from tests.faults.images import Image, make_image
+from tests.store.filled import filled, whole
+from tests.stores.commands import checked, copied
+from tests.stores.places import Place, place
+from tests.stores.server import Service
+from tests.support.server import Server, moorage_command, running
+
+DISK = "disk"
+ROUTES = (
+    (DISK, "azurite_store"),
+    ("azurite_store", "rclone_store"),
+    ("moto_store", "gcs_store"),
+    ("gcs_store", DISK),
+)
+Route = tuple[Service | None, Service | None]
+
+NAME = "team/app"
+WAIT_SECONDS = 60.0
+INTERRUPTED = 130
+MORE_THAN_A_PART = 11 << 20
+SIGNALS = (signal.SIGKILL, signal.SIGINT)
+
+
+@pytest.fixture
+def route(request: pytest.FixtureRequest) -> Route:
+    """From where and to where; None is a disk."""
+    source, target = (None if kind == DISK else request.getfixturevalue(kind) for kind in request.param)
+    return source, target
+
+
+@pytest.fixture
+def moments() -> random.Random:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    return random.Random(seed)
+
+
+@contextmanager
+def pushing(server: Server, images: list[Image]) -> Iterator[None]:
+    """What is acknowledged is appended, and its number is its tag; `newest` moves on with each. The pauses grow: a slow machine
+    would have ever more to copy."""
+    enough, source = threading.Event(), random.Random(len(images))
+
+    def push() -> None:
+        pause = 0.2
+        with Client(server.port) as client:
+            while not enough.wait(pause):
+                pause *= 1.5
+                image = make_image(source)
+                client.push(NAME, str(len(images)), image)
+                client.put_manifest(NAME, "newest", image)
+                images.append(image)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(push)
+        try:
+            yield
+        finally:
+            enough.set()
+        done.result()
+
+
+def interrupt(source: Place, target: Place, kind: signal.Signals, calls: int) -> None:
+    """A copy gets the signal when it has asked the store at the target, or at the source of a disk, so often."""
+    proxy = target.proxy or source.proxy
+    assert proxy is not None
+    command = moorage_command("storage", "copy", "--from", str(source.config), "--to", str(target.config))
+    proxy.latency_seconds = 0.02
+    with (
+        proxy.counted() as asked,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+    ):
+        deadline = time.monotonic() + WAIT_SECONDS
+        while len(asked) < calls and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(kind)
+        said, _ = process.communicate(timeout=WAIT_SECONDS)
+    proxy.latency_seconds = 0.0
+    assert process.returncode == (INTERRUPTED if kind is signal.SIGINT else -kind), said
+    assert "Traceback" not in said
+
+
+def served(server: Server, images: list[Image]) -> None:
+    with Client(server.port) as client:
+        for number, image in enumerate(images):
+            assert client.fault_in(NAME, str(number), image) == ""
+
+
+def filled_over_http(source: Place, images: list[Image]) -> None:
+    with Client(source.server.port) as client:
+        for number, image in enumerate(images):
+            client.push(NAME, str(number), image)
+
+
+def moved(source: Place, target: Place, images: list[Image], begun: int) -> None:
+    """The source serves, and is pushed to no more. A copy was made after the first `begun` images."""
+    assert checked(target.config)["findings"] == []
+    with running(target.server) as server:
+        served(server, images[:begun])
+        assert asyncio.run(copied_at_rest(source, target)).findings == []
+        served(server, images)
+    again = asyncio.run(copied_at_rest(source, target))
+    assert (again.blobs, again.links, again.tags, again.extra_tags) == (0, 0, 0, 0)
+    target.on_shelf(whole)
+
+
+async def copied_at_rest(source: Place, target: Place) -> CopyReport:
+    async with source.shelf() as old, target.shelf() as new:
+        return await copy_registry(old.driver, new.driver)
+
+
+@pytest.mark.parametrize("route", ROUTES, indirect=True, ids="-to-".join)
+def test_a_registry_moves_while_it_serves_also_if_the_copy_is_interrupted(
+    route: Route, moments: random.Random, tmp_path: Path
+) -> None:
+    images = [make_image(moments, layer_bytes=size) for size in (1, 100_000, MORE_THAN_A_PART)]
+    begun = len(images)
+    with place(tmp_path / "source", route[0]) as source, place(tmp_path / "target", route[1]) as target:
+        source.on_shelf(filled)
+        with running(source.server) as server:
+            filled_over_http(source, images)
+            with pushing(server, images):
+                interrupt(source, target, moments.choice(SIGNALS), moments.randrange(100))
+                assert copied(source.config, target.config)["findings"] == []
+            assert len(images) > begun
+            moved(source, target, images, begun)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("route", ROUTES, indirect=True, ids="-to-".join)
+def test_wherever_copies_are_interrupted_the_target_is_whole_and_the_next_goes_on(
+    route: Route, moments: random.Random, tmp_path: Path
+) -> None:
+    sizes = (MORE_THAN_A_PART, 3 << 20, *[1000] * 20)
+    images = [make_image(moments, layer_bytes=size) for size in sizes]
+    with place(tmp_path / "source", route[0]) as source:
+        source.on_shelf(filled)
+        with running(source.server) as server:
+            filled_over_http(source, images)
+            for number in range(10):
+                with place(tmp_path / str(number), route[1]) as target:
+                    begun = len(images)
+                    with pushing(server, images):
+                        for kind in (*SIGNALS, *SIGNALS):
+                            interrupt(source, target, kind, moments.randrange(200))
+                            assert checked(target.config)["findings"] == []
+                        assert copied(source.config, target.config)["findings"] == []
+                    moved(source, target, images, begun)

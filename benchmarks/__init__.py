@@ -1,5 +1,5 @@
 """How fast, at what cost in processor and memory, and against whom: the workloads W1 to W10 and W12,
-and O1 to O3 over S3.
+T1 over TLS, and O1 to O3 over S3.
 
     __main__    the command line: `python -m benchmarks`
     measuring   the two parts of a run, on files and over S3
@@ -9,7 +9,7 @@ and O1 to O3 over S3.
     load/       the clients: wrk for GET, our own child process for everything that wrk cannot do
     peers       who can be measured here; `build` makes what has to be built
     servers     Moorage, distribution v3.1.1, Debian's docker-registry 2.8.2 and nginx with plain files
-    restartable a server that may be restarted while it is measured
+    restartable a server that may be restarted while it is measured; `secure` one that speaks TLS
     seed        the content all of them serve, pushed over HTTP
     measure     processor time, memory and latency quantiles; `syscalls` counts calls on the storage
     results     what was measured, ratios and verdicts; `report` writes them for people

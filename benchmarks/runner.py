@@ -89,7 +89,7 @@ class Bench:
     def _sample(self, case: Case, peer: Peer, number: int) -> Sample:
         sample = Sample(case.key, peer.key, number)
         with self._storage(case, peer) as root:
-            server = servers.server(peer, self.folder(peer), root, pin=self.pin)
+            server = servers.server(peer, self.folder(peer), root, pin=self.pin, tls=case.tls)
             begun = time.monotonic()
             try:
                 with servers.started(server):
@@ -117,13 +117,13 @@ class Bench:
         finally:
             remove(root)
 
-    def _stage(self, server: RestartableServer) -> Stage:
+    def _stage(self, server: RestartableServer, *, tls: bool = False) -> Stage:
         launcher = Launcher(self.workdir, servers.prefix(self.pin, servers.LOADER_CPU))
         limit = min(MOST_WRITTEN_BYTES, shutil.disk_usage(self.workdir).free // 4)
-        return Stage(server, self.seed, launcher, limit)
+        return Stage(server, self.seed, launcher, limit, tls=tls)
 
     def _measure(self, case: Case, server: RestartableServer, sample: Sample) -> None:
-        stage = self._stage(server)
+        stage = self._stage(server, tls=case.tls)
         sample.metrics["idle_mb"] = server.rss_bytes() / 1e6
         seconds = self.seconds or case.seconds
         case.load(stage, min(WARM_UP_SECONDS, seconds))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.support.server import free_port, moorage_command
 
+from benchmarks import secure
 from benchmarks.restartable import RestartableServer
 
 SERVER_CPU, LOADER_CPU = 0, 1
@@ -102,13 +103,15 @@ def prefix(pin: bool, cpu: int) -> list[str]:
     return ["taskset", "--cpu-list", str(cpu)] if pin else []
 
 
-def server(peer: Peer, folder: Path, root: Path, *, pin: bool) -> RestartableServer:
-    """A server of this kind over the storage `root`, not yet started; its files are below `folder`."""
+def server(peer: Peer, folder: Path, root: Path, *, pin: bool, tls: bool = False) -> RestartableServer:
+    """A server of this kind over the storage `root`, not yet started; its files are below `folder`. `tls` is for
+    registries."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     config = folder / "config"
-    config.write_text(_config(peer, folder, root, port, pin))
-    return RestartableServer(
+    config.write_text(_config(peer, folder, root, port, pin) + (secure.configured(folder) if tls else ""))
+    kind = secure.SecureServer if tls else RestartableServer
+    return kind(
         command=[*prefix(pin, SERVER_CPU), *command(peer, config)],
         port=port,
         root=root,

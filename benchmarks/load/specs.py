@@ -28,9 +28,12 @@ class Bucket(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
+    """`tls` is for GETs by wrk only."""
+
     port: int
     clients: int
     seconds: float
+    tls: bool = False
 
 
 class Mix(msgspec.Struct, frozen=True, tag=True):

@@ -39,7 +39,7 @@ def command(script: Path, target: Target) -> list[str]:
     return [
         *("wrk", "--threads", "1", "--connections", str(target.clients), "--timeout", "30s"),
         *("--duration", f"{max(1, round(target.seconds))}s", "--script", str(script)),
-        f"http://127.0.0.1:{target.port}/",
+        f"{'https' if target.tls else 'http'}://127.0.0.1:{target.port}/",
     ]
 
 

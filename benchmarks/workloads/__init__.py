@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.workloads import blobs, contention, manifests, pushes
+from benchmarks.workloads import blobs, contention, manifests, pushes, tls
 from benchmarks.workloads.base import Workload
 
 ALL: tuple[Workload, ...] = (
@@ -10,4 +10,5 @@ ALL: tuple[Workload, ...] = (
     *blobs.WORKLOADS,
     *pushes.WORKLOADS,
     *contention.WORKLOADS,
+    *tls.WORKLOADS,
 )

@@ -29,9 +29,10 @@ class Stage:
     byte_limit: int
     bucket: Bucket | None = None
     peer: str = ""
+    tls: bool = False
 
     def target(self, clients: int, seconds: float) -> Target:
-        return Target(self.server.port, clients, seconds)
+        return Target(self.server.port, clients, seconds, self.tls)
 
     def run(self, spec: Spec) -> Outcome:
         with self.launcher.child(spec) as running:
@@ -70,7 +71,8 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One load. `sizes` and `images` say which parts of the seed it reads, `shows` what else is reported."""
+    """One load. `sizes` and `images` say which parts of the seed it reads, `shows` what else is reported, `tls` how the servers
+    are asked."""
 
     key: str
     title: str
@@ -85,6 +87,7 @@ class Case:
     counts_calls: bool = False
     shows: tuple[str, ...] = ()
     costs_bytes: bool = False
+    tls: bool = False
 
     @property
     def cost(self) -> str:

@@ -22,7 +22,7 @@ def _gets(stage: Stage, *sizes: int) -> list[Request]:
     ]
 
 
-def _whole(clients: int, *sizes: int) -> Load:
+def whole(clients: int, *sizes: int) -> Load:
     def load(stage: Stage, seconds: float) -> Outcome:
         return stage.run_gets(_gets(stage, *sizes), stage.target(clients, seconds))
 
@@ -65,7 +65,7 @@ WORKLOADS = (
                 "W4",
                 "GET 4 KiB and 64 KiB",
                 "req/s",
-                _whole(16, 4 * KIB, 64 * KIB),
+                whole(16, 4 * KIB, 64 * KIB),
                 (*rate_goals(15, 20, 0.15), Goal("rss_mb", 0.5, "v3", at_most=True)),
                 sizes=(4 * KIB, 64 * KIB),
                 with_nginx=True,
@@ -81,7 +81,7 @@ WORKLOADS = (
                 "W5",
                 "GET 1 MiB",
                 "MB/s",
-                _whole(16, MIB),
+                whole(16, MIB),
                 rate_goals(2.3, 3, 0.95, cost="cpu_s_per_gb"),
                 sizes=(MIB,),
                 with_nginx=True,
@@ -98,7 +98,7 @@ WORKLOADS = (
                 "W6-128m",
                 "GET 128 MiB, 2 streams",
                 "MB/s",
-                _whole(2, 128 * MIB),
+                whole(2, 128 * MIB),
                 (
                     *rate_goals(1.0, 1.0, 0.95, cost=""),
                     Goal("cpu_s_per_gb", 1.2, "v3", at_most=True),
@@ -110,7 +110,7 @@ WORKLOADS = (
                 "W6-1g",
                 "GET 1 GiB, 1 stream",
                 "MB/s",
-                _whole(1, GIB),
+                whole(1, GIB),
                 seconds=4.0,
                 sizes=(GIB,),
                 with_nginx=True,

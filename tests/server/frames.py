@@ -12,7 +12,7 @@ from tests.server.http2 import NO_SETTINGS, PREFACE
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 8, 9
 END_STREAM, END_HEADERS = 1, 4
-COUNT = 20_000
+COUNT = 10_000
 
 Flood = Callable[[], Iterator[bytes]]
 
@@ -113,7 +113,7 @@ FLOODS: tuple[Flood, ...] = (
 
 
 def send(connection: socket.socket, flood: Flood) -> None:
-    """All of it, or as much as the server takes. What it says is read and thrown away, unless it is `deaf`."""
+    """All of it, or as much as the server takes. What it says is read and thrown away."""
     connection.settimeout(10)
     waiting = bytearray(PREFACE + NO_SETTINGS)
     try:

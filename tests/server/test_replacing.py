@@ -288,8 +288,3 @@ def test_over_storage_in_memory_a_restart_is_needed(tmp_path: Path) -> None:
         eventually(lambda: "after a restart only" in server.said(), PATIENCE_SECONDS, "a warning says so")
         assert workers(server) == {only}
         assert server.serial() == issued.serial
-
-
-def test_a_certificate_that_ends_soon_is_told_at_the_start(tmp_path: Path) -> None:
-    with stopped(secure_server(tmp_path, AUTHORITY.issue(ends=9 * DAY))) as server:
-        assert f"http.tls.certificate: {tmp_path / CERTIFICATE} expires on" in server.said()

@@ -16,12 +16,14 @@ from pathlib import Path
 import pytest
 
 from tests.faults.processes import open_connections
+from tests.server.frames import DATA, END_HEADERS, END_STREAM, HEADERS, SETTINGS, frame, head
 from tests.server.http2 import NO_SETTINGS, PREFACE, secure
 from tests.server.secure import SecureServer, secure_server, stopped, trusting
 from tests.support.tools import absent
 
 NAME = "silent/app"
 BLOB = random.Random(1).randbytes(4 << 20)
+DIGEST = f"sha256:{hashlib.sha256(BLOB).hexdigest()}"
 HTTP2 = trusting(protocols=["h2"])
 HTTP1 = trusting(protocols=["http/1.1"])
 
@@ -86,28 +88,44 @@ def half_a_frame(server: SecureServer) -> socket.socket:
 
 
 def idle_after_an_answer(server: SecureServer) -> socket.socket:
-    client = secure(server.connect(HTTP2))
-    assert client.request("GET", "/v2/").status == 200
-    return client.socket
+    connection = server.connect(HTTP2)
+    connection.sendall(asked(head("/v2/")))
+    while DATA not in kinds_of(connection.recv(1 << 14)):
+        pass
+    return connection
 
 
 def half_a_body(server: SecureServer) -> socket.socket:
-    client = secure(server.connect(HTTP2))
-    number = client.begin("PUT", f"/v2/{NAME}/manifests/x", {"content-length": "1000"}, end=False)
-    client.send_body(number, b"{", end=False)
-    return client.socket
+    connection = server.connect(HTTP2)
+    connection.sendall(asked(head(f"/v2/{NAME}/manifests/x", "PUT"), END_HEADERS) + frame(DATA, 0, 1, b"{"))
+    return connection
 
 
 def a_download_that_may_not_be_sent(server: SecureServer) -> socket.socket:
-    client = secure(server.connect(HTTP2), window=0)
-    client.begin("GET", f"/v2/{NAME}/blobs/{blob_digest(server)}")
-    return client.socket
+    connection = server.connect(HTTP2)
+    no_window = frame(SETTINGS, 0, 0, b"\x00\x04" + (0).to_bytes(4, "big"))
+    connection.sendall(asked(head(f"/v2/{NAME}/blobs/{DIGEST}"), settings=no_window))
+    return connection
 
 
 def a_download_that_is_not_read(server: SecureServer) -> socket.socket:
-    client = secure(server.connect(HTTP2))
-    client.begin("GET", f"/v2/{NAME}/blobs/{blob_digest(server)}")
-    return client.socket
+    connection = server.connect(HTTP2)
+    connection.sendall(asked(head(f"/v2/{NAME}/blobs/{DIGEST}")))
+    return connection
+
+
+def asked(block: bytes, flags: int = END_STREAM | END_HEADERS, settings: bytes = NO_SETTINGS) -> bytes:
+    """The beginning of a connection with a request on its first stream."""
+    return PREFACE + settings + frame(HEADERS, flags, 1, block)
+
+
+def kinds_of(data: bytes) -> set[int]:
+    """The kinds of the frames in this piece, which begins with one."""
+    found = set()
+    while len(data) >= 9:
+        found.add(data[3])
+        data = data[9 + int.from_bytes(data[:3], "big") :]
+    return found
 
 
 KINDS: tuple[Callable[[SecureServer], socket.socket], ...] = (
@@ -125,17 +143,10 @@ KINDS: tuple[Callable[[SecureServer], socket.socket], ...] = (
 )
 
 
-def blob_digest(server: SecureServer) -> str:
-    (data,) = server.root.glob("docker/registry/v2/blobs/sha256/*/*/data")
-    return f"sha256:{data.parent.name}"
-
-
 def push_blob(server: SecureServer) -> None:
     with secure(server.connect(HTTP2)) as client:
-        place = client.request("POST", f"/v2/{NAME}/blobs/uploads/").headers["location"]
-        digest = hashlib.sha256(BLOB).hexdigest()
-        target = f"{place}{'&' if '?' in place else '?'}digest=sha256:{digest}"
-        assert client.request("PUT", target, {"content-length": str(len(BLOB))}, BLOB).status == 201
+        target = f"/v2/{NAME}/blobs/uploads/?digest={DIGEST}"
+        assert client.request("POST", target, {"content-length": str(len(BLOB))}, BLOB).status == 201
 
 
 @dataclass
@@ -208,7 +219,7 @@ def test_a_slow_client_of_good_will_is_not_taken_for_silent(everywhere: SecureSe
     """It takes a large answer in small pieces, for longer than anybody may be silent."""
     push_blob(everywhere)
     with secure(everywhere.connect(HTTP2), window=128 << 10) as client:
-        number = client.begin("GET", f"/v2/{NAME}/blobs/{blob_digest(everywhere)}")
+        number = client.begin("GET", f"/v2/{NAME}/blobs/{DIGEST}")
         while not client.streams[number].complete:
             client.pump()
             if len(client.streams[number].body) % (256 << 10) < 16 << 10:

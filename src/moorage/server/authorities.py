@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from moorage.server import files
@@ -25,9 +27,10 @@ class Authorities:
     cautions: tuple[str, ...] = ()
 
 
-def load(paths: Sequence[str], now: datetime) -> Authorities:
+def load(paths: Sequence[str], now: datetime, *, lapsed: bool = False) -> Authorities:
     """rustls does not look at the time of an authority, so those whose time is over or to come are left out here.
-    Raises CertificateError for a file without certificates, and if none is left."""
+    Raises CertificateError for a file without certificates, and if none is left; but if they have `lapsed` while they
+    were in use, nobody's signature is believed any more."""
     valid: dict[bytes, None] = {}
     changes: list[datetime] = []
     cautions: list[str] = []
@@ -43,8 +46,25 @@ def load(paths: Sequence[str], now: datetime) -> Authorities:
             when = f"is not valid before {day(begins)}" if now < begins else f"expired on {day(ends)}"
             cautions.append(f"{KEY}: {path} holds {_name(one)}, which {when}: its clients are refused")
     if paths and not valid:
-        raise CertificateError(KEY, ", ".join(paths), "holds no authority that is valid now: replace it")
+        if not lapsed:
+            raise CertificateError(KEY, ", ".join(paths), "holds no authority that is valid now: replace it")
+        valid[_nobody(now)] = None
     return Authorities(b"".join(valid), min(changes, default=None), tuple(cautions))
+
+
+def _nobody(now: datetime) -> bytes:
+    """An authority that never signed anything, and never will: its key is gone. rustls takes no empty list."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now)
+    )
+    return built.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 def _name(certificate: x509.Certificate) -> str:

@@ -40,8 +40,8 @@ class Identity:
         return mine == others
 
 
-def load(tls: Tls, now: datetime) -> Identity:
-    """Raises CertificateError naming the first thing that is wrong."""
+def load(tls: Tls, now: datetime, *, lapsed: bool = False) -> Identity:
+    """Raises CertificateError naming the first thing that is wrong. `lapsed`: see `authorities.load`."""
     assert tls.certificate is not None
     assert tls.key is not None
     chain = files.certificates(CERTIFICATE, tls.certificate, files.read(CERTIFICATE, tls.certificate))
@@ -49,7 +49,7 @@ def load(tls: Tls, now: datetime) -> Identity:
     leaf = chain[0]
     _belongs(tls, key, chain)
     cautions = _look_at(tls.certificate, leaf, now)
-    known = authorities.load(_asked_for(tls), now)
+    known = authorities.load(_asked_for(tls), now, lapsed=lapsed)
     return Identity(
         chain=b"".join(one.public_bytes(Encoding.PEM) for one in chain),
         key=keys.pem(key),

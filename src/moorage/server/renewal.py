@@ -50,7 +50,7 @@ class Files:
             self._refused = ""
             return None
         try:
-            identity = self._load()
+            identity = self._load(lapsed=found == self._judged)
         except CertificateError as error:
             self._refuse(str(error))
             return None
@@ -75,8 +75,8 @@ class Files:
         """The last find could not be served: find it once more."""
         self._judged = ()
 
-    def _load(self) -> Identity:
-        return certificates.load(self._tls, datetime.now(UTC))
+    def _load(self, *, lapsed: bool = False) -> Identity:
+        return certificates.load(self._tls, datetime.now(UTC), lapsed=lapsed)
 
     def _due(self) -> bool:
         return self.served.changes is not None and self.served.changes <= datetime.now(UTC)

@@ -14,7 +14,6 @@ from tests.letsencrypt.pebble import Pebble, pebble
 from tests.server.secure import SecureServer, stopped
 from tests.support.server import START_SECONDS, moorage_server
 
-
 TRUSTED = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 """The first is set on some machines, and goes before the other one."""
 

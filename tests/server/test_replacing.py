@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from moorage.server.retirement import HANDSHAKE_SECONDS
 from tests.faults.processes import eventually
 from tests.server.issuing import DAY, Authority, Issued, key_pem, new_key
 from tests.server.secure import (
@@ -32,7 +31,7 @@ NAME = "renewed/app"
 WORKERS = 2
 PATIENCE_SECONDS = 20.0
 HEADER_SECONDS = 2
-RETIREMENT_SECONDS = HANDSHAKE_SECONDS + HEADER_SECONDS
+RETIREMENT_SECONDS = 2 * HEADER_SECONDS
 HURRIED = f"  workers: {WORKERS}\n  limits: {{headertimeout: {HEADER_SECONDS}s}}\n"
 
 

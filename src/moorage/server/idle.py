@@ -1,7 +1,8 @@
 """Ends connections without a request in flight.
 
 Where HTTP/2 is spoken, Granian waits without end for the first bytes that tell the version, and for streams on a
-connection that has none. Nothing in it can be told not to, so this looks at the worker's sockets from outside.
+connection that has none; it has a time of its own for TLS handshakes. Nothing in it can be told otherwise, so this looks
+at the worker's sockets from outside.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ in tiny pieces: what it has not taken yet is in our memory."""
 
 _LOOK_SECONDS: Final = 2.5
 _LOOKS: Final = 4
+LATEST: Final = 1.0 + 2 / _LOOKS
+"""By so many times the time that it has, a connection is ended: it is first seen at one look, and found to be over at another."""
 _INFO_BYTES: Final = 104
 _LAST_DATA_SENT: Final = struct.Struct("@44xI")
 """In struct tcp_info: milliseconds since data was last sent."""

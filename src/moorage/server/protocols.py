@@ -30,6 +30,11 @@ def speaks_http2(http: Http) -> bool:
     return not http.http2.disabled if http.tls.enabled else http.h2c.enabled
 
 
+def waits_without_end(http: Http) -> bool:
+    """Whether there are connections that Granian does not end by itself in the time for headers."""
+    return speaks_http2(http) or (http.tls.enabled and not isinstance(http.listen, Path))
+
+
 def settings(http: Http) -> dict[str, Any]:
     """For Granian's server. What it calls `auto` has no time-out of its own before the first request: see `idle`."""
     window = min(MOST_WINDOW, max(LEAST_WINDOW, http.limits.memory // WINDOWS))

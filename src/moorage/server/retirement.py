@@ -17,19 +17,17 @@ from typing import Final
 from moorage.server.connections import Connections
 from moorage.server.signals import RETIRING, STOPPING
 
-HANDSHAKE_SECONDS: Final = 10.0
-"""How long Granian lets a TLS handshake take."""
 _EPOLL: Final = "anon_inode:[eventpoll]"
 
 
 class Retirement:
-    """Of a worker whose connections come from the listening socket `listener`, and whose clients have
-    `header_seconds` to send the headers of a request."""
+    """Of a worker whose connections come from the listening socket `listener`, and which has heard of all that it
+    accepted, or has ended them, after `seconds`."""
 
-    def __init__(self, listener: int, connections: Connections, header_seconds: float) -> None:
+    def __init__(self, listener: int, connections: Connections, seconds: float) -> None:
         self._listener = listener
         self._connections = connections
-        self._seconds = HANDSHAKE_SECONDS + header_seconds
+        self._seconds = seconds
         self._begun = False
 
     def await_order(self) -> None:

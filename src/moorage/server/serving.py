@@ -66,7 +66,7 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
         build=partial(_application, configuration, Removals(), Remembered()),
         port=0 if listeners[0].family == socket.AF_UNIX else listeners[0].getsockname()[1],
         header_seconds=http.limits.headertimeout.total_seconds(),
-        reaps=protocols.speaks_http2(http),
+        reaps=protocols.waits_without_end(http),
         retires=files is not None and not in_memory,
     )
     renewing = partial(obtained.start, _logging(configuration)) if obtained else lambda: None

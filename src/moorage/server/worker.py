@@ -12,13 +12,15 @@ from starlette.types import ASGIApp
 
 from moorage.server import signals
 from moorage.server.connections import Connections
-from moorage.server.idle import Reaper
+from moorage.server.idle import LATEST, Reaper
 from moorage.server.retirement import Retirement
 
 Build: TypeAlias = Callable[[Callable[[], None]], ASGIApp]
 """Makes the application, which calls what it is given once it has started."""
 
 FIRST_TURN_SECONDS: Final = 0.1
+HANDSHAKE_SECONDS: Final = 10.0
+"""How long Granian lets a TLS handshake take."""
 
 
 class Sign:
@@ -46,6 +48,11 @@ class Duties:
     reaps: bool
     retires: bool
 
+    @property
+    def unheard_seconds(self) -> float:
+        """The longest time from a connection to its first request."""
+        return self.header_seconds * LATEST if self.reaps else HANDSHAKE_SECONDS + self.header_seconds
+
     def begin(self, listener: int, sign: Sign) -> ASGIApp:
         """The application of this worker, which takes its connections from the socket `listener`."""
 
@@ -55,7 +62,7 @@ class Duties:
 
         def serving() -> None:
             if self.retires:
-                Retirement(listener, connections, self.header_seconds).await_order()
+                Retirement(listener, connections, self.unheard_seconds).await_order()
             if self.reaps:
                 Reaper(connections, self.port, self.header_seconds).start()
             signals.heed()

@@ -146,10 +146,10 @@ async def test_wrong_credentials_are_never_taken_for_none(ruled: Deployment, aut
 
 
 async def test_whoever_guesses_has_to_wait_here_too(ruled: Deployment) -> None:
-    for _ in range(10):
+    for number in range(10):
         with pytest.raises(Challenge):
             await ruled.issuer.post(
-                {"grant_type": "password", "username": "bob", "password": "x"}, Credentials()
+                {"grant_type": "password", "username": "bob", "password": f"x{number}"}, Credentials()
             )
     with pytest.raises(Throttled):
         await ruled.issuer.post({"grant_type": "password", "username": "bob", "password": "y"}, Credentials())

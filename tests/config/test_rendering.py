@@ -54,3 +54,15 @@ def test_what_is_printed_loads_again(loaded: Load) -> None:
     for text in (OLDER, NEWER):
         printed = effective(loaded(text).configuration)
         assert effective(loaded(printed).configuration) == printed
+
+
+def test_secrets_of_access_control_are_hidden(loaded: Load) -> None:
+    place = "https://robot:hunter2@h/keys?signature=hunter2"
+    token = f"{{realm: '{place}', service: s, issuer: i, rootcertbundle: '{place}', jwks: '{place}'}}"
+    options = "{url: 'ldap://h?hunter2', bind: {password: hunter2}, list: [hunter2]}"
+    for auth in (f"token: {token}", f"extension: {{name: a, options: {options}}}"):
+        configuration = loaded(f"auth: {{{auth}}}\n").configuration
+        assert "hunter2" not in effective(configuration) + repr(configuration) + str(configuration)
+        assert "***" in effective(configuration)
+    assert configuration.auth.extension is not None
+    assert configuration.auth.extension.options["bind"] == {"password": "hunter2"}

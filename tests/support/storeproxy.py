@@ -52,6 +52,9 @@ class StoreProxy:
         self._upstream = (parts.hostname, parts.port or 80)
         self._dialect = dialect
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+        # Inherited by its connections. asyncio sets it only on sockets that name their protocol; without it, the body of an
+        # answer waits 40 ms for the head's acknowledgement.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}{parts.path}"
         self._asking = asyncio.Semaphore(ASKING)
         self._connections: set[asyncio.Task[None]] = set()

@@ -18,8 +18,17 @@ def test_user_and_password_of_a_url_are_hidden_but_usable(password: str) -> None
     assert URLS.dump_python(url) == "https://***@registry.example.com/path"
 
 
-def test_a_url_without_user_is_shown_as_it_is() -> None:
-    assert HiddenURL("http://localhost:5000/a?b=c@d").shown == "http://localhost:5000/a?b=c@d"
+@pytest.mark.parametrize(
+    ("whole", "shown"),
+    [
+        ("http://localhost:5000/a", "http://localhost:5000/a"),
+        ("https://h/a?b=c@d", "https://h/a?***"),
+        ("https://robot:secret@h/?b=c#d", "https://***@h/?***#d"),
+        ("/a/path?with=mark", "/a/path?with=mark"),
+    ],
+)
+def test_a_url_is_shown_without_user_and_query_and_a_path_as_it_is(whole: str, shown: str) -> None:
+    assert HiddenURL(whole).shown == shown
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from moorage.config.sections.base import Section
-from moorage.config.values import URL, Duration
+from moorage.config.values import URL, Duration, Options, Place
 
 SigningAlgorithm = Literal[
     "EdDSA",
@@ -30,16 +30,14 @@ class Silly(Section):
 
 
 class Token(Section):
-    realm: str = Field(description="URL of the token service.")
+    realm: Place = Field(description="URL of the token service.")
     service: str = Field(description="Name of this registry; a token's audience must hold it.")
     issuer: str = Field(description="Name of the token service; a token's issuer must equal it.")
-    rootcertbundle: str | None = Field(
+    rootcertbundle: Place | None = Field(
         default=None,
-        description="Path or URL of the certificates (PEM) whose keys sign tokens; this or `jwks`, or both.",
+        description="The certificates (PEM) whose keys sign tokens; this or `jwks`, or both.",
     )
-    jwks: str | None = Field(
-        default=None, description="Path or URL of a JSON Web Key Set with the signing keys."
-    )
+    jwks: Place | None = Field(default=None, description="A JSON Web Key Set with the signing keys.")
     signingalgorithms: list[SigningAlgorithm] = Field(
         default_factory=list, description="Algorithms a token may be signed with; empty: all of them."
     )
@@ -85,7 +83,9 @@ class Oidc(Section):
 
 class Extension(Section):
     name: str = Field(description="The name of the entry point, in the group `moorage.auth`.")
-    options: dict[str, Any] = Field(default_factory=dict, description="What the controller is given.")
+    options: Options = Field(
+        default_factory=dict, repr=False, description="What the controller is given. Never printed."
+    )
 
 
 class Issuer(Section):

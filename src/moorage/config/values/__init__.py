@@ -7,7 +7,7 @@ that is shown to the person as it is.
 from moorage.config.values.duration import DURATION, MINUTES, Duration, format_duration, nanoseconds
 from moorage.config.values.kind import Kind
 from moorage.config.values.network import HostPort, Network, host_and_port
-from moorage.config.values.secret import URL, HiddenURL, Secret, plain
+from moorage.config.values.secret import URL, HiddenURL, Options, Place, Secret, plain
 from moorage.config.values.size import SIZE, Size, format_size
 
 __all__ = [
@@ -20,6 +20,8 @@ __all__ = [
     "HostPort",
     "Kind",
     "Network",
+    "Options",
+    "Place",
     "Secret",
     "Size",
     "format_duration",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, PlainSerializer, SecretStr
@@ -12,6 +12,7 @@ from moorage.config.values.kind import Kind
 
 HIDDEN = "***"
 _USERINFO = re.compile(r"(?<=://)[^/?#]*@")
+_QUERY = re.compile(r"(?<=\?)[^#]+")
 
 Secret = Annotated[SecretStr, PlainSerializer(lambda _: HIDDEN, return_type=str), Kind("secret", secret=True)]
 """A text whose repr and printed form hide it; `get_secret_value()` gives it."""
@@ -23,7 +24,7 @@ def plain(secret: SecretStr | None) -> str:
 
 
 class HiddenURL(str):
-    """A URL whose repr shows no user and password. As a str it is whole, for the client that connects."""
+    """A URL whose repr shows no user, no password and no query. As a str it is whole, for the client that connects."""
 
     __slots__ = ()
 
@@ -32,8 +33,9 @@ class HiddenURL(str):
 
     @property
     def shown(self) -> str:
-        """The URL with `***` in place of user and password."""
-        return _USERINFO.sub(f"{HIDDEN}@", str(self))
+        """The URL with `***` in place of user and password, and of a query, which may be a signature. A path as it is."""
+        shown = _USERINFO.sub(f"{HIDDEN}@", str(self))
+        return _QUERY.sub(HIDDEN, shown) if "://" in shown else shown
 
 
 def _check(url: str) -> HiddenURL:
@@ -54,3 +56,22 @@ URL = Annotated[
     Kind("URL", secret=True),
 ]
 """An absolute http or https URL; user and password are hidden where the configuration is printed."""
+
+Place = Annotated[
+    str,
+    AfterValidator(HiddenURL),
+    PlainSerializer(lambda place: HiddenURL(place).shown, return_type=str),
+    Kind("path or URL", secret=True),
+]
+"""A path, or a URL of which is hidden what is of any."""
+
+
+def _hidden(value: Any) -> Any:
+    """The same mapping or list, with nothing but names in it."""
+    if isinstance(value, dict):
+        return {key: _hidden(inner) for key, inner in value.items()}
+    return [_hidden(inner) for inner in value] if isinstance(value, list) else HIDDEN
+
+
+Options = Annotated[dict[str, Any], PlainSerializer(_hidden)]
+"""Values of another package, of which nobody here knows which are secret."""

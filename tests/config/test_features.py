@@ -100,7 +100,7 @@ def test_what_is_built_or_switched_off_is_accepted(loaded: Load, text: str) -> N
 @pytest.mark.parametrize("text", [OLDER, NEWER])
 def test_all_that_is_not_built_is_told_at_once_and_what_to_do(loaded: Load, text: str) -> None:
     problems = unbuilt(loaded(text).configuration)
-    assert len(problems) > 3
+    assert len(problems) >= 3
     for problem in problems:
         assert "yet; " in problem.message or "yet (" in problem.message, problem
 

@@ -15,7 +15,10 @@ def test_tls_is_off_until_there_is_a_certificate() -> None:
         ({"certificate": "c"}, "both certificate and key"),
         ({"key": "k"}, "both certificate and key"),
         ({"clientcas": ["ca"]}, "client certificates need TLS"),
-        ({"certificate": "c", "key": "k", "letsencrypt": LetsEncrypt(cachefile="f")}, "remove one"),
+        (
+            {"certificate": "c", "key": "k", "letsencrypt": LetsEncrypt(cachefile="f", hosts=["h"])},
+            "remove one",
+        ),
         ({"certificate": "c", "key": "k", "minimumtls": "tls1.1"}, "tls1.2"),
     ],
 )

@@ -19,11 +19,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 ALONE = (
     "clients",
     "compat/test_pushed_by_clients.py",
+    "docs/test_authentication.py",
     "faults/test_bad_connections.py",
     "faults/test_drain.py",
     "faults/test_load.py",
     "faults/test_memory.py",
     "faults/test_overload.py",
+    "recipes",
     "stores/test_replicas_behind_nginx.py",
 )
 """Tests that want the machine for themselves: for what they load it with, for what they measure, or for the engines that they share."""

@@ -52,7 +52,7 @@ def without_passwords(site: str, location: str) -> str:
     kept = [line for line in lines if not line.strip().startswith(LEFT_OUT)]
     assert len(lines) - len(kept) == len(LEFT_OUT)
     site = "".join(kept)
-    place = "    location @ended {"
+    place = "    location @again {"
     assert site.count(place) == 1
     return site.replace(place, location + place)
 

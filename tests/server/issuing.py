@@ -87,11 +87,15 @@ class Authority:
         ends: timedelta = 60 * DAY,
         key: Key | None = None,
         names: x509.SubjectAlternativeName | None = LOCAL,
+        more: x509.ExtensionType | None = None,
     ) -> Issued:
+        """`more` is an extension that is critical."""
         own = key or new_key()
         built = _builder(name, self.name, own, begins, ends)
         if names is not None:
             built = built.add_extension(names, critical=False)
+        if more is not None:
+            built = built.add_extension(more, critical=True)
         certificate = built.sign(self.key, hashes.SHA256())
         return Issued(certificate, own, (self.certificate,) if self.above else ())
 

@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from cryptography.x509.oid import CertificatePoliciesOID
 
 from moorage.config.sections.tls import Tls
 from moorage.server import certificates
@@ -68,6 +69,9 @@ OLD_ENCRYPTED = new_key().private_bytes(
     Encoding.PEM, PrivateFormat.TraditionalOpenSSL, BestAvailableEncryption(b"password")
 )
 DER = ISSUED.certificate.public_bytes(Encoding.DER)
+STRICT = AUTHORITY.issue(
+    more=x509.CertificatePolicies([x509.PolicyInformation(CertificatePoliciesOID.ANY_POLICY, None)])
+)
 TWISTED = Issued(AUTHORITY.certificate, ISSUED.key, (ISSUED.certificate,))
 
 REFUSED: dict[str, tuple[Change, str, str]] = {
@@ -102,6 +106,7 @@ REFUSED: dict[str, tuple[Change, str, str]] = {
     "RSA with exponent 3": (with_key(rsa.generate_private_key(3, 2048)), "key", "exponent below 65537"),
     "ECDSA on P-521": (with_key(ec.generate_private_key(ec.SECP521R1())), "key", "curve secp521r1"),
     "Ed448": (with_key(ed448.Ed448PrivateKey.generate()), "key", "a key of another kind"),
+    "a critical extension": (wrote(STRICT), "certificate", "cannot be heeded, 2.5.29.32"),
     "expired": (wrote(AUTHORITY.issue(begins=-9 * DAY, ends=-DAY)), "certificate", "expired on 20"),
     "not yet valid": (wrote(AUTHORITY.issue(begins=DAY)), "certificate", "is the clock right?"),
 }

@@ -131,7 +131,7 @@ def test_a_copy_into_a_store_that_is_killed_goes_on_where_it_was(
 ) -> None:
     with proxying(moto_store.endpoint) as proxy:
         bucket = in_bucket(tmp_path / "bucket.yml", replace(moto_store, endpoint=proxy.endpoint), root)
-        proxy.latency_seconds = 0.3
+        proxy.latency_seconds = 1.0
         kill_when(start(disk, bucket), lambda: len(sent(proxy)) > 17)
         proxy.latency_seconds = 0.0
         there = stored(moto_store, root)

@@ -64,13 +64,13 @@ def pushing(server: Server, images: list[Image]) -> Iterator[None]:
 
     def push() -> None:
         pause = 0.2
-        with Client(server.port) as client:
-            while not enough.wait(pause):
-                pause *= 1.5
-                image = make_image(source)
+        while not enough.wait(pause):
+            pause *= 1.5
+            image = make_image(source)
+            with Client(server.port) as client:
                 client.push(NAME, str(len(images)), image)
                 client.put_manifest(NAME, "newest", image)
-                images.append(image)
+            images.append(image)
 
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(push)

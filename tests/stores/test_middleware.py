@@ -226,13 +226,13 @@ def test_a_key_that_is_not_there_is_told_in_one_line(moto_store: S3, tmp_path: P
 def test_a_library_that_is_not_installed_is_told_in_one_line(
     moto_store: S3, tmp_path: Path, key: Path
 ) -> None:
-    (tmp_path / "cryptography.py").write_text("raise ModuleNotFoundError(name='cryptography')\n")
+    (tmp_path / "botocore.py").write_text("raise ModuleNotFoundError(name='botocore')\n")
     server = store_server(tmp_path, moto_store, redirect=True, middleware=[cloudfront(key)])
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path)}
     assert refused(server.command, environment) == (
-        "moorage: middleware.storage[0]: cryptography is not installed: pip install 'moorage[cloudfront]'\n"
+        "moorage: middleware.storage[0]: botocore is not installed: pip install 'moorage[cloudfront]'\n"
     )
     # What does not serve sends nobody anywhere.
     program, _, config = server.command
-    purging = [program, "purge-uploads", config]
-    subprocess.run(purging, capture_output=True, timeout=120, check=True, env=environment)
+    collecting = [program, "garbage-collect", "--dry-run", config]
+    subprocess.run(collecting, capture_output=True, timeout=120, check=True, env=environment)

@@ -9,6 +9,7 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtensionOID
 
 from moorage.config.sections.tls import Tls
 from moorage.server import authorities, files, keys
@@ -17,6 +18,17 @@ from moorage.server.files import CertificateError, day
 SOON: Final = timedelta(days=14)
 CERTIFICATE: Final = "http.tls.certificate"
 KEY: Final = "http.tls.key"
+_KNOWN: Final = frozenset(
+    (
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.CRL_DISTRIBUTION_POINTS,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.NAME_CONSTRAINTS,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+    )
+)
+"""Extensions that rustls heeds where they are critical. It takes no certificate with any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +112,21 @@ def _look_at(path: str, leaf: x509.Certificate, now: datetime) -> list[str]:
         raise CertificateError(
             CERTIFICATE, path, f"is not valid before {day(leaf.not_valid_before_utc)}: is the clock right?"
         )
+    return _extensions(path, leaf)
+
+
+def _extensions(path: str, leaf: x509.Certificate) -> list[str]:
     try:
-        leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return [f"{CERTIFICATE}: {path} has no subjectAltName: Docker and most other clients will refuse it"]
+        found = list(leaf.extensions)
     except ValueError:
-        raise CertificateError(
-            CERTIFICATE, path, "has extensions that cannot be read: make it anew"
-        ) from None
+        problem = "has extensions that cannot be read: make it anew"
+        raise CertificateError(CERTIFICATE, path, problem) from None
+    for one in found:
+        if one.critical and one.oid not in _KNOWN:
+            problem = (
+                f"has a critical extension that cannot be heeded, {one.oid.dotted_string}: make it without"
+            )
+            raise CertificateError(CERTIFICATE, path, problem)
+    if not any(one.oid == ExtensionOID.SUBJECT_ALTERNATIVE_NAME for one in found):
+        return [f"{CERTIFICATE}: {path} has no subjectAltName: Docker and most other clients will refuse it"]
     return []

@@ -31,6 +31,7 @@ LONGEST_START_SECONDS: Final = 60.0
 LONGEST_PAUSE: Final = 5.0
 SOON_SECONDS: Final = 0.05
 AGAIN_SECONDS: Final = 15.0
+LONGEST_AGAIN: Final = 960.0
 MOST_RETIRED: Final = 64
 
 
@@ -63,7 +64,7 @@ class Launcher(MPServer):
         self._retired: list[WorkerProcess] = []
         self._shown, self._next = Sealed(()), Sealed(())
         self._offered: Identity | None = None
-        self._again = 0.0
+        self._again, self._again_seconds = 0.0, AGAIN_SECONDS
         if files is not None:
             self._shown = self._seal(files.served)
 
@@ -180,6 +181,7 @@ class Launcher(MPServer):
         assert self._files is not None
         assert self._offered is not None
         self._files.take(self._offered)
+        self._again_seconds = AGAIN_SECONDS
         self._shown.close()
         self._shown = self._next
         old, self.wrks, self._incoming = self.wrks, self._incoming, []
@@ -200,7 +202,8 @@ class Launcher(MPServer):
         self._next.close()
         self.ssl_ctx = self._files.context(*self._shown.paths)
         self._files.again()
-        self._again = time.monotonic() + AGAIN_SECONDS
+        self._again = time.monotonic() + self._again_seconds
+        self._again_seconds = min(LONGEST_AGAIN, self._again_seconds * 2)
 
     def _retire(self, worker: WorkerProcess, order: signal.Signals) -> None:
         worker.interrupt_by_parent = True

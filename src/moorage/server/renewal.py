@@ -31,6 +31,7 @@ class Files:
         self._tls = tls
         self._paths = (tls.certificate, tls.key, *tls.clientcas)
         self._seen = self._judged = _print_of(self._paths)
+        self._lapsed: datetime | None = None
         self._refused = ""
         self._reminds = reminds
         self._reminded = datetime.min.replace(tzinfo=UTC)
@@ -56,7 +57,7 @@ class Files:
             return None
         if _print_of(self._paths) != found:
             return None
-        self._refused, self._judged = "", found
+        self._refused, self._judged, self._lapsed = "", found, self.served.changes
         if identity.same_as(self.served):
             self.served = identity
             return None
@@ -73,13 +74,15 @@ class Files:
 
     def again(self) -> None:
         """The last find could not be served: find it once more."""
-        self._judged = ()
+        self._judged, self._lapsed = (), None
 
     def _load(self, *, lapsed: bool = False) -> Identity:
         return certificates.load(self._tls, datetime.now(UTC), lapsed=lapsed)
 
     def _due(self) -> bool:
-        return self.served.changes is not None and self.served.changes <= datetime.now(UTC)
+        """Whether the same files give something else by now; once for each such moment."""
+        changes = self.served.changes
+        return changes is not None and changes != self._lapsed and changes <= datetime.now(UTC)
 
     def _refuse(self, reason: str) -> None:
         """Once for each reason. The files are read again at every look: time alone may mend what is wrong."""

@@ -33,6 +33,8 @@ ROUTES = (
     ("moto_store", "gcs_store"),
     ("gcs_store", DISK),
 )
+LONG_ROUTES = ROUTES[1::2]
+"""Each kind of store is the beginning or the end of one of the others."""
 Route = tuple[Service | None, Service | None]
 
 NAME = "team/app"
@@ -130,7 +132,12 @@ async def copied_at_rest(source: Place, target: Place) -> CopyReport:
         return await copy_registry(old.driver, new.driver)
 
 
-@pytest.mark.parametrize("route", ROUTES, indirect=True, ids="-to-".join)
+@pytest.mark.parametrize(
+    "route",
+    [pytest.param(one, marks=pytest.mark.soak) if one in LONG_ROUTES else one for one in ROUTES],
+    indirect=True,
+    ids="-to-".join,
+)
 def test_a_registry_moves_while_it_serves_also_if_the_copy_is_interrupted(
     route: Route, moments: random.Random, tmp_path: Path
 ) -> None:

@@ -31,18 +31,8 @@ ALONE = (
 """Tests that want the machine for themselves: for what they load it with, for what they measure, or for the engines that they share."""
 
 
-LONG = ("faults/test_kill.py", "stores/test_copying", "faults", "stores", "server", "letsencrypt", "access")
-"""Files with long tests, the longest first: of those that run side by side none shall begin when the others end."""
-
-
-def _rank(item: pytest.Item) -> int:
-    path = str(item.path.relative_to(Path(__file__).parent))
-    return next((number for number, start in enumerate(LONG) if path.startswith(start)), len(LONG))
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without --soak the long tests are deselected, not skipped: a skip has to mean that something lacks."""
-    items.sort(key=_rank)
     if config.getoption("--soak"):
         return
     long = [item for item in items if item.get_closest_marker("soak")]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -23,7 +24,6 @@ from moorage.api.service import Service
 from moorage.auth.remembered import Remembered
 from moorage.caches import build_descriptors
 from moorage.config import Configuration
-from moorage.controllers import AccessSetup
 from moorage.drivers.base import Driver
 from moorage.drivers.readonly import ReadOnlyDriver
 from moorage.health import StorageHealth
@@ -37,6 +37,9 @@ from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from moorage.store.uploads import BATCHES
 from moorage.tasks import Leadership, UploadPurging, lead
+
+if TYPE_CHECKING:
+    from moorage.controllers import AccessSetup
 
 
 def configure_logging(configuration: Configuration) -> None:
@@ -123,7 +126,7 @@ class Application:
             self._driver = ReadOnlyDriver(self._driver)
         self._descriptors = build_descriptors(configuration, self._driver, removals or Removals())
         self._registry = build_registry(configuration, self._driver, self._descriptors)
-        self._access = AccessSetup(configuration, remembered or Remembered())
+        self._access = _access_setup(configuration, remembered or Remembered())
         probe = configuration.health.storagedriver
         self._health = StorageHealth(
             self._driver, interval=probe.interval.total_seconds(), threshold=probe.threshold
@@ -159,8 +162,9 @@ class Application:
         secret = configuration.http.secret
         key = await signing_key(secret.get_secret_value() if secret else "", self._driver)
         service = build_service(configuration, self._registry, key)
-        access_control = await self._access.open(self._driver)
-        service.access, service.tokens = access_control.controller, access_control.tokens
+        access_control = await self._access.open(self._driver) if self._access else None
+        if access_control is not None:
+            service.access, service.tokens = access_control.controller, access_control.tokens
         if configuration.health.storagedriver.enabled:
             service.healthy = lambda: self._health.healthy
         self._endpoint = Endpoint(
@@ -176,7 +180,8 @@ class Application:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await access_control.close()
+            if access_control is not None:
+                await access_control.close()
             await self._descriptors.close()
             await self._driver.close()
 
@@ -202,6 +207,15 @@ class Application:
         if self._health.healthy:
             return Response()
         return PlainTextResponse("the storage does not answer\n", status_code=503)
+
+
+def _access_setup(configuration: Configuration, remembered: Remembered) -> AccessSetup | None:
+    """None where everybody may do everything: then no process carries what checks tokens and certificates."""
+    if configuration.auth.kind == "none":
+        return None
+    from moorage.controllers import AccessSetup
+
+    return AccessSetup(configuration, remembered)
 
 
 def _headers(configuration: Configuration) -> RawHeaders:

@@ -46,7 +46,10 @@ STORE_SECONDS = 0.2
 RETURN_SECONDS = 2.5
 """More than `fail_timeout`."""
 
-BROKEN_OFF = re.compile(r'upstream prematurely closed.*?request: "([A-Z]+) \S*?/(uploads|manifests|blobs)/')
+BROKEN_OFF = re.compile(
+    r'(?:prematurely closed|reset by peer|Broken pipe).*?request: "([A-Z]+) \S*?/(uploads|manifests|blobs)/'
+)
+"""What nginx says of a request that a replica died over."""
 
 
 @contextmanager

@@ -56,8 +56,10 @@ def serve(
         fail(str(error))
 
 
-def _access(configuration: Configuration) -> AccessSetup:
-    """Find out before the first client does that nobody could sign in."""
+def _access(configuration: Configuration) -> AccessSetup | None:
+    """Find out before the first client does that nobody could sign in. None where nobody has to."""
+    if configuration.auth.kind == "none":
+        return None
     from moorage.auth.base import AuthError
     from moorage.auth.remembered import Remembered
     from moorage.controllers import AccessSetup
@@ -68,7 +70,7 @@ def _access(configuration: Configuration) -> AccessSetup:
         fail(str(error))
 
 
-def _prepare_storage(configuration: Configuration, access: AccessSetup) -> None:
+def _prepare_storage(configuration: Configuration, access: AccessSetup | None) -> None:
     """Find out before the first client does that the storage cannot be written to."""
     from moorage.api.resume import signing_key
     from moorage.auth.base import AuthError
@@ -91,7 +93,8 @@ def _prepare_storage(configuration: Configuration, access: AccessSetup) -> None:
         if keyless:
             # Before there are workers, so that all of them find the same key.
             asyncio.run(signing_key("", driver))
-        asyncio.run(access.prepare(ReadOnlyDriver(driver) if read_only else driver))
+        if access is not None:
+            asyncio.run(access.prepare(ReadOnlyDriver(driver) if read_only else driver))
     except DriverError as error:
         fail(f"storage.filesystem.rootdirectory: {error}")
     except AuthError as error:
@@ -101,7 +104,7 @@ def _prepare_storage(configuration: Configuration, access: AccessSetup) -> None:
         asyncio.run(driver.close())
 
 
-def _ask_store(configuration: Configuration, access: AccessSetup, keyless: bool) -> None:
+def _ask_store(configuration: Configuration, access: AccessSetup | None, keyless: bool) -> None:
     """In a process of its own: the client of the store has threads, which workers that are forked later would lack."""
     import multiprocessing
 
@@ -114,7 +117,7 @@ def _ask_store(configuration: Configuration, access: AccessSetup, keyless: bool)
         raise SystemExit(1)
 
 
-def _answer(configuration: Configuration, access: AccessSetup, keyless: bool) -> None:
+def _answer(configuration: Configuration, access: AccessSetup | None, keyless: bool) -> None:
     from moorage.api.resume import signing_key
     from moorage.auth.base import AuthError
     from moorage.caches import build_descriptors, warn_of_unsupported
@@ -130,7 +133,8 @@ def _answer(configuration: Configuration, access: AccessSetup, keyless: bool) ->
         await driver.is_folder(layout.ROOT)
         if keyless:
             await signing_key("", driver, settling=SETTLING_SECONDS)
-        await access.prepare(ReadOnlyDriver(driver) if read_only else driver)
+        if access is not None:
+            await access.prepare(ReadOnlyDriver(driver) if read_only else driver)
 
     try:
         driver = build_driver(configuration)

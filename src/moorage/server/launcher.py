@@ -11,20 +11,24 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from granian._granian import SocketHolder
 from granian.server.mp import MPServer, WorkerProcess
 
-from moorage.server.certificates import Identity
 from moorage.server.listening import BACKLOG
-from moorage.server.renewal import LOOK_SECONDS, Files
 from moorage.server.sealed import Sealed
 from moorage.server.signals import RETIRING
 from moorage.server.worker import Duties, Sign
 
+if TYPE_CHECKING:
+    from moorage.server.certificates import Identity
+    from moorage.server.renewal import Files
+
 log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 1.0
 
 STARTUP_SECONDS: Final = 10.0
 LONGEST_START_SECONDS: Final = 60.0

@@ -14,7 +14,6 @@ from moorage.server.files import CertificateError
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS: Final = 1.0
 REMIND: Final = timedelta(days=1)
 
 Print: TypeAlias = tuple[tuple[int, ...] | None, ...]

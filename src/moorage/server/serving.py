@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
@@ -22,16 +22,16 @@ from moorage.config import Configuration
 from moorage.config.sections.drivers import Filesystem
 from moorage.config.sections.http import Http
 from moorage.drivers.filesystem import LEADER
-from moorage.letsencrypt import CertificateError as AcmeError
-from moorage.letsencrypt import Certificates
 from moorage.server import protocols, signals
 from moorage.server.errors import ServerError
-from moorage.server.files import CertificateError
 from moorage.server.launcher import Launcher
 from moorage.server.listening import BACKLOG, listen
-from moorage.server.renewal import Files
 from moorage.server.worker import Duties
 from moorage.store.descriptors.removals import Removals
+
+if TYPE_CHECKING:
+    from moorage.letsencrypt import Certificates
+    from moorage.server.renewal import Files
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +110,8 @@ def _obtained(http: Http) -> Certificates | None:
     section = http.tls.letsencrypt
     if section.cachefile is None:
         return None
+    from moorage.letsencrypt import CertificateError, Certificates
+
     try:
         found = Certificates(
             Path(section.cachefile),
@@ -119,7 +121,7 @@ def _obtained(http: Http) -> Certificates | None:
             section.challengeaddr,
         )
         found.ensure()
-    except AcmeError as error:
+    except CertificateError as error:
         raise ServerError(str(error)) from None
     return found
 
@@ -135,9 +137,12 @@ def _logging(configuration: Configuration) -> dict[str, Any]:
 
 
 def _files(http: Http, obtained: Certificates | None) -> Files | None:
-    """Raises ServerError."""
+    """Raises ServerError. What reads certificates is loaded for TLS only: each worker would have it in its memory."""
     if not http.tls.enabled:
         return None
+    from moorage.server.files import CertificateError
+    from moorage.server.renewal import Files
+
     try:
         if obtained is None:
             return Files(http.tls)

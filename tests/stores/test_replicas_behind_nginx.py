@@ -203,6 +203,7 @@ def clients(
     return RealClients(docker, podman, buildah, skopeo, engine_folder / "pushed")
 
 
+@pytest.mark.soak
 def test_pushes_go_on_while_replicas_are_killed(moto_store: S3, clients: RealClients, tmp_path: Path) -> None:
     push_while_replicas_die(tmp_path, moto_store, clients, each=3, kills=4)
 

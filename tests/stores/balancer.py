@@ -14,15 +14,18 @@ from tests.support.server import free_port
 
 OPERATIONS = ROOT / "docs/operations.md"
 UPSTREAM = re.compile(r"upstream moorage \{.*?^\}\n", re.DOTALL | re.MULTILINE)
+LAYERS = "        location ~ ^/v2/.+/blobs/uploads/[^/]+$ {\n"
 SHUT = re.compile(r"^ *(?:listen \[::\]|ssl_|auth_basic).*\n", re.MULTILINE)
 
 
 @contextmanager
-def balancing(folder: Path, addresses: Sequence[str]) -> Iterator[int]:
-    """The port of nginx, which spreads requests over three replicas as the page on operations tells."""
+def balancing(folder: Path, addresses: Sequence[str], *, keeping: bool = False) -> Iterator[int]:
+    """The port of nginx, which spreads requests over three replicas as the page on operations tells; `keeping`: and keeps
+    layers until one has taken them."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
-    file = configuration(folder, _site(port, addresses))
+    site = _site(port, addresses)
+    file = configuration(folder, _keeping(site) if keeping else site)
     with listening([program("nginx"), "-c", str(file)], port, folder / "nginx.log"):
         yield port
 
@@ -36,3 +39,9 @@ def _site(port: int, addresses: Sequence[str]) -> str:
     assert replaced == 1
     assert "listen 443 ssl" in site
     return site.replace("listen 443 ssl", f"listen 127.0.0.1:{port}")
+
+
+def _keeping(site: str) -> str:
+    assert site.count(LAYERS) == 1
+    line = next(block.text for block in blocks(OPERATIONS, "nginx") if "buffering" in block.text)
+    return site.replace(LAYERS, LAYERS + line)

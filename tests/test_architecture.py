@@ -31,13 +31,21 @@ IMPORTERS = {
     "bcrypt": ("moorage.auth.passwords", "moorage.cli"),
     "joserfc": ("moorage.auth",),
     "acme": ("moorage.letsencrypt",),
-    "msgspec": ("moorage.wire", "moorage.manifest", "moorage.api"),
+    "msgspec": ("moorage.wire", "moorage.manifest", "moorage.api", "moorage.events"),
     "uvloop": ("moorage.server", "moorage.app"),
     "obstore": ("moorage.drivers.objectstore",),
     "boto3": ("moorage.drivers.objectstore.s3", "moorage.drivers.objectstore.sdk"),
     "botocore": ("moorage.drivers.objectstore.sdk", "moorage.drivers.cloudfront"),
     "cryptography": ("moorage.auth", "moorage.drivers.cloudfront", "moorage.letsencrypt", "moorage.server"),
-    "aiohttp": ("moorage.auth", "moorage.drivers.awsranges"),
+    "aiohttp": (
+        *("moorage.auth", "moorage.debug", "moorage.drivers.awsranges"),
+        *("moorage.events", "moorage.health"),
+    ),
+    "prometheus_client": ("moorage.metrics", "moorage.debug"),
+    "opentelemetry": ("moorage.tracing",),
+    "bugsnag": ("moorage.reporting",),
+    "newrelic": ("moorage.reporting",),
+    "sentry_sdk": ("moorage.reporting",),
     "redis": ("moorage.store.descriptors.redis", "moorage.store.descriptors.connecting"),
 }
 
@@ -133,7 +141,10 @@ def test_only_the_composition_root_and_the_process_read_the_configuration() -> N
         for name, path in MODULES.items()
         if any(one.startswith("moorage.config") for one in imports(path)) and name != "moorage"
     }
-    assert readers <= {"config", "caches", "controllers", "storage", "middleware", "app", "server", "cli"}
+    assert readers <= {
+        *("config", "caches", "controllers", "storage", "middleware", "app", "server", "cli"),
+        *("debug", "health", "logs", "notifications", "reporting"),
+    }
 
 
 def test_dangerous_things_are_not_used() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -14,10 +14,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from moorage import health, logs, metrics, notifications, reporting, tracing
 from moorage.api.answer import RawHeaders
 from moorage.api.endpoint import Endpoint
 from moorage.api.limits import Limits, Memory
 from moorage.api.location import Locations
+from moorage.api.observing import Observer
 from moorage.api.resume import States, signing_key
 from moorage.api.routes import TOKEN_PATH
 from moorage.api.service import Service
@@ -26,12 +28,10 @@ from moorage.caches import build_descriptors
 from moorage.config import Configuration
 from moorage.drivers.base import Driver
 from moorage.drivers.readonly import ReadOnlyDriver
-from moorage.health import StorageHealth
 from moorage.middleware import Work, wrap
-from moorage.observe import access, logging
+from moorage.shared import Shared
 from moorage.storage import build_driver
 from moorage.store.descriptors.base import Descriptors, Nothing
-from moorage.store.descriptors.removals import Removals
 from moorage.store.policy import ReferencePolicy
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
@@ -40,11 +40,6 @@ from moorage.tasks import Leadership, UploadPurging, lead
 
 if TYPE_CHECKING:
     from moorage.controllers import AccessSetup
-
-
-def configure_logging(configuration: Configuration) -> None:
-    section = configuration.log
-    logging.configure(section.level, section.formatter, section.fields, caller=section.reportcaller)
 
 
 def build_registry(
@@ -112,25 +107,24 @@ class Application:
     def __init__(
         self,
         configuration: Configuration,
-        leadership: str = "",
         started: Callable[[], None] = lambda: None,
-        removals: Removals | None = None,
-        remembered: Remembered | None = None,
+        shared: Shared | None = None,
     ) -> None:
-        """`removals`, `remembered`: shared by the workers of a server."""
+        """`started` is called once all is open. `shared`: with the other workers of a server."""
         self._configuration = configuration
         self._started = started
-        self._leadership = leadership
-        self._driver, self._upkeep = wrap(build_driver(configuration), configuration)
+        self._shared = shared = shared or Shared()
+        self._metrics = metrics.build(shared.metrics)
+        self._tracing = tracing.build()
+        driver = self._watched(build_driver(configuration))
+        self._driver, self._upkeep = wrap(driver, configuration)
         if configuration.storage.maintenance.readonly.enabled:
             self._driver = ReadOnlyDriver(self._driver)
-        self._descriptors = build_descriptors(configuration, self._driver, removals or Removals())
+        self._descriptors = build_descriptors(configuration, self._driver, shared.removals)
         self._registry = build_registry(configuration, self._driver, self._descriptors)
-        self._access = _access_setup(configuration, remembered or Remembered())
-        probe = configuration.health.storagedriver
-        self._health = StorageHealth(
-            self._driver, interval=probe.interval.total_seconds(), threshold=probe.threshold
-        )
+        self._access = _access_setup(configuration, shared.remembered)
+        self._health = health.build(configuration, self._driver, shared.switch)
+        self._notifications = notifications.build(configuration, shared)
         self._prefix = configuration.http.prefix.rstrip("/")
         self._endpoint: ASGIApp | None = None
         self._rest = Starlette(
@@ -158,42 +152,72 @@ class Application:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         configuration = self._configuration
-        configure_logging(configuration)
-        secret = configuration.http.secret
-        key = await signing_key(secret.get_secret_value() if secret else "", self._driver)
-        service = build_service(configuration, self._registry, key)
-        access_control = await self._access.open(self._driver) if self._access else None
-        if access_control is not None:
-            service.access, service.tokens = access_control.controller, access_control.tokens
-        if configuration.health.storagedriver.enabled:
-            service.healthy = lambda: self._health.healthy
-        self._endpoint = Endpoint(
-            service,
-            headers=_headers(configuration),
-            access_log=None if configuration.log.accesslog.disabled else access.write,
-        )
-        tasks = [asyncio.create_task(work()) for work in self._work()]
-        self._started()
-        try:
+        logs.configure(configuration)
+        async with contextlib.AsyncExitStack() as open_parts:
+            # Closed in the opposite order: what others still need goes last.
+            open_parts.push_async_callback(self._driver.close)
+            open_parts.push_async_callback(self._descriptors.close)
+            secret = configuration.http.secret
+            key = await signing_key(secret.get_secret_value() if secret else "", self._driver)
+            service = build_service(configuration, self._registry, key)
+            service.healthy = self._health.healthy
+            await self._open(service, open_parts)
+            observers = [observer for observer in self._observers() if observer is not None]
+            self._endpoint = Endpoint(service, headers=_headers(configuration), observers=observers)
+            tasks = [asyncio.create_task(work()) for work in self._work()]
+            open_parts.push_async_callback(_ended, tasks)
+            self._started()
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            if access_control is not None:
-                await access_control.close()
-            await self._descriptors.close()
-            await self._driver.close()
+
+    async def _open(self, service: Service, open_parts: contextlib.AsyncExitStack) -> None:
+        """What a service has only where the configuration wants it."""
+        if self._tracing is not None:
+            open_parts.push_async_callback(self._tracing.close)
+        if self._access is not None:
+            control = await self._access.open(self._driver)
+            service.access, service.tokens = control.controller, control.tokens
+            open_parts.push_async_callback(control.close)
+        if (reporter := reporting.build(self._configuration)) is not None:
+            service.report = reporter.report
+            open_parts.push_async_callback(reporter.close)
+        if self._notifications is not None:
+            service.events = self._notifications.sink
+            open_parts.push_async_callback(self._notifications.close)
+        if self._shared.debug is not None:
+            from moorage import debug
+
+            parts = debug.Parts(
+                self._configuration,
+                self._shared,
+                self._registry,
+                self._health,
+                self._metrics,
+                self._notifications,
+            )
+            listener = debug.Listener(parts)
+            await listener.start()
+            open_parts.push_async_callback(listener.close)
+
+    def _watched(self, driver: Driver) -> Driver:
+        if self._metrics is not None:
+            driver = self._metrics.metered(driver)
+        return driver if self._tracing is None else self._tracing.traced(driver)
+
+    def _observers(self) -> Iterator[Observer | None]:
+        """The traces first, so that the others may name them."""
+        yield None if self._tracing is None else self._tracing.observer
+        yield logs.observer(self._configuration)
+        yield None if self._metrics is None else self._metrics.observer
 
     def _work(self) -> list[Work]:
-        work: list[Work] = [*self._upkeep]
-        if self._configuration.health.storagedriver.enabled:
-            work.append(self._health.watch)
+        work: list[Work] = [*self._upkeep, *self._health.work]
+        if self._notifications is not None:
+            work += self._notifications.work
         purging = self._configuration.storage.maintenance.uploadpurging
         if purging.enabled and not self._configuration.storage.maintenance.readonly.enabled:
             purge = UploadPurging(self._registry, purging.age, purging.interval, purging.dryrun)
-            if self._leadership:
-                leadership = Leadership(self._leadership)
+            if self._shared.leader:
+                leadership = Leadership(self._shared.leader)
                 work.append(lambda: lead(leadership, [purge]))
             else:
                 work.append(purge)
@@ -203,10 +227,15 @@ class Application:
         return Response()
 
     async def _ready(self, _: Request) -> Response:
-        await self._health.probe()
-        if self._health.healthy:
+        if await self._health.ready():
             return Response()
         return PlainTextResponse("the storage does not answer\n", status_code=503)
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _access_setup(configuration: Configuration, remembered: Remembered) -> AccessSetup | None:

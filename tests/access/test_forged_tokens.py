@@ -56,7 +56,7 @@ def client(driver: Driver, access: AccessController | None) -> Client:
     service = Service(
         registry=Registry(Stock(driver)), states=States(b"k" * 32), access=access, delete_enabled=True
     )
-    return Client(Endpoint(service, headers=[], access_log=None))
+    return Client(Endpoint(service))
 
 
 def refusing(reason: str) -> None:

@@ -164,7 +164,7 @@ async def open_to_all(folder: Path, count: int, seed: int) -> None:
     driver = FilesystemDriver(str(root), disk=disk)
     driver.prepare()
     service = Service(registry=Registry(Stock(driver)), states=States(b"k" * 32), delete_enabled=True)
-    client = Client(Endpoint(service, headers=[], access_log=None))
+    client = Client(Endpoint(service))
     await push(client, "alpha/app", image("app"), "one")
     await everything(client, 50, seed + 1)
     disk.paths.clear()

@@ -9,6 +9,8 @@ from typing import Final
 import pytest
 
 from moorage.api.endpoint import Endpoint
+from moorage.api.exchange import Exchange
+from moorage.api.observing import Outcome
 from moorage.api.resume import States
 from moorage.api.service import Service
 from moorage.auth.base import (
@@ -62,7 +64,7 @@ def registry(controller: Asked) -> Client:
         access=controller,
         delete_enabled=True,
     )
-    return Client(Endpoint(service, headers=[], access_log=None))
+    return Client(Endpoint(service))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ async def test_a_grant_is_asked_again_for_what_is_found_later() -> None:
     await driver.write([(link.format(name), b"x") for name in "abc"])
     controller = Asked(Grant("ann", allows=allows))
     service = Service(registry=Registry(Stock(driver)), states=States(b"k" * 32), access=controller)
-    answer = await Client(Endpoint(service, headers=[], access_log=None)).get("/v2/_catalog")
+    answer = await Client(Endpoint(service)).get("/v2/_catalog")
     assert answer.json == {"repositories": ["b"]}
     assert asked == [Access("repository", name, LIST) for name in "abc"]
 
@@ -200,12 +202,20 @@ async def test_too_long_an_authorization_is_not_looked_at() -> None:
     assert controller.questions == []
 
 
-async def test_the_user_is_in_the_access_log() -> None:
+async def test_who_signed_in_is_known_to_what_watches_requests() -> None:
     users = []
+
+    class Watching:
+        def begun(self, exchange: Exchange) -> None:
+            assert exchange.grant.user == ""
+
+        def ended(self, exchange: Exchange, outcome: Outcome) -> None:
+            users.append((outcome.status, exchange.grant.user))
+
     service = Service(
         registry=Registry(Stock(InMemoryDriver())), states=States(b"k" * 32), access=Asked(Grant("ann"))
     )
-    endpoint = Endpoint(service, headers=[], access_log=lambda *told: users.append((told[1], told[-1])))
+    endpoint = Endpoint(service, observers=[Watching()])
     await Client(endpoint).get("/v2/")
     service.access = Asked(Challenge((), [Offer("Basic", "x")]))
     await Client(endpoint).get("/v2/", authorization="Basic Ym9iOng=")

@@ -62,7 +62,7 @@ class Asked:
 
 def registry(tokens: TokenService | None) -> Client:
     service = Service(registry=Registry(Stock(InMemoryDriver())), states=States(b"k" * 32), tokens=tokens)
-    return Client(Endpoint(service, headers=[], access_log=None))
+    return Client(Endpoint(service))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moorage.api import ranges
+from moorage.api import ranges, telling
 from moorage.api.answer import Answer, RawHeaders
 from moorage.api.conditions import check_precondition, ranges_apply, unchanged
 from moorage.api.exchange import Exchange
@@ -51,6 +51,9 @@ async def get(exchange: Exchange) -> Answer:
         part = None
         if ranges_apply(exchange, digest):
             part = ranges.wanted(exchange.header(b"range"), reader.size)
+        if part is None or part[0] == 0:
+            # Of the parts of a layer that is fetched in several, the first one tells of it.
+            telling.blob_pulled(exchange, digest, reader.size)
         if part is None:
             return _content(200, _headers(digest, reader.size), reader, 0, reader.size)
         start, stop = part
@@ -66,12 +69,14 @@ async def _redirect(exchange: Exchange, digest: Digest) -> Answer | None:
     """To where the storage, or what is put around it, serves the bytes. They are asked for first, so that nobody is sent to
     what is not there; and a client that has them already is not sent anywhere."""
     client = client_address(exchange.scope, exchange.service.locations.trusted)
-    url = await exchange.repository.blobs.direct(digest, exchange.method, client)
-    if url is None:
+    found = await exchange.repository.blobs.direct(digest, exchange.method, client)
+    if found is None:
         return None
+    url, blob = found
     check_precondition(exchange, digest)
     if unchanged(exchange, digest):
         return _not_modified(digest)
+    telling.blob_pulled(exchange, digest, blob.size)
     return Answer.empty(
         307, [(b"location", url.encode("latin-1")), (b"docker-content-digest", digest.encode())]
     )
@@ -91,4 +96,5 @@ def _not_modified(digest: Digest) -> Answer:
 async def delete(exchange: Exchange) -> Answer:
     digest = Digest.parse(exchange.reference)
     await exchange.repository.blobs.delete(digest)
+    await telling.blob_deleted(exchange, digest)
     return Answer.empty(202, [(b"docker-content-digest", digest.encode())])

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from starlette.types import Receive, Scope, Send
 
 from moorage.api import preflight, routes
 from moorage.api.admission import admit
-from moorage.api.answer import API_VERSION, NOSNIFF, Answer, ClientGone, RawHeaders, send_bytes, send_file
+from moorage.api.answer import API_VERSION, NOSNIFF, Answer, ClientGone, send_bytes, send_file
 from moorage.api.body import DRAINED_BYTES
 from moorage.api.exchange import Exchange
+from moorage.api.observing import Observer, Outcome
 from moorage.api.rendering import error_answer, known_error
 from moorage.api.service import Service
 from moorage.drivers.base import DriverError
@@ -35,18 +36,21 @@ PATH_LIMIT = 8192
 HEADER_LIMIT = 32 << 10
 CLIENT_GONE = 499
 
-AccessLog = Callable[[Scope, int, int, float, str, str], None]
-"""Takes the scope, the status, the bytes of body sent, the seconds it took, the request id, the user's name."""
-
 
 class Endpoint:
-    """`headers` go on every answer; `access_log` None logs none."""
+    """`headers` go on every answer; `observers` are told of every request."""
 
-    def __init__(self, service: Service, *, headers: RawHeaders, access_log: AccessLog | None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        *,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        observers: Sequence[Observer] = (),
+    ) -> None:
         self._service = service
         self._headers = [API_VERSION, NOSNIFF, *headers]
         self._preflight = preflight.allowed(headers)
-        self._access_log = access_log
+        self._observers = observers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`scope["path"]` begins with `/v2`, or is `/auth/token`."""
@@ -55,6 +59,9 @@ class Endpoint:
         route, name, reference = found or (None, "", "")
         exchange = Exchange(scope, receive, self._service, name, reference)
         status, sent = CLIENT_GONE, 0
+        answer: Answer | None = None
+        for observer in self._observers:
+            observer.begun(exchange)
         try:
             with self._service.reads:
                 answer = await self._answer(exchange, route)
@@ -68,9 +75,10 @@ class Endpoint:
         except DriverError as error:
             # The answer has begun: ending it early breaks the connection, so nobody takes the part for the whole.
             log.error("storage failed during an answer", extra={"reason": str(error), "request": exchange.id})
-        if self._access_log is not None:
-            seconds = time.perf_counter() - started
-            self._access_log(scope, status, sent, seconds, exchange.id, exchange.grant.user)
+        finally:
+            outcome = Outcome(status, sent, time.perf_counter() - started, answer, route)
+            for observer in self._observers:
+                observer.ended(exchange, outcome)
 
     async def _answer(self, exchange: Exchange, route: routes.Route | None) -> Answer:
         try:
@@ -92,6 +100,7 @@ class Endpoint:
         known = known_error(error, exchange.id)
         if known is None:
             log.exception("unexpected error", extra={"request": exchange.id, "method": exchange.method})
+            self._service.report(error, exchange)
             known = RegistryError(detail={"request": exchange.id})
         hopeless = isinstance(known, (BodyEnded, RequestTimeout, Unavailable))
         if exchange.unread and not hopeless and (exchange.content_length or 0) <= DRAINED_BYTES:

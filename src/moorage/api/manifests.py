@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from moorage import manifest
+from moorage.api import telling
 from moorage.api.answer import Answer, RawHeaders
 from moorage.api.conditions import check_precondition, unchanged
 from moorage.api.exchange import Exchange
@@ -27,6 +28,8 @@ async def get(exchange: Exchange) -> Answer:
     headers: RawHeaders = [(b"docker-content-digest", tag), (b"etag", b'"%b"' % tag)]
     if unchanged(exchange, digest):
         return Answer(304, headers)
+    if exchange.method == "GET":
+        telling.manifest_pulled(exchange, found, digest)
     headers.append((b"content-type", found.media_type.encode()))
     headers.append((b"content-length", b"%d" % len(found.payload)))
     return Answer(200, headers, found.payload)
@@ -49,8 +52,10 @@ async def put(exchange: Exchange) -> Answer:
         raise DigestInvalid(detail={"digest": wanted, "got": Digest.of(payload, wanted.algorithm)})
     found = manifest.parse(payload, exchange.header(b"content-type") or "")
     digests = [wanted] if wanted is not None else []
-    canonical = await repository.manifests.put(found, digests, list(dict.fromkeys(tags)))
+    tags = list(dict.fromkeys(tags))
+    canonical = await repository.manifests.put(found, digests, tags)
     answered = wanted or canonical
+    await telling.manifest_pushed(exchange, found, answered, tags)
     location = exchange.service.locations.of(exchange.scope, f"/v2/{repository.name}/manifests/{answered}")
     headers: RawHeaders = [
         (b"location", location.encode("latin-1")),
@@ -76,7 +81,11 @@ async def delete(exchange: Exchange) -> Answer:
     repository = exchange.repository
     reference = exchange.reference
     if ":" in reference:
-        await repository.manifests.delete(Digest.parse(reference))
+        digest = Digest.parse(reference)
+        tags = await repository.manifests.delete(digest)
+        await telling.manifest_deleted(exchange, digest, tags)
     else:
-        await repository.tags.delete(Tag.parse(reference))
+        tag = Tag.parse(reference)
+        await repository.tags.delete(tag)
+        await telling.tag_deleted(exchange, tag)
     return Answer.empty(202)

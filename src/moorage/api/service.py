@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from moorage.api.limits import Lane, Limits, Memory
 from moorage.api.location import Locations
 from moorage.api.resume import States
 from moorage.auth.base import AccessController, TokenService
+from moorage.events.base import EventSink
 from moorage.store.registry import Registry
+
+if TYPE_CHECKING:
+    from moorage.api.exchange import Exchange
 
 # The server holds so many pieces of an answer that its client is slow to take: sixteen to be written, five on their way.
 DOWNLOAD_BUFFERS = 21
@@ -18,7 +23,8 @@ DOWNLOAD_BUFFERS = 21
 @dataclass
 class Service:
     """`access` None: everybody may do everything. `tokens`: what `/auth/token` answers with. `upload_seconds`: how long an upload
-    goes on with a token that was valid when it began."""
+    goes on with a token that was valid when it began. `events` None: nobody wants to know what happened. `report`: is given what
+    nobody foresaw; must not raise."""
 
     registry: Registry
     states: States
@@ -32,6 +38,8 @@ class Service:
     tokens: TokenService | None = None
     upload_seconds: float = 7 * 86400.0
     healthy: Callable[[], bool] = lambda: True
+    events: EventSink | None = None
+    report: Callable[[Exception, Exchange], None] = lambda error, exchange: None
 
     def __post_init__(self) -> None:
         limits = self.limits

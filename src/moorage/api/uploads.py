@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+from moorage.api import telling
 from moorage.api.answer import Answer, RawHeaders
 from moorage.api.exchange import Exchange
 from moorage.api.ranges import chunk
@@ -52,9 +53,10 @@ async def _mount(exchange: Exchange, repository: Repository) -> Answer | None:
     if not grant.unlimited and not (given and grant.allows(Access("repository", given, "pull"))):
         return None
     try:
-        await repository.blobs.mount(digest, Name.parse(given) if given else None)
+        blob = await repository.blobs.mount(digest, Name.parse(given) if given else None)
     except (BlobUnknown, NameInvalid):
         return None
+    await telling.blob_mounted(exchange, digest, blob.size, given or "")
     return _created(exchange, digest)
 
 
@@ -150,10 +152,12 @@ async def _complete(exchange: Exchange, session: _Session, digests: list[Digest]
     length = exchange.content_length
     in_one = not exchange.header(b"content-range")
     if length and in_one and await session.upload.receive(aiter(exchange.body), length, digests):
+        await telling.blob_pushed(exchange, digests[0], length)
         return _created(exchange, digests[0])
     if length != 0:
         await _append(exchange, replace(session, algorithms=sorted({one.algorithm for one in digests})))
-    await session.upload.commit(digests)
+    blob = await session.upload.commit(digests)
+    await telling.blob_pushed(exchange, digests[0], blob.size)
     return _created(exchange, digests[0])
 
 

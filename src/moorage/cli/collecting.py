@@ -35,12 +35,13 @@ def garbage_collect(
     """Remove blobs that no manifest refers to. Stop pushes while it runs: make the registry read-only, or stop it."""
     from rich.console import Console
 
-    from moorage.app import build_registry, configure_logging
+    from moorage import logs
+    from moorage.app import build_registry
     from moorage.storage import build_driver
     from moorage.store.garbage import CollectionAborted, collect
 
     configuration = load(config)
-    configure_logging(configuration)
+    logs.configure(configuration)
     driver = build_driver(configuration)
 
     async def run() -> Collection:
@@ -75,12 +76,13 @@ def purge(
     as_json: JsonOption = False,
 ) -> None:
     """Remove uploads that were never finished, and what interrupted writers left in an S3 bucket."""
-    from moorage.app import build_registry, configure_logging
+    from moorage import logs
+    from moorage.app import build_registry
     from moorage.storage import build_driver
     from moorage.store.purge import purge_abandoned, purge_uploads
 
     configuration = load(config)
-    configure_logging(configuration)
+    logs.configure(configuration)
     driver: Driver = build_driver(configuration)
     old = configuration.storage.maintenance.uploadpurging.age
     if age is not None:

@@ -34,12 +34,12 @@ def serve(
     welcome: Annotated[bool, typer.Option(help="Print what to try first.")] = False,
 ) -> None:
     """Serve the registry until SIGTERM."""
-    from moorage.app import configure_logging
+    from moorage import logs
     from moorage.server import ServerError
     from moorage.server import serve as run_server
 
     configuration = load(config)
-    configure_logging(configuration)
+    logs.configure(configuration)
     access = _access(configuration)
     _prepare_storage(configuration, access)
     address = configuration.http.addr

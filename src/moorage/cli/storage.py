@@ -37,12 +37,12 @@ def copy(
     source: FromOption, target: ToOption, quiet: QuietOption = False, as_json: JsonOption = False
 ) -> None:
     """Copy a whole registry to another storage, also while it serves. Run it again: it goes on where it was."""
-    from moorage.app import configure_logging
+    from moorage import logs
     from moorage.cli.progress import decimal, watching
 
     configurations = load(source, code=FAILED), load(target, code=FAILED)
     _refuse_same(*configurations)
-    configure_logging(configurations[0])
+    logs.configure(configurations[0])
     with watching(_teller(as_json), quiet=quiet or as_json) as watch:
         report = _copied(*configurations, watch)
     if as_json:
@@ -92,11 +92,11 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Look for damage: blobs that are not what their digest says, links that lead nowhere. Also while it serves."""
-    from moorage.app import configure_logging
+    from moorage import logs
     from moorage.cli.progress import decimal, watching
 
     configuration = load(config, code=FAILED)
-    configure_logging(configuration)
+    logs.configure(configuration)
     with watching(_teller(as_json), quiet=as_json) as watch:
         report = _checked(configuration, watch, repair=repair, quick=quick, age=age, notice=notice)
     if as_json:

@@ -17,7 +17,6 @@ from granian.log import LogLevels
 from starlette.types import ASGIApp
 
 from moorage.app import Application
-from moorage.auth.remembered import Remembered
 from moorage.config import Configuration
 from moorage.config.sections.drivers import Filesystem
 from moorage.config.sections.http import Http
@@ -27,7 +26,7 @@ from moorage.server.errors import ServerError
 from moorage.server.launcher import Launcher
 from moorage.server.listening import BACKLOG, listen
 from moorage.server.worker import Duties
-from moorage.store.descriptors.removals import Removals
+from moorage.shared import Shared
 
 if TYPE_CHECKING:
     from moorage.letsencrypt import Certificates
@@ -62,9 +61,11 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     listeners = listen(http, workers)
     multiprocessing.set_start_method("fork", force=True)
     signals.hold_in_new_workers()
+    port = 0 if listeners[0].family == socket.AF_UNIX else listeners[0].getsockname()[1]
+    shared = Shared(leader=_leader(configuration), port=port)
     duties = Duties(
-        build=partial(_application, configuration, Removals(), Remembered()),
-        port=0 if listeners[0].family == socket.AF_UNIX else listeners[0].getsockname()[1],
+        build=partial(_application, configuration, shared),
+        port=port,
         header_seconds=http.limits.headertimeout.total_seconds(),
         reaps=protocols.waits_without_end(http),
         retires=files is not None and not in_memory,
@@ -93,13 +94,11 @@ def _settings(http: Http) -> dict[str, Any]:
     }
 
 
-def _application(
-    configuration: Configuration, removals: Removals, remembered: Remembered, started: Callable[[], None]
-) -> ASGIApp:
-    return Application(configuration, _leadership(configuration), started, removals, remembered)
+def _application(configuration: Configuration, shared: Shared, started: Callable[[], None]) -> ASGIApp:
+    return Application(configuration, started, shared)
 
 
-def _leadership(configuration: Configuration) -> str:
+def _leader(configuration: Configuration) -> str:
     """The file that the workers of all servers on one storage compete for; none where there is one worker only."""
     parameters = configuration.storage.driver.parameters
     return f"{parameters.rootdirectory}/{LEADER}" if isinstance(parameters, Filesystem) else ""

@@ -34,11 +34,12 @@ class RepositoryBlobs:
     async def open(self, digest: Digest) -> Reader:
         return await self._linked.open(self._link(digest), digest)
 
-    async def direct(self, digest: Digest, method: str, client: str) -> str | None:
+    async def direct(self, digest: Digest, method: str, client: str) -> tuple[str, Blob] | None:
         """The URL from which the client may get the blob, which is there; None when it has to come through us. Raises
         BlobUnknown. Not worth asking without `redirects`."""
         blob = await self.stat(digest)
-        return await self._driver.direct(layout.blob_data(blob.digest), method, client)
+        url = await self._driver.direct(layout.blob_data(blob.digest), method, client)
+        return None if url is None else (url, blob)
 
     async def adopt(
         self, path: str, blob: Blob, aliases: tuple[Digest, ...], *, mark: str, remove: str

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from moorage import health
 from moorage.drivers.base import DriverError
 from moorage.drivers.inmemory import InMemoryDriver
-from moorage.health import StorageHealth
+from moorage.health import storage as health
+from moorage.health.storage import StorageHealth
 
 
 class Fickle(InMemoryDriver):

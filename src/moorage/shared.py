@@ -1,0 +1,45 @@
+"""What the workers of one server share: made before they are forked, and the same to all of them."""
+
+from __future__ import annotations
+
+import mmap
+import socket
+import uuid
+from dataclasses import dataclass, field
+from typing import Final
+
+from moorage.auth.remembered import Remembered
+from moorage.store.descriptors.removals import Removals
+
+_DOWN: Final = 1
+
+
+class Switch:
+    """A switch by which an operator takes a registry out of rotation, on whichever worker it is turned."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 1)
+
+    @property
+    def down(self) -> bool:
+        return self._memory[0] == _DOWN
+
+    def turn(self, *, down: bool) -> None:
+        self._memory[0] = _DOWN if down else 0
+
+
+@dataclass
+class Shared:
+    """`leader`: the file that the workers of all servers on one storage compete for; empty where there is one worker only.
+    `instance`: another one after each start. `port`: where the registry listens, 0 for a unix socket. `debug`: the debug listener's
+    socket, from which each worker takes connections. `metrics`: a folder in which each worker keeps what it counts; empty: nobody
+    counts."""
+
+    leader: str = ""
+    instance: str = field(default_factory=lambda: str(uuid.uuid4()))
+    port: int = 0
+    debug: socket.socket | None = None
+    metrics: str = ""
+    removals: Removals = field(default_factory=Removals)
+    remembered: Remembered = field(default_factory=Remembered)
+    switch: Switch = field(default_factory=Switch)

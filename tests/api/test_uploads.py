@@ -202,6 +202,29 @@ async def test_a_finished_session_leaves_nothing(disk: Client, tmp_path: Path) -
     assert sessions(tmp_path) == []
 
 
+@pytest.mark.parametrize("last", [b"", DATA[77:]])
+async def test_the_end_of_an_upload_may_be_repeated_if_its_answer_was_lost(
+    client: Client, last: bytes
+) -> None:
+    location = (await send(client, await start(client), DATA[: len(DATA) - len(last)])).headers["location"]
+    first = await finish(client, location, last)
+    again = await finish(client, location, last)
+    assert (first.status, again.status) == (201, 201)
+    assert again.headers["docker-content-digest"] == DIGEST
+    assert await fetched(client) == DATA
+
+
+async def test_the_end_of_an_upload_is_repeated_for_the_same_blob_only(client: Client) -> None:
+    location = (await send(client, await start(client), DATA)).headers["location"]
+    assert (await finish(client, location)).status == 201
+    answer = await finish(client, location, digest=Digest.of(b"another"))
+    assert (answer.status, answer.codes) == (404, ["BLOB_UPLOAD_UNKNOWN"])
+    answer = await client.put(f"{urlsplit(location).path}?digest={DIGEST}")
+    assert (answer.status, answer.codes) == (404, ["BLOB_UPLOAD_UNKNOWN"]), "nothing says that it ever was"
+    await client.delete(f"/v2/team/app/blobs/{DIGEST}")
+    assert (await finish(client, location)).status == 404
+
+
 @pytest.mark.parametrize("upload", ["nothing", "0" * 36, "..%2f..", "%00", "a" * 129, "x y", "\u00e9"])
 @pytest.mark.parametrize("method", ["GET", "PATCH", "PUT", "DELETE"])
 async def test_an_unknown_session_is_404(memory: Client, method: str, upload: str) -> None:

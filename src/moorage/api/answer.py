@@ -79,7 +79,8 @@ async def send_file(answer: Answer, receive: Receive, send: Send, *, piece: int,
     async with _Watch(receive, seconds) as watch:
         async for part in answer.reader.stream(position, stop, piece):
             position += len(part)
-            await send({"type": "http.response.body", "body": part, "more_body": position < stop})
+            watch.last = position == stop
+            await send({"type": "http.response.body", "body": part, "more_body": not watch.last})
             watch.moved = True
             # What is sent at once does not give other requests their turn.
             await asyncio.sleep(0)
@@ -95,6 +96,8 @@ class _Watch:
         self._seconds = seconds
         self._ended = False
         self.moved = False
+        self.last = False
+        """Whether the end of the answer is on its way: a client that closes the connection then may well have it."""
 
     async def __aenter__(self) -> _Watch:
         self._loop = asyncio.get_running_loop()
@@ -113,7 +116,8 @@ class _Watch:
     async def _disconnected(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._end()
+        if not self.last:
+            self._end()
 
     def _check(self) -> None:
         if not self.moved:

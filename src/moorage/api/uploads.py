@@ -20,6 +20,7 @@ from moorage.errors import (
     NameInvalid,
     RangeInvalid,
     SizeInvalid,
+    UploadUnknown,
 )
 from moorage.names import Name, UploadId
 from moorage.store.repository import Repository
@@ -86,7 +87,26 @@ async def put(exchange: Exchange) -> Answer:
     if not digests:
         raise DigestInvalid("the digest of the blob is missing: PUT …?digest=<digest>")
     with exchange.service.uploads:
-        return await _complete(exchange, await _resume(exchange), digests)
+        try:
+            return await _complete(exchange, await _resume(exchange), digests)
+        except UploadUnknown:
+            return await _completed(exchange, digests)
+
+
+async def _completed(exchange: Exchange, digests: list[Digest]) -> Answer:
+    """The answer to a request that ended an upload before, and got none: the registry died then, or the connection, and the
+    client or a proxy sends it again. That the session was here shows in its signed state, what became of it in the blobs.
+    Raises UploadUnknown."""
+    try:
+        blobs = [await exchange.repository.blobs.stat(digest) for digest in digests]
+    except BlobUnknown:
+        blobs = []
+    if not blobs or not exchange.parameter("_state"):
+        raise UploadUnknown(detail={"uuid": exchange.reference})
+    async for _ in exchange.body:
+        pass
+    await telling.blob_pushed(exchange, digests[0], blobs[0].size)
+    return _created(exchange, digests[0])
 
 
 async def delete(exchange: Exchange) -> Answer:

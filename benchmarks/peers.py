@@ -14,6 +14,7 @@ TITLES = {
     "v3": f"distribution {build.VERSION}",
     "v2": "docker-registry 2.8.2",
     "nginx": "nginx",
+    "plain": "Moorage without it",
 }
 STORE_TITLES = {
     "moorage": "Moorage",

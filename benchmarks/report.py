@@ -44,6 +44,8 @@ LABELS = {
     "push_mb_s": "pushes MB/s",
     "pull_mb_s": "pulls MB/s",
     "read_per_sent": "bytes read per byte sent",
+    "all_s": "seconds in all",
+    "manifest_p50_ms": "PUT of the manifest, p50 ms",
     "store_cpu_s_per_gb": "CPU-s per GB of the S3 server",
     "store_cpu_us": "CPU of the S3 server per request, us",
     "store_calls": "calls to the store per request",
@@ -112,7 +114,7 @@ def _summary(results: Results, measured: Iterable[Workload]) -> Iterator[str]:
 
 def _goal_row(results: Results, verdict: Verdict) -> Sequence[str]:
     goal = verdict.goal
-    measured = _times(verdict.value) if goal.against else _number(verdict.value)
+    measured = _times(verdict.value) if goal.against and not goal.more else _number(verdict.value)
     cost = _times(verdict.cpu) if verdict.cpu else ""
     return (_goal_text(results, goal), f"**{measured}**" if goal.main else measured, cost, _met(verdict))
 
@@ -128,6 +130,8 @@ def _goals(results: Results, case: Case) -> Iterator[str]:
 def _goal_text(results: Results, goal: Goal) -> str:
     bound = f"{'at most' if goal.at_most else 'at least'} {goal.bound:g}"
     name = METRICS[goal.metric]
+    if goal.more:
+        return f"{name}: {bound} more than {_title(results, goal.against)}"
     return f"{name}: {bound} times {_title(results, goal.against)}" if goal.against else f"{name}: {bound}"
 
 

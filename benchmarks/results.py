@@ -79,6 +79,13 @@ def ratio(results: Results, case: str, metric: str, peer: str) -> Spread | None:
     return Spread.of([ours[n] / theirs[n] for n in ours.keys() & theirs.keys() if theirs[n]])
 
 
+def difference(results: Results, case: str, metric: str, peer: str) -> Spread | None:
+    """Ours less the peer's, round by round."""
+    ours = results.values(case, "moorage", metric)
+    theirs = results.values(case, peer, metric)
+    return Spread.of([ours[n] - theirs[n] for n in ours.keys() & theirs.keys()])
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`reached` is None when there is nothing to judge by. `cpu` is the ratio of costs, where it counts."""
@@ -92,7 +99,9 @@ class Verdict:
 
 def judge(results: Results, case: Case, goal: Goal) -> Verdict:
     """A goal is met when the median reaches it and speed was not bought with processor time."""
-    if goal.against:
+    if goal.more:
+        value = difference(results, case.key, goal.metric, goal.against)
+    elif goal.against:
         value = ratio(results, case.key, goal.metric, goal.against)
     else:
         value = spread(results, case.key, "moorage", goal.metric)

@@ -51,6 +51,8 @@ class Bench:
         """Give each server the same content, and leave all of it in the page cache."""
         for peer in self.peers:
             begun = time.monotonic()
+            if self.seed_root(peer).exists():
+                continue
             self._fill(peer)
             read_files(self.seed_root(peer))
             self.say(f"seeded {peer.title} in {time.monotonic() - begun:.0f} s")
@@ -68,13 +70,10 @@ class Bench:
         return self.workdir / peer.key
 
     def seed_root(self, peer: Peer) -> Path:
-        return self.folder(peer) / "seed"
+        return self.workdir / ("moorage" if peer.is_moorage else peer.key) / "seed"
 
     def runs(self) -> int:
-        return (
-            sum(peer.is_registry or case.with_nginx for case in self.cases for peer in self.peers)
-            * self.rounds
-        )
+        return sum(case.asks(peer.key) for case in self.cases for peer in self.peers) * self.rounds
 
     def samples(self) -> Iterator[Sample]:
         """Each round begins with another server, so that none is always the first after a change of case."""
@@ -83,13 +82,16 @@ class Bench:
             order = self.peers[first:] + self.peers[:first]
             for case in self.cases:
                 for peer in order:
-                    if peer.is_registry or case.with_nginx:
+                    if case.asks(peer.key):
                         yield self._sample(case, peer, number)
 
     def _sample(self, case: Case, peer: Peer, number: int) -> Sample:
         sample = Sample(case.key, peer.key, number)
         with self._storage(case, peer) as root:
-            server = servers.server(peer, self.folder(peer), root, pin=self.pin, tls=case.tls)
+            variables = case.variables(peer.key, self.folder(peer))
+            server = servers.server(
+                peer, self.folder(peer), root, pin=self.pin, tls=case.tls, variables=variables
+            )
             begun = time.monotonic()
             try:
                 with servers.started(server):
@@ -117,13 +119,13 @@ class Bench:
         finally:
             remove(root)
 
-    def _stage(self, server: RestartableServer, *, tls: bool = False) -> Stage:
+    def _stage(self, server: RestartableServer, *, tls: bool = False, peer: str = "") -> Stage:
         launcher = Launcher(self.workdir, servers.prefix(self.pin, servers.LOADER_CPU))
         limit = min(MOST_WRITTEN_BYTES, shutil.disk_usage(self.workdir).free // 4)
-        return Stage(server, self.seed, launcher, limit, tls=tls)
+        return Stage(server, self.seed, launcher, limit, peer=peer, tls=tls)
 
     def _measure(self, case: Case, server: RestartableServer, sample: Sample) -> None:
-        stage = self._stage(server, tls=case.tls)
+        stage = self._stage(server, tls=case.tls, peer=sample.peer)
         sample.metrics["idle_mb"] = server.rss_bytes() / 1e6
         seconds = self.seconds or case.seconds
         case.load(stage, min(WARM_UP_SECONDS, seconds))

@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +80,10 @@ class Peer:
     binary: str = ""
 
     @property
+    def is_moorage(self) -> bool:
+        return self.key in ("moorage", "plain")
+
+    @property
     def is_registry(self) -> bool:
         return self.key != "nginx"
 
@@ -87,7 +91,7 @@ class Peer:
         if self.key == "boto3":
             return importlib.metadata.version("boto3")
         command = [self.binary, "-v" if self.key == "nginx" else "--version"]
-        if self.key == "moorage":
+        if self.is_moorage:
             command = moorage_command("version")
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         words = (done.stdout + done.stderr).split()
@@ -103,9 +107,17 @@ def prefix(pin: bool, cpu: int) -> list[str]:
     return ["taskset", "--cpu-list", str(cpu)] if pin else []
 
 
-def server(peer: Peer, folder: Path, root: Path, *, pin: bool, tls: bool = False) -> RestartableServer:
+def server(
+    peer: Peer,
+    folder: Path,
+    root: Path,
+    *,
+    pin: bool,
+    tls: bool = False,
+    variables: Mapping[str, str] | None = None,
+) -> RestartableServer:
     """A server of this kind over the storage `root`, not yet started; its files are below `folder`. `tls` is for
-    registries."""
+    registries, `variables` of the configuration for Moorage."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     config = folder / "config"
@@ -116,7 +128,7 @@ def server(peer: Peer, folder: Path, root: Path, *, pin: bool, tls: bool = False
         port=port,
         root=root,
         log=folder / "log",
-        environment={"GOMAXPROCS": "1"} if pin else {},
+        environment={**({"GOMAXPROCS": "1"} if pin else {}), **(variables or {})},
     )
 
 
@@ -134,7 +146,7 @@ def _config(peer: Peer, folder: Path, root: Path, port: int, pin: bool) -> str:
     if peer.key == "nginx":
         user = "user root;\n" if os.geteuid() == 0 else ""  # The files may be for root's eyes only.
         return NGINX_CONFIG.format(user=user, folder=folder, root=root, port=port)
-    ours = peer.key == "moorage"
+    ours = peer.is_moorage
     return REGISTRY_CONFIG.format(
         root=root,
         port=port,
@@ -148,6 +160,6 @@ def command(peer: Peer, config: Path) -> list[str]:
     """What starts a server of this kind with that configuration."""
     if peer.key == "nginx":
         return [peer.binary, "-c", str(config), "-p", str(config.parent), "-e", "stderr"]
-    if peer.key == "moorage":
+    if peer.is_moorage:
         return moorage_command("serve", str(config))
     return [peer.binary, "serve", str(config)]

@@ -11,7 +11,7 @@ import msgspec
 from benchmarks.load.blobs import OCTETS, start_upload, with_digest
 from benchmarks.load.connection import Connection, UnexpectedAnswer
 from benchmarks.load.payload import Payload
-from benchmarks.load.specs import Images, Outcome, outcome
+from benchmarks.load.specs import Images, Outcome, milliseconds, outcome
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
@@ -36,6 +36,7 @@ class _Pusher:
         self.spec = spec
         self.payloads = [Payload.random(size) for size in spec.sizes]
         self.latencies: list[float] = []
+        self.manifests: list[float] = []
         self.failures: list[str] = []
         # Shared by all clients.
         self.numbers = iter(range(spec.count)) if spec.count else itertools.count()
@@ -57,6 +58,7 @@ class _Pusher:
 
     async def push(self, connection: Connection, repository: str) -> None:
         blobs = [(await self.push_blob(connection, repository, p), p.size) for p in self.payloads]
+        asked = perf_counter()
         answer = await connection.send(
             "PUT",
             f"/v2/{repository}/manifests/latest",
@@ -64,6 +66,7 @@ class _Pusher:
             image_manifest(blobs),
         )
         answer.expect(201, "PUT of a manifest")
+        self.manifests.append(perf_counter() - asked)
 
     async def push_blob(self, connection: Connection, repository: str, payload: Payload) -> str:
         tail, digest = payload.fresh()
@@ -80,4 +83,6 @@ async def run(spec: Images) -> Outcome:
     pusher = _Pusher(spec)
     await asyncio.gather(*(pusher.client(number) for number in range(spec.target.clients)))
     pushed = len(pusher.latencies) * sum(spec.sizes)
-    return outcome(pusher.latencies, pushed, perf_counter() - pusher.begun, pusher.failures)
+    seconds = perf_counter() - pusher.begun
+    extra = milliseconds("manifest", pusher.manifests)
+    return outcome(pusher.latencies, pushed, seconds, pusher.failures, **extra)

@@ -10,7 +10,7 @@ from benchmarks.measure import quantile
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One serialised request and the status that is right for it. `body` tells if the answer has one."""
+    """One serialised request and the status that is right for it, 0 for any below 500. `body` tells if the answer has one."""
 
     raw: bytes
     status: int = 200

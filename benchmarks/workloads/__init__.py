@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.workloads import blobs, contention, manifests, pushes, tls
+from benchmarks.workloads import blobs, contention, manifests, pushes, signing_in, telling, tls
 from benchmarks.workloads.base import Workload
 
 ALL: tuple[Workload, ...] = (
@@ -11,4 +11,6 @@ ALL: tuple[Workload, ...] = (
     *pushes.WORKLOADS,
     *contention.WORKLOADS,
     *tls.WORKLOADS,
+    *signing_in.WORKLOADS,
+    *telling.WORKLOADS,
 )

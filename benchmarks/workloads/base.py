@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -20,8 +20,8 @@ Storage: TypeAlias = Literal["seed", "empty", "copy"]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a case runs with. `byte_limit` is what it may write at most. Over an object store there is its `bucket`, and the
-    `peer` that is measured."""
+    """What a case runs with. `byte_limit` is what it may write at most. Over an object store there is its `bucket`. `peer` is
+    the server that is measured."""
 
     server: RestartableServer
     seed: Seed
@@ -55,7 +55,7 @@ class Goal:
     """A bound on a metric: the ratio to the peer `against`, or the plain value when there is none.
 
     `cpu` names the cost that must not be higher than the peer's, when speed alone could be bought with it.
-    The `main` goals are those of the summary.
+    The `main` goals are those of the summary. `more`: the bound is on the difference to the peer, not on the ratio.
     """
 
     metric: str
@@ -64,9 +64,19 @@ class Goal:
     at_most: bool = False
     cpu: str = ""
     main: bool = False
+    more: bool = False
 
     def is_reached_by(self, value: float) -> bool:
         return value <= self.bound if self.at_most else value >= self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Something to switch on in Moorage, which is measured beside Moorage without it ("plain"): `variables` of the configuration,
+    for files that are written below a folder. `both`: the plain one has it too, and the loads differ."""
+
+    variables: Callable[[Path], Mapping[str, str]]
+    both: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,18 @@ class Case:
     shows: tuple[str, ...] = ()
     costs_bytes: bool = False
     tls: bool = False
+    feature: Feature | None = None
+
+    def asks(self, peer: str) -> bool:
+        """Whether it is run on that server."""
+        if self.feature is not None:
+            return peer in ("moorage", "plain")
+        return peer != "plain" and (peer != "nginx" or self.with_nginx)
+
+    def variables(self, peer: str, folder: Path) -> Mapping[str, str]:
+        if self.feature is None or (peer == "plain" and not self.feature.both):
+            return {}
+        return self.feature.variables(folder)
 
     @property
     def cost(self) -> str:

@@ -32,7 +32,7 @@ def tag_requests(stage: Stage) -> list[Request]:
     return [request(serialise("GET", target, port, ACCEPT)) for target in tag_targets(stage.seed)]
 
 
-def _manifest_by_tag(stage: Stage, seconds: float) -> Outcome:
+def manifest_by_tag(stage: Stage, seconds: float) -> Outcome:
     return stage.run_gets(tag_requests(stage), stage.target(16, seconds))
 
 
@@ -92,7 +92,7 @@ WORKLOADS = (
                 "W1",
                 "GET manifest by tag",
                 "req/s",
-                _manifest_by_tag,
+                manifest_by_tag,
                 (*rate_goals(2.5, 12, 0.20), Goal("p99_ms", 3, at_most=True)),
                 images=True,
                 with_nginx=True,

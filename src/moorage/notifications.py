@@ -2,23 +2,239 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
+import functools
+import logging
+import os
+import socket
+import time
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from moorage.config import Configuration
-from moorage.events.base import EventSink
+from moorage.config.sections import notifications as sections
+from moorage.config.sections.drivers import Filesystem
+from moorage.events.base import EventSink, Source
 from moorage.shared import Shared
+from moorage.tasks import Leadership
+
+if TYPE_CHECKING:
+    from moorage.events.delivering import Deliverer
+    from moorage.events.endpoint import Endpoint
+    from moorage.events.publisher import Publisher, Subscriber
+    from moorage.events.queue import Queue
+
+log = logging.getLogger(__name__)
+
+FILE: Final = "events.db"
+STATE_FOLDER: Final = "/var/lib/moorage"
+DEFAULT_SECONDS: Final = 1.0
+DEFAULT_THRESHOLD: Final = 10
+HIDDEN: Final = "***"
+
+
+class NotificationsError(Exception):
+    """What is configured cannot be; the text names the key."""
 
 
 class Notifications:
     """`sink` takes events, `work` delivers them for as long as the worker lives."""
 
-    sink: EventSink
-    work: Sequence[Callable[[], Coroutine[None, None, None]]]
+    def __init__(
+        self,
+        queue: Queue,
+        publisher: Publisher,
+        deliverer: Deliverer,
+        endpoints: Sequence[Endpoint],
+        subscribers: Sequence[Subscriber],
+    ) -> None:
+        self.sink: EventSink = publisher
+        self.work: Sequence[Callable[[], Coroutine[None, None, None]]] = [deliverer.run]
+        self._described = [
+            _described(endpoint, subscriber)
+            for endpoint, subscriber in zip(endpoints, subscribers, strict=True)
+        ]
+        self._queue = queue
+        self._publisher = publisher
+        publisher.arrived = deliverer.arrived
 
     async def close(self) -> None:
         """What was told without waiting is kept first."""
+        await self._publisher.close()
+        await asyncio.to_thread(self._queue.close)
+
+    def facts(self) -> list[dict[str, Any]]:
+        """What is configured and what was counted (`moorage.events.queue.Counts`), by endpoint, without secrets. `waiting`: how many
+        events. Times are seconds; `oldest` is the age of the event that waits longest, 0 if none waits. Reads the queue, which
+        takes a millisecond: call it in a thread. Raises `moorage.events.queue.QueueError`."""
+        return [self._counted(described) for described in self._described]
+
+    def _counted(self, described: dict[str, Any]) -> dict[str, Any]:
+        from moorage.events.queue import Counts, Waiting
+
+        name = described["name"]
+        waiting = self._queue.waiting().get(name, Waiting(0, 0.0))
+        counts = self._queue.counts().get(name, Counts())
+        oldest = max(0.0, time.time() - waiting.oldest) if waiting.count else 0.0
+        return {**described, "waiting": waiting.count, "oldest": oldest, **dataclasses.asdict(counts)}
 
 
 def build(configuration: Configuration, shared: Shared) -> Notifications | None:
-    """None where no endpoint is enabled."""
-    return None
+    """None where no endpoint is enabled. Raises NotificationsError."""
+    if not enabled(configuration):
+        return None
+    from moorage.events.delivering import Deliverer
+    from moorage.events.outages import Outages
+    from moorage.events.publisher import Publisher
+
+    section = configuration.notifications
+    queue = open_queue(configuration)
+    found, subscribers = endpoints(configuration), _subscribers(configuration)
+    source = Source(address(shared.port), shared.instance)
+    outages = Outages([one.name for one in subscribers], shared.outages, queue.alone)
+    publisher = Publisher(queue, subscribers, source, outages, references=section.events.includereferences)
+    deliverer = Deliverer(queue, found, Leadership(f"{queue.path}.lock").take, shared.bell)
+    return Notifications(queue, publisher, deliverer, found, subscribers)
+
+
+def prepare(configuration: Configuration) -> None:
+    """Find out before there are workers whether the queue can be used, and tell which endpoints there are. Raises
+    NotificationsError."""
+    for one in configuration.notifications.endpoints:
+        if one.disabled:
+            log.info("endpoint of notifications disabled, skipping", extra={"endpoint": one.name})
+    if not enabled(configuration):
+        return
+    from moorage.events.delivery import Delivery
+
+    queue = open_queue(configuration, check=True)
+    try:
+        for endpoint, subscriber in zip(endpoints(configuration), _subscribers(configuration), strict=True):
+            try:
+                Delivery(endpoint, queue)
+            except ValueError as error:
+                raise NotificationsError(f"notifications.endpoints: {endpoint.name}: {error}") from None
+            said = _described(endpoint, subscriber) | {
+                "headers": sorted({name for name, _ in endpoint.headers})
+            }
+            del said["ignore"]
+            log.info("endpoint of notifications", extra={"endpoint": said.pop("name"), **said})
+        _warn_of_strangers(queue, {one.name for one in enabled(configuration)})
+    finally:
+        queue.close()
+
+
+def enabled(configuration: Configuration) -> list[sections.Endpoint]:
+    return [endpoint for endpoint in configuration.notifications.endpoints if not endpoint.disabled]
+
+
+def endpoints(configuration: Configuration) -> list[Endpoint]:
+    """Those that are enabled, as delivery knows them."""
+    from moorage.events.endpoint import Endpoint
+
+    forbidden = configuration.notifications.forbidden
+    return [
+        Endpoint(
+            name=endpoint.name,
+            url=str(endpoint.url),
+            headers=[
+                (name, value.get_secret_value())
+                for name, values in endpoint.headers.items()
+                for value in values
+            ],
+            timeout=_seconds(endpoint.timeout),
+            threshold=endpoint.threshold or DEFAULT_THRESHOLD,
+            backoff=_seconds(endpoint.backoff),
+            maxbackoff=endpoint.maxbackoff.total_seconds(),
+            secrets=[secret.get_secret_value() for secret in endpoint.secrets],
+            format=endpoint.format,
+            batch=endpoint.batch,
+            forbidden=forbidden,
+        )
+        for endpoint in enabled(configuration)
+    ]
+
+
+def queue_path(configuration: Configuration) -> Path:
+    section = configuration.notifications.queue
+    if section.path:
+        return Path(section.path)
+    parameters = configuration.storage.driver.parameters
+    if isinstance(parameters, Filesystem):
+        return Path(parameters.rootdirectory, ".moorage", FILE)
+    state = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(state or STATE_FOLDER, FILE)
+
+
+def open_queue(configuration: Configuration, *, check: bool = False) -> Queue:
+    """Raises NotificationsError."""
+    from moorage.events.place import network_file_system
+    from moorage.events.queue import Queue, QueueError
+
+    path = queue_path(configuration).absolute()
+    if kind := network_file_system(path):
+        raise NotificationsError(
+            f"notifications.queue.path: {path} is on {kind}; set the key to a file on a disk of this machine"
+        )
+    try:
+        return Queue(path, limit=configuration.notifications.queue.size, shares=len(enabled(configuration)))
+    except QueueError as error:
+        raise NotificationsError(
+            f"notifications.queue.path: events cannot be kept in {error}; set the key to a file that can be written"
+        ) from None
+
+
+def _subscribers(configuration: Configuration) -> list[Subscriber]:
+    from moorage.events.publisher import Subscriber
+
+    return [
+        Subscriber(endpoint.name, frozenset(endpoint.ignore.mediatypes), frozenset(endpoint.ignore.actions))
+        for endpoint in enabled(configuration)
+    ]
+
+
+def _warn_of_strangers(queue: Queue, known: set[str]) -> None:
+    from moorage.events.queue import QueueError
+
+    try:
+        found = queue.waiting()
+    except QueueError as error:
+        log.warning(
+            "queue of events cannot be used yet, the registry serves without",
+            extra={"path": str(error.path), "reason": error.reason},
+        )
+        return
+    for name, waiting in found.items():
+        if waiting.count and name not in known:
+            log.warning(
+                "events wait for an endpoint that is not configured (any longer); `moorage events drop` removes them",
+                extra={"endpoint": name, "events": waiting.count},
+            )
+
+
+@functools.cache
+def address(port: int) -> str:
+    return f"{socket.gethostname()}:{port}" if port else socket.gethostname()
+
+
+def _seconds(value: timedelta) -> float:
+    """The reference implementation takes 0 for its default."""
+    return value.total_seconds() or DEFAULT_SECONDS
+
+
+def _described(endpoint: Endpoint, subscriber: Subscriber) -> dict[str, Any]:
+    return {
+        "name": endpoint.name,
+        "url": endpoint.shown,
+        "headers": {name: [HIDDEN] for name, _ in endpoint.headers},
+        "timeout": endpoint.timeout,
+        "threshold": endpoint.threshold,
+        "backoff": endpoint.backoff,
+        "ignore": {
+            "mediatypes": sorted(subscriber.media_types),
+            "actions": sorted(subscriber.actions),
+        },
+    }

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from moorage.auth.remembered import Remembered
+from moorage.events.bell import Bell
+from moorage.events.outages import OutageMemory
 from moorage.store.descriptors.removals import Removals
 
 _DOWN: Final = 1
@@ -33,7 +35,8 @@ class Shared:
     """`leader`: the file that the workers of all servers on one storage compete for; empty where there is one worker only.
     `instance`: another one after each start. `port`: where the registry listens, 0 for a unix socket. `debug`: the debug listener's
     socket, from which each worker takes connections. `metrics`: a folder in which each worker keeps what it counts; empty: nobody
-    counts."""
+    counts. `bell`: rings when an event was kept. `outages`: which endpoints
+    lose events."""
 
     leader: str = ""
     instance: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -43,3 +46,5 @@ class Shared:
     removals: Removals = field(default_factory=Removals)
     remembered: Remembered = field(default_factory=Remembered)
     switch: Switch = field(default_factory=Switch)
+    bell: Bell = field(default_factory=Bell)
+    outages: OutageMemory = field(default_factory=OutageMemory)

@@ -1,8 +1,8 @@
 """The command line: `moorage`, also installed as `registry` with the spellings of the reference implementation.
 
-`serving`, `configuration`, `collecting` (garbage and uploads), `storage` (copying and checking), `access` (rules) and
-`passwords` hold the commands, `starting` and `progress` what they share. A command imports its own parts when it runs, so that
-`moorage version` does not load a server. Read `starting`, then the command you need.
+`serving`, `configuration`, `collecting` (garbage and uploads), `storage` (copying and checking), `access` (rules),
+`events` (notifications) and `passwords` hold the commands, `starting` and `progress` what they share. A command imports its
+own parts when it runs, so that `moorage version` does not load a server. Read `starting`, then the command you need.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NoReturn
 import typer
 
 from moorage import __version__
-from moorage.cli import access, collecting, configuration, passwords, serving, storage
+from moorage.cli import access, collecting, configuration, events, passwords, serving, storage
 from moorage.cli.starting import fail
 from moorage.drivers.base import DriverError
 
@@ -42,8 +42,19 @@ main_app.command()(version)
 main_app.add_typer(configuration.config_app, name="config")
 main_app.add_typer(storage.storage_app, name="storage")
 main_app.add_typer(access.access_app, name="access")
+main_app.add_typer(events.events_app, name="events")
 
-COMMANDS = ("serve", "config", "garbage-collect", "purge-uploads", "storage", "access", "htpasswd", "version")
+COMMANDS = (
+    "serve",
+    "config",
+    "garbage-collect",
+    "purge-uploads",
+    "storage",
+    "access",
+    "events",
+    "htpasswd",
+    "version",
+)
 
 
 def main() -> None:

@@ -1,0 +1,269 @@
+"""`moorage events`: what waits for the endpoints of notifications, and whether they take it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import json
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moorage.cli.starting import ConfigArgument, JsonOption, fail, load
+
+if TYPE_CHECKING:
+    from moorage.config import Configuration
+    from moorage.events.endpoint import Endpoint
+    from moorage.events.queue import Counts, Kept, Queue, Waiting
+    from moorage.events.replaying import Replayed
+    from moorage.store.findings import Watch
+
+USAGE = 2
+"""The exit status when nothing was begun; 1 tells of events that were not delivered."""
+
+EndpointOption = Annotated[str | None, typer.Option("--endpoint", help="The name of one; else all of them.")]
+
+events_app = typer.Typer(
+    help="Look at the events that wait for endpoints, send them, or remove them.", no_args_is_help=True
+)
+
+
+@events_app.command("list")
+def list_events(
+    config: ConfigArgument = None,
+    endpoint: EndpointOption = None,
+    limit: Annotated[int, typer.Option(min=0, help="Most events of each endpoint, the oldest first.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """What waits. Also while a server runs."""
+    configuration = load(config, code=USAGE)
+    queue = _queue(configuration, create=False)
+    waiting, counts = (queue.waiting(), queue.counts()) if queue else ({}, {})
+    found = [
+        _listed(
+            name, waiting.get(name), counts.get(name), queue.first(name, limit) if queue and limit else []
+        )
+        for name in sorted({*waiting, *_names(configuration)})
+        if endpoint in (None, name)
+    ]
+    if endpoint is not None and not found:
+        fail(f"there is no endpoint {endpoint}, and nothing waits for one", code=USAGE)
+    if as_json:
+        print(json.dumps({"endpoints": found}))
+        return
+    for one_endpoint in found:
+        _print(one_endpoint)
+    if not found:
+        print("there are no endpoints (notifications.endpoints)")
+
+
+@events_app.command()
+def replay(
+    config: ConfigArgument = None,
+    endpoint: EndpointOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Send what waits, once and now, whatever failed before. If a server runs, it is the server that sends. Exits with 1 if
+    something still waits."""
+    from moorage.cli.progress import watching
+    from moorage.notifications import endpoints
+    from moorage.tasks import Leadership
+
+    configuration = load(config, code=USAGE)
+    chosen = [one for one in endpoints(configuration) if endpoint in (None, one.name)]
+    if endpoint is not None and not chosen:
+        fail(f"there is no endpoint {endpoint} in notifications.endpoints, or it is disabled", code=USAGE)
+    queue = _queue(configuration)
+    assert queue is not None
+    here = Leadership(f"{queue.path}.lock").take()
+    with watching(lambda _: None, quiet=quiet or as_json) as watch:
+        results = [_replayed(queue, one, watch, here=here) for one in chosen]
+    if as_json:
+        print(json.dumps({"by_server": not here, "endpoints": [_as_dict(result) for result in results]}))
+    else:
+        for result in results:
+            print(_sentence(result))
+    raise SystemExit(1 if any(result.waiting for result in results) else 0)
+
+
+@events_app.command()
+def drop(
+    config: ConfigArgument = None,
+    endpoint: EndpointOption = None,
+    before: Annotated[
+        str | None,
+        typer.Option(
+            help="Those that were kept before a moment such as 2026-01-31T12:00:00+00:00, or longer ago than 36h."
+        ),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Whatever waits for whomever.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove events that wait; they are counted as dropped. Also while a server runs."""
+    if everything == (endpoint is not None or before is not None):
+        fail("say which: --all, or --endpoint, --before or both", code=USAGE)
+    moment = None if before is None else _moment(before)
+    configuration = load(config, code=USAGE)
+    queue = _queue(configuration, create=False)
+    waiting = queue.waiting() if queue else {}
+    if endpoint is not None and endpoint not in {*waiting, *_names(configuration)}:
+        fail(f"there is no endpoint {endpoint}, and nothing waits for one", code=USAGE)
+    count = sum(one.count for name, one in waiting.items() if endpoint in (None, name))
+    which = "" if moment is None else f", as far as they were kept before {_text(moment)}"
+    if count and not yes:
+        typer.confirm(f"Remove up to {count} events undelivered{which}?", abort=True, err=True)
+    dropped = queue.drop(endpoint, moment) if queue and count else 0
+    print(json.dumps({"dropped": dropped}) if as_json else f"{dropped} events dropped")
+
+
+@events_app.command("test")
+def try_out(
+    endpoint: Annotated[
+        str, typer.Argument(metavar="URL|NAME", help="A URL, or the name of a configured endpoint.")
+    ],
+    config: ConfigArgument = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send one sample event of each action, and print what is answered. Exits with 1 if one was not taken."""
+    from moorage.events.endpoint import Endpoint
+    from moorage.notifications import endpoints
+
+    if endpoint.startswith(("http://", "https://")):
+        found = Endpoint(name="test", url=endpoint)
+    else:
+        named = [one for one in endpoints(load(config, code=USAGE)) if one.name == endpoint]
+        if not named:
+            fail(
+                f"{endpoint} is no URL, and no endpoint in notifications.endpoints that is enabled",
+                code=USAGE,
+            )
+        found = named[0]
+    try:
+        results = asyncio.run(_tested(found))
+    except ValueError as error:
+        fail(str(error), code=USAGE)
+    if as_json:
+        print(json.dumps({"url": found.shown, "events": results}))
+    else:
+        for result in results:
+            mark = "taken" if result["delivered"] else "not taken"
+            answer = result["status"] or result["reason"]
+            print(f"{result['action']}: {mark}, {answer}, {result['milliseconds']:.1f} ms")
+    raise SystemExit(0 if all(result["delivered"] for result in results) else 1)
+
+
+async def _tested(endpoint: Endpoint) -> list[dict[str, Any]]:
+    """Raises ValueError for what is no URL."""
+    from moorage.events.base import Source
+    from moorage.events.samples import samples
+    from moorage.events.sending import Sender
+    from moorage.notifications import address
+    from moorage.wire import encode
+
+    sender = Sender(endpoint)
+    results = []
+    try:
+        for event in samples(Source(address(0), "00000000-0000-0000-0000-000000000000")):
+            begun = time.perf_counter()
+            sent = await sender.send([encode(event)])
+            milliseconds = round((time.perf_counter() - begun) * 1000, 3)
+            results.append(
+                {
+                    "action": event.action,
+                    "delivered": sent.delivered,
+                    "status": sent.status,
+                    "reason": sent.reason,
+                    "milliseconds": milliseconds,
+                }
+            )
+    finally:
+        await sender.close()
+    return results
+
+
+def _replayed(queue: Queue, endpoint: Endpoint, watch: Watch, *, here: bool) -> Replayed:
+    from moorage.events.replaying import ask, deliver
+
+    waiting = queue.waiting().get(endpoint.name)
+    watch.begin(f"sending to {endpoint.name}", waiting.count if waiting else 0, 0)
+    return asyncio.run((deliver if here else ask)(queue, endpoint, lambda count: watch.advance(count, 0)))
+
+
+def _as_dict(result: Replayed) -> dict[str, Any]:
+    return {
+        "name": result.endpoint,
+        "delivered": result.delivered,
+        "waiting": result.waiting,
+        "reason": result.reason,
+    }
+
+
+def _sentence(result: Replayed) -> str:
+    rest = f", {result.waiting} wait still: {result.reason}" if result.waiting else ""
+    return f"{result.endpoint}: {result.delivered} delivered{rest}"
+
+
+def _listed(name: str, waiting: Waiting | None, counts: Counts | None, kept: list[Kept]) -> dict[str, Any]:
+    count = waiting.count if waiting else 0
+    return {
+        "name": name,
+        "waiting": count,
+        "oldest": _text(waiting.oldest) if waiting and count else None,
+        "delivered": counts.successes if counts else 0,
+        "dropped": counts.dropped if counts else 0,
+        "events": [
+            {"number": one.number, "kept": _text(one.moment), "event": json.loads(one.event)} for one in kept
+        ],
+    }
+
+
+def _print(listed: dict[str, Any]) -> None:
+    oldest = f", the oldest since {listed['oldest']}" if listed["waiting"] else ""
+    before = f"; {listed['delivered']} delivered, {listed['dropped']} dropped before"
+    print(f"{listed['name']}: {listed['waiting']} wait{oldest}{before}")
+    for one in listed["events"]:
+        event = one["event"]
+        target = event["target"]
+        tag, digest = target.get("tag", ""), target["digest"]
+        what = f"{target['repository']}{f':{tag}' if tag else ''}{f'@{digest}' if digest else ''}"
+        print(f"  {one['kept']} {event['action']} {what} {event['id']}")
+    if missing := listed["waiting"] - len(listed["events"]):
+        print(f"  and {missing} more")
+
+
+def _names(configuration: Configuration) -> list[str]:
+    from moorage.notifications import enabled
+
+    return [endpoint.name for endpoint in enabled(configuration)]
+
+
+def _queue(configuration: Configuration, *, create: bool = True) -> Queue | None:
+    """None where there is none yet, and none is to be made."""
+    from moorage.notifications import NotificationsError, open_queue, queue_path
+
+    if not create and not queue_path(configuration).exists():
+        return None
+    try:
+        return open_queue(configuration)
+    except NotificationsError as error:
+        fail(str(error), code=USAGE)
+
+
+def _moment(text: str) -> float:
+    """Seconds since 1970."""
+    from moorage.config.values import nanoseconds
+
+    with contextlib.suppress(ValueError):
+        return datetime.datetime.fromisoformat(text).timestamp()
+    try:
+        return time.time() - nanoseconds(text) / 1e9
+    except ValueError:
+        fail(f"--before: {text} is neither a moment nor a duration such as 36h", code=USAGE)
+
+
+def _text(moment: float) -> str:
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,273 @@
+"""The file of the queue: an SQLite database in WAL mode, one for all processes of a node.
+
+Writers stand in line at a lock of their own beside it, because SQLite's way of waiting is to sleep and try again. A commit
+writes to the log of the database only; `Database.sync` makes durable what was committed, outside of the lock, so that the
+processes of a node sync together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from moorage.events.rows import SCHEMA, transaction
+
+log = logging.getLogger(__name__)
+
+VERSION: Final = 1
+PAGE_BYTES: Final = 4096
+LOG_BYTES: Final = 8 << 20
+"""Of the room that the queue may take, what the log of the database gets at most."""
+
+LEAST_PAGES: Final = 16
+SPARE_PAGES: Final = 1024
+BACK_PAGES: Final = 32
+"""How many go back to the disk with each transaction that finds more to spare."""
+
+CHECKED_BYTES: Final = 64 << 20
+"""To read so much takes a tenth of a second."""
+
+FOREIGN_SECONDS: Final = 5.0
+"""How long to wait for one who does not know the lock, such as the shell of SQLite."""
+
+_NEW: Final = (f"page_size = {PAGE_BYTES}", "auto_vacuum = INCREMENTAL")
+_NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class Damaged(sqlite3.DatabaseError):
+    """The file is not what was written."""
+
+
+class QueueError(Exception):
+    """The queue cannot be used. `path` is its file."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class NoRoom(QueueError):
+    """There is no room for the file, or in it. That may pass."""
+
+
+class QueueFull(QueueError):
+    """Not all was kept: `lost` tells how many events of which endpoint were dropped, and they are counted already. The rest was
+    kept."""
+
+    def __init__(self, path: Path, reason: str, lost: dict[str, int]) -> None:
+        super().__init__(path, reason)
+        self.lost = lost
+
+
+class Database:
+    """Methods may be called from any thread."""
+
+    def __init__(self, path: Path, *, limit: int, check: bool = False) -> None:
+        """`limit`: bytes on disk. `check`: read all of a file that is not large, and find out whether it is sound. Raises QueueError,
+        NoRoom."""
+        self.path = path
+        logged = min(LOG_BYTES, limit // 4)
+        self._log_pages = max(LEAST_PAGES, logged // PAGE_BYTES // 2)
+        self.pages = max(LEAST_PAGES, (limit - logged) // PAGE_BYTES)
+        self._turn = threading.Lock()
+        with contextlib.ExitStack() as opened:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._writing = _lock_file(path)
+                opened.callback(os.close, self._writing)
+                # Events tell who did what: they are for nobody else on this machine. SQLite's other files are as this one.
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                with alone(self._writing):
+                    self._first: sqlite3.Connection | None = self._sound(check)
+                opened.callback(self._first.close)
+                self._log = os.open(f"{path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+                opened.callback(os.close, self._log)
+                _sync_folder(path.parent)
+            except (OSError, sqlite3.Error) as error:
+                kind = NoRoom if no_room(error) else QueueError
+                raise kind(path, reason(error)) from None
+            self._opened = opened.pop_all()
+
+    def connect(self) -> Line:
+        """Another connection, for one kind of work. Raises sqlite3.Error, OSError."""
+        connection, self._first = self._first or self._connect(), None
+        line = Line(self.path, connection)
+        self._opened.callback(line.close)
+        return line
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else writes, in any process."""
+        with self._turn, alone(self._writing):
+            yield
+
+    def sync(self) -> None:
+        """What was committed is durable on return. Raises OSError."""
+        os.fdatasync(self._log)
+
+    def close(self) -> None:
+        self._opened.close()
+
+    def _sound(self, check: bool) -> sqlite3.Connection:
+        """A connection to a file that is sound: one that is not is moved aside, and another one begun."""
+        try:
+            return self._made(check)
+        except sqlite3.DatabaseError as error:
+            if not damaged(error):
+                raise
+            log.error(
+                "queue of events is damaged; it was moved aside, and another one begun",
+                extra={"path": str(self.path), "moved": str(_move_aside(self.path)), "reason": str(error)},
+            )
+            return self._made(check=False)
+
+    def _made(self, check: bool) -> sqlite3.Connection:
+        connection = self._connect()
+        try:
+            version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > VERSION:
+                raise QueueError(self.path, f"was made by a newer version of Moorage (format {version})")
+            if version < VERSION:
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
+                )
+            connection.execute("SELECT max(place) FROM event").fetchone()
+            if check and self.path.stat().st_size <= CHECKED_BYTES:
+                found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if found != "ok":
+                    raise Damaged(found.splitlines()[-1])
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=FOREIGN_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            for pragma in (
+                # Only a file that is made now can be told what it is like; on a full disk, to say it again fails.
+                *(_NEW if self.path.stat().st_size == 0 else ()),
+                "journal_mode = WAL",
+                # Commits are synced here; SQLite syncs only around copying its log into the file.
+                "synchronous = NORMAL",
+                f"wal_autocheckpoint = {self._log_pages}",
+                f"journal_size_limit = {2 * self._log_pages * PAGE_BYTES}",
+                f"max_page_count = {self.pages}",
+                "cache_size = -256",
+                "secure_delete = OFF",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+class Line:
+    """One connection, used by one thread at a time."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._turn = threading.Lock()
+        # A lock of flock belongs to the open file: each connection needs its own.
+        self._writing = _lock_file(path)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[sqlite3.Connection]:
+        """Other processes wait. Raises OSError."""
+        with self._turn, alone(self._writing):
+            yield self._connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """As `alone`, in a transaction. Raises sqlite3.Error, OSError."""
+        with self.alone() as connection, transaction(connection):
+            yield connection
+            _give_back(connection)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        with self._turn:
+            yield self._connection
+
+    def close(self) -> None:
+        """Whoever is at it ends first; whoever comes later gets an sqlite3.Error."""
+        with self._turn:
+            self._connection.close()
+            os.close(self._writing)
+
+
+@contextlib.contextmanager
+def alone(fd: int) -> Iterator[None]:
+    """Nobody else is in here who locks the same file through another descriptor."""
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def no_room(error: Exception) -> bool:
+    """Whether it is for a full disk or the limit that nothing can be written. A full disk also shows as a failure of input or
+    output, where SQLite extends its shared memory."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, sqlite3.Error) and _primary(error) in _NO_ROOM
+
+
+def damaged(error: sqlite3.Error) -> bool:
+    return isinstance(error, Damaged) or _primary(error) in _DAMAGED
+
+
+def reason(error: Exception) -> str:
+    """In words, without the path."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "there is no room" if no_room(error) else str(error)
+
+
+def _give_back(connection: sqlite3.Connection) -> None:
+    """Some of the room that events took which are gone. A little is kept for those that come."""
+    if connection.execute("PRAGMA freelist_count").fetchone()[0] > SPARE_PAGES:
+        for _ in range(BACK_PAGES):
+            # Asked for more at once, the module of Python still takes one step.
+            connection.execute("PRAGMA incremental_vacuum(1)")
+
+
+def _primary(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _lock_file(path: Path) -> int:
+    return os.open(f"{path}.writing", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _move_aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}")
+    for suffix in ("", "-wal"):
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{aside}{suffix}")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{path}-shm")
+    return aside
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,100 @@
+"""Who delivers: one process of a node, so that events stay in order. Another takes over when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from moorage.events.bell import Bell
+from moorage.events.delivery import Delivery
+from moorage.events.endpoint import Endpoint
+from moorage.events.queue import Queue, QueueError
+
+log = logging.getLogger(__name__)
+
+ELECTION_SECONDS: Final = 1.0
+LISTEN_SECONDS: Final = 0.05
+"""How often the deliverer asks whether another worker kept something: to ask is to read a byte."""
+LOOK_LISTENS: Final = 20
+"""After so many times it looks for itself, for what others wrote than the workers of its server."""
+
+
+class Deliverer:
+    def __init__(
+        self,
+        queue: Queue,
+        endpoints: Sequence[Endpoint],
+        take: Callable[[], bool],
+        bell: Bell,
+    ) -> None:
+        """`take` tries to become the one who delivers. Raises ValueError for a URL or a secret that is none."""
+        self._queue = queue
+        self._deliveries = {endpoint.name: Delivery(endpoint, queue) for endpoint in endpoints}
+        self._take = take
+        self._bell = bell
+        self._delivers = False
+
+    async def run(self) -> None:
+        """For ever."""
+        await self._elected()
+        self._delivers = True
+        while True:
+            try:
+                await self._deliver()
+            except Exception:
+                log.exception("delivery of events failed, and begins again")
+            await asyncio.sleep(ELECTION_SECONDS)
+
+    async def _deliver(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for delivery in self._deliveries.values():
+                tasks.create_task(delivery.run())
+            tasks.create_task(self._listen())
+
+    def arrived(self) -> None:
+        """Something was kept in this process."""
+        if self._delivers:
+            self._wake()
+        else:
+            self._bell.ring()
+
+    def _wake(self) -> None:
+        for delivery in self._deliveries.values():
+            delivery.wake()
+
+    async def _elected(self) -> None:
+        said = False
+        while True:
+            try:
+                if self._take():
+                    return
+            except OSError as error:
+                if not said:
+                    log.error("cannot find out who delivers events", extra={"reason": error.strerror})
+                said = True
+            await asyncio.sleep(ELECTION_SECONDS)
+
+    async def _listen(self) -> None:
+        watch = self._queue.watch()
+        hurries: dict[str, int] = {}
+        for turn in itertools.count():
+            if self._bell.heard():
+                self._wake()
+            if turn % LOOK_LISTENS == 0 and await asyncio.to_thread(watch.changed):
+                self._wake()
+                hurries = await self._hurries(hurries)
+            await asyncio.sleep(LISTEN_SECONDS)
+
+    async def _hurries(self, before: dict[str, int]) -> dict[str, int]:
+        try:
+            found = await asyncio.to_thread(self._queue.hurries)
+        except QueueError as error:
+            log.debug("queue of events cannot be read", extra={"reason": error.reason})
+            return before
+        for name, delivery in self._deliveries.items():
+            if found.get(name, 0) > before.get(name, 0):
+                delivery.hurry()
+        return found

@@ -1,0 +1,202 @@
+"""From handlers to the queue: a thread that commits whatever came since its last commit.
+
+While the device syncs for one request, the events of the others gather, and are synced together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from moorage.events.base import Event, Source
+from moorage.events.outages import Outages
+from moorage.events.queue import Queue, QueueFull
+from moorage.events.rows import Row
+from moorage.wire import encode
+
+log = logging.getLogger(__name__)
+
+AT_ONCE: Final = 0.0
+SOON_SECONDS: Final = 0.1
+"""How long what is only told waits for others at most."""
+MOST_TOLD: Final = 5000
+"""What is told beyond that before any of it could be kept is dropped."""
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """An endpoint as the queue knows it, and what it does not want: media types and actions."""
+
+    name: str
+    media_types: frozenset[str] = frozenset()
+    actions: frozenset[str] = frozenset()
+
+    def wants(self, event: Event) -> bool:
+        return event.action not in self.actions and event.target.media_type not in self.media_types
+
+
+@dataclass
+class _Batch:
+    """What the next commit keeps, in the order in which it came; nobody waits for `told` of the rows."""
+
+    rows: list[Row] = field(default_factory=list)
+    told: int = 0
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.dropped)
+
+
+class Publisher:
+    """An EventSink. Made inside the event loop that it serves, or before that runs."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        subscribers: Sequence[Subscriber],
+        source: Source,
+        outages: Outages,
+        *,
+        references: bool = False,
+        most_told: int = MOST_TOLD,
+    ) -> None:
+        """`arrived` is called in the event loop after something was kept."""
+        self._most_told = most_told
+        self.source = source
+        self.references = references
+        self.arrived: Callable[[], None] = lambda: None
+        self._queue = queue
+        self._subscribers = subscribers
+        self._outages = outages
+        self._batch = _Batch()
+        self._lock = threading.Lock()
+        self._signals: SimpleQueue[float] = SimpleQueue()
+        self._ended = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    async def write(self, events: Sequence[Event]) -> None:
+        rows = [row for event in events for row in self._rows(event)]
+        if not rows:
+            return
+        if self._ended:
+            await asyncio.to_thread(self._put, rows)
+            return
+        kept = self._running().create_future()
+        with self._lock:
+            batch = self._batch
+            signal = not batch.waiting
+            batch.rows += rows
+            batch.waiting.append(kept)
+        if signal:
+            self._signals.put(AT_ONCE)
+        await kept
+
+    def tell(self, event: Event) -> None:
+        rows = self._rows(event)
+        if not rows or self._ended:
+            return
+        self._running()
+        with self._lock:
+            batch = self._batch
+            # Later ones go with it: at each, the thread would take the interpreter from the event loop for nothing.
+            signal = not batch
+            if batch.told < self._most_told:
+                batch.rows += rows
+                batch.told += len(rows)
+            else:
+                batch.dropped.update(endpoint for endpoint, _, _ in rows)
+        if signal:
+            self._signals.put(SOON_SECONDS)
+
+    async def close(self) -> None:
+        """What was told is kept first."""
+        self._ended = True
+        self._signals.put(AT_ONCE)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def _rows(self, event: Event) -> list[Row]:
+        names = [one.name for one in self._subscribers if one.wants(event)]
+        if not names:
+            return []
+        data = encode(event)
+        return [(name, event.target.repository, data) for name in names]
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+            self._thread.start()
+        return self._loop
+
+    # In the thread
+
+    def _run(self) -> None:
+        while True:
+            if seconds := self._signals.get():
+                with contextlib.suppress(Empty):
+                    self._signals.get(timeout=seconds)
+            ended = self._ended
+            with self._lock:
+                batch, self._batch = self._batch, _Batch()
+            if batch:
+                self._keep(batch)
+            if ended:
+                return
+
+    def _keep(self, batch: _Batch) -> None:
+        """Those who wait go on in any case: a push that was done is not undone because it cannot be told."""
+        try:
+            for endpoint, count in batch.dropped.items():
+                self._queue.dropped(endpoint, count)
+            if batch.rows:
+                self._put(batch.rows)
+        finally:
+            self._resolve(batch.waiting)
+
+    def _put(self, rows: list[Row]) -> None:
+        """Does not raise."""
+        lost: dict[str, int] = {}
+        try:
+            try:
+                self._queue.put(rows)
+            except QueueFull as full:
+                lost = full.lost
+                self._tell_of_loss(full)
+            self._tell_of_end({endpoint for endpoint, _, _ in rows if endpoint not in lost})
+        except Exception:
+            log.exception("events were lost", extra={"path": str(self._queue.path), "events": len(rows)})
+
+    def _resolve(self, waiting: list[asyncio.Future[None]]) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._done, waiting)
+
+    def _done(self, waiting: Iterable[asyncio.Future[None]]) -> None:
+        """In the event loop. A request that was cancelled waits no longer."""
+        for kept in waiting:
+            if not kept.done():
+                kept.set_result(None)
+        self.arrived()
+
+    def _tell_of_loss(self, full: QueueFull) -> None:
+        if begun := self._outages.lost(full.lost):
+            log.error(
+                "events are dropped: the queue has no room for them",
+                extra={"endpoints": begun, "path": str(full.path), "reason": full.reason},
+            )
+
+    def _tell_of_end(self, kept: set[str]) -> None:
+        for over in self._outages.kept(kept):
+            log.warning(
+                "events are kept again",
+                extra={"endpoint": over.endpoint, "path": str(self._queue.path), "dropped": over.lost},
+            )

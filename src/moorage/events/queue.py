@@ -1,0 +1,203 @@
+"""Events that wait for their endpoints, on disk: one queue for all processes of a node.
+
+An endpoint may fill its share of the queue and no more, so that one that is down for long leaves room for the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final
+
+from moorage.events import rows
+from moorage.events.database import PAGE_BYTES, Database, Line, NoRoom, QueueError, QueueFull, reason
+from moorage.events.pending import Fate, Pending
+from moorage.events.rows import Counts, Kept, Row, Waiting
+
+__all__ = ["Counts", "Kept", "Queue", "QueueError", "QueueFull", "Waiting", "Watch"]
+
+FILLING: Final = 0.75
+"""How full of events the pages of the file are counted to be."""
+
+
+class Queue:
+    """Methods may be called from several threads. They may wait for a device, or for another process."""
+
+    def __init__(self, path: Path, *, limit: int, shares: int = 1, check: bool = False) -> None:
+        """`limit`: bytes on disk. `shares`: for how many endpoints; each may take its part. `check`: read the file, unless it is
+        large, to find out whether it is sound. What is damaged is moved aside. On a disk without room, there will be a queue
+        as soon as there is some. Raises QueueError."""
+        self.path = path
+        self._limit = limit
+        self._shares = max(1, shares)
+        self._pending = Pending(self._settle)
+        self._opening = threading.Lock()
+        self._opened: _Opened | None = None
+        with contextlib.suppress(NoRoom):
+            self._open(check=check)
+
+    def put(self, events: Sequence[Row]) -> None:
+        """Keep events, each as endpoint, repository and JSON: durable on return. Raises QueueFull if not all could be kept, for
+        whatever reason; what was not is counted as dropped."""
+        try:
+            opened = self._open()
+            with opened.putting.alone() as connection:
+                lost = rows.insert(connection, events, opened.share)
+            opened.database.sync()
+        except (sqlite3.Error, OSError, QueueError) as error:
+            lost = Counter(endpoint for endpoint, _, _ in events)
+            for endpoint, count in lost.items():
+                self.dropped(endpoint, count)
+            raise QueueFull(self.path, _reason(error), dict(lost)) from None
+        if lost:
+            raise QueueFull(self.path, "as many events wait as may", dict(lost))
+
+    def first(self, endpoint: str, count: int) -> list[Kept]:
+        """The oldest that wait, at most `count`. Raises QueueError."""
+        more = count + len(self._pending.gone(endpoint))
+        with self._reading() as connection:
+            kept = rows.first(connection, endpoint, more)
+        return self._pending.without_gone(endpoint, kept)[:count]
+
+    def delivered(self, endpoint: str, numbers: Sequence[int], status: str) -> None:
+        """They go, and are counted. After a power cut they may be there again. Does not raise: what cannot be written is
+        remembered here and tried with the next."""
+        count = len(numbers)
+        fate = Fate(list(numbers), Counter({"successes": count}), Counter({status: count}))
+        self._pending.add(endpoint, fate)
+
+    def failed(self, endpoint: str, status: str) -> None:
+        """Count an attempt. `status`: as in `500 Internal Server Error`, empty for no answer. Does not raise."""
+        fate = Fate(sums=Counter({"failures" if status else "errors": 1}))
+        if status:
+            fate.statuses[status] = 1
+        self._pending.add(endpoint, fate)
+
+    def dropped(self, endpoint: str, count: int) -> None:
+        """Count events that were not kept. Does not raise."""
+        self._pending.add(endpoint, Fate(sums=Counter({"dropped": count})))
+
+    def waiting(self) -> dict[str, Waiting]:
+        """By endpoint, also of those that the configuration has no longer. Raises QueueError."""
+        with self._reading() as connection:
+            return rows.waiting(connection)
+
+    def counts(self) -> dict[str, Counts]:
+        """By endpoint. Raises QueueError."""
+        with self._reading() as connection:
+            found = rows.counts(connection)
+        self._pending.add_to(found)
+        return found
+
+    def drop(self, endpoint: str | None, before: float | None) -> int:
+        """Remove what waits, of one endpoint or all, all or what was kept before a moment; how many. They are counted as dropped.
+        Raises QueueError."""
+        with self._guarded(), self._open().settling().writing() as connection:
+            return rows.drop(connection, endpoint, before)
+
+    def hurry(self, endpoint: str | None) -> None:
+        """Ask whoever delivers to try at once, to one endpoint or all. Raises QueueError."""
+        with self._guarded(), self._open().settling().writing() as connection:
+            rows.hurry(connection, endpoint)
+
+    def hurries(self) -> dict[str, int]:
+        """How often that was asked for, by endpoint. Raises QueueError."""
+        with self._reading() as connection:
+            return rows.hurries(connection)
+
+    def watch(self) -> Watch:
+        return Watch(self)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Nobody writes meanwhile, in any process. Not to be used around anything else of the queue. A queue that there is not, for
+        lack of room, keeps nobody out."""
+        try:
+            return self._open().database.alone()
+        except QueueError:
+            return contextlib.nullcontext()
+
+    def line(self) -> Line:
+        """A connection for another kind of work. Raises QueueError."""
+        with self._guarded():
+            return self._open().database.connect()
+
+    def close(self) -> None:
+        self._pending.flush()
+        with self._opening:
+            if self._opened is not None:
+                self._opened.database.close()
+
+    def _open(self, *, check: bool = False) -> _Opened:
+        with self._opening:
+            if self._opened is None:
+                self._opened = _Opened(Database(self.path, limit=self._limit, check=check), self._shares)
+            return self._opened
+
+    def _settle(self, fates: Mapping[str, Fate]) -> bool:
+        try:
+            with self._open().settling().writing() as connection:
+                for endpoint, fate in fates.items():
+                    rows.remove(connection, endpoint, fate.numbers)
+                    rows.add(connection, endpoint, fate.sums, fate.statuses)
+        except (sqlite3.Error, OSError, QueueError):
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._guarded(), self._open().settling().reading() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise QueueError(self.path, reason(error)) from None
+
+
+class _Opened:
+    """The file, with a connection that keeps events and another for all else, which is made when it is needed."""
+
+    def __init__(self, database: Database, shares: int) -> None:
+        self.database = database
+        self.share = int(database.pages * PAGE_BYTES * FILLING) // shares
+        self.putting = database.connect()
+        self._settling: Line | None = None
+        self._making = threading.Lock()
+
+    def settling(self) -> Line:
+        """Raises sqlite3.Error, OSError."""
+        with self._making:
+            if self._settling is None:
+                self._settling = self.database.connect()
+            return self._settling
+
+
+class Watch:
+    """Tells whether others wrote to the queue, in microseconds, through a connection of its own."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self._line: Line | None = None
+        self._version = 0
+
+    def changed(self) -> bool:
+        """Since it was asked last. If that cannot be found out, it may be so."""
+        try:
+            self._line = self._line or self._queue.line()
+            with self._line.reading() as connection:
+                (version,) = connection.execute("PRAGMA data_version").fetchone()
+        except (sqlite3.Error, QueueError):
+            return True
+        before, self._version = self._version, int(version)
+        return before != self._version
+
+
+def _reason(error: Exception) -> str:
+    return error.reason if isinstance(error, QueueError) else reason(error)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from ipaddress import ip_network
+
+import pytest
+from pydantic import ValidationError
+
+from moorage.config.sections.notifications import Endpoint, Notifications
+
+
+def endpoint(**keys: object) -> dict[str, object]:
+    return {"name": "one", "url": "http://h", **keys}
+
+
+def test_names_differ_for_what_waits_is_kept_by_name() -> None:
+    with pytest.raises(ValidationError, match="same name, one"):
+        Notifications.model_validate({"endpoints": [endpoint(), endpoint(url="http://other")]})
+    Notifications.model_validate({"endpoints": [endpoint(), endpoint(disabled=True), endpoint(name="two")]})
+    with pytest.raises(ValidationError):
+        Endpoint.model_validate(endpoint(name=""))
+
+
+@pytest.mark.parametrize("keys", [{"batch": 0}, {"batch": 101}, {"maxbackoff": "0s"}, {"format": "v3"}])
+def test_what_no_endpoint_can_do_is_refused(keys: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Endpoint.model_validate(endpoint(**keys))
+
+
+def test_without_more_keys_an_endpoint_is_as_in_version_3_of_the_reference() -> None:
+    found = Endpoint.model_validate(endpoint())
+    assert (found.format, found.batch, found.threshold) == ("v2", 1, 10)
+    assert (found.timeout, found.backoff) == (timedelta(seconds=1), timedelta(seconds=1))
+
+
+def test_secrets_are_hidden() -> None:
+    found = Endpoint.model_validate(endpoint(secrets=["hunter2"], headers={"X": ["hunter2"]}))
+    assert "hunter2" not in repr(found) + str(found.model_dump())
+    assert found.secrets[0].get_secret_value() == "hunter2"
+
+
+def test_link_local_addresses_are_forbidden_unless_others_are() -> None:
+    assert Notifications().forbidden == [ip_network("169.254.0.0/16"), ip_network("fe80::/10")]
+    assert Notifications.model_validate({"forbidden": []}).forbidden == []
+    found = Notifications.model_validate({"forbidden": ["10.0.0.0/8", "192.0.2.1"]}).forbidden
+    assert found == [ip_network("10.0.0.0/8"), ip_network("192.0.2.1/32")]
+
+
+def test_the_queue_has_room_for_a_mebibyte_at_least() -> None:
+    assert Notifications.model_validate({"queue": {"size": "1MiB"}}).queue.size == 1 << 20
+    with pytest.raises(ValidationError):
+        Notifications.model_validate({"queue": {"size": "512KiB"}})

@@ -1,0 +1,222 @@
+"""`moorage events`, as a shell calls it, with and without a server that runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moorage.events.queue import Queue
+from tests.events.listener import Listener, answer
+from tests.events.making import identity, kept
+from tests.events.telling import endpoint, telling, wait_for_events
+from tests.faults.client import Client
+from tests.support.server import Server, free_port, moorage_command, running
+
+PATIENT = ("backoff: 1h", "maxbackoff: 1h", "threshold: 1", "timeout: 10s")
+
+
+def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        moorage_command("events", *arguments),
+        check=False,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def run_json(*arguments: str) -> tuple[int, Any]:
+    done = run(*arguments, "--json")
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener() as started:
+        yield started
+
+
+def configured(folder: Path, *endpoints: str) -> tuple[Server, str]:
+    server = telling(folder, *endpoints)
+    return server, server.command[-1]
+
+
+def filled(server: Server, **events: list[bytes]) -> None:
+    queue = Queue(server.root / ".moorage" / "events.db", limit=64 << 20)
+    queue.put([(name, "team/app", event) for name, found in events.items() for event in found])
+    queue.close()
+
+
+def waiting(server: Server) -> dict[str, int]:
+    queue = Queue(server.root / ".moorage" / "events.db", limit=64 << 20)
+    found = {name: one.count for name, one in queue.waiting().items()}
+    queue.close()
+    return found
+
+
+def test_nothing_waits_before_anything_happened(tmp_path: Path, listener: Listener) -> None:
+    server, config = configured(tmp_path, endpoint("one", listener.url))
+    done = run("list", config)
+    assert done.returncode == 0
+    assert done.stdout.startswith("one: 0 wait;")
+    assert not server.root.exists(), "to look makes no queue"
+
+
+def test_what_waits_is_listed_oldest_first(tmp_path: Path, listener: Listener) -> None:
+    server, config = configured(tmp_path, endpoint("one", listener.url), endpoint("two", listener.url))
+    events = [kept(tag=f"v{number}") for number in range(5)]
+    filled(server, one=events, gone=events[:1])
+    status, found = run_json("list", config, "--limit", "3")
+    assert status == 0
+    one, two, gone = sorted(found["endpoints"], key=lambda each: ["one", "two", "gone"].index(each["name"]))
+    assert one["waiting"] == 5
+    assert [each["event"]["id"] for each in one["events"]] == [identity(event) for event in events[:3]]
+    assert (two["waiting"], two["oldest"], two["events"]) == (0, None, [])
+    assert gone["waiting"] == 1, "also for an endpoint that is not configured any longer"
+    text = run("list", config, "--endpoint", "one", "--limit", "3").stdout
+    assert "one: 5 wait, the oldest since " in text
+    assert "push team/app:v0@sha256:" in text
+    assert "and 2 more" in text
+    assert "two" not in text
+
+
+def test_without_a_server_a_replay_sends_what_waits(tmp_path: Path, listener: Listener) -> None:
+    server, config = configured(
+        tmp_path, endpoint("one", listener.url, "batch: 2"), endpoint("two", listener.url)
+    )
+    events = [kept(tag=f"v{number}") for number in range(5)]
+    filled(server, one=events)
+    done = run("replay", config)
+    assert (done.returncode, done.stdout) == (0, "one: 5 delivered\ntwo: 0 delivered\n"), done.stderr
+    assert "sending to one" in done.stderr
+    assert listener.ids == [identity(event) for event in events]
+    assert waiting(server) == {"one": 0}
+
+
+def test_a_replay_tells_what_was_not_taken_and_leaves_it(tmp_path: Path, listener: Listener) -> None:
+    listener.script = [answer(200), answer(503)]
+    server, config = configured(tmp_path, endpoint("one", listener.url))
+    filled(server, one=[kept() for _ in range(4)])
+    status, found = run_json("replay", config)
+    assert status == 1
+    assert found["by_server"] is False
+    (one,) = found["endpoints"]
+    assert (one["delivered"], one["waiting"]) == (1, 3)
+    assert "503" in one["reason"]
+    assert len(listener.received) == 2
+    assert waiting(server) == {"one": 3}
+
+
+def test_a_replay_has_the_server_that_runs_send_at_once(tmp_path: Path) -> None:
+    port = free_port()
+    server, config = configured(
+        tmp_path,
+        endpoint("down", f"http://127.0.0.1:{port}/hook", *PATIENT),
+        endpoint("other", f"http://127.0.0.1:{port}/other", *PATIENT),
+    )
+    with running(server), Client(server.port) as client:
+        for number in range(5):
+            client.push_blob("a", b"blob %d" % number)
+        status, found = run_json("replay", config, "--endpoint", "down")
+        assert (status, found["by_server"]) == (1, True)
+        assert [(one["name"], one["delivered"], one["waiting"]) for one in found["endpoints"]] == [
+            ("down", 0, 5)
+        ]
+        with Listener(port=port) as listener:
+            done = run("replay", config, "--endpoint", "down")
+            assert (done.returncode, done.stdout) == (0, "down: 5 delivered\n"), done.stderr
+            events = wait_for_events(listener, "a", 5)
+            assert {request.path for request in listener.received} == {"/hook"}
+        assert len(events) == 5
+        assert waiting(server) == {"down": 0, "other": 5}
+
+
+def test_what_is_dropped_is_asked_for_first(tmp_path: Path, listener: Listener) -> None:
+    server, config = configured(tmp_path, endpoint("one", listener.url), endpoint("two", listener.url))
+    filled(server, one=[kept()] * 3, two=[kept()] * 2)
+    done = run("drop", config, "--endpoint", "one", given="n\n")
+    assert done.returncode == 1
+    assert "Remove up to 3 events" in done.stderr
+    assert waiting(server) == {"one": 3, "two": 2}
+    done = run("drop", config, "--endpoint", "one", given="y\n")
+    assert (done.returncode, done.stdout.strip()) == (0, "3 events dropped")
+    assert run_json("drop", config, "--all", "--yes") == (0, {"dropped": 2})
+    _, found = run_json("list", config)
+    assert [(one["waiting"], one["dropped"]) for one in found["endpoints"]] == [(0, 3), (0, 2)]
+    assert run_json("drop", config, "--all") == (0, {"dropped": 0})
+
+
+def test_old_events_can_be_dropped_alone(tmp_path: Path, listener: Listener) -> None:
+    server, config = configured(tmp_path, endpoint("one", listener.url))
+    filled(server, one=[kept()] * 3)
+    assert run_json("drop", config, "--before", "1h", "--yes") == (0, {"dropped": 0})
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + 10))
+    assert run_json("drop", config, "--before", moment, "--yes") == (0, {"dropped": 3})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["drop"], "--all"),
+        (["drop", "--all", "--endpoint", "one"], "--all"),
+        (["drop", "--before", "yesterday"], "yesterday"),
+        (["drop", "--endpoint", "three", "--yes"], "three"),
+        (["list", "--endpoint", "three"], "three"),
+        (["replay", "--endpoint", "three"], "three"),
+        (["test", "three"], "three"),
+        (["test", "ftp://127.0.0.1/"], "ftp"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    tmp_path: Path, listener: Listener, arguments: list[str], message: str
+) -> None:
+    server, config = configured(tmp_path, endpoint("one", listener.url))
+    filled(server, one=[kept()])
+    done = run(*arguments, config)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert waiting(server) == {"one": 1}
+
+
+def test_an_endpoint_is_tried_with_one_event_of_each_action(listener: Listener) -> None:
+    done = run("test", listener.url)
+    assert done.returncode == 0, done.stderr
+    assert [line.partition(",")[0] for line in done.stdout.splitlines()] == [
+        f"{action}: taken" for action in ("push", "pull", "mount", "delete")
+    ]
+    events = [event for request in listener.received for event in request.events]
+    assert [event["action"] for event in events] == ["push", "pull", "mount", "delete"]
+    assert all("test" in event["target"]["repository"] for event in events)
+
+
+def test_a_configured_endpoint_is_tried_as_it_is_configured(tmp_path: Path, listener: Listener) -> None:
+    _, config = configured(
+        tmp_path, endpoint("one", listener.url, "format: cloudevents", "headers: {Authorization: [Bearer x]}")
+    )
+    status, found = run_json("test", "one", config)
+    assert status == 0
+    assert [event["status"] for event in found["events"]] == ["200 OK"] * 4
+    assert listener.received[0].header("Authorization") == "Bearer x"
+    assert "cloudevents" in (listener.received[0].header("Content-Type") or "")
+
+
+def test_what_was_not_taken_is_told(listener: Listener) -> None:
+    listener.script = [answer(200), answer(500)]
+    done = run("test", listener.url)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("push: taken, 200 OK, ")
+    assert lines[1].startswith("pull: not taken, 500 Internal Server Error, ")
+    assert lines[2].startswith("mount: taken")
+    status, found = run_json("test", f"http://127.0.0.1:{free_port()}/")
+    assert status == 1
+    assert {event["reason"] for event in found["events"]} == {"Connection refused"}

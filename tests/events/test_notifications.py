@@ -1,0 +1,103 @@
+"""Notifications as they are built from the configuration, and what they tell of themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from moorage import notifications
+from moorage.config import Configuration
+from moorage.events.queue import Queue
+from moorage.shared import Shared
+from tests.events.making import event
+
+SECRETS = ("hunter1", "hunter2", "hunter3", "aHVudGVyNA")
+
+
+def configured(folder: Path, *endpoints: dict[str, object]) -> Configuration:
+    return Configuration.model_validate(
+        {
+            "version": "0.1",
+            "storage": {"filesystem": {"rootdirectory": str(folder)}},
+            "notifications": {"endpoints": list(endpoints)},
+        }
+    )
+
+
+def built(configuration: Configuration) -> notifications.Notifications:
+    found = notifications.build(configuration, Shared(port=5000))
+    assert found is not None
+    return found
+
+
+def test_without_an_endpoint_that_is_enabled_there_are_none(tmp_path: Path) -> None:
+    disabled = {"name": "one", "url": "http://127.0.0.1:1/", "disabled": True}
+    assert notifications.build(configured(tmp_path), Shared()) is None
+    assert notifications.build(configured(tmp_path, disabled), Shared()) is None
+    assert not (tmp_path / ".moorage").exists()
+
+
+async def test_facts_tell_what_is_configured_and_counted_and_no_secret(tmp_path: Path) -> None:
+    configuration = configured(
+        tmp_path,
+        {
+            "name": "one",
+            "url": "http://robot:hunter1@127.0.0.1:1/hook?key=hunter2",
+            "headers": {"Authorization": ["Bearer hunter3"]},
+            "secrets": ["whsec_aHVudGVyNA=="],
+            "timeout": "3s",
+            "ignore": {"mediatypes": ["application/octet-stream"], "actions": ["pull"]},
+        },
+        {"name": "two", "url": "http://127.0.0.1:1/", "timeout": "0s", "threshold": 0, "backoff": "0s"},
+    )
+    found = built(configuration)
+    await found.sink.write([event(), event()])
+    queue = Queue(notifications.queue_path(configuration), limit=64 << 20)
+    queue.delivered("one", [queue.first("one", 1)[0].number], "202 Accepted")
+    queue.failed("one", "500 Internal Server Error")
+    queue.failed("one", "")
+    queue.dropped("one", 7)
+    queue.close()
+    one, two = await asyncio.to_thread(found.facts)
+    await found.close()
+    assert 0 <= one.pop("oldest") < 600
+    assert one == {
+        "name": "one",
+        "url": "http://127.0.0.1:1/hook",
+        "headers": {"Authorization": ["***"]},
+        "timeout": 3.0,
+        "threshold": 10,
+        "backoff": 1.0,
+        "ignore": {"mediatypes": ["application/octet-stream"], "actions": ["pull"]},
+        "waiting": 1,
+        "events": 2,
+        "successes": 1,
+        "failures": 1,
+        "errors": 1,
+        "dropped": 7,
+        "statuses": {"202 Accepted": 1, "500 Internal Server Error": 1},
+    }
+    assert (two["timeout"], two["threshold"], two["backoff"], two["waiting"]) == (1.0, 10, 1.0, 2)
+    assert not any(secret in json.dumps([one, two]) for secret in SECRETS)
+
+
+def test_a_secret_that_cannot_sign_is_refused_before_there_are_workers_and_not_shown(tmp_path: Path) -> None:
+    configuration = configured(tmp_path, {"name": "one", "url": "http://h/", "secrets": ["whsec_hunter!"]})
+    with pytest.raises(notifications.NotificationsError, match=r"^notifications\.endpoints: one: ") as caught:
+        notifications.prepare(configuration)
+    assert "hunter" not in str(caught.value)
+
+
+def test_events_for_an_endpoint_that_is_gone_are_told_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    configuration = configured(tmp_path, {"name": "one", "url": "http://127.0.0.1:1/"})
+    queue = Queue(notifications.queue_path(configuration), limit=64 << 20)
+    queue.put([("gone", "a", b"{}"), ("one", "a", b"{}")])
+    queue.close()
+    notifications.prepare(configuration)
+    (line,) = [record for record in caplog.records if "not configured" in record.getMessage()]
+    assert (vars(line)["endpoint"], vars(line)["events"]) == ("gone", 1)

@@ -1,0 +1,167 @@
+"""Where the queue is, and what the registry does when there is no room for it: it goes on serving."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moorage.events.outages import QUIET_SECONDS
+from moorage.events.place import kind_of_file_system, network_file_system
+from moorage.events.queue import Queue
+from tests.events.disks import fill, small_disk
+from tests.events.listener import Listener
+from tests.events.telling import endpoint, telling, wait_for_events
+from tests.faults.client import Client
+from tests.faults.processes import eventually
+from tests.support.server import free_port, moorage_command, running
+
+PATIENT = ("backoff: 1h", "maxbackoff: 1h", "threshold: 1", "timeout: 10s")
+LOST = "events are dropped"
+AGAIN = "events are kept again"
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", "2m") as disk:
+        yield disk
+
+
+def lines(log: Path, text: str) -> list[str]:
+    return [line for line in log.read_text().splitlines() if text in line]
+
+
+def dropped(path: Path) -> int:
+    queue = Queue(path, limit=64 << 20)
+    found = queue.counts()["one"].dropped
+    queue.close()
+    return found
+
+
+def test_a_full_disk_under_the_queue_stops_no_push_and_is_told_once(tmp_path: Path, tiny_disk: Path) -> None:
+    path = tiny_disk / "queue" / "events.db"
+    server = telling(
+        tmp_path / "server",
+        endpoint("one", f"http://127.0.0.1:{free_port()}/", *PATIENT),
+        more=f"  queue: {{path: {path}}}\n",
+        extra="  workers: 2\n",
+    )
+    ballast = tiny_disk / "ballast"
+    with running(server):
+        with Client(server.port) as client:
+            client.push_blob("a", b"before")
+        fill(ballast)
+        pushed = 0
+        while not lines(server.log, LOST):
+            pushed += push_blobs(server.port, 20)
+            assert pushed < 5000
+        push_blobs(server.port, 20)
+        ballast.unlink()
+        time.sleep(QUIET_SECONDS + 0.5)
+        push_blobs(server.port, 20)
+        eventually(lambda: bool(lines(server.log, AGAIN)), 20, "it is told that events are kept again")
+    (line,) = lines(server.log, LOST)
+    assert f"path={path}" in line
+    (line,) = lines(server.log, AGAIN)
+    lost = dropped(path)
+    assert lost > 20
+    assert f"dropped={lost}" in line
+
+
+def push_blobs(port: int, count: int) -> int:
+    """Over several connections, so that several workers get some. UnexpectedAnswer for what is not 201."""
+    for _ in range(4):
+        with Client(port) as client:
+            for _ in range(count // 4):
+                client.push_blob("a", os.urandom(16))
+    return count
+
+
+def test_events_beyond_the_size_of_the_queue_are_dropped_and_pushes_are_not(tmp_path: Path) -> None:
+    server = telling(
+        tmp_path,
+        endpoint("one", f"http://127.0.0.1:{free_port()}/{'x' * 10}", *PATIENT),
+        more="  queue: {size: 1MiB}\n",
+    )
+    agent = {"User-Agent": "x" * 7000}
+    path = server.root / ".moorage" / "events.db"
+    with running(server), Client(server.port) as client:
+        digest = client.push_blob("a", b"x")
+        for _ in range(150):
+            client.expect(200, "GET", f"/v2/a/blobs/{digest}", headers=agent)
+        client.push_blob("a", b"y")
+    assert len(lines(server.log, LOST)) == 1
+    assert dropped(path) > 0
+    assert path.stat().st_size <= 1 << 20
+
+
+def test_a_damaged_queue_is_moved_aside_and_the_registry_serves(tmp_path: Path) -> None:
+    with Listener() as listener:
+        server = telling(tmp_path, endpoint("one", listener.url), extra="  workers: 2\n")
+        path = server.root / ".moorage" / "events.db"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"no database" * 1000)
+        with running(server), Client(server.port) as client:
+            client.push_blob("a", b"x")
+            wait_for_events(listener, "a", 1)
+    (line,) = lines(server.log, "moved aside")
+    assert str(path) in line
+    assert [aside.read_bytes() for aside in path.parent.glob("*damaged*")] == [b"no database" * 1000]
+
+
+def test_a_queue_that_cannot_be_is_refused_at_the_start_with_the_key_to_set(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    server = telling(
+        tmp_path / "server",
+        endpoint("one", "http://127.0.0.1:1/"),
+        more=f"  queue: {{path: {tmp_path}/file/events.db}}\n",
+    )
+    done = subprocess.run(server.command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("moorage: ")]
+    assert line.startswith("moorage: notifications.queue.path: ")
+    assert "file/events.db" in line
+
+
+def test_beside_object_stores_the_queue_is_in_the_state_directory(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text(
+        "version: 0.1\nstorage:\n  inmemory:\nnotifications:\n  endpoints:\n"
+        + endpoint("one", "http://127.0.0.1:1/")
+    )
+    environment = {**os.environ, "STATE_DIRECTORY": str(tmp_path / "state")}
+    done = subprocess.run(
+        moorage_command("events", "replay", str(config)), env=environment, check=False, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "state" / "events.db").exists()
+
+
+MOUNTS = r"""/dev/vda / ext4 rw,relatime 0 0
+server:/export /srv/registry\040data nfs4 rw 0 0
+tmpfs /srv/registry\040data/queue tmpfs rw 0 0
+/dev/vdb /srv/registry xfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("/var/lib/moorage", "ext4"),
+        ("/srv/registry data", "nfs4"),
+        ("/srv/registry data/.moorage", "nfs4"),
+        ("/srv/registry data/queue/deep", "tmpfs"),
+        ("/srv/registry/x", "xfs"),
+        ("/srv/registry2", "ext4"),
+    ],
+)
+def test_the_file_system_of_a_folder_is_known(folder: str, kind: str) -> None:
+    assert kind_of_file_system(folder, MOUNTS) == kind
+
+
+def test_a_local_disk_is_no_network(tmp_path: Path) -> None:
+    assert network_file_system(tmp_path / "events.db") == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,14 +46,18 @@ def garbage_collect(
     driver = build_driver(configuration)
 
     async def run() -> Collection:
-        registry = build_registry(configuration, driver)
-        return await collect(
+        registry, began = build_registry(configuration, driver), time.monotonic()
+        found = await collect(
             registry,
             dry_run=dry_run,
             delete_untagged=delete_untagged,
             notice_seconds=notice,
             report=report,
         )
+        # Where there is no registry, nothing is written: the path may be a slip of the pen.
+        if not dry_run and (found.counts.repositories or found.counts.blobs):
+            await _note(driver, found, time.monotonic() - began)
+        return found
 
     console = Console(stderr=True)
     lines = not quiet and not as_json
@@ -67,6 +72,19 @@ def garbage_collect(
     except CollectionAborted as error:
         fail(f"nothing was removed: {error}")
     print(json.dumps(found.as_dict()) if as_json else found.summary(dry_run))
+
+
+async def _note(driver: Driver, found: Collection, seconds: float) -> None:
+    from moorage.store.collected import note
+
+    garbage = found.garbage
+    await note(
+        driver,
+        seconds=seconds,
+        manifests=len(garbage.manifests),
+        blobs=len(garbage.blobs),
+        freed_bytes=found.freed,
+    )
 
 
 def purge(

@@ -14,6 +14,7 @@ knows it.
     /moorage/secret                                         the key that signs upload states
     /moorage/keys/<seconds since 1970>-<thumbprint>         a key that signs tokens
     /moorage/collection                                     locked, or written, by the garbage collection that removes things
+    /moorage/collected                                      what garbage collections have done, as JSON
     /moorage/aliases/<algorithm>/<first two hex>/<hex>      the sha256 digest of the same bytes
     /moorage/copying/<hex>                                  a blob that a copy of another registry is bringing here
 
@@ -36,6 +37,7 @@ BLOBS: Final = f"{ROOT}/blobs"
 CANONICAL_BLOBS: Final = f"{BLOBS}/{CANONICAL}"
 ALIASES: Final = "/moorage/aliases"
 COLLECTION: Final = "/moorage/collection"
+COLLECTED: Final = "/moorage/collected"
 COPYING: Final = "/moorage/copying"
 SECRET: Final = "/moorage/secret"  # noqa: S105 - a path
 TOKEN_KEYS: Final = "/moorage/keys"  # noqa: S105 - a path

@@ -1,0 +1,212 @@
+"""Requests, counted by the names of the reference implementation, and what they did: pulls, pushes, uploads.
+
+All that runs per request is a look-up of what was prepared for its route, method and status, and a handful of additions.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from moorage.api import routes
+from moorage.api.exchange import Exchange
+from moorage.api.observing import Outcome
+from moorage.metrics.repositories import Repositories
+from moorage.metrics.series import DURATIONS, SIZES, Counter, Gauge, Histogram
+from moorage.metrics.slots import Slot
+
+HANDLERS: Final = {
+    id(routes.BASE): "base",
+    id(routes.CATALOG): "catalog",
+    id(routes.TAGS): "tags",
+    id(routes.MANIFESTS): "manifest",
+    id(routes.BLOBS): "blob",
+    id(routes.UPLOADS): "blob_upload",
+    id(routes.UPLOAD): "blob_upload_chunk",
+    id(routes.REFERRERS): "referrers",
+    id(routes.TOKEN): "token",
+    id(None): "unknown",
+}
+"""By identity, for a route has no hash. The last is a path that is none of the API."""
+
+METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+BRINGING: Final = frozenset(("POST", "PUT", "PATCH"))
+_UPLOADS: Final = frozenset((id(routes.UPLOADS), id(routes.UPLOAD)))
+
+_DID: Final = {
+    (id(routes.UPLOADS), "POST", 202): "started",
+    (id(routes.UPLOADS), "POST", 201): "completed",
+    (id(routes.UPLOAD), "PUT", 201): "completed",
+    (id(routes.UPLOAD), "DELETE", 204): "canceled",
+}
+
+Deed: TypeAlias = Callable[[Exchange], None]
+Message: TypeAlias = MutableMapping[str, Any]
+
+PATHS: Final = 4096
+PATH_BYTES: Final = 200
+"""Paths whose route is remembered. Clients choose them, so neither many nor long ones."""
+
+
+class Prepared(NamedTuple):
+    """Where the series of one route, method and status are."""
+
+    total: int
+    durations: list[int]
+    duration: int
+    incoming: list[int]
+    came: int
+    outgoing: list[int]
+    went: int
+    deed: Deed | None
+
+
+class Receiving:
+    """The `receive` of a request that brings something, with the bytes that came so far."""
+
+    __slots__ = ("_receive", "size")
+
+    def __init__(self, receive: Callable[[], Awaitable[Message]]) -> None:
+        self._receive = receive
+        self.size = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self.size += len(message.get("body", b""))
+        return message
+
+
+class Requests:
+    """An `Observer`. Each of its two methods is written in one piece: at 20,000 requests a second every call counts."""
+
+    def __init__(self, slot: Slot) -> None:
+        self._series = Series(slot)
+        self._gauges = slot.gauges.view
+        self._counters = slot.counters.view
+        self._histograms = slot.histograms.view
+        self._flying = self._series.flying
+        self._running = self._series.running
+        self._routes: dict[str, int] = {}
+        self._known: dict[tuple[int, str, int], Prepared] = {}
+
+    def begun(self, exchange: Exchange) -> None:
+        path = exchange.scope["path"]
+        route = self._routes.get(path) or self._found(path)
+        self._gauges[self._flying[route]] += 1.0
+        if exchange.method in BRINGING:
+            exchange.receive = Receiving(exchange.receive)
+            if route in _UPLOADS:
+                self._gauges[self._running] += 1.0
+
+    def ended(self, exchange: Exchange, outcome: Outcome) -> None:
+        status, sent, seconds, _, found = outcome
+        route, method, received = id(found), exchange.method, 0
+        self._gauges[self._flying[route]] -= 1.0
+        if method in BRINGING:
+            if route in _UPLOADS:
+                self._gauges[self._running] -= 1.0
+            if type(exchange.receive) is Receiving:
+                received = exchange.receive.size
+        prepared = self._known.get((route, method, status)) or self._met(route, method, status)
+        total, durations, duration, incoming, came, outgoing, went, deed = prepared
+        self._counters[total] += 1.0
+        view = self._histograms
+        view[durations[bisect_left(DURATIONS, seconds)]] += 1.0
+        view[duration] += seconds
+        view[outgoing[bisect_left(SIZES, sent)]] += 1.0
+        view[went] += sent
+        if received:
+            view[incoming[bisect_left(SIZES, received)]] += 1.0
+            view[came] += received
+        else:
+            view[incoming[0]] += 1.0
+        if deed is not None:
+            deed(exchange)
+
+    def _found(self, path: str) -> int:
+        """The route of a path. The endpoint looks for it too, and tells it only in the end."""
+        found = routes.match(path)
+        route = id(found[0] if found else None)
+        if len(path) <= PATH_BYTES:
+            if len(self._routes) >= PATHS:
+                self._routes.clear()
+            self._routes[path] = route
+        return route
+
+    def _met(self, route: int, method: str, status: int) -> Prepared:
+        prepared = self._series.prepare(route, method, status)
+        # Methods come from clients, and a name for each would have no end.
+        if method in METHODS:
+            self._known[route, method, status] = prepared
+        return prepared
+
+
+class Series:
+    """The series of requests."""
+
+    def __init__(self, slot: Slot) -> None:
+        counters, histograms, gauges = slot.counters, slot.histograms, slot.gauges
+        flying = Gauge(gauges, "registry_http_in_flight_requests", "The in-flight HTTP requests.", "handler")
+        running = Gauge(gauges, "registry_uploads_running", "Requests that bring bytes of a blob just now.")
+        self.flying = {route: flying.place(handler) for route, handler in HANDLERS.items()}
+        self.running = running.place()
+        self._total = Counter(
+            counters,
+            "registry_http_requests_total",
+            "Total number of HTTP requests made.",
+            *("handler", "method", "code"),
+        )
+        self._durations = Histogram(
+            histograms,
+            "registry_http_request_duration_seconds",
+            "The HTTP request latencies in seconds.",
+            DURATIONS,
+            *("handler", "method"),
+        )
+        incoming = Histogram(
+            histograms,
+            "registry_http_request_size_bytes",
+            "The sizes of the bodies of HTTP requests in bytes.",
+            SIZES,
+            "handler",
+        )
+        outgoing = Histogram(
+            histograms,
+            "registry_http_response_size_bytes",
+            "The sizes of the bodies of HTTP responses in bytes.",
+            SIZES,
+            "handler",
+        )
+        self._incoming = {route: incoming.places(handler) for route, handler in HANDLERS.items()}
+        self._outgoing = {route: outgoing.places(handler) for route, handler in HANDLERS.items()}
+        self._repositories = Repositories(counters)
+        uploads = Counter(
+            counters, "registry_uploads_total", "What became of uploads of blobs, and blobs mounted.", "event"
+        )
+        self._uploads = {
+            event: uploads.one(event) for event in ("started", "completed", "canceled", "mounted")
+        }
+
+    def prepare(self, route: int, method: str, status: int) -> Prepared:
+        handler, lowered = HANDLERS[route], method.lower() if method in METHODS else "unknown"
+        return Prepared(
+            self._total.place(handler, lowered, str(status)),
+            *self._durations.places(handler, lowered),
+            *self._incoming[route],
+            *self._outgoing[route],
+            self._deed(route, method, status),
+        )
+
+    def _deed(self, route: int, method: str, status: int) -> Deed | None:
+        """What counts what was done, where a request with that status did something that is counted."""
+        repositories, uploads = self._repositories, self._uploads
+        if route == id(routes.MANIFESTS) and (method, status) == ("GET", 200):
+            return repositories.pulled
+        if route == id(routes.MANIFESTS) and (method, status) == ("PUT", 201):
+            return repositories.pushed
+        if (event := _DID.get((route, method, status))) is None:
+            return None
+        if method == "POST" and status == 201:
+            return lambda exchange: uploads["mounted" if exchange.parameter("mount") else event]()
+        return lambda _: uploads[event]()

@@ -1,0 +1,110 @@
+"""What is asked at a scrape: certificates, collections, queues; and what happens when it cannot be told."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moorage import metrics
+from moorage.drivers.filesystem import FilesystemDriver
+from moorage.metrics.certificates import Certificate
+from moorage.metrics.collections import KEPT_SECONDS
+from moorage.store import layout
+from moorage.store.collected import Collected, collected, note
+from tests.metrics.scraped import Page
+from tests.server.issuing import DAY, Authority, key_pem
+
+LAST = "registry_garbage_collection_last_timestamp_seconds"
+
+
+def facts_of(driver: FilesystemDriver, folder: Path, notifications: Broken | None = None) -> metrics.Facts:
+    (folder / "counts").mkdir(exist_ok=True)
+    return metrics.Facts(driver, str(folder / "counts"), notifications=notifications)
+
+
+def age(folder: Path, seconds: float) -> None:
+    """Of what the workers know of collections."""
+    moment = time.time() - seconds
+    os.utime(folder / "counts/collected", (moment, moment))
+
+
+async def told(facts: metrics.Facts, folder: Path) -> Page:
+    counts = metrics.Metrics(str(folder / "counts"))
+    page = Page(counts.page(await facts.families()).decode())
+    counts.close()
+    return page
+
+
+def test_the_end_of_a_certificate_is_that_of_the_file_as_it_is_now(tmp_path: Path) -> None:
+    authority = Authority()
+    first, second = authority.issue(ends=3 * DAY), authority.issue(ends=30 * DAY)
+    path = tmp_path / "bundle.pem"
+    # As Let's Encrypt's is kept: the key before the chain.
+    path.write_bytes(key_pem(first.key) + first.chain)
+    certificate = Certificate(str(path))
+    assert certificate.expires() == first.certificate.not_valid_after_utc.timestamp()
+    (tmp_path / "new.pem").write_bytes(second.chain + authority.pem)
+    (tmp_path / "new.pem").rename(path)
+    assert certificate.expires() == second.certificate.not_valid_after_utc.timestamp()
+    path.write_bytes(b"half of a")
+    assert certificate.expires() == second.certificate.not_valid_after_utc.timestamp(), "that is served"
+    assert Certificate(str(tmp_path / "missing.pem")).expires() is None
+
+
+async def test_collections_add_up_and_are_asked_for_once_a_minute_by_all_workers(tmp_path: Path) -> None:
+    driver = FilesystemDriver(str(tmp_path / "data"))
+    workers = [facts_of(driver, tmp_path) for _ in range(2)]
+    assert (await told(workers[0], tmp_path)).total(LAST) == 0.0
+    await note(driver, seconds=2.5, manifests=1, blobs=2, freed_bytes=300)
+    await note(driver, seconds=1.5, manifests=1, blobs=1, freed_bytes=30)
+    found = await collected(driver)
+    for facts in workers:
+        assert (await told(facts, tmp_path)).total(LAST) == 0.0, "the storage was asked again"
+    age(tmp_path, KEPT_SECONDS + 1)
+    for facts in reversed(workers):
+        page = await told(facts, tmp_path)
+        assert page.total(LAST) == found.finished > 0.0
+        assert page.total("registry_garbage_collection_last_seconds") == 1.5
+        assert page.total("registry_garbage_collection_runs_total") == 2.0
+        assert page.total("registry_garbage_collection_freed_bytes_total") == 330.0
+        assert page.total("registry_garbage_collection_removed_blobs_total") == 3.0
+        assert page.total("registry_garbage_collection_removed_manifests_total") == 2.0
+    await driver.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"runs": 1}', b"\xff"])
+async def test_a_damaged_record_of_collections_is_none(tmp_path: Path, content: bytes) -> None:
+    driver = FilesystemDriver(str(tmp_path))
+    await driver.write([(layout.COLLECTED, content)])
+    assert await collected(driver) == Collected()
+    await note(driver, seconds=1, manifests=0, blobs=0, freed_bytes=7)
+    assert (await collected(driver)).freed_bytes == 7
+    await driver.close()
+
+
+class Broken:
+    """A queue on a disk that fails."""
+
+    def facts(self) -> Sequence[Mapping[str, Any]]:
+        raise OSError("input/output error")
+
+
+async def test_what_cannot_be_told_is_left_out_and_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver = FilesystemDriver(str(tmp_path / "data"))
+    facts = facts_of(driver, tmp_path, Broken())
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            page = await told(facts, tmp_path)
+            assert page.total("registry_build_info") == 1.0
+            assert LAST in page.text
+            assert "registry_notifications" not in page.text
+    assert [record.__dict__["reason"] for record in caplog.records] == ["input/output error"]
+    await driver.close()

@@ -1,37 +1,17 @@
-"""The debug listener: health, metrics and facts about the process, on an address of its own."""
+"""The debug listener: health, metrics and facts about the process, on an address of its own.
 
-from __future__ import annotations
+    pages       which pages there are, in one table; read first
+    listener    the server of the pages, in every worker
+    parts       what they tell of
+    facts       /debug/vars; `endpoints` are those of notifications, `lag` measures how late the event loop is
+    counts      the page for Prometheus
+    stacks      /debug/stacks
+    profiling   /debug/profile; `pprof` writes the same in another form
 
-from dataclasses import dataclass
+Needs aiohttp: imported only where there is such a listener.
+"""
 
-from moorage.config import Configuration
-from moorage.health import Health
-from moorage.metrics import Metrics
-from moorage.notifications import Notifications
-from moorage.shared import Shared
-from moorage.store.registry import Registry
+from moorage.debug.listener import Listener
+from moorage.debug.parts import Parts
 
-
-@dataclass(frozen=True)
-class Parts:
-    """What the pages tell of."""
-
-    configuration: Configuration
-    shared: Shared
-    registry: Registry
-    health: Health
-    metrics: Metrics | None
-    notifications: Notifications | None
-
-
-class Listener:
-    """Takes connections from the socket that the workers share, whichever is free."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    async def start(self) -> None:
-        return None
-
-    async def close(self) -> None:
-        return None
+__all__ = ["Listener", "Parts"]

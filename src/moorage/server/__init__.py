@@ -4,6 +4,7 @@ Granian's own defaults let a thousand silent connections block a worker for ever
 
     serving       `serve`: from the configuration to a running launcher; read first
     listening     the listening sockets, on which the kernel gives up on clients that take nothing
+    debugging     the socket of the debug listener; `tallies` the folder in which workers count
     launcher      starts workers, replaces those that die or whose certificate is old, ends them in time
     protocols     HTTP/1.1 and HTTP/2: which is spoken, and the bounds of each
     certificates  files of TLS, checked so that no worker fails on them; `keys` the key, `authorities` those of clients

@@ -26,10 +26,10 @@ def listen(http: Http, workers: int = 1) -> list[socket.socket]:
             return [_listen_unix(str(where))]
         host, port = where
         # Sockets of several may share a port, so that somebody else has it shows only without that permission.
-        with _bound(host, port, shared=False) as probe:
+        with bind(host, port, shared=False) as probe:
             port = probe.getsockname()[1]
         with contextlib.ExitStack() as opened:
-            listeners = [opened.enter_context(_bound(host, port, shared=True)) for _ in range(workers)]
+            listeners = [opened.enter_context(bind(host, port, shared=True)) for _ in range(workers)]
             for listener in listeners:
                 _be_impatient(listener, http.limits.sendtimeout.total_seconds())
                 listener.listen(BACKLOG)
@@ -39,7 +39,7 @@ def listen(http: Http, workers: int = 1) -> list[socket.socket]:
         raise ServerError(f"cannot listen on {http.addr} (http.addr): {error.strerror}") from None
 
 
-def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
+def bind(host: str, port: int, *, shared: bool) -> socket.socket:
     family = socket.AF_INET6 if ":" in host or (not host and socket.has_dualstack_ipv6()) else socket.AF_INET
     with contextlib.ExitStack() as opened:
         bound = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))

@@ -21,7 +21,7 @@ from moorage.config import Configuration
 from moorage.config.sections.drivers import Filesystem
 from moorage.config.sections.http import Http
 from moorage.drivers.filesystem import LEADER
-from moorage.server import protocols, signals
+from moorage.server import debugging, protocols, signals
 from moorage.server.errors import ServerError
 from moorage.server.launcher import Launcher
 from moorage.server.listening import BACKLOG, listen
@@ -59,10 +59,11 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     files = _files(http, obtained)
     _raise_file_limit()
     listeners = listen(http, workers)
+    debug = debugging.begin(http.debug)
     multiprocessing.set_start_method("fork", force=True)
     signals.hold_in_new_workers()
     port = 0 if listeners[0].family == socket.AF_UNIX else listeners[0].getsockname()[1]
-    shared = Shared(leader=_leader(configuration), port=port)
+    shared = Shared(leader=_leader(configuration), port=port, debug=debug.listener, metrics=debug.metrics)
     duties = Duties(
         build=partial(_application, configuration, shared),
         port=port,
@@ -75,6 +76,7 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     launcher.on_startup(ready)
     if obtained is not None:
         launcher.on_shutdown(obtained.stop)
+    launcher.on_shutdown(debug.close)
     launcher.serve(target_loader=_unused, wrap_loader=False)
 
 

@@ -1,16 +1,25 @@
-"""`health`: what is probed from time to time."""
+"""`health`: what is probed from time to time, by each worker for itself."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from moorage.config.sections.base import Section
+from moorage.config.sections.http import HeaderName
 from moorage.config.values import URL, Duration, HostPort, Secret
 
 Interval = Annotated[Duration, Field(ge=timedelta(milliseconds=1))]
+
+
+def _one_line(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().isprintable():
+        raise ValueError("must be printable")
+    return value
+
+
 _INTERVAL = "Time between two probes."
 _THRESHOLD = "How many probes in a row must fail before the registry counts as unhealthy; 0 is the same as 1."
 _TIMEOUT = "How long a probe may last."
@@ -31,8 +40,12 @@ class FileProbe(Section):
 
 
 class HttpProbe(Section):
-    uri: URL = Field(description="The URL to ask with HEAD.")
-    headers: dict[str, list[Secret]] = Field(default_factory=dict, description="Headers of the request.")
+    uri: URL = Field(
+        description="The URL to ask with HEAD. Redirects are followed, unless `statuscode` is that of one."
+    )
+    headers: dict[HeaderName, list[Annotated[Secret, AfterValidator(_one_line)]]] = Field(
+        default_factory=dict, description="Headers of the request."
+    )
     statuscode: int = Field(default=200, ge=100, le=599, description="The status that means healthy.")
     timeout: Interval = Field(default=timedelta(seconds=5), description=_TIMEOUT)
     interval: Interval = Field(default=timedelta(seconds=10), description=_INTERVAL)

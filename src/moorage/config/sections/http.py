@@ -43,14 +43,25 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
 
 
+def _page(value: str) -> str:
+    if not re.fullmatch(r"(?:/[A-Za-z0-9._~/-]*)?", value):
+        raise ValueError("must be a path such as /metrics")
+    return value or "/metrics"
+
+
 class Prometheus(Section):
-    enabled: bool = Field(default=False, description="Serve metrics on the debug listener.")
-    path: str = Field(default="/metrics", description="Their path.")
+    enabled: bool = Field(
+        default=False, description="Count, and serve what was counted on the debug listener."
+    )
+    path: Annotated[str, AfterValidator(_page)] = Field(
+        default="/metrics", description="Where, on the debug listener."
+    )
 
 
 class Debug(Section):
     addr: HostPort | None = Field(
-        default=None, description="HOST:PORT for health, metrics and debugging. Keep it private."
+        default=None,
+        description="HOST:PORT for health, metrics and debugging. Nobody is asked for a password there: keep it private.",
     )
     prometheus: Prometheus = Field(default_factory=Prometheus, description="Metrics for Prometheus.")
 

@@ -1,0 +1,83 @@
+"""One thing that is asked now and then, and what its answers say together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+log = logging.getLogger(__name__)
+
+Probe: TypeAlias = Callable[[], Awaitable[None]]
+"""Returns when all is well, else raises. What it raises is for the operator, and has no secrets in it."""
+
+ANSWER_SECONDS: Final = 10.0
+FIRST_SECONDS: Final = 1.0
+
+
+class Failing(Exception):
+    """Why a probe failed."""
+
+
+class Check:
+    """Fails after `threshold` failures in a row, is well again after one success, and says so once each time. `changed` is called
+    then. `reason`: why it fails; empty while it is well."""
+
+    def __init__(
+        self,
+        name: str,
+        probe: Probe,
+        *,
+        interval: float = 10.0,
+        threshold: int = 1,
+        timeout: float = ANSWER_SECONDS,
+    ) -> None:
+        self.name = name
+        self.reason = ""
+        self.changed: Callable[[], None] = lambda: None
+        self._probe = probe
+        self._interval = interval
+        self._threshold = max(1, threshold)
+        self._timeout = timeout
+        self._failures = 0
+
+    @property
+    def well(self) -> bool:
+        return not self.reason
+
+    async def watch(self) -> None:
+        """For ever. Each process takes times of its own, so that those that start together do not ask together."""
+        await asyncio.sleep(random.uniform(0, min(FIRST_SECONDS, self._interval)))  # noqa: S311 - no secret
+        while True:
+            await self.ask()
+            await asyncio.sleep(self._interval * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
+
+    async def ask(self) -> None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._probe()
+        except TimeoutError:
+            self._failed(f"no answer in {self._timeout:g} seconds")
+        except Exception as error:
+            # Whatever it was, the watch goes on.
+            self._failed(str(error) or type(error).__name__)
+        else:
+            self._worked()
+
+    def _failed(self, reason: str) -> None:
+        self._failures += 1
+        if self._failures < self._threshold:
+            return
+        began, self.reason = self.well, reason
+        if began:
+            log.error("health check fails", extra={"check": self.name, "reason": reason})
+            self.changed()
+
+    def _worked(self) -> None:
+        self._failures = 0
+        if not self.well:
+            self.reason = ""
+            log.info("health check is well again", extra={"check": self.name})
+            self.changed()

@@ -1,0 +1,75 @@
+"""Whether the registry is fit to serve: what all checks say, and the switch."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Final
+
+from moorage.health.check import Check
+from moorage.shared import Switch
+
+log = logging.getLogger(__name__)
+
+MANUAL: Final = "manual_http_status"
+FRESH_SECONDS: Final = 1.0
+
+
+class Health:
+    """`checks` decide whether requests are served; `storage` is asked besides, by who wants to know whether it answers now."""
+
+    def __init__(
+        self,
+        checks: Sequence[Check],
+        storage: Check,
+        switch: Switch,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._checks = checks
+        self._switch = switch
+        self._well = True
+        self._storage = storage
+        self._clock = clock
+        self._asking = asyncio.Lock()
+        self._fresh = clock()
+        for check in checks:
+            check.changed = self._changed
+
+    @property
+    def work(self) -> Sequence[Callable[[], Coroutine[None, None, None]]]:
+        """Goes on for as long as the worker lives."""
+        return [check.watch for check in self._checks]
+
+    def healthy(self) -> bool:
+        """Whether to serve requests. Asked at each."""
+        return self._well and not self._switch.down
+
+    async def ready(self) -> bool:
+        """Whether to send requests here: all is well, and the storage answers. However many ask, it is asked once in a second."""
+        if not self.healthy():
+            return False
+        if self._clock() >= self._fresh:
+            async with self._asking:
+                if self._clock() >= self._fresh:
+                    await self._storage.ask()
+                    self._fresh = self._clock() + FRESH_SECONDS
+        return self._storage.well
+
+    def failing(self) -> dict[str, str]:
+        """Why, by the name of the check."""
+        found = {check.name: check.reason for check in self._checks if not check.well}
+        if self._switch.down:
+            found[MANUAL] = "taken out of service by hand"
+        return found
+
+    def turn(self, *, down: bool) -> None:
+        """Out of service, or back, on all workers of the server."""
+        if self._switch.down != down:
+            log.warning("taken out of service by hand" if down else "back in service")
+            self._switch.turn(down=down)
+
+    def _changed(self) -> None:
+        self._well = all(check.well for check in self._checks)

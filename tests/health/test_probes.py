@@ -1,0 +1,137 @@
+"""What is asked, and what the answers mean."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moorage.drivers.base import DriverError
+from moorage.drivers.disk import Disk
+from moorage.drivers.filesystem import FilesystemDriver
+from moorage.drivers.inmemory import InMemoryDriver
+from moorage.health.check import Failing
+from moorage.health.http import answers
+from moorage.health.probes import connects, file_is_missing, storage_answers
+from tests.health.sites import Site, serving
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as started:
+        yield started
+
+
+async def test_an_empty_storage_answers(tmp_path: Path) -> None:
+    await storage_answers(InMemoryDriver())()
+    driver = FilesystemDriver(str(tmp_path))
+    await storage_answers(driver)()
+    await driver.close()
+
+
+async def test_a_storage_that_cannot_be_read_fails(tmp_path: Path) -> None:
+    class Broken(Disk):
+        def stat(self, path: str, **_: object) -> os.stat_result:  # type: ignore[override]
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    driver = FilesystemDriver(str(tmp_path), disk=Broken())
+    with pytest.raises(DriverError, match="Input/output error"):
+        await storage_answers(driver)()
+    await driver.close()
+
+
+async def test_a_file_must_not_be_there(tmp_path: Path) -> None:
+    probe = file_is_missing(str(tmp_path / "down"))
+    await probe()
+    (tmp_path / "down").touch()
+    with pytest.raises(Failing, match="file exists"):
+        await probe()
+    (tmp_path / "down").unlink()
+    await probe()
+
+
+async def test_a_file_of_which_nothing_is_known_fails(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Failing, match="Not a directory"):
+        await file_is_missing(str(tmp_path / "file" / "down"))()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", ""])
+async def test_an_address_must_take_connections(host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        await connects(host, port)()
+        connection, _ = await asyncio.to_thread(listener.accept)
+        connection.close()
+    with pytest.raises(Failing, match="cannot connect"):
+        await connects(host, port)()
+
+
+async def test_a_url_is_asked_with_head_and_headers(site: Site) -> None:
+    await answers(f"{site.url}/x?y=z", 200, [("X-One", "1"), ("Authorization", "Bearer b")])()
+    ((method, path, headers),) = site.asked
+    assert (method, path) == ("HEAD", "/x?y=z")
+    assert (headers["x-one"], headers["authorization"]) == ("1", "Bearer b")
+    assert headers["user-agent"] == "moorage"
+
+
+async def test_a_url_must_answer_with_the_status(site: Site) -> None:
+    site.status = 401
+    await answers(site.url, 401)()
+    with pytest.raises(Failing, match="answers with status 401, not 200"):
+        await answers(site.url, 200)()
+
+
+async def test_redirects_are_followed_unless_one_is_wanted(site: Site) -> None:
+    site.status, site.location = 307, "/end"
+    await answers(site.url, 200)()
+    assert [(method, path) for method, path, _ in site.asked] == [("HEAD", "/"), ("HEAD", "/end")]
+    await answers(site.url, 307)()
+    assert len(site.asked) == 3
+
+
+async def test_passwords_in_a_url_sign_in_and_a_header_goes_before_them(site: Site) -> None:
+    url = site.url.replace("//", "//robot:hunter2@")
+    await answers(url, 200)()
+    await answers(url, 200, [("authorization", "Bearer b")])()
+    told = [headers["authorization"] for _, _, headers in site.asked]
+    assert told == ["Basic cm9ib3Q6aHVudGVyMg==", "Bearer b"]
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("/again?hunter2", "redirects more than 10 times"),
+        ("ftp://robot:hunter2@127.0.0.1/", "redirects to what is no URL of HTTP"),
+        ("http://robot:hunter2@127.0.0.1:1/", "Cannot connect to host 127.0.0.1:1"),
+    ],
+)
+async def test_reasons_have_no_secrets_in_them(site: Site, location: str, reason: str) -> None:
+    site.status, site.location = 302, location
+    with pytest.raises(Failing) as raised:
+        await answers(site.url.replace("//", "//robot:hunter2@"), 200)()
+    assert str(raised.value).startswith(reason)
+    assert "hunter2" not in str(raised.value)
+
+
+async def test_what_speaks_no_http_fails() -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.com ESMTP\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(Failing, match="answers with what is no HTTP"):
+            await answers(f"http://127.0.0.1:{port}/", 200)()
+
+
+def test_who_probes_no_url_loads_no_client() -> None:
+    code = "import sys, moorage.app; sys.exit('aiohttp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,11 +1,23 @@
-"""Services that collect errors: Bugsnag, New Relic, Sentry."""
+"""Services that are told of unexpected errors: Bugsnag, New Relic and Sentry.
+
+Read first: `report` (what is told, and what never is), then `dispatch` (a `Reporter` over the services that are on) and `courier`
+(the thread of each service, which nobody waits for). `bugsnag`, `newrelic` and `sentry` make a message of a report, each with the
+library of its service, and are imported only where the configuration has its key. `redaction`, `rate`, `tally` and `posting` are
+parts of these.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
 
 from moorage.api.exchange import Exchange
 from moorage.config import Configuration
+from moorage.config.sections.reporting import Reporting
+from moorage.config.values import plain
+
+if TYPE_CHECKING:
+    from moorage.reporting.dispatch import Service
 
 
 class Reporter(Protocol):
@@ -18,6 +30,52 @@ class Reporter(Protocol):
         ...
 
 
+class ReportingError(Exception):
+    """A service that is configured cannot be told anything. The text begins with the key."""
+
+
 def build(configuration: Configuration) -> Reporter | None:
-    """None where no service is configured."""
-    return None
+    """None where no service is configured. Raises ReportingError for a library that is missing."""
+    services = [_made(name, make) for name, make in _wanted(configuration.reporting)]
+    if not services:
+        return None
+    from moorage.reporting.dispatch import Dispatch
+
+    return Dispatch(services)
+
+
+def _wanted(section: Reporting) -> Iterator[tuple[str, Callable[[], Service]]]:
+    if section.bugsnag.apikey:
+        yield "bugsnag", lambda: _bugsnag(section)
+    if section.newrelic.licensekey:
+        yield "newrelic", lambda: _newrelic(section)
+    if section.sentry.dsn:
+        yield "sentry", lambda: _sentry(section)
+
+
+def _made(name: str, make: Callable[[], Service]) -> Service:
+    try:
+        return make()
+    except ModuleNotFoundError as error:
+        message = f"reporting.{name}: {error.name} is not installed: pip install 'moorage[{name}]'"
+        raise ReportingError(message) from None
+
+
+def _bugsnag(section: Reporting) -> Service:
+    from moorage.reporting.bugsnag import Bugsnag
+
+    bugsnag = section.bugsnag
+    return Bugsnag(plain(bugsnag.apikey), bugsnag.releasestage or "", str(bugsnag.endpoint or ""))
+
+
+def _newrelic(section: Reporting) -> Service:
+    from moorage.reporting.newrelic import NewRelic
+
+    newrelic = section.newrelic
+    return NewRelic(plain(newrelic.licensekey), newrelic.name or "", newrelic.verbose)
+
+
+def _sentry(section: Reporting) -> Service:
+    from moorage.reporting.sentry import Sentry
+
+    return Sentry(str(section.sentry.dsn), section.sentry.environment or "")

@@ -1,0 +1,69 @@
+"""From an error in a request to the services that are on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from moorage.api.exchange import Exchange
+from moorage.reporting.courier import Courier
+from moorage.reporting.rate import A_MINUTE, Rate
+from moorage.reporting.redaction import Redaction
+from moorage.reporting.report import Report, Request, secrets
+from moorage.reporting.tally import Tally
+
+LAST_SECONDS: Final = 2.0
+"""For what is not sent yet when the registry stops."""
+
+
+class Service(Protocol):
+    @property
+    def courier(self) -> Courier[Any]: ...
+
+    def take(self, report: Report) -> None:
+        """Make a message of it now, for an exception holds on to all that its frames hold, and give it to the courier."""
+        ...
+
+
+class Dispatch:
+    """A `Reporter`."""
+
+    def __init__(self, services: Sequence[Service], rate: Rate | None = None) -> None:
+        self._services = services
+        self._rate = rate or Rate()
+        self._left_out = Tally("errors are not reported", {"most": f"{A_MINUTE} a minute"}, seconds=60.0)
+        self._failed = Tally("errors cannot be reported", {})
+
+    def report(self, error: Exception, exchange: Exchange) -> None:
+        left_out = self._rate.take(time.monotonic())
+        if left_out is None:
+            self._left_out.add("there are too many")
+            return
+        try:
+            report = Report(error, Request.of(exchange), Redaction(secrets(exchange)), time.time(), left_out)
+        except Exception as failure:
+            self._failed.add(type(failure).__name__)
+            return
+        for service in self._services:
+            self._hand_over(service, report)
+
+    def _hand_over(self, service: Service, report: Report) -> None:
+        try:
+            service.take(report)
+        except Exception as failure:
+            # An exception may be of any class, and its text may fail too.
+            self._failed.add(type(failure).__name__)
+
+    async def close(self) -> None:
+        self._left_out.rest()
+        self._failed.rest()
+        await asyncio.to_thread(self._last)
+
+    def _last(self) -> None:
+        deadline = time.monotonic() + LAST_SECONDS
+        for service in self._services:
+            service.courier.stop()
+        for service in self._services:
+            service.courier.join(deadline)

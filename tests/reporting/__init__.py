@@ -1,0 +1,1 @@
+"""Error reporting: what arrives at services of the test's own, and what never does."""

@@ -14,6 +14,7 @@ from yarl import URL
 from moorage.auth.base import AuthError, Unreachable
 from moorage.auth.keyfiles import Parse
 from moorage.auth.keys import TrustedKeys
+from moorage.observe import outward
 
 log = logging.getLogger(__name__)
 
@@ -143,9 +144,8 @@ async def _load(url: URL, patience: float) -> bytes:
     # Compressed, a little could become much.
     async with aiohttp.ClientSession(timeout=timeout, trust_env=True, auto_decompress=False) as session:
         for _ in range(1 + MOST_REDIRECTS):
-            async with session.get(
-                url, allow_redirects=False, headers={"Accept-Encoding": "identity"}
-            ) as answer:
+            headers = {"Accept-Encoding": "identity", **outward.headers()}
+            async with session.get(url, allow_redirects=False, headers=headers) as answer:
                 if answer.status in (301, 302, 303, 307, 308):
                     url = _redirected(url, answer.headers.get("Location", ""))
                     continue

@@ -1,0 +1,117 @@
+"""The way to a collector. It may be down, hang or answer nonsense: spans are dropped then and counted, and the log says when it
+begins and when it is over."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from moorage.tracing.heard import reasons
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS: Final = 60.0
+"""The least time between two warnings: a collector may fail every other time."""
+QUEUE: Final = 2048
+"""Spans, as the SDK has it."""
+
+
+class Delivery(SpanExporter):
+    """`most`: spans that wait. `name` is the exporter's."""
+
+    def __init__(self, exporter: SpanExporter, name: str, most: int) -> None:
+        self._exporter = exporter
+        self._name = name
+        self._most = most
+        self._offered = self._taken = self._leaving = 0
+        self._lost = self._told_lost = 0
+        self._overflowing = self._failing = self._closed = False
+        self._warned = -AGAIN_SECONDS
+
+    def offer(self) -> None:
+        """One more span wants to wait; where too many do, the oldest one is dropped for it."""
+        if self._offered - self._taken < self._most:
+            self._offered += 1
+            return
+        self._lost += 1
+        if not self._overflowing and not self._failing:
+            self._overflowing = True
+            log.warning(
+                "more spans than the collector takes: some are dropped", extra={"exporter": self._name}
+            )
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self._taken += len(spans)
+        self._leaving = len(spans)
+        with reasons() as heard:
+            try:
+                result = self._exporter.export(spans)
+            except Exception as error:
+                heard.append(f"{type(error).__name__}: {error}")
+                result = SpanExportResult.FAILURE
+        self._leaving = 0
+        if result is SpanExportResult.SUCCESS:
+            self._worked()
+        else:
+            self._lost += len(spans)
+            self._failed(heard)
+        return result
+
+    def shutdown(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._exporter.shutdown()
+
+    def farewell(self) -> None:
+        """Nothing is delivered any more: those that still wait, or are on their way, are lost too."""
+        self.shutdown()
+        lost = self._lost - self._told_lost + self._offered - self._taken + self._leaving
+        if lost:
+            log.warning("spans were lost", extra={"exporter": self._name, "lost": lost})
+
+    def _failed(self, heard: Sequence[str]) -> None:
+        now = time.monotonic()
+        if self._failing or self._closed or now - self._warned < AGAIN_SECONDS:
+            return
+        self._failing, self._warned = True, now
+        log.warning(
+            "traces cannot be exported, spans are dropped",
+            # The first sentence tells what happened, the last one that it was given up.
+            extra={"exporter": self._name, "reason": heard[0] if heard else "unknown"},
+        )
+
+    def _worked(self) -> None:
+        if not self._failing:
+            return
+        self._failing = False
+        log.info(
+            "traces are exported again",
+            extra={"exporter": self._name, "lost": self._lost - self._told_lost},
+        )
+        self._told_lost = self._lost
+
+
+class Batches(BatchSpanProcessor):
+    """Spans wait for a thread that takes many at once (OTEL_BSP_*). Raises ValueError for sizes that cannot be."""
+
+    def __init__(self, exporter: SpanExporter, name: str) -> None:
+        self.delivery = Delivery(exporter, name, _most())
+        super().__init__(self.delivery)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.context is not None and span.context.trace_flags.sampled:
+            self.delivery.offer()
+            super().on_end(span)
+
+
+def _most() -> int:
+    try:
+        return int(os.environ.get("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE))
+    except ValueError:
+        return QUEUE

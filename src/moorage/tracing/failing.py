@@ -1,0 +1,34 @@
+"""What went wrong, as a span tells it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from opentelemetry.trace import Span, StatusCode
+
+from moorage.drivers.base import Damaged, InvalidPath, PathBusy, PathNotFound
+from moorage.tracing.words import told
+
+
+@contextlib.contextmanager
+def failing(span: Span) -> Iterator[None]:
+    """Notes what is raised meanwhile."""
+    try:
+        yield
+    except BaseException as error:
+        note(span, error)
+        raise
+
+
+def note(span: Span, error: BaseException) -> None:
+    """That nothing is there is an answer, and a client that left is no failure of ours."""
+    kind = type(error).__name__
+    if isinstance(error, PathNotFound | PathBusy | InvalidPath) and not isinstance(error, Damaged):
+        span.set_attribute("moorage.storage.answer", kind)
+    elif isinstance(error, Exception):
+        text = told(str(error))
+        span.set_status(StatusCode.ERROR, text)
+        span.set_attribute("error.type", kind)
+        # Without the stack, which is long, and the same for all that fail.
+        span.add_event("exception", {"exception.type": kind, "exception.message": text})

@@ -1,0 +1,131 @@
+"""A span for each request (OpenTelemetry, "Semantic conventions for HTTP spans"). It holds no query, for the state of an upload in
+one authorises its next request, and no header that authenticates."""
+
+from __future__ import annotations
+
+import re
+from contextvars import ContextVar, Token
+from functools import lru_cache
+from typing import Final
+
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.propagators.textmap import Getter, TextMapPropagator
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, format_trace_id, set_span_in_context
+
+from moorage.api import routes
+from moorage.api.exchange import Exchange
+from moorage.api.observing import Outcome
+from moorage.api.proxies import client_address
+from moorage.observe import context as observe
+from moorage.tracing.words import told
+
+TEMPLATES: Final = {
+    id(routes.BASE): "/v2/",
+    id(routes.CATALOG): "/v2/_catalog",
+    id(routes.TAGS): "/v2/{name}/tags/list",
+    id(routes.MANIFESTS): "/v2/{name}/manifests/{reference}",
+    id(routes.BLOBS): "/v2/{name}/blobs/{digest}",
+    id(routes.REFERRERS): "/v2/{name}/referrers/{digest}",
+    id(routes.UPLOADS): "/v2/{name}/blobs/uploads/",
+    id(routes.UPLOAD): "/v2/{name}/blobs/uploads/{id}",
+    id(routes.TOKEN): routes.TOKEN_PATH,
+}
+"""Routes are values that cannot be hashed, and live for ever."""
+
+METHODS: Final = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
+)
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?")
+
+_open: ContextVar[tuple[Span, Token[Context]]] = ContextVar("moorage.tracing.open")
+
+
+class Headers(Getter[Exchange]):
+    """What a propagator may ask of a request."""
+
+    def get(self, carrier: Exchange, key: str) -> list[str] | None:
+        name = key.lower().encode("latin-1", "replace")
+        values = [str(value, "latin-1") for header, value in carrier.scope["headers"] if header == name]
+        return values or None
+
+    def keys(self, carrier: Exchange) -> list[str]:
+        return [str(header, "latin-1") for header, _ in carrier.scope["headers"]]
+
+
+class Requests:
+    """The observer of requests: a span from their beginning to their end, that all others of the request are below."""
+
+    def __init__(self, tracer: Tracer, propagator: TextMapPropagator) -> None:
+        self._tracer = tracer
+        self._propagator = propagator
+        self._headers = Headers()
+
+    def begun(self, exchange: Exchange) -> None:
+        context = self._propagator.extract(exchange, Context(), getter=self._headers)
+        scope = exchange.scope
+        span = self._tracer.start_span(
+            _method(exchange.method),
+            context,
+            SpanKind.SERVER,
+            # What samplers may ask for; the rest is told of spans that are kept.
+            {
+                "http.request.method": exchange.method if exchange.method in METHODS else "_OTHER",
+                "url.path": _path(exchange),
+                "url.scheme": scope["scheme"],
+            },
+        )
+        _open.set((span, attach(set_span_in_context(span, context))))
+        observe.trace.set(format_trace_id(span.get_span_context().trace_id))
+
+    def ended(self, exchange: Exchange, outcome: Outcome) -> None:
+        span, token = _open.get()
+        if span.is_recording():
+            self._describe(span, exchange, outcome)
+        span.end()
+        detach(token)
+
+    def _describe(self, span: Span, exchange: Exchange, outcome: Outcome) -> None:
+        scope, status = exchange.scope, outcome.status
+        attributes: dict[str, str | int] = {
+            "http.response.status_code": status,
+            "network.protocol.version": scope["http_version"],
+            "http.response.body.size": outcome.sent,
+            "moorage.request.id": exchange.id,
+            **_server(exchange.header(b"host") or ""),
+        }
+        if address := client_address(scope, exchange.service.locations.trusted):
+            attributes["client.address"] = address
+        if agent := exchange.header(b"user-agent"):
+            attributes["user_agent.original"] = told(agent)
+        if exchange.name:
+            attributes["moorage.repository"] = told(exchange.name)
+        if exchange.reference:
+            attributes["moorage.reference"] = told(exchange.reference)
+        if outcome.route is not None and (template := TEMPLATES.get(id(outcome.route))):
+            attributes["http.route"] = template
+            span.update_name(f"{_method(exchange.method)} {template}")
+        if status >= 500:
+            attributes["error.type"] = str(status)
+            span.set_status(StatusCode.ERROR)
+        span.set_attributes(attributes)
+
+
+def _method(method: str) -> str:
+    """For the name of a span, of which there must not be many."""
+    return method if method in METHODS else "HTTP"
+
+
+def _path(exchange: Exchange) -> str:
+    """As the client wrote it, without the query."""
+    raw: bytes = exchange.scope.get("raw_path") or exchange.scope["path"].encode("utf-8", "replace")
+    return told(str(raw, "latin-1").partition("?")[0])
+
+
+@lru_cache(maxsize=256)
+def _server(host: str) -> dict[str, str | int]:
+    """By what name the client found us."""
+    found = _HOST.fullmatch(host)
+    if found is None:
+        return {}
+    port = found[2]
+    return {"server.address": found[1].strip("[]"), **({"server.port": int(port)} if port else {})}

@@ -2,28 +2,154 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from moorage import __version__
 from moorage.api.exchange import Exchange
 from moorage.api.observing import Observer, Outcome
+from moorage.api.proxies import client_address
 from moorage.config import Configuration
-from moorage.observe import access, logging
+from moorage.config.values import host_and_port, plain
+from moorage.observe import access, context, files, logging
+from moorage.observe.files import Output
+
+if TYPE_CHECKING:
+    from moorage.config.sections.log import Hook
+    from moorage.observe.mail import MailHandler
 
 
-def configure(configuration: Configuration) -> None:
-    """For this process."""
+def configure(configuration: Configuration, instance: str = "") -> None:
+    """For this process; `instance` is that of its server. Ends it with one sentence where a file cannot be opened."""
     section = configuration.log
-    logging.configure(section.level, section.formatter, section.fields, caller=section.reportcaller)
+    if not section.accesslog.disabled:
+        _output("log.accesslog.output", section.accesslog.output)
+    _output("log.output", section.output)
+    always = _always(configuration, instance)
+    logging.configure(
+        section.level,
+        section.formatter,
+        always,
+        caller=section.reportcaller,
+        output=section.output,
+        also=[
+            _mail(hook, logging.EventFormatter("text", always)) for hook in section.hooks if not hook.disabled
+        ],
+    )
 
 
-def observer(configuration: Configuration) -> Observer | None:
-    """What writes the access log; None where nobody wants one."""
-    return None if configuration.log.accesslog.disabled else AccessLog()
+def observer(configuration: Configuration, instance: str = "") -> Observer:
+    """What lets lines of the log tell of their request, and writes the access log."""
+    section = configuration.log.accesslog
+    if section.disabled:
+        return Requests()
+    output = _output("log.accesslog.output", section.output)
+    if section.formatter == "combined":
+        return AccessLog(output)
+    return Responses(
+        output, logging.EventFormatter(configuration.log.formatter, _always(configuration, instance))
+    )
 
 
-class AccessLog:
+class Requests:
     def begun(self, exchange: Exchange) -> None:
-        return None
+        context.begin(exchange, _remote)
+
+    def ended(self, exchange: Exchange, outcome: Outcome) -> None:
+        context.end()
+
+
+class AccessLog(Requests):
+    """In the Combined Log Format."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
 
     def ended(self, exchange: Exchange, outcome: Outcome) -> None:
         access.write(
-            exchange.scope, outcome.status, outcome.sent, outcome.seconds, exchange.id, exchange.grant.user
+            exchange.scope,
+            outcome.status,
+            outcome.sent,
+            outcome.seconds,
+            exchange.id,
+            exchange.grant.user,
+            client=_forwarded(exchange),
+            output=self._output,
         )
+        context.end()
+
+
+class Responses(Requests):
+    """The same as events, in the form of the log."""
+
+    def __init__(self, output: Output, formatter: logging.EventFormatter) -> None:
+        self._output = output
+        self._formatter = formatter
+
+    def ended(self, exchange: Exchange, outcome: Outcome) -> None:
+        fields = context.fields() | {
+            "http.response.status": outcome.status,
+            "http.response.duration": f"{outcome.seconds * 1000:.3f}ms",
+            "http.response.written": outcome.sent,
+        }
+        for name, value in outcome.answer.headers if outcome.answer else []:
+            if name == b"content-type":
+                fields["http.response.contenttype"] = value.decode("latin-1")
+        line = self._formatter.line(time.time(), "info", "response completed", fields)
+        self._output.write(line.encode("utf-8", "replace") + b"\n")
+        context.end()
+
+
+def _forwarded(exchange: Exchange) -> str:
+    """The client's address as proxies tell it that are trusted; empty where none tells."""
+    if exchange.header(b"x-forwarded-for") is None and exchange.header(b"forwarded") is None:
+        return ""
+    return client_address(exchange.scope, exchange.service.locations.trusted)
+
+
+def _remote(exchange: Exchange) -> str:
+    if forwarded := _forwarded(exchange):
+        return forwarded
+    host, port = exchange.scope.get("client") or ("", 0)
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{port}" if host and port else host
+
+
+def _always(configuration: Configuration, instance: str) -> Mapping[str, Any]:
+    found: dict[str, Any] = dict(configuration.log.fields)
+    if instance:
+        found.setdefault("instance.id", instance)
+    found.setdefault("version", __version__)
+    return found
+
+
+def _output(key: str, name: str) -> Output:
+    try:
+        return files.output(name)
+    except OSError as error:
+        # There is no log to tell it yet.
+        sys.stderr.write(f"moorage: {key}: {name}: {error.strerror}\n")
+        raise SystemExit(1) from None
+
+
+def _mail(hook: Hook, formatter: logging.EventFormatter) -> MailHandler:
+    """Loaded only where it is wanted: a worker would have it in its memory."""
+    from moorage.observe.mail import MailHandler
+    from moorage.observe.smtp import Postbox
+
+    smtp = hook.options.smtp
+    host, port = host_and_port(smtp.addr or "")
+    postbox = Postbox(
+        host=host or "localhost",
+        port=port,
+        sender=hook.options.from_ or "",
+        receivers=hook.options.to,
+        username=smtp.username or "",
+        password=plain(smtp.password),
+        insecure=smtp.insecure,
+    )
+    interval = hook.options.interval.total_seconds()
+    return MailHandler(hook.levels, formatter, postbox.send, socket.gethostname(), interval)

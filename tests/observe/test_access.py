@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from moorage.observe import access
+from moorage.observe.files import Output
 
 LINE = re.compile(
     r'(\S+) - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "([A-Z]+) (\S+) HTTP/1\.1" (\d{3}) (\d+) '
@@ -92,9 +93,20 @@ def test_a_peer_without_an_address_is_a_dash(written: list[str]) -> None:
     assert all(line.startswith("- - - [") for line in written)
 
 
+def test_the_client_is_named_if_a_trusted_proxy_told_of_it(written: list[str]) -> None:
+    access.write(scope(), 200, 0, 0.0, "id", client="203.0.113.9")
+    assert written[0].startswith("203.0.113.9 - - [")
+
+
+@pytest.mark.parametrize("user", ["ann\n", "\ud800", '" 200', "ann bob"])
+def test_a_user_is_one_word(written: list[str], user: str) -> None:
+    access.write(scope(), 200, 0, 0.0, "id", user)
+    assert LINE.fullmatch(re.sub(r"- \S+ \[", "- - [", written[0])), written[0]
+
+
 def test_a_log_that_nobody_reads_fails_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: int, __: bytes) -> int:
         raise BrokenPipeError
 
     monkeypatch.setattr(os, "write", broken)
-    access.write(scope(), 200, 0, 0.0, "id")
+    access.write(scope(), 200, 0, 0.0, "id", output=Output("stdout", access.STDOUT))

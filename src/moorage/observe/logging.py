@@ -1,13 +1,16 @@
-"""The operator's log: one line per event on stderr, as text (logfmt), JSON or logstash events."""
+"""The operator's log: one line per event, as text (logfmt), JSON or logstash events, with the fields of the request it is about."""
 
 from __future__ import annotations
 
-import datetime
 import json
 import logging
-import sys
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final, Literal
+
+from moorage.observe import context, files
 
 Format = Literal["text", "json", "logstash"]
 
@@ -21,48 +24,107 @@ LEVELS: Final = {
     "panic": logging.CRITICAL,
 }
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_HEADS: Final[dict[Format, tuple[str, str, str]]] = {
+    "text": ("time", "level", "msg"),
+    "json": ("time", "level", "msg"),
+    "logstash": ("@timestamp", "level", "message"),
+}
+_TAKEN: Final = {form: {*head, "func", "file", "@version"} for form, head in _HEADS.items()}
+_NO_NAME: Final = re.compile(r"[^\w.@/-]", re.ASCII)
+_BARE: Final = re.compile(r"[!#-<>-~]+")
+_ENCODER: Final = json.JSONEncoder(default=str)
 
 
-def configure(level: str, form: Format, fields: Mapping[str, Any], *, caller: bool = False) -> None:
-    """`fields` are added to every line, `caller` adds the place in the source."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(EventFormatter(form, fields, caller=caller))
-    logging.basicConfig(level=LEVELS.get(level, logging.INFO), handlers=[handler], force=True)
+def configure(
+    level: str,
+    form: Format,
+    fields: Mapping[str, Any],
+    *,
+    caller: bool = False,
+    output: str = "stderr",
+    also: Sequence[logging.Handler] = (),
+) -> None:
+    """`fields` are added to every line, `caller` adds the place in the source; `output` is `stderr`, `stdout` or a path; `also` are
+    told of each event too. Raises OSError for a file that cannot be opened."""
+    lines = LineHandler(EventFormatter(form, fields, caller=caller), files.output(output))
+    logging.basicConfig(level=LEVELS.get(level, logging.INFO), handlers=[lines, *also], force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+class LineHandler(logging.Handler):
+    """Nothing that is logged raises, whatever is wrong with it or with the output."""
+
+    def __init__(self, formatter: EventFormatter, output: files.Output) -> None:
+        super().__init__()
+        self._formatter = formatter
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self._formatter.format(record)
+        except Exception as error:
+            fields = {"template": str(record.msg), "reason": type(error).__name__}
+            line = self._formatter.line(record.created, "error", "an event could not be formatted", fields)
+        self._output.write(line.encode("utf-8", "replace") + b"\n")
 
 
 class EventFormatter(logging.Formatter):
     """What a call gives as `extra` becomes fields of the line."""
 
-    def __init__(self, form: Format, fields: Mapping[str, Any], *, caller: bool) -> None:
+    def __init__(self, form: Format, fields: Mapping[str, Any], *, caller: bool = False) -> None:
         super().__init__()
         self._form = form
-        self._fields = dict(fields)
+        self._taken = _TAKEN[form]
+        self.always = {self._free(str(key)): value for key, value in fields.items()}
         self._caller = caller
 
     def format(self, record: logging.LogRecord) -> str:
-        extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
-        fields = {**self._fields, **extra}
+        return self.line(record.created, named(record), record.getMessage(), self.fields(record))
+
+    def fields(self, record: logging.LogRecord) -> dict[str, Any]:
+        """Of this event alone, those of its request included."""
+        found: dict[str, Any] = {}
         if self._caller:
-            fields["caller"] = f"{record.pathname}:{record.lineno}"
+            found = {
+                "func": f"{record.module}.{record.funcName}",
+                "file": f"{record.pathname}:{record.lineno}",
+            }
+        for key, value in vars(record).items():
+            if key not in _STANDARD:
+                found[self._free(key)] = value
         if record.exc_info:
-            fields["error"] = self.formatException(record.exc_info)
-        moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
-        stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        level = record.levelname.lower()
-        message = record.getMessage()
+            found["error"] = self.formatException(record.exc_info)
+        return found | context.fields()
+
+    def line(self, moment: float, level: str, message: str, fields: Mapping[str, Any]) -> str:
+        """Without its end. Characters that steer a terminal are escaped."""
+        time, level_name, message_name = _HEADS[self._form]
+        event = {time: context.stamp(moment), level_name: level, message_name: message, **fields}
+        for key, value in self.always.items():
+            event.setdefault(key, value)
         if self._form == "text":
-            head = [f"time={stamp}", f"level={level}", f"msg={_word(message)}"]
-            return " ".join([*head, *(f"{key}={_word(value)}" for key, value in fields.items())])
+            return " ".join([f"{_name(key)}={_word(value)}" for key, value in event.items()])
         if self._form == "logstash":
-            event = {"@timestamp": stamp, "@version": "1", "level": level, "message": message, **fields}
-        else:
-            event = {"time": stamp, "level": level, "msg": message, **fields}
-        return json.dumps(event, default=str)
+            event["@version"] = "1"
+        return _ENCODER.encode(event)
+
+    def _free(self, name: str) -> str:
+        """As the reference implementation renames what would stand in for the line's own words."""
+        return f"fields.{name}" if name in self._taken else name
+
+
+def named(record: logging.LogRecord) -> str:
+    """The level, as the reference implementation calls it."""
+    return "fatal" if record.levelno >= logging.CRITICAL else record.levelname.lower()
+
+
+@lru_cache(maxsize=256)
+def _name(key: str) -> str:
+    return _NO_NAME.sub("_", key)
 
 
 def _word(value: object) -> str:
-    """Quoted where a reader of logfmt needs it; control characters never reach the terminal."""
-    text = str(value)
-    plain = text.isascii() and text.isprintable() and not set(text) & set(' "=')
-    return text if plain and text else json.dumps(text)
+    """Quoted where a reader of logfmt needs it."""
+    if not isinstance(value, str):
+        value = _ENCODER.encode(value) if isinstance(value, dict | list | bool) else str(value)
+    return value if _BARE.fullmatch(value) else encode_basestring_ascii(value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from moorage.config.sections.base import Section
-from moorage.config.values import HostPort, Secret
+from moorage.config.values import Duration, HostPort, Secret
 
 
 def lower(value: object) -> object:
@@ -15,13 +16,37 @@ def lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _target(text: str) -> str:
+    if text not in ("stdout", "stderr") and "/" not in text:
+        raise ValueError("must be stdout, stderr, or the path of a file with a / in it")
+    return text
+
+
+def _address(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("must be an address such as registry@example.com")
+    return text
+
+
 LogLevel = Annotated[Literal["error", "warn", "info", "debug"], BeforeValidator(lower)]
+HookLevel = Annotated[
+    Literal["panic", "fatal", "error", "warn", "warning", "info", "debug"], BeforeValidator(lower)
+]
+Output = Annotated[str, AfterValidator(_target)]
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class AccessLog(Section):
-    disabled: bool = Field(
-        default=False,
-        description="Write no access log (one line per request, combined log format, on stdout).",
+    disabled: bool = Field(default=False, description="Write no access log: one line per request.")
+    formatter: Literal["combined", "fields"] = Field(
+        default="combined",
+        description="The form of a line: the combined log format of web servers, or an event with fields in the form of "
+        "`log.formatter`.",
+    )
+    output: Output = Field(
+        default="stdout",
+        description="Where the access log goes: `stdout`, `stderr`, or the path of a file, which is made anew when it was "
+        "moved or removed.",
     )
 
 
@@ -29,29 +54,52 @@ class Smtp(Section):
     addr: HostPort | None = Field(default=None, description="The mail server, HOST:PORT.")
     username: str | None = Field(default=None, description="User at the mail server.")
     password: Secret | None = Field(default=None, description="Password at the mail server.")
-    insecure: bool = Field(default=False, description="Accept any certificate of the mail server.")
+    insecure: bool = Field(
+        default=False,
+        description="Accept any certificate of the mail server, and give it the password even unencrypted.",
+    )
 
 
 class MailOptions(Section):
     smtp: Smtp = Field(default_factory=Smtp, description="How mail is sent.")
-    from_: str | None = Field(default=None, alias="from", description="The sender's address.")
-    to: list[str] = Field(default_factory=list, description="The addresses that get the mail.")
+    from_: Address | None = Field(default=None, alias="from", description="The sender's address.")
+    to: list[Address] = Field(default_factory=list, description="The addresses that get the mail.")
+    interval: Annotated[Duration, Field(ge=timedelta(seconds=1))] = Field(
+        default=timedelta(minutes=1),
+        description="The shortest time between two mails of one process. What is logged meanwhile is gathered.",
+    )
 
 
 class Hook(Section):
     disabled: bool = Field(default=False, description="Do not run this hook.")
     type: Literal["mail"] = Field(default="mail", description="The kind of hook.")
-    levels: list[str] = Field(
-        default_factory=list, description="The levels that trigger it, such as `panic`."
+    levels: list[HookLevel] = Field(
+        default_factory=list,
+        description="The levels that trigger it. `panic` stands for what nobody foresaw: errors with a traceback.",
     )
     options: MailOptions = Field(default_factory=MailOptions, description="Options of the mail hook.")
+
+    @model_validator(mode="after")
+    def _can_send(self) -> Self:
+        options = self.options
+        needed = {
+            "levels": self.levels,
+            "options.smtp.addr": options.smtp.addr,
+            "options.from": options.from_,
+            "options.to": options.to,
+        }
+        if not self.disabled and (missing := [name for name, value in needed.items() if not value]):
+            raise ValueError(f"lacks {', '.join(missing)}; set that, or `disabled: true`")
+        return self
 
 
 class Log(Section):
     accesslog: AccessLog = Field(default_factory=AccessLog, description="The access log.")
     level: LogLevel = Field(default="info", description="The least important messages to write.")
-    formatter: Literal["text", "json", "logstash"] = Field(
-        default="text", description="The form of a line on stderr."
+    formatter: Literal["text", "json", "logstash"] = Field(default="text", description="The form of a line.")
+    output: Output = Field(
+        default="stderr",
+        description="Where the log goes: `stderr`, `stdout`, or the path of a file, as for the access log.",
     )
     fields: dict[str, Any] = Field(
         default_factory=dict, description="Names and values added to every line, to tell sources apart."

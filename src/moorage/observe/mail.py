@@ -1,0 +1,131 @@
+"""Mail about what is logged. An error that comes a thousand times a second is one mail that says so.
+
+A thread sends what was gathered, a moment after the first event and then once per interval at most; what could not be sent
+waits for the next time. Nothing waits for it but the end of the process, for two seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing.util
+import os
+import threading
+from collections.abc import Callable, Collection
+from typing import Final, TypeAlias
+
+from moorage.observe.gathered import Gathered
+from moorage.observe.logging import LEVELS, EventFormatter
+
+log = logging.getLogger(__name__)
+
+GATHER_SECONDS: Final = 1.0
+"""From the first event to its mail: what goes wrong seldom comes alone."""
+CLOSE_SECONDS: Final = 2.0
+
+Send: TypeAlias = Callable[[str, str], None]
+"""Takes a subject and a text, may take long, and may raise anything."""
+
+
+class MailHandler(logging.Handler):
+    """Sends what was logged at one of the `levels`: names of `LEVELS`, of which `panic` stands for whatever nobody foresaw, with a
+    traceback. `host` is this machine; `failures` counts the attempts to send that failed."""
+
+    def __init__(
+        self,
+        levels: Collection[str],
+        formatter: EventFormatter,
+        send: Send,
+        host: str,
+        interval_seconds: float,
+    ) -> None:
+        super().__init__()
+        # Before the handler's lock, which is held where the end of the process waits for the thread.
+        self.addFilter(self._wants)
+        self._levels = frozenset(LEVELS[level] for level in levels)
+        self._unforeseen = "panic" in levels
+        self._formatter = formatter
+        self._send = send
+        self._host = host
+        self._interval = interval_seconds
+        self.failures = 0
+        self._failing = False
+        self._begin_anew()
+        # A worker ends without what `atexit` would call.
+        multiprocessing.util.Finalize(None, self.close, exitpriority=1)
+
+    def _begin_anew(self) -> None:
+        """In this process, which may have been forked from one with a thread that it lacks."""
+        self._process = os.getpid()
+        self._gathered = Gathered()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+
+    def _wants(self, record: logging.LogRecord) -> bool:
+        if record.name == __name__:
+            # Else mail that cannot be sent would be about itself for ever.
+            return False
+        return record.levelno in self._levels or (self._unforeseen and bool(record.exc_info))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._process != os.getpid():
+            self._begin_anew()
+        try:
+            with self._changed:
+                self._gathered.add(record, self._formatter.fields)
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="mail", daemon=True)
+                    self._thread.start()
+        except Exception:
+            # What cannot be formatted, or no thread to be had: the line in the log is what there is.
+            self.failures += 1
+
+    def _run(self) -> None:
+        """Until nothing came for a whole interval; the next event starts another thread."""
+        pause = min(GATHER_SECONDS, self._interval)
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing, pause)
+                gathered, self._gathered = self._gathered, Gathered()
+                if not gathered:
+                    self._thread = None
+                    return
+            if not self._sent(gathered):
+                with self._changed:
+                    gathered += self._gathered
+                    self._gathered = gathered
+                    if self._closing:
+                        self._thread = None
+                        return
+            pause = self._interval
+
+    def _sent(self, gathered: Gathered) -> bool:
+        origin = [f"moorage on {self._host}, process {os.getpid()}"]
+        origin += [f"{name}={value}" for name, value in self._formatter.always.items()]
+        try:
+            self._send(gathered.subject(self._host), gathered.text(", ".join(origin)))
+        except Exception as error:
+            self.failures += 1
+            if not self._failing:
+                reason = f"{type(error).__name__}: {error}"
+                log.warning("mail about the log cannot be sent, it is tried again", extra={"reason": reason})
+            self._failing = True
+            return False
+        if self._failing:
+            log.warning("mail about the log is sent again", extra={"failures": self.failures})
+        self._failing = False
+        return True
+
+    def close(self) -> None:
+        """What was gathered is sent now, if that takes no longer than a moment. The handler may be used again: whoever configures
+        a logger of its own closes all there are."""
+        super().close()
+        if self._process != os.getpid():
+            return
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(CLOSE_SECONDS)
+        self._closing = False

@@ -1,0 +1,171 @@
+"""Outputs of logs: shared by processes, moved away, full, closed."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from moorage.observe import files
+from moorage.observe.files import Output, open_file
+
+LINES = 2_000
+
+
+def opened(path: Path, look_seconds: float = 0.0) -> Output:
+    return Output(str(path), open_file(str(path)), file=True, look_seconds=look_seconds)
+
+
+def test_a_file_that_is_moved_is_made_anew_and_no_line_is_lost(tmp_path: Path) -> None:
+    output = opened(tmp_path / "log")
+    for number in range(LINES):
+        if number % 100 == 0:
+            (tmp_path / "log").rename(tmp_path / f"log.{number}")
+        output.write(b"%d\n" % number)
+    found = [line for path in tmp_path.iterdir() for line in path.read_text().split()]
+    assert Counter(found) == Counter(map(str, range(LINES)))
+    assert len(list(tmp_path.iterdir())) == LINES // 100 + 1
+
+
+def test_a_file_that_somebody_else_made_in_its_place_is_used(tmp_path: Path) -> None:
+    output = opened(tmp_path / "log")
+    (tmp_path / "log").rename(tmp_path / "old")
+    (tmp_path / "log").write_text("made by another\n")
+    output.write(b"next\n")
+    assert (tmp_path / "log").read_text() == "made by another\nnext\n"
+
+
+def test_a_file_that_was_removed_is_made_anew(tmp_path: Path) -> None:
+    output = opened(tmp_path / "log")
+    (tmp_path / "log").unlink()
+    output.write(b"next\n")
+    assert (tmp_path / "log").read_text() == "next\n"
+    assert stat.S_IMODE((tmp_path / "log").stat().st_mode) & ~files.MODE == 0
+
+
+def test_a_folder_that_is_gone_is_told_once_and_lines_go_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, away = tmp_path / "folder", tmp_path / "away"
+    folder.mkdir()
+    output = opened(folder / "log")
+    folder.rename(away)
+    for number in range(3):
+        output.write(b"%d\n" % number)
+    assert (away / "log").read_text() == "0\n1\n2\n"
+    assert len(caplog.records) == 1
+    folder.mkdir()
+    output.write(b"3\n")
+    assert (folder / "log").read_text() == "3\n"
+
+
+def test_a_full_device_fails_nobody_and_what_was_lost_is_counted_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fd = os.open("/dev/full", os.O_WRONLY)
+    output = Output("log", fd)
+    for _ in range(5):
+        output.write(b"lost\n")
+    assert output.lost == 5
+    assert [record.getMessage() for record in caplog.records] == ["a log cannot be written"]
+    assert vars(caplog.records[0])["reason"] == os.strerror(errno.ENOSPC)
+    room = open_file(str(tmp_path / "log"))
+    os.dup2(room, fd)
+    output.write(b"written\n")
+    output.write(b"written\n")
+    assert (tmp_path / "log").read_text() == "written\n" * 2
+    told = caplog.records[1:]
+    assert [record.getMessage() for record in told] == ["a log can be written again, after lines were lost"]
+    assert vars(told[0])["lines"] == 5
+    os.close(fd)
+    os.close(room)
+
+
+def test_a_pipe_that_nobody_reads_any_more_fails_nobody() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    output = Output("stdout", writing)
+    output.write(b"lost\n")
+    assert output.lost == 1
+    os.close(writing)
+
+
+def test_a_log_that_cannot_tell_of_itself_does_not_try_for_ever() -> None:
+    fd = os.open("/dev/full", os.O_WRONLY)
+    output = Output("stderr", fd)
+    handler = logging.StreamHandler()
+    handler.emit = lambda record: output.write(b"told\n")  # type: ignore[method-assign]
+    logger = logging.getLogger(files.__name__)
+    logger.addHandler(handler)
+    try:
+        output.write(b"lost\n")
+        output.write(b"lost\n")
+    finally:
+        logger.removeHandler(handler)
+        os.close(fd)
+    assert output.lost == 3
+
+
+TORN = """
+import resource, sys
+from moorage.observe.files import Output, open_file
+output = Output(sys.argv[1], open_file(sys.argv[1]))
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (25, most))
+for _ in range(3):
+    output.write(b"0123456789\\n")
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+output.write(b"whole\\n")
+assert output.lost == 1, output.lost
+"""
+
+
+def test_half_a_line_does_not_spoil_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    subprocess.run([sys.executable, "-c", TORN, str(path)], check=True, stderr=subprocess.DEVNULL)
+    assert path.read_text().splitlines() == ["0123456789", "0123456789", "012", "whole"]
+
+
+WRITING = """
+import sys
+from moorage.observe.files import Output, open_file
+path, process, lines = sys.argv[1], sys.argv[2], int(sys.argv[3])
+output = Output(path, open_file(path), file=True)
+for number in range(lines):
+    output.write(f"{process} {number} {'x' * (number % 300)}\\n".encode())
+"""
+
+
+def test_processes_share_a_file_line_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    command = [sys.executable, "-c", WRITING, str(path)]
+    writers = [subprocess.Popen([*command, str(process), str(LINES)]) for process in range(3)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    expected = {
+        f"{process} {number} {'x' * (number % 300)}" for process in range(3) for number in range(LINES)
+    }
+    found = path.read_text().splitlines()
+    assert len(found) == len(expected)
+    assert set(found) == expected
+
+
+def test_a_named_pipe_that_nobody_reads_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="No such device"):
+        open_file(str(tmp_path / "pipe"))
+
+
+def test_an_output_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = files.output("./log")
+    assert files.output(str(tmp_path / "log")) is first
+    assert files.output("stdout") is files.output("stdout")
+    with pytest.raises(FileNotFoundError):
+        files.output("./nowhere/log")

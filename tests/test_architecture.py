@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import statistics
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,7 +36,10 @@ IMPORTERS = {
     "obstore": ("moorage.drivers.objectstore",),
     "boto3": ("moorage.drivers.objectstore.s3", "moorage.drivers.objectstore.sdk"),
     "botocore": ("moorage.drivers.objectstore.sdk", "moorage.drivers.cloudfront"),
-    "cryptography": ("moorage.auth", "moorage.drivers.cloudfront", "moorage.letsencrypt", "moorage.server"),
+    "cryptography": (
+        *("moorage.auth", "moorage.drivers.cloudfront", "moorage.letsencrypt"),
+        *("moorage.metrics.certificates", "moorage.server"),
+    ),
     "aiohttp": (
         *("moorage.auth", "moorage.debug", "moorage.drivers.awsranges"),
         *("moorage.events", "moorage.health"),
@@ -54,22 +57,25 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), str(path))
 
 
-def imports(path: Path, *, typing: bool = True) -> Iterator[str]:
+@cache
+def imports(path: Path, *, typing: bool = True) -> frozenset[str]:
     """Dotted names of all that a module imports; without `typing`, not what only a type checker sees."""
+    found: set[str] = set()
     waiting: list[ast.AST] = [parsed(path)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not typing:
             continue
         if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+            found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports by full name only"
             assert node.module is not None
             for name in node.names:
                 whole = f"{node.module}.{name.name}"
-                yield whole if whole in MODULES else node.module
+                found.add(whole if whole in MODULES else node.module)
         waiting += ast.iter_child_nodes(node)
+    return frozenset(found)
 
 
 def named(path: Path) -> str:

@@ -120,7 +120,7 @@ class Application:
         self._driver, self._upkeep = wrap(driver, configuration)
         if configuration.storage.maintenance.readonly.enabled:
             self._driver = ReadOnlyDriver(self._driver)
-        self._descriptors = build_descriptors(configuration, self._driver, shared.removals)
+        self._descriptors = self._counted(build_descriptors(configuration, self._driver, shared.removals))
         self._registry = build_registry(configuration, self._driver, self._descriptors)
         self._access = _access_setup(configuration, shared.remembered)
         self._health = health.build(configuration, self._driver, shared.switch)
@@ -155,6 +155,8 @@ class Application:
         logs.configure(configuration)
         async with contextlib.AsyncExitStack() as open_parts:
             # Closed in the opposite order: what others still need goes last.
+            if self._metrics is not None:
+                open_parts.callback(self._metrics.close)
             open_parts.push_async_callback(self._driver.close)
             open_parts.push_async_callback(self._descriptors.close)
             secret = configuration.http.secret
@@ -198,6 +200,9 @@ class Application:
             await listener.start()
             open_parts.push_async_callback(listener.close)
 
+    def _counted(self, descriptors: Descriptors) -> Descriptors:
+        return descriptors if self._metrics is None else self._metrics.counted(descriptors)
+
     def _watched(self, driver: Driver) -> Driver:
         if self._metrics is not None:
             driver = self._metrics.metered(driver)
@@ -229,7 +234,7 @@ class Application:
     async def _ready(self, _: Request) -> Response:
         if await self._health.ready():
             return Response()
-        return PlainTextResponse("the storage does not answer\n", status_code=503)
+        return PlainTextResponse("not ready: see the log\n", status_code=503)
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:

@@ -35,7 +35,7 @@ def test_every_key_is_on_the_page_with_its_variable_and_a_description() -> None:
         ("storage.s3.chunksize", "From 5MiB to 5GiB."),
         ("http.workers", "From 1 to 256."),
         ("http.trustedproxies", "| list of network | `[127.0.0.0/8, ::1/128, "),
-        ("http.debug", "not supported yet"),
+        ("proxy.remoteurl", "not supported yet"),
         ("storage.delete.enabled", "| true or false | `false` |"),
     ],
 )

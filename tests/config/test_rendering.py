@@ -7,7 +7,7 @@ from .examples import AZURE, GCS, NEWER, OLDER, OSS, SWIFT
 
 SECRETS = """\
 http: {secret: hunter2}
-log: {hooks: [{type: mail, options: {smtp: {password: hunter2}}}]}
+log: {hooks: [{type: mail, disabled: true, options: {smtp: {password: hunter2}}}]}
 notifications: {endpoints: [{name: a, url: 'https://robot:hunter2@h/x', headers: {Authorization: [Bearer hunter2]}}]}
 health: {http: [{uri: 'http://robot:hunter2@h', headers: {Authorization: [hunter2]}}]}
 redis: {addrs: ['h:1'], password: hunter2, sentinelpassword: hunter2}

@@ -74,7 +74,7 @@ class Endpoint:
             status = CLIENT_GONE
         except DriverError as error:
             # The answer has begun: ending it early breaks the connection, so nobody takes the part for the whole.
-            log.error("storage failed during an answer", extra={"reason": str(error), "request": exchange.id})
+            log.error("storage failed during an answer", extra={"reason": str(error)})
         finally:
             outcome = Outcome(status, sent, time.perf_counter() - started, answer, route)
             for observer in self._observers:
@@ -99,7 +99,7 @@ class Endpoint:
     async def _failed(self, exchange: Exchange, error: Exception) -> Answer:
         known = known_error(error, exchange.id)
         if known is None:
-            log.exception("unexpected error", extra={"request": exchange.id, "method": exchange.method})
+            log.exception("unexpected error")
             self._service.report(error, exchange)
             known = RegistryError(detail={"request": exchange.id})
         hopeless = isinstance(known, (BodyEnded, RequestTimeout, Unavailable))
@@ -112,7 +112,7 @@ class Endpoint:
     def _operation(self, exchange: Exchange, route: routes.Route | None) -> routes.Operation:
         """The gates that every request passes."""
         if not self._service.healthy():
-            raise Unavailable("the registry's storage does not answer", headers={"Retry-After": "5"})
+            raise Unavailable("the registry is not healthy", headers={"Retry-After": "5"})
         if route is None:
             raise NotFound
         if len(exchange.scope["path"]) > PATH_LIMIT or exchange.header_bytes > HEADER_LIMIT:

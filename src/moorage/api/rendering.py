@@ -29,15 +29,15 @@ def known_error(error: Exception, request: str) -> RegistryError | None:
     if isinstance(error, RegistryError):
         return error
     if isinstance(error, StorageFull):
-        log.error("storage is full", extra={"path": error.path, "request": request})
+        log.error("storage is full", extra={"path": error.path})
         return StorageExhausted()
     if isinstance(error, InvalidPath):
         return NameInvalid("the name is too long for the registry's storage")
     if isinstance(error, WriteRefused):
         # As in read-only mode. Clients show it and give up, while they repeat what they are told is unavailable.
-        log.error("the storage refuses writes", extra={"reason": str(error), "request": request})
+        log.error("the storage refuses writes", extra={"reason": str(error)})
         return Unsupported("the registry may not write to its storage")
     if isinstance(error, DriverError):
-        log.error("storage failed", extra={"reason": str(error), "request": request})
+        log.error("storage failed", extra={"failure": type(error).__name__, "reason": str(error)})
         return Unavailable("the registry's storage failed, try again", headers={"Retry-After": "5"})
     return None

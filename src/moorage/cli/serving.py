@@ -42,6 +42,8 @@ def serve(
     logs.configure(configuration)
     access = _access(configuration)
     _prepare_storage(configuration, access)
+    _prepare_notifications(configuration)
+    _check_tracing()
     address = configuration.http.addr
     line = ", tls" if configuration.http.tls.enabled else ""
 
@@ -67,6 +69,25 @@ def _access(configuration: Configuration) -> AccessSetup | None:
     try:
         return AccessSetup(configuration, Remembered())
     except AuthError as error:
+        fail(str(error))
+
+
+def _check_tracing() -> None:
+    """Find out before there are workers whether what the variables of OpenTelemetry ask for can be done."""
+    from moorage import tracing
+
+    try:
+        tracing.check()
+    except tracing.TracingError as error:
+        fail(str(error))
+
+
+def _prepare_notifications(configuration: Configuration) -> None:
+    from moorage.notifications import NotificationsError, prepare
+
+    try:
+        prepare(configuration)
+    except NotificationsError as error:
         fail(str(error))
 
 

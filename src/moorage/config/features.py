@@ -1,8 +1,9 @@
-"""What can be configured but is not built yet: refused by name at start, never silently ignored."""
+"""What can be configured but is not built yet, or lacks its library: refused by name at start, never silently ignored."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 from moorage.config.configuration import Configuration
@@ -20,13 +21,8 @@ def _set(section: Section) -> bool:
 
 _DRIVER = "this storage driver is not supported; use filesystem, s3, azure or gcs"
 _MIDDLEWARE = "only middleware.storage is supported yet; remove the entry, or set `disabled: true`"
-_PROBE = "only the storage is probed yet (health.storagedriver); remove the entry"
 
 UNBUILT: dict[str, tuple[Use, str]] = {
-    "log.hooks[]": (
-        lambda c: c.log.hooks,
-        "mail about log messages is not supported yet; remove the entry, or set `disabled: true`",
-    ),
     "storage.swift": (lambda c: c.storage.swift, _DRIVER),
     "storage.oss": (lambda c: c.storage.oss, _DRIVER),
     "storage.rados": (lambda c: c.storage.rados, _DRIVER),
@@ -36,26 +32,11 @@ UNBUILT: dict[str, tuple[Use, str]] = {
     ),
     "middleware.registry[]": (lambda c: c.middleware.registry, _MIDDLEWARE),
     "middleware.repository[]": (lambda c: c.middleware.repository, _MIDDLEWARE),
-    "reporting": (
-        lambda c: _set(c.reporting),
-        "reporting errors to a service is not supported yet; remove the section",
-    ),
-    "http.debug": (
-        lambda c: c.http.debug.addr or c.http.debug.prometheus.enabled,
-        "the debug listener is not supported yet; remove the section",
-    ),
     "http.tls.clientauth": (
         lambda c: c.http.tls.clientcas and c.http.tls.clientauth == "require-any-client-cert",
         "require-any-client-cert, which believes certificates that nobody signed, is not supported yet; remove the "
         "key, which asks for certificates that clientcas signed, or remove clientcas too, which asks for none",
     ),
-    "notifications.endpoints[]": (
-        lambda c: c.notifications.endpoints,
-        "notifications are not supported yet; remove the entry, or set `disabled: true`",
-    ),
-    "health.file[]": (lambda c: c.health.file, _PROBE),
-    "health.http[]": (lambda c: c.health.http, _PROBE),
-    "health.tcp[]": (lambda c: c.health.tcp, _PROBE),
     "proxy.remoteurl": (
         lambda c: c.proxy.remoteurl,
         "a pull-through cache is not supported yet; remove the section",
@@ -67,12 +48,24 @@ UNBUILT: dict[str, tuple[Use, str]] = {
 }
 
 
+EXTRAS: dict[str, tuple[Use, str, str]] = {
+    "reporting.bugsnag.apikey": (lambda c: c.reporting.bugsnag.apikey, "bugsnag", "bugsnag"),
+    "reporting.newrelic.licensekey": (lambda c: c.reporting.newrelic.licensekey, "newrelic", "newrelic"),
+    "reporting.sentry.dsn": (lambda c: c.reporting.sentry.dsn, "sentry_sdk", "sentry"),
+}
+"""Features that need a library, and the extra of the package that brings it."""
+
+
 def unbuilt(configuration: Configuration) -> list[Problem]:
-    """A problem for each use of a feature that is not built yet, saying what to do instead."""
+    """A problem for each use of a feature that is not built yet or lacks its library, saying what to do."""
     return [
         Problem(place, message)
         for path, (use, message) in UNBUILT.items()
         for place in _places(path, use(configuration))
+    ] + [
+        Problem(path, f"{library} is not installed: pip install 'moorage[{extra}]'")
+        for path, (use, library, extra) in EXTRAS.items()
+        if use(configuration) and find_spec(library) is None
     ]
 
 

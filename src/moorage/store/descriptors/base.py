@@ -23,6 +23,11 @@ class Blob:
 class Descriptors(Protocol):
     """Links are paths below the driver's root. No method raises because the cache is out of reach."""
 
+    @property
+    def failures(self) -> int:
+        """How often it was out of reach."""
+        ...
+
     async def get(self, link: str) -> Blob | None:
         """None: not known, so ask the storage."""
         ...
@@ -46,6 +51,8 @@ class Descriptors(Protocol):
 
 class Nothing:
     """Remembers nothing."""
+
+    failures = 0
 
     async def get(self, link: str) -> Blob | None:
         return None

@@ -16,7 +16,7 @@ LONGEST_SECONDS: Final = 30.0
 
 class Circuit:
     """One warning when the server goes, one line when it is back. Pauses double from `shortest` to `longest` seconds,
-    give or take a fifth, so that many processes do not come back together."""
+    give or take a fifth, so that many processes do not come back together. `failures`: all that there were."""
 
     def __init__(
         self,
@@ -29,6 +29,7 @@ class Circuit:
         self._longest = longest
         self._clock = clock
         self._failures = 0
+        self.failures = 0
         self._went: float | None = None
         self._came = clock()
 
@@ -41,6 +42,7 @@ class Circuit:
             reason = f"{type(error).__name__}: {error}"
             log.warning("Redis does not answer; the storage is asked instead", extra={"reason": reason})
         self._failures += 1
+        self.failures += 1
 
     def worked(self) -> None:
         if self._went is not None:

@@ -19,6 +19,8 @@ class MemoryDescriptors:
     a list that every look has to read. What another process drops is believed here until it is too old.
     """
 
+    failures = 0
+
     def __init__(
         self,
         limit: int = 10_000,

@@ -88,6 +88,10 @@ class RedisDescriptors:
         self._return: asyncio.Task[None] | None = None
         self._closed = False
 
+    @property
+    def failures(self) -> int:
+        return self._circuit.failures
+
     async def get(self, link: str) -> Blob | None:
         answer = await self._exchange(link)
         if answer is None or not answer[1]:

@@ -65,6 +65,10 @@ class Watched:
         self._look: asyncio.Task[None] | None = None
         self._failing = False
 
+    @property
+    def failures(self) -> int:
+        return self._inner.failures
+
     async def get(self, link: str) -> Blob | None:
         await self._looked()
         clears = self._clears

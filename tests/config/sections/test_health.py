@@ -1,0 +1,32 @@
+import pytest
+
+from ..conftest import Load, Refuse
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [('{X-A: ["a\\r\\nX-B: hunter2"]}', "must be printable"), ('{"X-A: b": [a]}', "must be a header name")],
+)
+def test_a_header_of_a_probe_cannot_become_two(refused: Refuse, headers: str, message: str) -> None:
+    error = refused(f"health: {{http: [{{uri: 'http://h', headers: {headers}}}]}}")
+    assert message in str(error)
+    assert "hunter2" not in str(error)
+
+
+def test_headers_of_a_probe_are_kept(loaded: Load) -> None:
+    found = loaded("health: {http: [{uri: 'http://h', headers: {X-A: [b, c]}}]}").configuration
+    (probe,) = found.health.http
+    assert [value.get_secret_value() for value in probe.headers["X-A"]] == ["b", "c"]
+
+
+@pytest.mark.parametrize(("given", "kept"), [("/metrics", "/metrics"), ("''", "/metrics"), ("/a/b", "/a/b")])
+def test_metrics_have_a_path(loaded: Load, given: str, kept: str) -> None:
+    found = loaded(f"http: {{debug: {{prometheus: {{path: {given}}}}}}}").configuration
+    assert found.http.debug.prometheus.path == kept
+
+
+@pytest.mark.parametrize("path", ["metrics", "/a b", "/{x}", "http://h/metrics", "/a?b"])
+def test_what_is_no_path_is_refused(refused: Refuse, path: str) -> None:
+    assert "must be a path such as /metrics" in str(
+        refused(f"http: {{debug: {{prometheus: {{path: '{path}'}}}}}}")
+    )

@@ -67,9 +67,9 @@ def test_several_missing_digests_are_several_entries() -> None:
     ],
 )
 def test_failures_of_the_storage_have_words_without_paths(failure: DriverError, status: int) -> None:
-    known = known_error(failure, "request")
+    known = known_error(failure)
     assert known is not None
     answer = error_answer(known)
     assert answer.status == status
     assert b"secret" not in answer.body
-    assert known_error(RuntimeError("anything"), "request") is None
+    assert known_error(RuntimeError("anything")) is None

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -79,7 +80,7 @@ def test_a_line_tells_of_its_request_in_the_words_of_the_reference(tmp_path: Pat
     assert re.fullmatch(r"127\.0\.0\.1:\d+", remote)
     assert started <= event.pop("time")
     assert event.pop("reason")
-    event.pop("instance.id", None)
+    assert uuid.UUID(event.pop("instance.id"))
     assert event == {
         "level": "error",
         "msg": "storage failed",

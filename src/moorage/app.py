@@ -152,7 +152,7 @@ class Application:
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         configuration = self._configuration
-        logs.configure(configuration)
+        logs.configure(configuration, self._shared.instance)
         async with contextlib.AsyncExitStack() as open_parts:
             # Closed in the opposite order: what others still need goes last.
             if self._metrics is not None:
@@ -211,7 +211,7 @@ class Application:
     def _observers(self) -> Iterator[Observer | None]:
         """The traces first, so that the others may name them."""
         yield None if self._tracing is None else self._tracing.observer
-        yield logs.observer(self._configuration)
+        yield logs.observer(self._configuration, self._shared.instance)
         yield None if self._metrics is None else self._metrics.observer
 
     def _work(self) -> list[Work]:

@@ -97,7 +97,7 @@ class Endpoint:
         return self._finish(exchange, answer)
 
     async def _failed(self, exchange: Exchange, error: Exception) -> Answer:
-        known = known_error(error, exchange.id)
+        known = known_error(error)
         if known is None:
             log.exception("unexpected error")
             self._service.report(error, exchange)

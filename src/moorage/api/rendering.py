@@ -23,7 +23,7 @@ def error_answer(error: RegistryError) -> Answer:
     )
 
 
-def known_error(error: Exception, request: str) -> RegistryError | None:
+def known_error(error: Exception) -> RegistryError | None:
     """The registry's word for a failure of the store; None for what nobody foresaw. The operator's log gets the
     path and the reason, the client neither."""
     if isinstance(error, RegistryError):

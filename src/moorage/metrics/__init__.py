@@ -20,6 +20,7 @@ Only `page` and `told` import prometheus_client, when a page is asked for.
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from moorage.metrics.counting import Metrics
@@ -27,9 +28,18 @@ from moorage.metrics.facts import Facts
 
 __all__ = ["CONTENT_TYPE", "Facts", "Metrics", "build"]
 
+log = logging.getLogger(__name__)
+
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def build(folder: str) -> Metrics | None:
-    """`folder` is shared by the workers of a server; empty: nobody counts. Raises OSError."""
-    return Metrics(folder) if folder else None
+    """`folder` is shared by the workers of a server; empty: nobody counts. Nor does a worker for whose counts there is no room, for
+    serving comes first."""
+    if not folder:
+        return None
+    try:
+        return Metrics(folder)
+    except OSError as error:
+        log.error("this worker does not count for Prometheus", extra={"reason": str(error)})
+        return None

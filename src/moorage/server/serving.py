@@ -134,6 +134,7 @@ def _logging(configuration: Configuration) -> dict[str, Any]:
         "form": section.formatter,
         "fields": section.fields,
         "caller": section.reportcaller,
+        "output": section.output,
     }
 
 

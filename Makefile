@@ -31,6 +31,8 @@ check: .venv/dev  ## formatting, lint, types, layers, generated pages
 	$(BIN)/lint-imports
 	$(BIN)/python -m moorage.config.reference --check docs/configuration.md
 
+# Bytecode is kept whatever the environment says: tests start the server hundreds of times.
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/dev  ## every test (installs Debian packages when root, else says what is missing)
 	@tests/prepare
 	$(BIN)/python -m pytest -m "not alone" --numprocesses 4 --dist loadfile

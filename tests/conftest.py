@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.server import Server, moorage_server, running
+from tests.support.spreading import Spreading, in_turn, is_alone
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.store_fixtures"]
 
@@ -16,23 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="also run the tests marked soak, which are long")
 
 
-ALONE = (
-    "clients",
-    "compat/test_pushed_by_clients.py",
-    "docs/test_authentication.py",
-    "faults/test_bad_connections.py",
-    "faults/test_drain.py",
-    "faults/test_load.py",
-    "faults/test_memory.py",
-    "faults/test_overload.py",
-    "recipes",
-    "stores/test_replicas_behind_nginx.py",
-)
-"""Tests that want the machine for themselves: for what they load it with, for what they measure, or for the engines that they share."""
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Without --soak the long tests are deselected, not skipped: a skip has to mean that something lacks."""
+    if hasattr(config, "workerinput"):
+        turn = in_turn(item.path for item in items)
+        items.sort(key=lambda item: turn[item.path])
     if config.getoption("--soak"):
         return
     long = [item for item in items if item.get_closest_marker("soak")]
@@ -43,8 +37,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if str(item.path.relative_to(Path(__file__).parent)).startswith(ALONE):
+    if is_alone(item.path):
         item.add_marker("alone")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """For `--dist loadfile`; None leaves others to pytest-xdist."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return Spreading(config, log)
 
 
 @pytest.fixture

@@ -195,7 +195,10 @@ def test_the_access_log_names_the_client_behind_a_trusted_proxy(server: Server) 
     exchange(
         server.address, "GET", "/v2/", headers={"x-request-id": "id-1", "x-forwarded-for": "203.0.113.9"}
     )
-    (line,) = [line for line in server.log.read_text().splitlines() if line.endswith("id-1")]
+    # The client has its answer before the line is written.
+    (line,) = wait_for(
+        "line", lambda: [line for line in server.log.read_text().splitlines() if line.endswith("id-1")]
+    )
     assert line.startswith("203.0.113.9 - - [")
 
 

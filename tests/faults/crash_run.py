@@ -23,7 +23,7 @@ from tests.support.server import Server
 
 PUSHERS = 8
 HOT_TAGS = 4
-LIVES_PER_REPOSITORY = 25  # the tree that is walked after each life stays small
+LIVES_PER_REPOSITORY = 10  # the tree that is walked after each life stays small
 LIFE_SECONDS = (0.05, 0.3)
 
 

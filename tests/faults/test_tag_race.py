@@ -30,7 +30,7 @@ def overwrite_until_done(client: Client, images: list[Image], readings: list[Fut
     return pushes
 
 
-@pytest.mark.parametrize("reads", [20_000, pytest.param(200_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("reads", [10_000, pytest.param(200_000, marks=pytest.mark.soak)])
 def test_a_tag_read_while_it_is_overwritten_shows_one_of_the_pushed_images(
     ram_path: Path, reads: int
 ) -> None:

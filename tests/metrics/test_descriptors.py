@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from moorage import metrics
 from moorage.digest import Digest
@@ -44,7 +46,7 @@ async def test_where_nothing_is_remembered_nothing_is_missed(tmp_path: Path) -> 
 
 async def test_a_cache_that_is_out_of_reach_is_counted(tmp_path: Path) -> None:
     counts = metrics.Metrics(str(tmp_path))
-    client = Redis(port=free_port())
+    client = Redis(port=free_port(), retry=Retry(NoBackoff(), 0))
     descriptors = counts.counted(RedisDescriptors(client, circuit=Circuit(shortest=0.01)))
     async with asyncio.timeout(30):
         while Page(counts.page().decode()).total("registry_storage_cache_errors_total") < 2.0:

@@ -108,3 +108,12 @@ async def test_what_cannot_be_told_is_left_out_and_logged_once(
             assert "registry_notifications" not in page.text
     assert [record.__dict__["reason"] for record in caplog.records] == ["input/output error"]
     await driver.close()
+
+
+def test_a_worker_without_room_for_its_counts_serves_without_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        assert metrics.build(str(tmp_path / "missing")) is None
+    assert [record.message for record in caplog.records] == ["this worker does not count for Prometheus"]
+    assert metrics.build("") is None

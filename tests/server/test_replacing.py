@@ -155,7 +155,7 @@ class Mounted:
         (self.folder / "..data_tmp").rename(self.folder / "..data")
 
 
-@pytest.mark.parametrize("size", [200 << 20])
+@pytest.mark.parametrize("size", [48 << 20, pytest.param(200 << 20, marks=pytest.mark.soak)])
 def test_a_swapped_certificate_is_shown_to_new_connections_and_nothing_is_cut(
     tmp_path: Path, size: int
 ) -> None:

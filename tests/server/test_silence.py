@@ -42,7 +42,7 @@ class Scale:
     seconds: float
 
 
-SHORT = Scale(300, 100, "{headertimeout: 3s, bodytimeout: 3s, sendtimeout: 3s}", 60.0)
+SHORT = Scale(150, 100, "{headertimeout: 3s, bodytimeout: 3s, sendtimeout: 3s}", 60.0)
 # All of them at a time would be more than one process may have.
 FULL = Scale(5000, 1, "{headertimeout: 20s, bodytimeout: 30s, sendtimeout: 30s}", 150.0)
 

@@ -91,15 +91,16 @@ async def test_a_fault_at_any_question_loses_nothing(
 
 @pytest.mark.parametrize(("delete_untagged", "first"), [(False, 1), (True, 2)])
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOENT], ids=errno.errorcode.get)
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.soak)])
 async def test_a_fault_at_a_call_of_the_disk_loses_nothing(
-    delete_untagged: bool, first: int, error: int
+    delete_untagged: bool, first: int, error: int, step: int
 ) -> None:
-    """At every third call: what asks the driver has been tried at every question above."""
+    """At some calls: what asks the driver has been tried at every question above."""
     outcomes = {"aborted": 0, "failed": 0, "done": 0}
     with fast_folder() as folder:
         await fill(Shelf(Inline(str(folder / "full"))))
         before = content(folder / "full")
-        for at in itertools.count(first, 3):
+        for at in itertools.count(min(first, step), step):
             root = folder / str(at)
             shutil.copytree(folder / "full", root)
             disk = Failing(at, error)

@@ -5,6 +5,7 @@ Left out is what every worker asks now and then on its own account, however much
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -23,7 +24,6 @@ from tests.support.server import Server, running
 from tests.support.storeproxy import Call, StoreProxy, proxying
 
 NAME = "team/app"
-DATA = b"a small blob" * 100
 MARKER = "/moorage/collection"
 
 
@@ -43,44 +43,56 @@ class Counting:
         self.looks += [call for call in calls if call.path.endswith(MARKER)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def proxy(moto_store: S3) -> Iterator[StoreProxy]:
     with proxying(moto_store.endpoint) as started:
         yield started
 
 
+@pytest.fixture(scope="module")
+def server(moto_store: S3, proxy: StoreProxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One worker, for what a process remembers is part of the count. Each test pushes what no other did."""
+    folder = tmp_path_factory.mktemp("counted")
+    with running(
+        store_server(folder, moto_store, endpoint=proxy.endpoint, redirect=True, delete=False)
+    ) as started:
+        yield started
+
+
 @pytest.fixture
-def counting(moto_store: S3, proxy: StoreProxy, tmp_path: Path) -> Iterator[Counting]:
-    """One worker, for what a process remembers is part of the count."""
-    server = store_server(tmp_path, moto_store, endpoint=proxy.endpoint, redirect=True, delete=False)
-    with running(server):
-        yield Counting(proxy, server)
+def counting(proxy: StoreProxy, server: Server) -> Counting:
+    return Counting(proxy, server)
 
 
-def test_a_small_blob_is_pushed_in_four_calls(counting: Counting) -> None:
+@pytest.fixture
+def data() -> bytes:
+    return os.urandom(1200)
+
+
+def test_a_small_blob_is_pushed_in_four_calls(counting: Counting, data: bytes) -> None:
     with Client(counting.server.port) as client:
         with counting.methods() as methods:
             target = client.start_upload(NAME)
         assert methods == [], "a session without bytes leaves no trace"
         with counting.methods() as methods:
-            target = location(client.expect(202, "PATCH", target, DATA))
+            target = location(client.expect(202, "PATCH", target, data))
         assert methods == ["PUT"]
         with counting.methods() as methods:
-            client.expect(201, "PUT", with_digest(target, digest_of(DATA)))
+            client.expect(201, "PUT", with_digest(target, digest_of(data)))
         # The blob, its link, and the session that goes.
         assert methods == ["PUT", "PUT", "POST"]
 
 
-def test_a_blob_in_one_request_is_pushed_in_two_calls(counting: Counting) -> None:
+def test_a_blob_in_one_request_is_pushed_in_two_calls(counting: Counting, data: bytes) -> None:
     with Client(counting.server.port) as client, counting.methods() as methods:
         target = client.start_upload(NAME)
-        client.expect(201, "PUT", with_digest(target, digest_of(DATA)), DATA)
+        client.expect(201, "PUT", with_digest(target, digest_of(data)), data)
     assert methods == ["PUT", "PUT"]
 
 
-def test_asking_for_a_blob_takes_two_calls_and_none_when_it_is_known(counting: Counting) -> None:
+def test_asking_for_a_blob_takes_two_calls_and_none_when_it_is_known(counting: Counting, data: bytes) -> None:
     with Client(counting.server.port) as client:
-        digest = client.push_blob(NAME, DATA)
+        digest = client.push_blob(NAME, data)
     counting.server.stop()
     counting.server.start()
     with Client(counting.server.port) as client:
@@ -141,9 +153,9 @@ def test_a_manifest_on_blobs_that_could_have_been_removed_asks_for_their_links(
         assert sorted(methods) == ["HEAD"] * 3 + ["PUT"] * 4
 
 
-def test_whether_garbage_is_collected_is_asked_now_and_then(counting: Counting) -> None:
+def test_whether_garbage_is_collected_is_asked_now_and_then(counting: Counting, data: bytes) -> None:
     with Client(counting.server.port) as client:
-        digest = client.push_blob(NAME, DATA)
+        digest = client.push_blob(NAME, data)
         began = time.monotonic()
         with counting.methods():
             for _ in range(200):

@@ -84,21 +84,19 @@ def pushing(server: Server, images: list[Image]) -> Iterator[None]:
 
 
 def interrupt(source: Place, target: Place, kind: signal.Signals, calls: int) -> None:
-    """A copy gets the signal when it has asked the store at the target, or at the source of a disk, so often."""
+    """A copy gets the signal while it waits for the store at the target, or at the source of a disk, after so many calls."""
     proxy = target.proxy or source.proxy
     assert proxy is not None
-    command = moorage_command("storage", "copy", "--from", str(source.config), "--to", str(target.config))
-    proxy.latency_seconds = 0.02
-    with (
-        proxy.counted() as asked,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
-    ):
-        deadline = time.monotonic() + WAIT_SECONDS
-        while len(asked) < calls and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
-        process.send_signal(kind)
+    copy = moorage_command("storage", "copy", "--from", str(source.config), "--to", str(target.config))
+    # Tests that a shell runs in the background are born deaf to SIGINT, and so would be what they start.
+    command = ["env", "--default-signal=INT", *copy]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        with proxy.holding(calls) as reached:
+            deadline = time.monotonic() + WAIT_SECONDS
+            while not reached.wait(0.01) and process.poll() is None and time.monotonic() < deadline:
+                pass
+            process.send_signal(kind)
         said, _ = process.communicate(timeout=WAIT_SECONDS)
-    proxy.latency_seconds = 0.0
     assert process.returncode == (INTERRUPTED if kind is signal.SIGINT else -kind), said
     assert "Traceback" not in said
 

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from moorage.cli import main_app
+from tests.api.conftest import untouched_logging as untouched_logging
 from tests.faults.client import Client, location, with_digest
 from tests.faults.images import digest_of, make_image
 from tests.stores.server import Service, store_server
@@ -21,28 +24,28 @@ NAME = "team/app"
 MIB = 1 << 20
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(scope="module", params=STORES)
 def service(request: pytest.FixtureRequest) -> Service:
     found: Service = request.getfixturevalue(request.param)
     return found
 
 
-@pytest.fixture
-def server(service: Service, tmp_path: Path) -> Iterator[Server]:
-    with running(store_server(tmp_path, service)) as started:
+@pytest.fixture(scope="module")
+def server(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all tests that leave nothing which others would notice; some start it again."""
+    with running(store_server(tmp_path_factory.mktemp("registry"), service)) as started:
         yield started
 
 
-def test_what_is_pushed_is_pulled_also_after_a_restart(server: Server) -> None:
+def test_what_is_pushed_is_pulled_also_after_a_restart(service: Service, tmp_path: Path) -> None:
     image = make_image(random.Random(1), layer_bytes=3 * MIB)
-    with Client(server.port) as client:
+    server = store_server(tmp_path, service)
+    with running(server), Client(server.port) as client:
         client.push(NAME, "v1", image)
         assert client.fault_in(NAME, "v1", image) == ""
         assert client.request("GET", f"/v2/{NAME}/tags/list").body == b'{"name":"team/app","tags":["v1"]}'
         assert client.request("GET", "/v2/_catalog").body == b'{"repositories":["team/app"]}'
-    server.stop()
-    server.start()
-    with Client(server.port) as client:
+    with running(server), Client(server.port) as client:
         assert client.fault_in(NAME, "v1", image) == ""
 
 
@@ -113,17 +116,13 @@ def test_a_blob_is_pulled_from_the_store_itself(service: Service, tmp_path: Path
 
 
 def test_an_upload_that_was_never_finished_is_purged(server: Server) -> None:
+    """The command in this process: that a shell can call it, too, is shown in `test_purging`."""
     data = os.urandom(100_000)
-    program, _, config = server.command
+    config = server.command[-1]
 
     def purge(*options: str) -> str:
-        done = subprocess.run(
-            [program, "purge-uploads", config, *options],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
+        done = CliRunner().invoke(main_app, ["purge-uploads", config, *options])
+        assert done.exit_code == 0, done.output
         return done.stdout
 
     with Client(server.port) as client:

@@ -239,7 +239,7 @@ def clients(
 def test_no_client_notices_that_replicas_are_killed_if_nginx_keeps_layers(
     moto_store: S3, clients: RealClients, tmp_path: Path
 ) -> None:
-    push_while_replicas_die(tmp_path, moto_store, clients, each=3, kills=4, keeping=True)
+    push_while_replicas_die(tmp_path, moto_store, clients, each=2, kills=3, keeping=True)
 
 
 @pytest.mark.soak

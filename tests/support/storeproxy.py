@@ -1,4 +1,4 @@
-"""A proxy between a driver and its object store: it counts requests, delays them, and breaks some on purpose.
+"""A proxy between a driver and its object store: it counts requests, delays and holds them, and breaks some on purpose.
 
 Heads and bodies pass as they are, the Host header too, so signatures stay valid.
 """
@@ -19,6 +19,7 @@ from tests.support.heads import Head, answer_body, read_head, request_body
 from tests.support.storefaults import INSTEAD, PART, Fault, Faults, error_answer, refusal_answer
 
 START_SECONDS = 10.0
+HELD_SECONDS = 0.01
 BACKLOG = 1024
 # Of a store's own backlog no more may be taken: what is beyond it is reset.
 ASKING = 64
@@ -34,6 +35,19 @@ class Call(NamedTuple):
     method: str
     path: str
     query: str
+
+
+class _Hold:
+    def __init__(self, passing: int) -> None:
+        self._left = passing
+        self.reached = threading.Event()
+
+    def stops(self) -> bool:
+        """Whether one more is too many."""
+        self._left -= 1
+        if self._left < 0:
+            self.reached.set()
+        return self._left < 0
 
 
 class StoreProxy:
@@ -59,6 +73,7 @@ class StoreProxy:
         self._asking = asyncio.Semaphore(ASKING)
         self._connections: set[asyncio.Task[None]] = set()
         self._counts: list[list[Call]] = []
+        self._hold: _Hold | None = None
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[list[Call]]:
@@ -70,6 +85,15 @@ class StoreProxy:
         finally:
             # By identity: two lists that hold the same are equal.
             self._counts = [others for others in self._counts if others is not calls]
+
+    @contextlib.contextmanager
+    def holding(self, passing: int) -> Iterator[threading.Event]:
+        """Of the requests that arrive within the block, so many pass; the others wait for its end. The event: the first waits."""
+        self._hold = hold = _Hold(passing)
+        try:
+            yield hold.reached
+        finally:
+            self._hold = None
 
     async def serve(self, started: threading.Event, stop: asyncio.Event) -> None:
         server = await asyncio.start_server(self._accept, sock=self._listener, backlog=BACKLOG)
@@ -101,6 +125,7 @@ class StoreProxy:
         call = self._note(request)
         if self.latency_seconds:
             await asyncio.sleep(self.latency_seconds)
+        await self._held()
         if refusal := self.faults.refused(request):
             await _say(lambda _: refusal_answer(refusal, request), request, reader, writer)
             return False
@@ -119,6 +144,13 @@ class StoreProxy:
                 answer = await _final(store, writer)
             keeps = await self._answer(call, answer, fault, store, writer)
             return keeps and sending.done() and not request.closes
+
+    async def _held(self) -> None:
+        hold = self._hold
+        if hold is None or not hold.stops():
+            return
+        while self._hold is hold:
+            await asyncio.sleep(HELD_SECONDS)
 
     async def _ask(
         self, request: Head, reader: asyncio.StreamReader, ending: contextlib.AsyncExitStack

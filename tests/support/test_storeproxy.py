@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, RemoteDisconnected
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -292,3 +293,15 @@ def test_a_plan_hits_its_share_and_can_be_repeated(proxy: StoreProxy) -> None:
     assert outcomes[0] == outcomes[1]
     assert set(outcomes[0]) == {200, 500, 503}
     assert 15 <= 100 - outcomes[0].count(200) <= 45
+
+
+def test_requests_that_are_held_pass_at_the_end_of_the_block(proxy: StoreProxy, store: type[Store]) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with proxy.holding(1) as reached:
+            assert send(proxy, "PUT", "/b/first", b"x").status == 200
+            assert not reached.is_set()
+            later = pool.submit(send, proxy, "PUT", "/b/later", b"y")
+            assert reached.wait(10)
+            assert store.kept == {"/b/first": b"x"}
+        assert later.result().status == 200
+    assert store.kept == {"/b/first": b"x", "/b/later": b"y"}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import http.client
 import json
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +19,13 @@ import pytest
 
 from tests.access.servers import ask, served
 from tests.auth.hashing import header, line
-from tests.support.server import Server, moorage_command
+from tests.events.listener import Listener
+from tests.support.server import Server, free_port, moorage_command
 
 RIGHT, WRONG, AS_NAME, IN_CLEAR = "Canary/right-1", "Canary+wrong-2", "Canary-name-3", "Canary-clear-4"
 """A password, one that is wrong, one that is typed where the name should be, and one that is not hashed in the file."""
 SIGNING, IN_URL, IN_QUERY = "Canary-signing-5", "Canary-url-6", "Canary-query-7"
+TO_LISTENER, WEBHOOK = "Canary-listener-8", "Canary-webhook-9"
 NAME: Final = "team/app"
 PATHS: Final = (
     "/v2/", "/v2/_catalog", f"/v2/{NAME}/tags/list", f"/v2/{NAME}/manifests/latest", f"/v2/{NAME}/manifests/a@b", f"/v2/{NAME}/blobs/sha256:{'0' * 64}", f"/v2/{NAME}/blobs/none",
@@ -130,8 +135,16 @@ def rules(folder: Path, form: str) -> dict[str, Any]:
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_no_secret_is_said_to_anybody_else(form: str, tmp_path: Path) -> None:
     """CVE-2025-48374, GHSA-prh4-vhfh-24mj: passwords, tokens and secrets of the configuration in logs."""
-    sections = rules(tmp_path, form)
-    with served(tmp_path / "server", sections, {"secret": SIGNING}) as server:
+    debug = free_port()
+    listening = {"debug": {"addr": f"127.0.0.1:{debug}", "prometheus": {"enabled": True}}}
+    with (
+        Listener() as listener,
+        served(
+            tmp_path / "server",
+            {**rules(tmp_path, form), "notifications": notified(listener)},
+            {"secret": SIGNING, **listening},
+        ) as server,
+    ):
         told = Told(server)
         secrets = {
             "right": RIGHT,
@@ -139,6 +152,8 @@ def test_no_secret_is_said_to_anybody_else(form: str, tmp_path: Path) -> None:
             "as a name": AS_NAME,
             "in clear": IN_CLEAR,
             "signing": SIGNING,
+            "header of an endpoint": TO_LISTENER,
+            "signature of an endpoint": WEBHOOK,
         }
         secrets |= signed_in(told)
         key = next((server.root / "moorage" / "keys").iterdir()).read_text()
@@ -148,12 +163,54 @@ def test_no_secret_is_said_to_anybody_else(form: str, tmp_path: Path) -> None:
         confuse(told, secrets)
         break_storage(told)
         assert server.log.read_text().count("\n") > 500, "the log is written"
+        told.answers += watched(debug)
+        assert {event["action"] for event in events(listener)} >= {"push", "pull"}
+        told.answers += [request.body.decode() for request in listener.received]
         assert not found(told.everything(), secrets)
     assert not found(server.log.read_text(), secrets), "at the end neither"
     printed = subprocess.run(
         moorage_command("config", "check", server.command[-1]), capture_output=True, text=True, check=True
     )
     assert not found(printed.stdout + printed.stderr, secrets)
+
+
+def notified(listener: Listener) -> dict[str, Any]:
+    return {
+        "events": {"includereferences": True},
+        "endpoints": [
+            {
+                "name": "listener",
+                "url": listener.url.replace("://", f"://ann:{quote(IN_URL, safe='')}@") + f"?sig={IN_QUERY}",
+                "headers": {"X-Token": [TO_LISTENER]},
+                "secrets": [WEBHOOK],
+                "timeout": "5s",
+            }
+        ],
+    }
+
+
+def events(listener: Listener) -> list[dict[str, Any]]:
+    """Once those of an upload and of its pull are there."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found = [event for request in listener.received for event in request.events]
+        if {event["action"] for event in found} >= {"push", "pull"}:
+            return found
+        time.sleep(0.05)
+    return found
+
+
+def watched(port: int) -> list[str]:
+    """What the debug listener shows."""
+    found = []
+    for path in ("/metrics", "/debug/vars", "/debug/stacks", "/debug/health", "/"):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        found.append(f"{answer.getheaders()} {answer.read().decode()}")
+        connection.close()
+        assert answer.status in (200, 503), path
+    return found
 
 
 def signed_in(told: Told) -> dict[str, str]:
@@ -169,6 +226,11 @@ def signed_in(told: Told) -> dict[str, str]:
     location = begun.headers["location"]
     for method, body in (("PATCH", b"x"), ("GET", b""), ("PUT", b"")):
         told.ask(method, location, body, {"Authorization": f"Bearer {token}"})
+    digest = f"sha256:{hashlib.sha256(b'y').hexdigest()}"
+    target = f"/v2/{NAME}/blobs/uploads/?digest={digest}"
+    assert told.ask("POST", target, b"y", {"Authorization": f"Bearer {token}"}).status == 201
+    target = f"/v2/{NAME}/blobs/{digest}"
+    assert told.ask("GET", target, headers={"Authorization": f"Bearer {token}"}).status == 200
     return {"token": token, "refresh token": refresh, "state": location.partition("_state=")[2]}
 
 

@@ -251,6 +251,13 @@ def test_events_are_dropped_by_endpoint_and_age(queue: Queue) -> None:
     assert {name: one.count for name, one in queue.waiting().items()} == {"one": 0, "two": 0}
 
 
+def test_many_events_are_dropped_as_well_as_few(queue: Queue) -> None:
+    queue.put([("one", "a", b"x")] * 2500)
+    assert queue.drop("one", None) == 2500
+    assert queue.waiting()["one"].count == 0
+    assert queue.counts()["one"].dropped == 2500
+
+
 def test_whoever_delivers_can_be_asked_to_hurry(queue: Queue, path: Path) -> None:
     queue.put([("one", "a", b"1"), ("two", "a", b"1")])
     before = queue.hurries()

@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import json
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,15 +40,15 @@ def list_events(
 ) -> None:
     """What waits. Also while a server runs."""
     configuration = load(config, code=USAGE)
-    queue = _queue(configuration, create=False)
-    waiting, counts = (queue.waiting(), queue.counts()) if queue else ({}, {})
-    found = [
-        _listed(
-            name, waiting.get(name), counts.get(name), queue.first(name, limit) if queue and limit else []
-        )
-        for name in sorted({*waiting, *_names(configuration)})
-        if endpoint in (None, name)
-    ]
+    with _opened(configuration) as queue:
+        waiting, counts = (queue.waiting(), queue.counts()) if queue else ({}, {})
+        found = [
+            _listed(
+                name, waiting.get(name), counts.get(name), queue.first(name, limit) if queue and limit else []
+            )
+            for name in sorted({*waiting, *_names(configuration)})
+            if endpoint in (None, name)
+        ]
     if endpoint is not None and not found:
         fail(f"there is no endpoint {endpoint}, and nothing waits for one", code=USAGE)
     if as_json:
@@ -76,11 +77,11 @@ def replay(
     chosen = [one for one in endpoints(configuration) if endpoint in (None, one.name)]
     if endpoint is not None and not chosen:
         fail(f"there is no endpoint {endpoint} in notifications.endpoints, or it is disabled", code=USAGE)
-    queue = _queue(configuration)
-    assert queue is not None
-    here = Leadership(f"{queue.path}.lock").take()
-    with watching(lambda _: None, quiet=quiet or as_json) as watch:
-        results = [_replayed(queue, one, watch, here=here) for one in chosen]
+    with _opened(configuration, create=True) as queue:
+        assert queue is not None
+        here = Leadership(f"{queue.path}.lock").take()
+        with watching(lambda _: None, quiet=quiet or as_json) as watch:
+            results = [_replayed(queue, one, watch, here=here) for one in chosen]
     if as_json:
         print(json.dumps({"by_server": not here, "endpoints": [_as_dict(result) for result in results]}))
     else:
@@ -108,15 +109,15 @@ def drop(
         fail("say which: --all, or --endpoint, --before or both", code=USAGE)
     moment = None if before is None else _moment(before)
     configuration = load(config, code=USAGE)
-    queue = _queue(configuration, create=False)
-    waiting = queue.waiting() if queue else {}
-    if endpoint is not None and endpoint not in {*waiting, *_names(configuration)}:
-        fail(f"there is no endpoint {endpoint}, and nothing waits for one", code=USAGE)
-    count = sum(one.count for name, one in waiting.items() if endpoint in (None, name))
-    which = "" if moment is None else f", as far as they were kept before {_text(moment)}"
-    if count and not yes:
-        typer.confirm(f"Remove up to {count} events undelivered{which}?", abort=True, err=True)
-    dropped = queue.drop(endpoint, moment) if queue and count else 0
+    with _opened(configuration) as queue:
+        waiting = queue.waiting() if queue else {}
+        if endpoint is not None and endpoint not in {*waiting, *_names(configuration)}:
+            fail(f"there is no endpoint {endpoint}, and nothing waits for one", code=USAGE)
+        count = sum(one.count for name, one in waiting.items() if endpoint in (None, name))
+        which = "" if moment is None else f", as far as they were kept before {_text(moment)}"
+        if count and not yes:
+            typer.confirm(f"Remove up to {count} events undelivered{which}?", abort=True, err=True)
+        dropped = queue.drop(endpoint, moment) if queue and count else 0
     print(json.dumps({"dropped": dropped}) if as_json else f"{dropped} events dropped")
 
 
@@ -241,15 +242,22 @@ def _names(configuration: Configuration) -> list[str]:
     return [endpoint.name for endpoint in enabled(configuration)]
 
 
-def _queue(configuration: Configuration, *, create: bool = True) -> Queue | None:
+@contextlib.contextmanager
+def _opened(configuration: Configuration, *, create: bool = False) -> Iterator[Queue | None]:
     """None where there is none yet, and none is to be made."""
+    from moorage.events.queue import QueueError
     from moorage.notifications import NotificationsError, open_queue, queue_path
 
     if not create and not queue_path(configuration).exists():
-        return None
+        yield None
+        return
     try:
-        return open_queue(configuration)
-    except NotificationsError as error:
+        queue = open_queue(configuration)
+        try:
+            yield queue
+        finally:
+            queue.close()
+    except (NotificationsError, QueueError) as error:
         fail(str(error), code=USAGE)
 
 

@@ -21,6 +21,9 @@ from moorage.events.rows import Counts, Kept, Row, Waiting
 
 __all__ = ["Counts", "Kept", "Queue", "QueueError", "QueueFull", "Waiting", "Watch"]
 
+DROPPED_AT_ONCE: Final = 1000
+"""The log of the database grows with a transaction, and others wait for it."""
+
 FILLING: Final = 0.75
 """How full of events the pages of the file are counted to be."""
 
@@ -97,8 +100,13 @@ class Queue:
     def drop(self, endpoint: str | None, before: float | None) -> int:
         """Remove what waits, of one endpoint or all, all or what was kept before a moment; how many. They are counted as dropped.
         Raises QueueError."""
-        with self._guarded(), self._open().settling().writing() as connection:
-            return rows.drop(connection, endpoint, before)
+        count = 0
+        while True:
+            with self._guarded(), self._open().settling().writing() as connection:
+                dropped = rows.drop(connection, endpoint, before, DROPPED_AT_ONCE)
+            if not dropped:
+                return count
+            count += dropped
 
     def hurry(self, endpoint: str | None) -> None:
         """Ask whoever delivers to try at once, to one endpoint or all. Raises QueueError."""

@@ -133,14 +133,15 @@ def remove(connection: sqlite3.Connection, endpoint: str, numbers: Sequence[int]
     connection.executemany("DELETE FROM event WHERE place = ?", [(_place(number, one),) for one in numbers])
 
 
-def drop(connection: sqlite3.Connection, endpoint: str | None, before: float | None) -> int:
-    """How many. They are counted as dropped."""
+def drop(connection: sqlite3.Connection, endpoint: str | None, before: float | None, most: int) -> int:
+    """At most so many of each endpoint; how many in all. They are counted as dropped."""
     count = 0
     for number, name in connection.execute("SELECT id, name FROM endpoint").fetchall():
         if endpoint in (None, name):
             dropped = connection.execute(
-                "DELETE FROM event WHERE place BETWEEN ?1 AND ?2 AND (?3 IS NULL OR moment < ?3)",
-                (*_range(number), before),
+                "DELETE FROM event WHERE place IN (SELECT place FROM event"
+                " WHERE place BETWEEN ?1 AND ?2 AND (?3 IS NULL OR moment < ?3) ORDER BY place LIMIT ?4)",
+                (*_range(number), before, most),
             ).rowcount
             add(connection, name, {"dropped": dropped}, {})
             count += dropped

@@ -58,6 +58,7 @@ class Endpoint:
         found = routes.match(scope["path"])
         route, name, reference = found or (None, "", "")
         exchange = Exchange(scope, receive, self._service, name, reference)
+        exchange.route = route
         status, sent = CLIENT_GONE, 0
         answer: Answer | None = None
         for observer in self._observers:
@@ -76,7 +77,7 @@ class Endpoint:
             # The answer has begun: ending it early breaks the connection, so nobody takes the part for the whole.
             log.error("storage failed during an answer", extra={"reason": str(error)})
         finally:
-            outcome = Outcome(status, sent, time.perf_counter() - started, answer, route)
+            outcome = Outcome(status, sent, time.perf_counter() - started, answer)
             for observer in self._observers:
                 observer.ended(exchange, outcome)
 

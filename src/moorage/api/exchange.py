@@ -16,6 +16,7 @@ from moorage.errors import HeaderTooLarge, QueryInvalid
 from moorage.store.repository import Repository
 
 if TYPE_CHECKING:
+    from moorage.api.routes import Route
     from moorage.api.service import Service
 
 QUERY_LIMIT = 8192
@@ -38,11 +39,11 @@ os.register_at_fork(after_in_child=name_process)
 
 class Exchange:
     """Parsed once, from the decoded path that the server gives; the Host header plays no part in it. `grant`: who asks, and what
-    they may do; `uploading`: whether it is about an upload that was begun."""
+    they may do; `uploading`: whether it is about an upload that was begun; `route`: None for a path that is none of the API."""
 
     __slots__ = (
         *("_body", "_headers", "_id", "_query"),
-        *("grant", "method", "name", "receive", "reference", "scope", "service", "uploading"),
+        *("grant", "method", "name", "receive", "reference", "route", "scope", "service", "uploading"),
     )
 
     def __init__(self, scope: Scope, receive: Receive, service: Service, name: str, reference: str) -> None:
@@ -56,6 +57,7 @@ class Exchange:
         self.reference = reference
         self.grant = OPEN
         self.uploading = False
+        self.route: Route | None = None
         self._query: list[tuple[str, str]] | None = None
         self._id = ""
         self._body: Body | None = None

@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from moorage.api.answer import Answer
     from moorage.api.exchange import Exchange
-    from moorage.api.routes import Route
 
 
 class Outcome(NamedTuple):
-    """`status`: 499 where the client was gone. `sent`: bytes of body. `answer`: None where none was begun. `route`: None for a path
-    that is none of the API."""
+    """`status`: 499 where the client was gone. `sent`: bytes of body. `answer`: None where none was begun."""
 
     status: int
     sent: int
     seconds: float
     answer: Answer | None
-    route: Route | None
 
 
 class Observer(Protocol):

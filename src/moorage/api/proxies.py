@@ -1,7 +1,8 @@
 """Who asks: the client's address, seen through the proxies that the configuration trusts.
 
 Every proxy adds the address of its own peer at the end of a header: `X-Forwarded-For`, or `for=` in `Forwarded`
-(RFC 7239, section 5.2). What stands further to the left was sent by somebody further away.
+(RFC 7239, section 5.2). What stands further to the left was sent by somebody further away. A proxy that tells no chain may send the one
+address as `X-Real-IP`, which counts where neither of the others is there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ REMEMBERED: Final = 4096
 """Addresses."""
 LONGEST: Final = 128
 """Characters of one, with a port and the name of an interface."""
-_TELLING: Final = frozenset({b"forwarded", b"x-forwarded-for"})
+_TELLING: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
 
 
 class Networks(tuple[Network, ...]):
@@ -55,6 +56,9 @@ def client_address(scope: Scope, trusted: tuple[Network, ...]) -> str:
     if not told:
         return _address(peer) or ""
     forwarded, listed = _joined(told, b"forwarded"), _joined(told, b"x-forwarded-for")
+    if not forwarded and not listed:
+        # One address, of a proxy that tells no chain.
+        listed = _joined(told, b"x-real-ip")
     look = _seen if len(forwarded) + len(listed) <= 4 * LONGEST else _seen.__wrapped__
     return look(peer, trusted, forwarded, listed)
 

@@ -26,7 +26,7 @@ async def manifest_pushed(
 
 
 def manifest_pulled(exchange: Exchange, manifest: Manifest, digest: Digest) -> None:
-    if (sink := exchange.service.events) is not None:
+    if (sink := exchange.service.events) is not None and sink.wants("pull"):
         tag = "" if ":" in exchange.reference else exchange.reference
         sink.tell(_event(exchange, "pull", _manifest(exchange, manifest, digest, tag)))
 
@@ -55,7 +55,7 @@ async def blob_mounted(exchange: Exchange, digest: Digest, size: int, source: st
 
 
 def blob_pulled(exchange: Exchange, digest: Digest, size: int) -> None:
-    if (sink := exchange.service.events) is not None:
+    if (sink := exchange.service.events) is not None and sink.wants("pull"):
         sink.tell(_event(exchange, "pull", _blob(exchange, digest, size)))
 
 

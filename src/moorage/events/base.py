@@ -75,6 +75,10 @@ class EventSink(Protocol):
     source: Source
     references: bool
 
+    def wants(self, action: Action) -> bool:
+        """Whether anybody does; else the event need not be made. Asked at each pull."""
+        ...
+
     async def write(self, events: Sequence[Event]) -> None:
         """Keep the events before anybody is told that what they tell of was done: they are durable on return, unless there
         is no room for them, which is counted and logged. Does not raise."""

@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, get_args
 
-from moorage.events.base import Event, Source
+from moorage.events.base import Action, Event, Source
 from moorage.events.outages import Outages
 from moorage.events.queue import Queue, QueueFull
 from moorage.events.rows import Row
@@ -75,6 +75,9 @@ class Publisher:
         self.arrived: Callable[[], None] = lambda: None
         self._queue = queue
         self._subscribers = subscribers
+        self._wanted = frozenset(get_args(Action)) - frozenset.intersection(
+            *(one.actions for one in subscribers)
+        )
         self._outages = outages
         self._batch = _Batch()
         self._lock = threading.Lock()
@@ -82,6 +85,9 @@ class Publisher:
         self._ended = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+
+    def wants(self, action: Action) -> bool:
+        return action in self._wanted
 
     async def write(self, events: Sequence[Event]) -> None:
         rows = [row for event in events for row in self._rows(event)]

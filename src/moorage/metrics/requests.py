@@ -44,10 +44,6 @@ _DID: Final = {
 Deed: TypeAlias = Callable[[Exchange], None]
 Message: TypeAlias = MutableMapping[str, Any]
 
-PATHS: Final = 4096
-PATH_BYTES: Final = 200
-"""Paths whose route is remembered. Clients choose them, so neither many nor long ones."""
-
 
 class Prepared(NamedTuple):
     """Where the series of one route, method and status are."""
@@ -87,12 +83,10 @@ class Requests:
         self._histograms = slot.histograms.view
         self._flying = self._series.flying
         self._running = self._series.running
-        self._routes: dict[str, int] = {}
         self._known: dict[tuple[int, str, int], Prepared] = {}
 
     def begun(self, exchange: Exchange) -> None:
-        path = exchange.scope["path"]
-        route = self._routes.get(path) or self._found(path)
+        route = id(exchange.route)
         self._gauges[self._flying[route]] += 1.0
         if exchange.method in BRINGING:
             exchange.receive = Receiving(exchange.receive)
@@ -100,8 +94,8 @@ class Requests:
                 self._gauges[self._running] += 1.0
 
     def ended(self, exchange: Exchange, outcome: Outcome) -> None:
-        status, sent, seconds, _, found = outcome
-        route, method, received = id(found), exchange.method, 0
+        status, sent, seconds, _ = outcome
+        route, method, received = id(exchange.route), exchange.method, 0
         self._gauges[self._flying[route]] -= 1.0
         if method in BRINGING:
             if route in _UPLOADS:
@@ -123,16 +117,6 @@ class Requests:
             view[incoming[0]] += 1.0
         if deed is not None:
             deed(exchange)
-
-    def _found(self, path: str) -> int:
-        """The route of a path. The endpoint looks for it too, and tells it only in the end."""
-        found = routes.match(path)
-        route = id(found[0] if found else None)
-        if len(path) <= PATH_BYTES:
-            if len(self._routes) >= PATHS:
-                self._routes.clear()
-            self._routes[path] = route
-        return route
 
     def _met(self, route: int, method: str, status: int) -> Prepared:
         prepared = self._series.prepare(route, method, status)

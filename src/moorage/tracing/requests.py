@@ -101,7 +101,7 @@ class Requests:
             attributes["moorage.repository"] = told(exchange.name)
         if exchange.reference:
             attributes["moorage.reference"] = told(exchange.reference)
-        if outcome.route is not None and (template := TEMPLATES.get(id(outcome.route))):
+        if template := TEMPLATES.get(id(exchange.route)):
             attributes["http.route"] = template
             span.update_name(f"{_method(exchange.method)} {template}")
         if status >= 500:

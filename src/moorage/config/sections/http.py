@@ -121,8 +121,8 @@ class Http(Section):
     )
     trustedproxies: list[Network] = Field(
         default=[ip_network(network) for network in _PRIVATE],
-        description="Addresses and networks of proxies whose X-Forwarded-* and Forwarded headers are "
-        "believed.",
+        description="Addresses and networks of proxies whose X-Forwarded-*, X-Real-IP and Forwarded headers "
+        "are believed.",
     )
     limits: Limits = Field(default_factory=Limits, description="Limits on what clients may use.")
 

@@ -194,6 +194,10 @@ ANSWERS = (
         },
     ),
     Answers(
+        "the last request of an upload may be sent again when its answer was lost: its blob is there",
+        {"upload completes twice": ("404 BLOB_UPLOAD_UNKNOWN", "201")},
+    ),
+    Answers(
         "a session that does not exist is unknown, not invalid",
         {
             "after a wrong digest": UNKNOWN,

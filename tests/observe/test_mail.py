@@ -170,9 +170,12 @@ def test_nobody_waits_for_a_server_that_hangs() -> None:
         for _ in range(1_000):
             log.error("second")
         log.removeHandler(handler)
+        thread = handler._thread
         handler.close()
-        assert handler._thread is not None, "the end waited until the server was given up on"
-        assert handler._thread.is_alive()
+        assert thread is not None
+        assert thread.is_alive(), "the end waited until the server was given up on"
+    thread.join(30)
+    assert not thread.is_alive(), "it goes on after the end"
 
 
 def test_what_waits_is_sent_at_the_end() -> None:

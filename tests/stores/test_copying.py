@@ -37,6 +37,8 @@ def root() -> str:
 
 IMAGES = [make_image(random.Random(seed), layer_bytes=20_000) for seed in range(8)]
 BLOBS = 1 + 3 * len(IMAGES)
+FIRST_CALLS = 30
+"""So many that some blobs are there, and so few that others are not."""
 """One layer is that of all."""
 
 
@@ -131,10 +133,9 @@ def test_a_copy_into_a_store_that_is_killed_goes_on_where_it_was(
 ) -> None:
     with proxying(moto_store.endpoint) as proxy:
         bucket = in_bucket(tmp_path / "bucket.yml", replace(moto_store, endpoint=proxy.endpoint), root)
-        proxy.latency_seconds = 1.0
-        kill_when(start(disk, bucket), lambda: len(sent(proxy)) > 17)
-        proxy.latency_seconds = 0.0
-        there = stored(moto_store, root)
+        with proxy.holding(FIRST_CALLS) as reached:
+            kill_when(start(disk, bucket), reached.is_set)
+            there = stored(moto_store, root)
         assert 0 < len(there) < BLOBS
         proxy.calls.clear()
         report = copied(disk, bucket)

@@ -81,17 +81,22 @@ class MailHandler(logging.Handler):
             self.failures += 1
 
     def _run(self) -> None:
-        """Until nothing came for a whole interval; the next event starts another thread."""
+        """Until nothing came for a whole interval, or the end did not wait; the next event starts another thread."""
+        this = threading.current_thread()
         pause = min(GATHER_SECONDS, self._interval)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing, pause)
+                if self._thread is not this:
+                    return
                 gathered, self._gathered = self._gathered, Gathered()
                 if not gathered:
                     self._thread = None
                     return
             if not self._sent(gathered):
                 with self._changed:
+                    if self._thread is not this:
+                        return
                     gathered += self._gathered
                     self._gathered = gathered
                     if self._closing:
@@ -128,4 +133,8 @@ class MailHandler(logging.Handler):
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(CLOSE_SECONDS)
-        self._closing = False
+        with self._changed:
+            if self._thread is thread:
+                # It hangs. Once it does not any more, it has nothing to do.
+                self._thread = None
+            self._closing = False

@@ -179,8 +179,9 @@ def open_queue(configuration: Configuration, *, check: bool = False) -> Queue:
         raise NotificationsError(
             f"notifications.queue.path: {path} is on {kind}; set the key to a file on a disk of this machine"
         )
+    size, shares = configuration.notifications.queue.size, len(enabled(configuration))
     try:
-        return Queue(path, limit=configuration.notifications.queue.size, shares=len(enabled(configuration)))
+        return Queue(path, limit=size, shares=shares, check=check)
     except QueueError as error:
         raise NotificationsError(
             f"notifications.queue.path: events cannot be kept in {error}; set the key to a file that can be written"

@@ -101,3 +101,20 @@ def test_events_for_an_endpoint_that_is_gone_are_told_at_the_start(
     notifications.prepare(configuration)
     (line,) = [record for record in caplog.records if "not configured" in record.getMessage()]
     assert (vars(line)["endpoint"], vars(line)["events"]) == ("gone", 1)
+
+
+def test_damage_in_the_middle_of_the_queue_is_found_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    configuration = configured(tmp_path, {"name": "one", "url": "http://127.0.0.1:1/"})
+    path = notifications.queue_path(configuration)
+    queue = Queue(path, limit=64 << 20)
+    queue.put([("one", "a", b"x" * 200)] * 200)
+    queue.close()
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 8192] = b"\xa5" * 8192
+    path.write_bytes(content)
+    notifications.prepare(configuration)
+    assert [aside.read_bytes() for aside in path.parent.glob("*damaged*")] == [bytes(content)]
+    assert [record.levelname for record in caplog.records if "damaged" in record.getMessage()] == ["ERROR"]

@@ -191,10 +191,9 @@ def test_the_access_log_can_be_events_with_the_fields_of_the_reference(tmp_path:
     assert "id-1" not in server.log.read_text()
 
 
-def test_the_access_log_names_the_client_behind_a_trusted_proxy(server: Server) -> None:
-    exchange(
-        server.address, "GET", "/v2/", headers={"x-request-id": "id-1", "x-forwarded-for": "203.0.113.9"}
-    )
+@pytest.mark.parametrize("header", ["x-forwarded-for", "x-real-ip"])
+def test_the_access_log_names_the_client_behind_a_trusted_proxy(header: str, server: Server) -> None:
+    exchange(server.address, "GET", "/v2/", headers={"x-request-id": "id-1", header: "203.0.113.9"})
     # The client has its answer before the line is written.
     (line,) = wait_for(
         "line", lambda: [line for line in server.log.read_text().splitlines() if line.endswith("id-1")]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from moorage import __version__
 from moorage.api.exchange import Exchange
 from moorage.api.observing import Observer, Outcome
-from moorage.api.proxies import client_address
 from moorage.config import Configuration
 from moorage.config.values import host_and_port, plain
 from moorage.observe import access, context, files, logging
@@ -105,9 +104,7 @@ class Responses(Requests):
 
 def _forwarded(exchange: Exchange) -> str:
     """The client's address as proxies tell it that are trusted; empty where none tells."""
-    if exchange.header(b"x-forwarded-for") is None and exchange.header(b"forwarded") is None:
-        return ""
-    return client_address(exchange.scope, exchange.service.locations.trusted)
+    return exchange.client if exchange.forwarded else ""
 
 
 def _remote(exchange: Exchange) -> str:

@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from moorage.api.exchange import Exchange
-from moorage.api.proxies import client_address
 from moorage.auth import scopes
 from moorage.auth.base import (
     CATALOG,
@@ -69,8 +68,7 @@ def credentials(exchange: Exchange) -> Credentials:
     authorization = exchange.header(b"authorization") or ""
     if len(authorization) > AUTHORIZATION_LIMIT:
         raise HeaderTooLarge
-    address = client_address(exchange.scope, exchange.service.locations.trusted)
-    return Credentials(authorization, address)
+    return Credentials(authorization, exchange.client)
 
 
 def refusal(exchange: Exchange, refused: AccessRefused) -> RegistryError:

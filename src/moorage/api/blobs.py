@@ -6,7 +6,6 @@ from moorage.api import ranges, telling
 from moorage.api.answer import Answer, RawHeaders
 from moorage.api.conditions import check_precondition, ranges_apply, unchanged
 from moorage.api.exchange import Exchange
-from moorage.api.proxies import client_address
 from moorage.digest import Digest
 from moorage.drivers.base import Reader
 
@@ -68,8 +67,7 @@ async def get(exchange: Exchange) -> Answer:
 async def _redirect(exchange: Exchange, digest: Digest) -> Answer | None:
     """To where the storage, or what is put around it, serves the bytes. They are asked for first, so that nobody is sent to
     what is not there; and a client that has them already is not sent anywhere."""
-    client = client_address(exchange.scope, exchange.service.locations.trusted)
-    found = await exchange.repository.blobs.direct(digest, exchange.method, client)
+    found = await exchange.repository.blobs.direct(digest, exchange.method, exchange.client)
     if found is None:
         return None
     url, blob = found

@@ -17,16 +17,17 @@ DRAIN_SECONDS = 2.0
 
 class Body:
     """Iterate once. Raises BodyEnded when the connection ends, RequestTimeout when nothing comes for
-    `limits.body_seconds`, or less than `limits.minimum_rate` bytes per second over a minute."""
+    `limits.body_seconds`, or less than `limits.minimum_rate` bytes per second over a minute. `received`: bytes so far."""
 
     def __init__(self, receive: Receive, limits: Limits) -> None:
         self._receive = receive
         self._limits = limits
         self.finished = False
+        self.received = 0
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         patience = Patience(self._limits.body_seconds)
-        since, received = patience.clock(), 0
+        since, before = patience.clock(), self.received
         try:
             while not self.finished:
                 message = await patience.wait(self._receive())
@@ -34,14 +35,14 @@ class Body:
                     raise BodyEnded
                 self.finished = not message.get("more_body", False)
                 piece = message.get("body", b"")
-                received += len(piece)
+                self.received += len(piece)
                 if piece:
                     yield piece
                 elapsed = patience.clock() - since
                 if elapsed > RATE_SECONDS:
-                    if received < elapsed * self._limits.minimum_rate:
+                    if self.received - before < elapsed * self._limits.minimum_rate:
                         raise RequestTimeout
-                    since, received = patience.clock(), 0
+                    since, before = patience.clock(), self.received
         finally:
             patience.end()
 

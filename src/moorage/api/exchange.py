@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope
 
 from moorage.api.body import Body
+from moorage.api.proxies import TELLING, client_address
 from moorage.auth.base import OPEN
 from moorage.errors import HeaderTooLarge, QueryInvalid
 from moorage.store.repository import Repository
@@ -67,6 +68,21 @@ class Exchange:
         if self._body is None:
             self._body = Body(self.receive, self.service.limits)
         return self._body
+
+    @property
+    def received(self) -> int:
+        """Bytes of the request's body, so far."""
+        return self._body.received if self._body is not None else 0
+
+    @property
+    def client(self) -> str:
+        """The client's address, seen through the proxies that the configuration trusts; empty when unknown."""
+        return client_address(self.scope, self.service.locations.trusted)
+
+    @property
+    def forwarded(self) -> bool:
+        """Whether something tells of a client behind the connection's other end."""
+        return not TELLING.isdisjoint(self._headers)
 
     @property
     def header_bytes(self) -> int:

@@ -20,7 +20,8 @@ REMEMBERED: Final = 4096
 """Addresses."""
 LONGEST: Final = 128
 """Characters of one, with a port and the name of an interface."""
-_TELLING: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
+TELLING: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
+"""Headers by which proxies tell of their peer."""
 
 
 class Networks(tuple[Network, ...]):
@@ -52,7 +53,7 @@ def client_address(scope: Scope, trusted: tuple[Network, ...]) -> str:
     and do not agree, neither is believed.
     """
     peer = (scope.get("client") or ("",))[0]
-    told = [header for header in scope["headers"] if header[0] in _TELLING]
+    told = [header for header in scope["headers"] if header[0] in TELLING]
     if not told:
         return _address(peer) or ""
     forwarded, listed = _joined(told, b"forwarded"), _joined(told, b"x-forwarded-for")

@@ -40,6 +40,10 @@ class Operation:
 
 @dataclass(frozen=True)
 class Route:
+    """`name`: as the reference implementation calls it in its metrics. `template`: its path, with what differs in braces."""
+
+    name: str
+    template: str
     operations: dict[str, Operation]
 
     @property
@@ -51,32 +55,45 @@ def _read(handler: Handler, needs: Need = "pull", head: Handler | None = None) -
     return {"GET": Operation(handler, needs), "HEAD": Operation(head or handler, needs)}
 
 
-BASE: Final = Route(_read(base.get, needs="known"))
-CATALOG: Final = Route(_read(catalog.get, needs="catalog"))
-TAGS: Final = Route(_read(tags.get))
+TOKEN_PATH: Final = "/auth/token"  # noqa: S105 - a path
+
+BASE: Final = Route("base", "/v2/", _read(base.get, needs="known"))
+CATALOG: Final = Route("catalog", "/v2/_catalog", _read(catalog.get, needs="catalog"))
+TAGS: Final = Route("tags", "/v2/{name}/tags/list", _read(tags.get))
 MANIFESTS: Final = Route(
+    "manifest",
+    "/v2/{name}/manifests/{reference}",
     {
         **_read(manifests.get),
         "PUT": Operation(manifests.put, "push", writes=True),
         "DELETE": Operation(manifests.delete, "delete", writes=True),
-    }
+    },
 )
 BLOBS: Final = Route(
-    {**_read(blobs.get, head=blobs.head), "DELETE": Operation(blobs.delete, "delete", writes=True)}
+    "blob",
+    "/v2/{name}/blobs/{digest}",
+    {**_read(blobs.get, head=blobs.head), "DELETE": Operation(blobs.delete, "delete", writes=True)},
 )
-REFERRERS: Final = Route(_read(referrers.get))
-UPLOADS: Final = Route({"POST": Operation(uploads.post, "push", writes=True)})
+REFERRERS: Final = Route("referrers", "/v2/{name}/referrers/{digest}", _read(referrers.get))
+UPLOADS: Final = Route(
+    "blob_upload", "/v2/{name}/blobs/uploads/", {"POST": Operation(uploads.post, "push", writes=True)}
+)
 UPLOAD: Final = Route(
+    "blob_upload_chunk",
+    "/v2/{name}/blobs/uploads/{id}",
     {
         **_read(uploads.get, needs="push"),
         "PATCH": Operation(uploads.patch, "push", writes=True),
         "PUT": Operation(uploads.put, "push", writes=True),
         # Ending one's own upload takes nothing from anybody, so it is no delete.
         "DELETE": Operation(uploads.delete, "push", writes=True),
-    }
+    },
 )
-TOKEN: Final = Route({"GET": Operation(tokens.get, "nothing"), "POST": Operation(tokens.post, "nothing")})
-TOKEN_PATH: Final = "/auth/token"  # noqa: S105 - a path
+TOKEN: Final = Route(
+    "token",
+    TOKEN_PATH,
+    {"GET": Operation(tokens.get, "nothing"), "POST": Operation(tokens.post, "nothing")},
+)
 
 _KINDS: Final = {"manifests": MANIFESTS, "blobs": BLOBS, "referrers": REFERRERS}
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from moorage.api.exchange import Exchange
-from moorage.api.proxies import client_address
 from moorage.digest import Digest
-from moorage.events.base import BLOB, Action, Actor, Event, Request, Target, gone, happened
-from moorage.manifest import Descriptor, Manifest
+from moorage.events.base import BLOB, Action, Actor, Event, EventSink, Request, Target, gone, happened
+from moorage.manifest import Manifest
 from moorage.names import Tag
 
 
@@ -20,64 +19,71 @@ async def manifest_pushed(
     exchange: Exchange, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
 ) -> None:
     """One event for each tag; one without a tag if there is none."""
-    if (sink := exchange.service.events) is not None:
-        targets = [_manifest(exchange, manifest, digest, tag) for tag in tags or ("",)]
-        await sink.write([_event(exchange, "push", target) for target in targets])
+    if sink := _who_wants(exchange, "push"):
+        targets = [_manifest(exchange, sink, manifest, digest, tag) for tag in tags or ("",)]
+        await _keep(exchange, sink, "push", *targets)
 
 
 def manifest_pulled(exchange: Exchange, manifest: Manifest, digest: Digest) -> None:
-    if (sink := exchange.service.events) is not None and sink.wants("pull"):
+    if sink := _who_wants(exchange, "pull"):
         tag = "" if ":" in exchange.reference else exchange.reference
-        sink.tell(_event(exchange, "pull", _manifest(exchange, manifest, digest, tag)))
+        sink.tell(_event(exchange, sink, "pull", _manifest(exchange, sink, manifest, digest, tag)))
 
 
 async def manifest_deleted(exchange: Exchange, digest: Digest, tags: Iterable[Tag]) -> None:
     """Its tags went before it, so they are told first."""
-    if (sink := exchange.service.events) is not None:
+    if sink := _who_wants(exchange, "delete"):
         targets = [gone(exchange.name, tag=tag) for tag in tags]
-        targets.append(gone(exchange.name, digest=digest))
-        await sink.write([_event(exchange, "delete", target) for target in targets])
+        await _keep(exchange, sink, "delete", *targets, gone(exchange.name, digest=digest))
 
 
 async def tag_deleted(exchange: Exchange, tag: Tag) -> None:
-    if (sink := exchange.service.events) is not None:
-        await sink.write([_event(exchange, "delete", gone(exchange.name, tag=tag))])
+    if sink := _who_wants(exchange, "delete"):
+        await _keep(exchange, sink, "delete", gone(exchange.name, tag=tag))
 
 
 async def blob_pushed(exchange: Exchange, digest: Digest, size: int) -> None:
-    if (sink := exchange.service.events) is not None:
-        await sink.write([_event(exchange, "push", _blob(exchange, digest, size))])
+    if sink := _who_wants(exchange, "push"):
+        await _keep(exchange, sink, "push", _blob(exchange, digest, size))
 
 
 async def blob_mounted(exchange: Exchange, digest: Digest, size: int, source: str) -> None:
-    if (sink := exchange.service.events) is not None:
-        await sink.write([_event(exchange, "mount", _blob(exchange, digest, size, source))])
+    if sink := _who_wants(exchange, "mount"):
+        await _keep(exchange, sink, "mount", _blob(exchange, digest, size, source))
 
 
 def blob_pulled(exchange: Exchange, digest: Digest, size: int) -> None:
-    if (sink := exchange.service.events) is not None and sink.wants("pull"):
-        sink.tell(_event(exchange, "pull", _blob(exchange, digest, size)))
+    if sink := _who_wants(exchange, "pull"):
+        sink.tell(_event(exchange, sink, "pull", _blob(exchange, digest, size)))
 
 
 async def blob_deleted(exchange: Exchange, digest: Digest) -> None:
-    if (sink := exchange.service.events) is not None:
-        await sink.write([_event(exchange, "delete", gone(exchange.name, digest=digest))])
+    if sink := _who_wants(exchange, "delete"):
+        await _keep(exchange, sink, "delete", gone(exchange.name, digest=digest))
 
 
-def _event(exchange: Exchange, action: Action, target: Target) -> Event:
-    assert exchange.service.events is not None
+def _who_wants(exchange: Exchange, action: Action) -> EventSink | None:
+    """None where nobody does: then no event is made."""
+    sink = exchange.service.events
+    return sink if sink is not None and sink.wants(action) else None
+
+
+async def _keep(exchange: Exchange, sink: EventSink, action: Action, *targets: Target) -> None:
+    await sink.write([_event(exchange, sink, action, target) for target in targets])
+
+
+def _event(exchange: Exchange, sink: EventSink, action: Action, target: Target) -> Event:
     request = Request(
         id=exchange.id,
         method=exchange.method,
         useragent=exchange.header(b"user-agent") or "",
-        addr=client_address(exchange.scope, exchange.service.locations.trusted),
+        addr=exchange.client,
         host=exchange.header(b"host") or "",
     )
-    return happened(action, target, request, Actor(exchange.grant.user), exchange.service.events.source)
+    return happened(action, target, request, Actor(exchange.grant.user), sink.source)
 
 
-def _manifest(exchange: Exchange, manifest: Manifest, digest: Digest, tag: str) -> Target:
-    assert exchange.service.events is not None
+def _manifest(exchange: Exchange, sink: EventSink, manifest: Manifest, digest: Digest, tag: str) -> Target:
     size = len(manifest.payload)
     return Target(
         media_type=manifest.media_type,
@@ -87,12 +93,8 @@ def _manifest(exchange: Exchange, manifest: Manifest, digest: Digest, tag: str) 
         repository=exchange.name,
         url=_url(exchange, "manifests", digest),
         tag=tag,
-        references=_references(manifest) if exchange.service.events.references else None,
+        references=[*manifest.blobs, *manifest.manifests] if sink.references else None,
     )
-
-
-def _references(manifest: Manifest) -> list[Descriptor]:
-    return [*manifest.blobs, *manifest.manifests]
 
 
 def _blob(exchange: Exchange, digest: Digest, size: int, source: str = "") -> Target:

@@ -90,19 +90,21 @@ async def put(exchange: Exchange) -> Answer:
         try:
             return await _complete(exchange, await _resume(exchange), digests)
         except UploadUnknown:
-            return await _completed(exchange, digests)
+            if answer := await _completed(exchange, digests):
+                return answer
+            raise
 
 
-async def _completed(exchange: Exchange, digests: list[Digest]) -> Answer:
+async def _completed(exchange: Exchange, digests: list[Digest]) -> Answer | None:
     """The answer to a request that ended an upload before, and got none: the registry died then, or the connection, and the
     client or a proxy sends it again. That the session was here shows in its signed state, what became of it in the blobs.
-    Raises UploadUnknown."""
+    None for a session that did not end in these."""
+    if not exchange.parameter("_state"):
+        return None
     try:
         blobs = [await exchange.repository.blobs.stat(digest) for digest in digests]
     except BlobUnknown:
-        blobs = []
-    if not blobs or not exchange.parameter("_state"):
-        raise UploadUnknown(detail={"uuid": exchange.reference})
+        return None
     async for _ in exchange.body:
         pass
     await telling.blob_pushed(exchange, digests[0], blobs[0].size)

@@ -76,7 +76,7 @@ class EventSink(Protocol):
     references: bool
 
     def wants(self, action: Action) -> bool:
-        """Whether anybody does; else the event need not be made. Asked at each pull."""
+        """Whether anybody does; else the event need not be made. Asked before each."""
         ...
 
     async def write(self, events: Sequence[Event]) -> None:

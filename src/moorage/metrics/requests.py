@@ -6,8 +6,8 @@ All that runs per request is a look-up of what was prepared for its route, metho
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
 
 from moorage.api import routes
 from moorage.api.exchange import Exchange
@@ -16,33 +16,26 @@ from moorage.metrics.repositories import Repositories
 from moorage.metrics.series import DURATIONS, SIZES, Counter, Gauge, Histogram
 from moorage.metrics.slots import Slot
 
-HANDLERS: Final = {
-    id(routes.BASE): "base",
-    id(routes.CATALOG): "catalog",
-    id(routes.TAGS): "tags",
-    id(routes.MANIFESTS): "manifest",
-    id(routes.BLOBS): "blob",
-    id(routes.UPLOADS): "blob_upload",
-    id(routes.UPLOAD): "blob_upload_chunk",
-    id(routes.REFERRERS): "referrers",
-    id(routes.TOKEN): "token",
-    id(None): "unknown",
-}
-"""By identity, for a route has no hash. The last is a path that is none of the API."""
+UNKNOWN: Final = "unknown"
+"""The route of a path that is none of the API."""
+HANDLERS: Final = (
+    *(route.name for route in (routes.BASE, routes.CATALOG, routes.TAGS, routes.MANIFESTS, routes.BLOBS)),
+    *(route.name for route in (routes.UPLOADS, routes.UPLOAD, routes.REFERRERS, routes.TOKEN)),
+    UNKNOWN,
+)
 
 METHODS: Final = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 BRINGING: Final = frozenset(("POST", "PUT", "PATCH"))
-_UPLOADS: Final = frozenset((id(routes.UPLOADS), id(routes.UPLOAD)))
+_UPLOADS: Final = frozenset((routes.UPLOADS.name, routes.UPLOAD.name))
 
 _DID: Final = {
-    (id(routes.UPLOADS), "POST", 202): "started",
-    (id(routes.UPLOADS), "POST", 201): "completed",
-    (id(routes.UPLOAD), "PUT", 201): "completed",
-    (id(routes.UPLOAD), "DELETE", 204): "canceled",
+    (routes.UPLOADS.name, "POST", 202): "started",
+    (routes.UPLOADS.name, "POST", 201): "completed",
+    (routes.UPLOAD.name, "PUT", 201): "completed",
+    (routes.UPLOAD.name, "DELETE", 204): "canceled",
 }
 
 Deed: TypeAlias = Callable[[Exchange], None]
-Message: TypeAlias = MutableMapping[str, Any]
 
 
 class Prepared(NamedTuple):
@@ -58,21 +51,6 @@ class Prepared(NamedTuple):
     deed: Deed | None
 
 
-class Receiving:
-    """The `receive` of a request that brings something, with the bytes that came so far."""
-
-    __slots__ = ("_receive", "size")
-
-    def __init__(self, receive: Callable[[], Awaitable[Message]]) -> None:
-        self._receive = receive
-        self.size = 0
-
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self.size += len(message.get("body", b""))
-        return message
-
-
 class Requests:
     """An `Observer`. Each of its two methods is written in one piece: at 20,000 requests a second every call counts."""
 
@@ -83,25 +61,20 @@ class Requests:
         self._histograms = slot.histograms.view
         self._flying = self._series.flying
         self._running = self._series.running
-        self._known: dict[tuple[int, str, int], Prepared] = {}
+        self._known: dict[tuple[str, str, int], Prepared] = {}
 
     def begun(self, exchange: Exchange) -> None:
-        route = id(exchange.route)
+        route = _name(exchange)
         self._gauges[self._flying[route]] += 1.0
-        if exchange.method in BRINGING:
-            exchange.receive = Receiving(exchange.receive)
-            if route in _UPLOADS:
-                self._gauges[self._running] += 1.0
+        if route in _UPLOADS and exchange.method in BRINGING:
+            self._gauges[self._running] += 1.0
 
     def ended(self, exchange: Exchange, outcome: Outcome) -> None:
         status, sent, seconds, _ = outcome
-        route, method, received = id(exchange.route), exchange.method, 0
+        route, method, received = _name(exchange), exchange.method, exchange.received
         self._gauges[self._flying[route]] -= 1.0
-        if method in BRINGING:
-            if route in _UPLOADS:
-                self._gauges[self._running] -= 1.0
-            if type(exchange.receive) is Receiving:
-                received = exchange.receive.size
+        if route in _UPLOADS and method in BRINGING:
+            self._gauges[self._running] -= 1.0
         prepared = self._known.get((route, method, status)) or self._met(route, method, status)
         total, durations, duration, incoming, came, outgoing, went, deed = prepared
         self._counters[total] += 1.0
@@ -118,12 +91,16 @@ class Requests:
         if deed is not None:
             deed(exchange)
 
-    def _met(self, route: int, method: str, status: int) -> Prepared:
+    def _met(self, route: str, method: str, status: int) -> Prepared:
         prepared = self._series.prepare(route, method, status)
         # Methods come from clients, and a name for each would have no end.
         if method in METHODS:
             self._known[route, method, status] = prepared
         return prepared
+
+
+def _name(exchange: Exchange) -> str:
+    return exchange.route.name if exchange.route is not None else UNKNOWN
 
 
 class Series:
@@ -133,7 +110,7 @@ class Series:
         counters, histograms, gauges = slot.counters, slot.histograms, slot.gauges
         flying = Gauge(gauges, "registry_http_in_flight_requests", "The in-flight HTTP requests.", "handler")
         running = Gauge(gauges, "registry_uploads_running", "Requests that bring bytes of a blob just now.")
-        self.flying = {route: flying.place(handler) for route, handler in HANDLERS.items()}
+        self.flying = {handler: flying.place(handler) for handler in HANDLERS}
         self.running = running.place()
         self._total = Counter(
             counters,
@@ -162,8 +139,8 @@ class Series:
             SIZES,
             "handler",
         )
-        self._incoming = {route: incoming.places(handler) for route, handler in HANDLERS.items()}
-        self._outgoing = {route: outgoing.places(handler) for route, handler in HANDLERS.items()}
+        self._incoming = {handler: incoming.places(handler) for handler in HANDLERS}
+        self._outgoing = {handler: outgoing.places(handler) for handler in HANDLERS}
         self._repositories = Repositories(counters)
         uploads = Counter(
             counters, "registry_uploads_total", "What became of uploads of blobs, and blobs mounted.", "event"
@@ -172,22 +149,22 @@ class Series:
             event: uploads.one(event) for event in ("started", "completed", "canceled", "mounted")
         }
 
-    def prepare(self, route: int, method: str, status: int) -> Prepared:
-        handler, lowered = HANDLERS[route], method.lower() if method in METHODS else "unknown"
+    def prepare(self, route: str, method: str, status: int) -> Prepared:
+        lowered = method.lower() if method in METHODS else "unknown"
         return Prepared(
-            self._total.place(handler, lowered, str(status)),
-            *self._durations.places(handler, lowered),
+            self._total.place(route, lowered, str(status)),
+            *self._durations.places(route, lowered),
             *self._incoming[route],
             *self._outgoing[route],
             self._deed(route, method, status),
         )
 
-    def _deed(self, route: int, method: str, status: int) -> Deed | None:
+    def _deed(self, route: str, method: str, status: int) -> Deed | None:
         """What counts what was done, where a request with that status did something that is counted."""
         repositories, uploads = self._repositories, self._uploads
-        if route == id(routes.MANIFESTS) and (method, status) == ("GET", 200):
+        if route == routes.MANIFESTS.name and (method, status) == ("GET", 200):
             return repositories.pulled
-        if route == id(routes.MANIFESTS) and (method, status) == ("PUT", 201):
+        if route == routes.MANIFESTS.name and (method, status) == ("PUT", 201):
             return repositories.pushed
         if (event := _DID.get((route, method, status))) is None:
             return None

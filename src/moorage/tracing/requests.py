@@ -12,25 +12,10 @@ from opentelemetry.context import Context, attach, detach
 from opentelemetry.propagators.textmap import Getter, TextMapPropagator
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, format_trace_id, set_span_in_context
 
-from moorage.api import routes
 from moorage.api.exchange import Exchange
 from moorage.api.observing import Outcome
-from moorage.api.proxies import client_address
 from moorage.observe import context as observe
 from moorage.tracing.words import told
-
-TEMPLATES: Final = {
-    id(routes.BASE): "/v2/",
-    id(routes.CATALOG): "/v2/_catalog",
-    id(routes.TAGS): "/v2/{name}/tags/list",
-    id(routes.MANIFESTS): "/v2/{name}/manifests/{reference}",
-    id(routes.BLOBS): "/v2/{name}/blobs/{digest}",
-    id(routes.REFERRERS): "/v2/{name}/referrers/{digest}",
-    id(routes.UPLOADS): "/v2/{name}/blobs/uploads/",
-    id(routes.UPLOAD): "/v2/{name}/blobs/uploads/{id}",
-    id(routes.TOKEN): routes.TOKEN_PATH,
-}
-"""Routes are values that cannot be hashed, and live for ever."""
 
 METHODS: Final = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
@@ -93,7 +78,7 @@ class Requests:
             "moorage.request.id": exchange.id,
             **_server(exchange.header(b"host") or ""),
         }
-        if address := client_address(scope, exchange.service.locations.trusted):
+        if address := exchange.client:
             attributes["client.address"] = address
         if agent := exchange.header(b"user-agent"):
             attributes["user_agent.original"] = told(agent)
@@ -101,9 +86,9 @@ class Requests:
             attributes["moorage.repository"] = told(exchange.name)
         if exchange.reference:
             attributes["moorage.reference"] = told(exchange.reference)
-        if template := TEMPLATES.get(id(exchange.route)):
-            attributes["http.route"] = template
-            span.update_name(f"{_method(exchange.method)} {template}")
+        if exchange.route is not None:
+            attributes["http.route"] = exchange.route.template
+            span.update_name(f"{_method(exchange.method)} {exchange.route.template}")
         if status >= 500:
             attributes["error.type"] = str(status)
             span.set_status(StatusCode.ERROR)

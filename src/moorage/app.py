@@ -164,7 +164,7 @@ class Application:
             service = build_service(configuration, self._registry, key)
             service.healthy = self._health.healthy
             await self._open(service, open_parts)
-            observers = [observer for observer in self._observers() if observer is not None]
+            observers = [*self._observers()]
             self._endpoint = Endpoint(service, headers=_headers(configuration), observers=observers)
             tasks = [asyncio.create_task(work()) for work in self._work()]
             open_parts.push_async_callback(_ended, tasks)
@@ -208,11 +208,13 @@ class Application:
             driver = self._metrics.metered(driver)
         return driver if self._tracing is None else self._tracing.traced(driver)
 
-    def _observers(self) -> Iterator[Observer | None]:
+    def _observers(self) -> Iterator[Observer]:
         """The traces first, so that the others may name them."""
-        yield None if self._tracing is None else self._tracing.observer
+        if self._tracing is not None:
+            yield self._tracing.observer
         yield logs.observer(self._configuration, self._shared.instance)
-        yield None if self._metrics is None else self._metrics.observer
+        if self._metrics is not None:
+            yield self._metrics.observer
 
     def _work(self) -> list[Work]:
         work: list[Work] = [*self._upkeep, *self._health.work]

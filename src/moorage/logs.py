@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import sys
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from moorage import __version__
@@ -27,17 +26,21 @@ def configure(configuration: Configuration, instance: str = "") -> None:
     if not section.accesslog.disabled:
         _output("log.accesslog.output", section.accesslog.output)
     _output("log.output", section.output)
-    always = _always(configuration, instance)
-    logging.configure(
-        section.level,
-        section.formatter,
-        always,
-        caller=section.reportcaller,
-        output=section.output,
-        also=[
-            _mail(hook, logging.EventFormatter("text", always)) for hook in section.hooks if not hook.disabled
-        ],
-    )
+    formatter = logging.EventFormatter("text", _always(configuration, instance))
+    mails = [_mail(hook, formatter) for hook in section.hooks if not hook.disabled]
+    logging.configure(**settings(configuration, instance), also=mails)
+
+
+def settings(configuration: Configuration, instance: str = "") -> dict[str, Any]:
+    """What `observe.logging.configure` takes, here or in a process without the configuration."""
+    section = configuration.log
+    return {
+        "level": section.level,
+        "form": section.formatter,
+        "fields": _always(configuration, instance),
+        "caller": section.reportcaller,
+        "output": section.output,
+    }
 
 
 def observer(configuration: Configuration, instance: str = "") -> Observer:
@@ -115,7 +118,7 @@ def _remote(exchange: Exchange) -> str:
     return f"{host}:{port}" if host and port else host
 
 
-def _always(configuration: Configuration, instance: str) -> Mapping[str, Any]:
+def _always(configuration: Configuration, instance: str) -> dict[str, Any]:
     found: dict[str, Any] = dict(configuration.log.fields)
     if instance:
         found.setdefault("instance.id", instance)

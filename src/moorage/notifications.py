@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from moorage.config import Configuration
 from moorage.config.sections import notifications as sections
 from moorage.config.sections.drivers import Filesystem
+from moorage.config.values import header_pairs, plain
 from moorage.events.base import EventSink, Source
 from moorage.shared import Shared
 from moorage.tasks import Leadership
@@ -70,16 +71,17 @@ class Notifications:
         """What is configured and what was counted (`moorage.events.queue.Counts`), by endpoint, without secrets. `waiting`: how many
         events. Times are seconds; `oldest` is the age of the event that waits longest, 0 if none waits. Reads the queue, which
         takes a millisecond: call it in a thread. Raises `moorage.events.queue.QueueError`."""
-        return [self._counted(described) for described in self._described]
-
-    def _counted(self, described: dict[str, Any]) -> dict[str, Any]:
         from moorage.events.queue import Counts, Waiting
 
-        name = described["name"]
-        waiting = self._queue.waiting().get(name, Waiting(0, 0.0))
-        counts = self._queue.counts().get(name, Counts())
-        oldest = max(0.0, time.time() - waiting.oldest) if waiting.count else 0.0
-        return {**described, "waiting": waiting.count, "oldest": oldest, **dataclasses.asdict(counts)}
+        waiting, counts, now = self._queue.waiting(), self._queue.counts(), time.time()
+        found = []
+        for described in self._described:
+            name = described["name"]
+            waits = waiting.get(name, Waiting(0, 0.0))
+            oldest = max(0.0, now - waits.oldest) if waits.count else 0.0
+            sums = dataclasses.asdict(counts.get(name, Counts()))
+            found.append({**described, "waiting": waits.count, "oldest": oldest, **sums})
+        return found
 
 
 def build(configuration: Configuration, shared: Shared) -> Notifications | None:
@@ -108,13 +110,13 @@ def prepare(configuration: Configuration) -> None:
             log.info("endpoint of notifications disabled, skipping", extra={"endpoint": one.name})
     if not enabled(configuration):
         return
-    from moorage.events.delivery import Delivery
+    from moorage.events.sending import Sender
 
     queue = open_queue(configuration, check=True)
     try:
         for endpoint, subscriber in zip(endpoints(configuration), _subscribers(configuration), strict=True):
             try:
-                Delivery(endpoint, queue)
+                Sender(endpoint)
             except ValueError as error:
                 raise NotificationsError(f"notifications.endpoints: {endpoint.name}: {error}") from None
             said = _described(endpoint, subscriber) | {
@@ -140,16 +142,12 @@ def endpoints(configuration: Configuration) -> list[Endpoint]:
         Endpoint(
             name=endpoint.name,
             url=str(endpoint.url),
-            headers=[
-                (name, value.get_secret_value())
-                for name, values in endpoint.headers.items()
-                for value in values
-            ],
+            headers=header_pairs(endpoint.headers),
             timeout=_seconds(endpoint.timeout),
             threshold=endpoint.threshold or DEFAULT_THRESHOLD,
             backoff=_seconds(endpoint.backoff),
             maxbackoff=endpoint.maxbackoff.total_seconds(),
-            secrets=[secret.get_secret_value() for secret in endpoint.secrets],
+            secrets=[plain(secret) for secret in endpoint.secrets],
             format=endpoint.format,
             batch=endpoint.batch,
             forbidden=forbidden,

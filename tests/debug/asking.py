@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
+from tests.support.exchange import Answer, exchange
 from tests.support.server import Server, free_port, moorage_server
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 PATIENCE_SECONDS = 30.0
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
 def ask(port: int, path: str, method: str = "GET", headers: Mapping[str, str] = NOTHING) -> Answer:
     """On a connection of its own, so that any worker may take it."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        connection.request(method, path, headers=dict(headers))
-        found = connection.getresponse()
-        return Answer(found.status, {key.lower(): value for key, value in found.getheaders()}, found.read())
-    finally:
-        connection.close()
+    return exchange(f"127.0.0.1:{port}", method, path, headers=headers)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from moorage.events.queue import Queue, QueueFull
-from tests.events.disks import fill, small_disk
+from tests.support.disks import fill, small_disk
 
 LIMIT = 64 << 20
 EVENT = b"x" * 1200

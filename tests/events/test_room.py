@@ -13,11 +13,11 @@ import pytest
 from moorage.events.outages import QUIET_SECONDS
 from moorage.events.place import kind_of_file_system, network_file_system
 from moorage.events.queue import Queue
-from tests.events.disks import fill, small_disk
 from tests.events.listener import Listener
 from tests.events.telling import endpoint, telling, wait_for_events
 from tests.faults.client import Client
 from tests.faults.processes import eventually
+from tests.support.disks import fill, small_disk
 from tests.support.server import free_port, moorage_command, running
 
 PATIENT = ("backoff: 1h", "maxbackoff: 1h", "threshold: 1", "timeout: 10s")

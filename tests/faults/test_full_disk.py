@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,8 +16,8 @@ from tests.faults.history import TagHistory
 from tests.faults.images import Image, make_image
 from tests.faults.target import empty_files, files, garbage_collect_dry_run, registry, seed
 from tests.faults.wire import Answer
+from tests.support import disks
 from tests.support.server import running
-from tests.support.tools import absent, require, require_root
 
 NAME = "full/app"
 DISK = "24m"
@@ -31,21 +30,8 @@ ORDINARY_FILES = ("data", "link", "startedat")
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MiB."""
-    require_root()
-    require("mount", "umount")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(disk)],
-        stderr=subprocess.PIPE,
-        check=False,
-    )
-    if mounted.returncode:
-        absent(f"mounting is not allowed here: {mounted.stderr.decode()}")
-    try:
+    with disks.small_disk(tmp_path / "disk", DISK) as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 @dataclass

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 SECONDS = 60.0
 
@@ -20,6 +22,10 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     whole: bool = True
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
 
 
 def exchange(

@@ -44,25 +44,13 @@ main_app.add_typer(storage.storage_app, name="storage")
 main_app.add_typer(access.access_app, name="access")
 main_app.add_typer(events.events_app, name="events")
 
-COMMANDS = (
-    "serve",
-    "config",
-    "garbage-collect",
-    "purge-uploads",
-    "storage",
-    "access",
-    "events",
-    "htpasswd",
-    "version",
-)
-
 
 def main() -> None:
     """The entry point. `registry config.yml` and `registry -version` of old unit files still work."""
     arguments = sys.argv[1:]
     if arguments and arguments[0] in ("-version", "--version", "-v"):
         arguments[0] = "version"
-    elif arguments and arguments[0] not in COMMANDS and Path(arguments[0]).suffix in (".yml", ".yaml"):
+    elif arguments and Path(arguments[0]).suffix in (".yml", ".yaml"):
         arguments.insert(0, "serve")
     try:
         _run(arguments)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from moorage.config import Configuration
 from moorage.config.sections import health as sections
-from moorage.config.values import HiddenURL, host_and_port
+from moorage.config.values import HiddenURL, header_pairs, host_and_port
 from moorage.drivers.base import Driver
 from moorage.health.check import Check
 from moorage.health.probes import connects, file_is_missing, storage_answers
@@ -54,12 +54,9 @@ def _checks(section: sections.Health, driver: Driver, name: str) -> Iterator[Che
 def _url(section: sections.HttpProbe) -> Check:
     from moorage.health.http import answers
 
-    headers = [
-        (name, value.get_secret_value()) for name, values in section.headers.items() for value in values
-    ]
     return Check(
         HiddenURL(section.uri).shown,
-        answers(section.uri, section.statuscode, headers),
+        answers(section.uri, section.statuscode, header_pairs(section.headers)),
         interval=section.interval.total_seconds(),
         threshold=section.threshold,
         timeout=section.timeout.total_seconds(),

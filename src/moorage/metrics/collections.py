@@ -7,15 +7,13 @@ one that began anew.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import json
 import os
 import time
 from pathlib import Path
 from typing import Final
 
 from moorage.drivers.base import Driver
-from moorage.store.collected import Collected, collected, parse
+from moorage.store.collected import Collected, collected, parse, written
 
 KEPT_SECONDS: Final = 60.0
 
@@ -35,6 +33,6 @@ class Collections:
         found = await collected(self._driver)
         with contextlib.suppress(OSError):
             new = self._path.with_suffix(f".{os.getpid()}")
-            new.write_text(json.dumps(dataclasses.asdict(found)))
+            new.write_bytes(written(found))
             new.rename(self._path)
         return found

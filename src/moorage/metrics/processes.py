@@ -15,28 +15,21 @@ PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
-class Process:
-    """`cpu`: seconds of processor time, also those of its children that have ended. `started`: seconds since 1970."""
+class Usage:
+    """Of one process or several. `cpu`: seconds of processor time, also those of children that have ended. `started`: seconds since
+    1970, of the launcher."""
 
-    parent: int
-    cpu: float
-    resident: int
-    files: int
-    file_limit: int
-    threads: int
-    started: float
+    cpu: float = 0.0
+    resident: int = 0
+    files: int = 0
+    file_limit: int = 0
+    threads: int = 0
+    started: float = 0.0
 
 
 @dataclass(frozen=True)
-class Usage:
-    """Of all processes; `started` is the launcher's."""
-
-    cpu: float
-    resident: int
-    files: int
-    file_limit: int
-    threads: int
-    started: float
+class Process(Usage):
+    parent: int = 0
 
 
 def usage(launcher: int, workers: Sequence[int]) -> Usage:
@@ -59,7 +52,7 @@ def read(pid: int) -> Process:
         # The name, in parentheses, may have spaces in it.
         fields = (folder / "stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return Process(0, 0.0, 0, 0, 0, 0, 0.0)
+        return Process()
     return Process(
         parent=int(fields[1]),
         cpu=sum(map(int, fields[11:15])) / TICKS,

@@ -12,43 +12,11 @@ from moorage.metrics.numbers import Numbers
 
 Count = Callable[[], None]
 
-DURATIONS: Final = (
-    0.0005,
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.5,
-    5.0,
-    10.0,
-    25.0,
-    60.0,
-)
+_STEPS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+DURATIONS: Final = (*_STEPS, 25.0, 60.0)
+ACTIONS: Final = (0.0001, *_STEPS)
 """In seconds: those of the reference implementation, and finer ones below."""
 
-ACTIONS: Final = (
-    0.0001,
-    0.0005,
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.5,
-    5.0,
-    10.0,
-)
 SIZES: Final = tuple(1024 << power for power in range(22))
 """In bytes: 1 KiB to 2 GiB. Whole numbers, and those above none, as what is compared with them: comparing kinds costs more."""
 

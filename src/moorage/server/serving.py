@@ -16,6 +16,7 @@ from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
 from starlette.types import ASGIApp
 
+from moorage import logs
 from moorage.app import Application
 from moorage.config import Configuration
 from moorage.config.sections.drivers import Filesystem
@@ -71,7 +72,9 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
         reaps=protocols.waits_without_end(http),
         retires=files is not None and not in_memory,
     )
-    renewing = partial(obtained.start, _logging(configuration)) if obtained else lambda: None
+    renewing = (
+        partial(obtained.start, logs.settings(configuration, shared.instance)) if obtained else lambda: None
+    )
     launcher = Launcher(listeners, duties, files, renewing, workers=workers, **_settings(http))
     launcher.on_startup(ready)
     if obtained is not None:
@@ -125,17 +128,6 @@ def _obtained(http: Http) -> Certificates | None:
     except CertificateError as error:
         raise ServerError(str(error)) from None
     return found
-
-
-def _logging(configuration: Configuration) -> dict[str, Any]:
-    section = configuration.log
-    return {
-        "level": section.level,
-        "form": section.formatter,
-        "fields": section.fields,
-        "caller": section.reportcaller,
-        "output": section.output,
-    }
 
 
 def _files(http: Http, obtained: Certificates | None) -> Files | None:

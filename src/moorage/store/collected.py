@@ -40,7 +40,7 @@ async def note(driver: Driver, *, seconds: float, manifests: int, blobs: int, fr
             blobs=before.blobs + blobs,
             freed_bytes=before.freed_bytes + freed_bytes,
         )
-        await driver.write([(layout.COLLECTED, json.dumps(dataclasses.asdict(after)).encode())])
+        await driver.write([(layout.COLLECTED, written(after))])
     except DriverError as error:
         log.warning("metrics will not tell of this garbage collection", extra={"reason": str(error)})
 
@@ -52,6 +52,11 @@ async def collected(driver: Driver) -> Collected:
     except PathNotFound:
         return Collected()
     return parse(content)
+
+
+def written(found: Collected) -> bytes:
+    """As `parse` reads it."""
+    return json.dumps(dataclasses.asdict(found)).encode()
 
 
 def parse(content: bytes) -> Collected:

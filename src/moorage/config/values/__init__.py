@@ -7,7 +7,7 @@ that is shown to the person as it is.
 from moorage.config.values.duration import DURATION, MINUTES, Duration, format_duration, nanoseconds
 from moorage.config.values.kind import Kind
 from moorage.config.values.network import HostPort, Network, host_and_port
-from moorage.config.values.secret import URL, HiddenURL, Options, Place, Secret, plain
+from moorage.config.values.secret import URL, HiddenURL, Options, Place, Secret, header_pairs, plain
 from moorage.config.values.size import SIZE, Size, format_size
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Size",
     "format_duration",
     "format_size",
+    "header_pairs",
     "host_and_port",
     "nanoseconds",
     "plain",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import http.client
 import json
 import os
 import re
@@ -21,6 +20,7 @@ from moorage.auth.extensions import GROUP, Context, load
 from moorage.auth.oidc import KEYS
 from tests.auth.packages import EXAMPLE, install, install_example
 from tests.docs.pages import blocks
+from tests.support.exchange import exchange
 from tests.support.server import Server, moorage_server, running
 
 ROOT = Path(__file__).parents[2]
@@ -214,13 +214,8 @@ def basic(user: str, password: str) -> Credentials:
 
 
 def status(server: Server, method: str, path: str, credentials: Credentials | None = None) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     headers = {"Authorization": credentials.authorization} if credentials else {}
-    connection.request(method, path, headers=headers)
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    return answer.status
+    return exchange(server.address, method, path, headers=headers).status
 
 
 def extended(folder: Path, name: str, options: str, packages: Path) -> Server:

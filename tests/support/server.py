@@ -69,11 +69,10 @@ class Server:
                 break
             with contextlib.suppress(OSError, http.client.HTTPException):
                 connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-                connection.request("GET", "/v2/")
-                status = connection.getresponse().status
-                connection.close()
-                if status in (200, 401):
-                    return
+                with contextlib.closing(connection):
+                    connection.request("GET", "/v2/")
+                    if connection.getresponse().status in (200, 401):
+                        return
             time.sleep(0.02)
         self.kill()
         raise RuntimeError(f"{self.command} did not start:\n{self.log.read_text(errors='replace')[-4000:]}")

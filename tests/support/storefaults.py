@@ -57,8 +57,9 @@ class Refusal:
 
 
 class Faults:
-    """Of all requests a share of `rate` meets a fault, one of `kinds` that fits it; with SILENCE at most `silences`
-    of those with `silent` methods do. The same requests in the same order meet the same faults again."""
+    """Of all requests a share of `rate` meets a fault, one of `kinds` that fits it. SILENCE fits those with `silent` methods;
+    at most `silences` meet it, the first ones if they are counted: then a run has them whatever the order of its requests.
+    The same requests in the same order meet the same faults again."""
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class Faults:
         kinds: Iterable[Fault] = Fault,
         seed: int = 0,
         slow_seconds: float = 1.0,
-        silences: int = 1 << 30,
+        silences: int | None = None,
         silent: tuple[str, ...] = READING + WRITING,
         refusal: Refusal | None = None,
     ) -> None:
@@ -79,12 +80,14 @@ class Faults:
         self._random = random.Random(seed)
 
     def draw(self, request: Head) -> Fault | None:
-        silent = self._silences and request.start[0] in self._silent
+        if self._random.random() >= self.rate:
+            return None
+        silent = self._silences != 0 and request.start[0] in self._silent and Fault.SILENCE in self.kinds
+        if silent and self._silences is not None:
+            self._silences -= 1
+            return Fault.SILENCE
         fitting = [kind for kind in self.kinds if (silent if kind is Fault.SILENCE else _fits(kind, request))]
-        hit = self._random.random() < self.rate
-        drawn = self._random.choice(fitting) if hit and fitting else None
-        self._silences -= drawn is Fault.SILENCE
-        return drawn
+        return self._random.choice(fitting) if fitting else None
 
     def refused(self, request: Head) -> Refusal | None:
         refusal = self.refusal

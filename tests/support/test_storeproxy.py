@@ -264,8 +264,13 @@ def test_a_refusal_is_for_every_request_of_its_methods(proxy: StoreProxy, store:
     assert send(proxy, "GET", "/b/k").body == BODY
 
 
-def test_only_so_many_requests_meet_silence(proxy: StoreProxy) -> None:
-    proxy.faults = Faults(1, [Fault.SILENCE, Fault.INTERNAL_ERROR], silences=0)
+def test_the_first_that_may_meet_silence_do_and_no_more_than_so_many(proxy: StoreProxy) -> None:
+    proxy.faults = Faults(1, [Fault.SILENCE, Fault.INTERNAL_ERROR], silences=1, silent=("GET",))
+    assert send(proxy, "PUT", "/b/k", b"x").status == 500
+    with connected(proxy, 0.3) as client:
+        client.sendall(b"GET /b/k HTTP/1.1\r\nHost: h\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            client.recv(1)
     assert {send(proxy, "GET", "/b/k").status for _ in range(20)} == {500}
 
 

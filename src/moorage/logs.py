@@ -13,7 +13,7 @@ from moorage.api.observing import Observer, Outcome
 from moorage.config import Configuration
 from moorage.config.values import host_and_port, plain
 from moorage.observe import access, context, files, logging
-from moorage.observe.files import Output
+from moorage.observe.files import Lines, Output, Together
 
 if TYPE_CHECKING:
     from moorage.config.sections.log import Hook
@@ -48,7 +48,7 @@ def observer(configuration: Configuration, instance: str = "") -> Observer:
     section = configuration.log.accesslog
     if section.disabled:
         return Requests()
-    output = _output("log.accesslog.output", section.output)
+    output = Together(_output("log.accesslog.output", section.output))
     if section.formatter == "combined":
         return AccessLog(output)
     return Responses(
@@ -67,7 +67,7 @@ class Requests:
 class AccessLog(Requests):
     """In the Combined Log Format."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Lines) -> None:
         self._output = output
 
     def ended(self, exchange: Exchange, outcome: Outcome) -> None:
@@ -87,7 +87,7 @@ class AccessLog(Requests):
 class Responses(Requests):
     """The same as events, in the form of the log."""
 
-    def __init__(self, output: Output, formatter: logging.EventFormatter) -> None:
+    def __init__(self, output: Lines, formatter: logging.EventFormatter) -> None:
         self._output = output
         self._formatter = formatter
 

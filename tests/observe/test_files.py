@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from moorage.observe import files
-from moorage.observe.files import Output, open_file
+from moorage.observe.files import Output, Together, open_file
 
 LINES = 2_000
 
@@ -115,7 +116,7 @@ def test_a_log_that_cannot_tell_of_itself_does_not_try_for_ever() -> None:
 
 TORN = """
 import resource, sys
-from moorage.observe.files import Output, open_file
+from moorage.observe.files import Output, Together, open_file
 output = Output(sys.argv[1], open_file(sys.argv[1]))
 _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (25, most))
@@ -135,7 +136,7 @@ def test_half_a_line_does_not_spoil_the_next_one(tmp_path: Path) -> None:
 
 WRITING = """
 import sys
-from moorage.observe.files import Output, open_file
+from moorage.observe.files import Output, Together, open_file
 path, process, lines = sys.argv[1], sys.argv[2], int(sys.argv[3])
 output = Output(path, open_file(path), file=True)
 for number in range(lines):
@@ -169,3 +170,44 @@ def test_an_output_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert files.output("stdout") is files.output("stdout")
     with pytest.raises(FileNotFoundError):
         files.output("./nowhere/log")
+
+
+async def test_what_is_written_in_one_turn_of_the_loop_is_written_together_and_in_order() -> None:
+    reading, writing = os.pipe()
+    together = Together(Output("stdout", writing))
+    lines = [b"%04d %s\n" % (number, b"x" * (number % 300)) for number in range(100)]
+    for line in lines:
+        together.write(line)
+    await asyncio.sleep(0)
+    whole = os.read(reading, 1 << 20)
+    assert whole.splitlines(keepends=True) == lines
+    together.write(b"next\n")
+    await asyncio.sleep(0)
+    assert os.read(reading, 100) == b"next\n"
+    os.close(reading)
+    os.close(writing)
+
+
+async def test_no_piece_is_larger_than_what_a_pipe_takes_at_once() -> None:
+    pieces: list[bytes] = []
+
+    class Kept(Output):
+        def write(self, line: bytes) -> None:
+            pieces.append(line)
+
+    together = Together(Kept("stdout", 1))
+    for _ in range(100):
+        together.write(b"x" * 299 + b"\n")
+    together.write(b"y" * 9999 + b"\n")
+    together.write(b"z\n")
+    await asyncio.sleep(0)
+    assert [len(piece) for piece in pieces] == [3900] * 7 + [2700, 10_000, 2]
+
+
+def test_of_lines_that_are_written_together_those_are_lost_that_did_not_come_whole(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    subprocess.run([sys.executable, "-c", TORN_TOGETHER, str(path)], check=True, stderr=subprocess.DEVNULL)
+    assert path.read_text().splitlines() == ["0123456789", "0123456789", "012", "whole"]
+
+
+TORN_TOGETHER = TORN.replace("range(3)", "range(1)").replace('b"0123456789\\n"', 'b"0123456789\\n" * 3')

@@ -8,10 +8,10 @@ from typing import Final
 
 from moorage.observe import files, shown
 from moorage.observe.files import STDOUT as STDOUT
-from moorage.observe.files import Output
+from moorage.observe.files import Lines
 from moorage.observe.shown import Scope
 
-OUTPUT: Final = files.output("stdout")
+OUTPUT: Final[Lines] = files.output("stdout")
 
 
 def write(
@@ -23,10 +23,9 @@ def write(
     user: str = "",
     *,
     client: str = "",
-    output: Output = OUTPUT,
+    output: Lines = OUTPUT,
 ) -> None:
-    """`sent` is the bytes of body, `user` who signed in, `client` the address, else the connection's other end. A line is written
-    whole, at once, so that workers do not mix theirs."""
+    """`sent` is the bytes of body, `user` who signed in, `client` the address, else the connection's other end."""
     referer = agent = "-"
     for key, value in scope["headers"]:
         if key == b"user-agent":

@@ -1,17 +1,19 @@
 """Where lines of logs go: standard streams, and files that may be moved away, fill up and come back.
 
-Each line is one `write`, so the workers of a server can share a stream or file. A file that was moved or removed is made anew
+Lines are written whole, so the workers of a server can share a stream or file. A file that was moved or removed is made anew
 within a second, without a signal. Whatever goes wrong, no request fails of it: the lines that were lost are counted, and that
 is told as soon as it can be.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
+import select
 import time
-from typing import Final
+from typing import Final, Protocol
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,11 @@ LOOK_SECONDS: Final = 1.0
 MODE: Final = 0o640
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY
 _STREAMS: Final = {"stdout": STDOUT, "stderr": STDERR}
+
+
+class Lines(Protocol):
+    def write(self, line: bytes) -> None:
+        """A line with its end, or some. Raises nothing."""
 
 
 class Output:
@@ -38,30 +45,25 @@ class Output:
         self._told = 0
 
     def write(self, line: bytes) -> None:
-        """One line with its end. May be called in any thread; raises nothing."""
+        """May be called in any thread."""
         if self._file and time.monotonic() >= self._look_at:
             self._look()
-        if self._torn:
-            line = b"\n" + line
+        # From half a line, where a device was full, the next one is kept apart.
+        whole, written = b"\n" + line if self._torn else line, 0
         try:
-            written = os.write(self._fd, line)
-            if written < len(line):
-                self._write_rest(line, written)
+            while written < len(whole):
+                written += os.write(self._fd, whole[written:])
         except OSError as error:
-            self._fail(error)
+            if written:
+                self._torn = not whole[:written].endswith(b"\n")
+            self._fail(min(line.count(b"\n"), whole[written:].count(b"\n")), error)
             return
+        self._torn = False
         if self._failing:
             self._recover()
 
-    def _write_rest(self, line: bytes, written: int) -> None:
-        """Raises OSError where a device is full; then half a line is there, from which the next one has to be kept apart."""
-        self._torn = True
-        while written < len(line):
-            written += os.write(self._fd, line[written:])
-        self._torn = False
-
-    def _fail(self, error: OSError) -> None:
-        self.lost += 1
+    def _fail(self, lines: int, error: OSError) -> None:
+        self.lost += lines
         if not self._failing:
             self._failing = True
             log.error(
@@ -69,7 +71,7 @@ class Output:
             )
 
     def _recover(self) -> None:
-        self._failing = self._torn = False
+        self._failing = False
         lines, self._told = self.lost - self._told, self.lost
         log.warning(
             "a log can be written again, after lines were lost", extra={"log": self.name, "lines": lines}
@@ -94,6 +96,31 @@ class Output:
         os.dup2(fd, self._fd, inheritable=False)
         os.close(fd)
         self._stuck = False
+
+
+class Together:
+    """What is written to an output in one turn of the event loop, at the turn's end: to write each line of many is a third of what
+    they cost. Nothing waits for more lines to come. For the thread of the loop."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def write(self, line: bytes) -> None:
+        self._size += len(line)
+        # A pipe takes no more than this in one piece, and others may write to it.
+        if self._size > select.PIPE_BUF:
+            self._flush()
+            self._size = len(line)
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._lines.append(line)
+
+    def _flush(self) -> None:
+        lines, self._lines, self._size = self._lines, [], 0
+        if lines:
+            self._output.write(b"".join(lines))
 
 
 def open_file(path: str) -> int:

@@ -24,7 +24,9 @@ PASSWORD: Final = "a password of the benchmarks"
 COST: Final = 12
 USERS: Final = 8
 REQUESTS: Final = 20
-GUESSES, GUESSERS, PULLS = 500.0, 64, 200.0
+GUESSES, PULLS, PULLERS = 500.0, 200.0, 64
+# Twice as many as passwords may wait for their turn: if all guesses waited, they would come as slowly as they are hashed.
+GUESSERS = 128
 LEAD_SECONDS, TAIL_SECONDS = 1.0, 1.0
 
 _turns: Iterator[int] = itertools.count()
@@ -116,7 +118,7 @@ def _guesses(stage: Stage, addresses: int) -> list[Request]:
 
 def _beside_guesses(addresses: int) -> Load:
     def load(stage: Stage, seconds: float) -> Outcome:
-        probe = Paced(stage.target(GUESSERS, seconds), _requests(stage), PULLS)
+        probe = Paced(stage.target(PULLERS, seconds), _requests(stage), PULLS)
         if stage.peer == "plain":
             return stage.run(probe)
         around = stage.target(GUESSERS, seconds + LEAD_SECONDS + TAIL_SECONDS)

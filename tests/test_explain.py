@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from moorage.cli import main_app
+from moorage.cli.commands import main_app
 from tests.support.server import moorage_command
 
 CONFIG = """\

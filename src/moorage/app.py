@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING
+import traceback
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from moorage import health, logs, metrics, notifications, reporting, tracing
-from moorage.api.answer import RawHeaders
+from moorage import health, logs, notifications, reporting, tracing
+from moorage.api.answer import Answer, RawHeaders, send_bytes
 from moorage.api.endpoint import Endpoint
 from moorage.api.limits import Limits, Memory
 from moorage.api.location import Locations
@@ -40,6 +37,10 @@ from moorage.tasks import Leadership, UploadPurging, lead
 
 if TYPE_CHECKING:
     from moorage.controllers import AccessSetup
+    from moorage.metrics import Metrics
+
+ALIVE: Final = ("/", "/healthz")
+READY: Final = "/readyz"
 
 
 def build_registry(
@@ -101,8 +102,8 @@ def build_service(configuration: Configuration, registry: Registry, key: bytes) 
 
 
 class Application:
-    """`/v2` and `/auth/token` go straight to the endpoint; the rest, which is rarely asked, and the lifespan go through
-    Starlette."""
+    """`/v2` and `/auth/token` go to the endpoint. The rest are three pages of health and the lifespan: few enough to need
+    nothing of Starlette but its types, which spares each process two megabytes."""
 
     def __init__(
         self,
@@ -114,7 +115,7 @@ class Application:
         self._configuration = configuration
         self._started = started
         self._shared = shared = shared or Shared()
-        self._metrics = metrics.build(shared.metrics)
+        self._metrics = _metrics(shared.metrics)
         self._tracing = tracing.build()
         driver = self._watched(build_driver(configuration))
         self._driver, self._upkeep = wrap(driver, configuration)
@@ -127,17 +128,12 @@ class Application:
         self._notifications = notifications.build(configuration, shared)
         self._prefix = configuration.http.prefix.rstrip("/")
         self._endpoint: ASGIApp | None = None
-        self._rest = Starlette(
-            routes=[
-                Route("/", self._alive),
-                Route("/healthz", self._alive),
-                Route("/readyz", self._ready),
-            ],
-            lifespan=self._lifespan,
-        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._endpoint is not None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if self._endpoint is not None:
             path: str = scope["path"]
             if self._prefix and path.startswith(self._prefix + "/"):
                 path = path[len(self._prefix) :]
@@ -147,10 +143,24 @@ class Application:
             if path.startswith("/v2/") or path in ("/v2", TOKEN_PATH):
                 await self._endpoint(scope, receive, send)
                 return
-        await self._rest(scope, receive, send)
+        await send_bytes(await self._elsewhere(scope), send, head=scope["method"] == "HEAD")
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """The lifespan of ASGI."""
+        await receive()
+        step = "startup"
+        try:
+            async with self._opened():
+                await send({"type": "lifespan.startup.complete"})
+                step = "shutdown"
+                await receive()
+        except BaseException:
+            await send({"type": f"lifespan.{step}.failed", "message": traceback.format_exc()})
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
 
     @contextlib.asynccontextmanager
-    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+    async def _opened(self) -> AsyncIterator[None]:
         configuration = self._configuration
         logs.configure(configuration, self._shared.instance)
         async with contextlib.AsyncExitStack() as open_parts:
@@ -230,19 +240,37 @@ class Application:
                 work.append(purge)
         return work
 
-    async def _alive(self, _: Request) -> Response:
-        return Response()
+    async def _elsewhere(self, scope: Scope) -> Answer:
+        """The pages of health, also with a slash at the end; nothing else is here."""
+        path = scope["path"].rstrip("/") or scope["path"]
+        if path not in ALIVE and path != READY:
+            return _page(404, "Not Found")
+        if scope["method"] not in ("GET", "HEAD"):
+            return _page(405, "Method Not Allowed", [(b"allow", b"GET, HEAD")])
+        if path == READY and not await self._health.ready():
+            return _page(503, "not ready: see the log\n")
+        return Answer.empty(200)
 
-    async def _ready(self, _: Request) -> Response:
-        if await self._health.ready():
-            return Response()
-        return PlainTextResponse("not ready: see the log\n", status_code=503)
+
+def _page(status: int, text: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
+    body = text.encode()
+    plain = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    return Answer(status, [*plain, *headers], body)
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _metrics(folder: str) -> Metrics | None:
+    """Loaded only where somebody counts: every process would have it in its memory."""
+    if not folder:
+        return None
+    from moorage import metrics
+
+    return metrics.build(folder)
 
 
 def _access_setup(configuration: Configuration, remembered: Remembered) -> AccessSetup | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from moorage.cli import main_app
+from moorage.cli.commands import main_app
 from moorage.config import load, unbuilt
 from tests.docs.pages import ROOT, Block, anchors, blocks, code, links, name, pages
 

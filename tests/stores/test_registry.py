@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from moorage.cli import main_app
+from moorage.cli.commands import main_app
 from tests.api.conftest import untouched_logging as untouched_logging
 from tests.faults.client import Client, location, with_digest
 from tests.faults.images import digest_of, make_image

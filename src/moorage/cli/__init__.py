@@ -1,8 +1,9 @@
 """The command line: `moorage`, also installed as `registry` with the spellings of the reference implementation.
 
 `serving`, `configuration`, `collecting` (garbage and uploads), `storage` (copying and checking), `access` (rules),
-`events` (notifications) and `passwords` hold the commands, `starting` and `progress` what they share. A command imports its
-own parts when it runs, so that `moorage version` does not load a server. Read `starting`, then the command you need.
+`events` (notifications) and `passwords` hold the commands, `commands` lists them, `arguments`, `starting` and `progress` are what
+they share. A command imports its own parts when it runs, so that `moorage version` does not load a server. Read `starting`,
+then the command you need.
 """
 
 from __future__ import annotations
@@ -10,39 +11,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
-import typer
-
-from moorage import __version__
-from moorage.cli import access, collecting, configuration, events, passwords, serving, storage
+from moorage.cli import serving
 from moorage.cli.starting import fail
 from moorage.drivers.base import DriverError
 
-main_app = typer.Typer(
-    name="moorage",
-    help="A container registry.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-
-def version() -> None:
-    """Print the version."""
-    print(f"moorage {__version__}")
-
-
-main_app.command()(serving.serve)
-main_app.command("garbage-collect")(collecting.garbage_collect)
-main_app.command("purge-uploads")(collecting.purge)
-main_app.command()(passwords.htpasswd)
-main_app.command()(version)
-main_app.add_typer(configuration.config_app, name="config")
-main_app.add_typer(storage.storage_app, name="storage")
-main_app.add_typer(access.access_app, name="access")
-main_app.add_typer(events.events_app, name="events")
+INTERRUPTED: Final = 130
+"""The status that shells give a command that SIGINT ended."""
 
 
 def main() -> None:
@@ -60,9 +36,26 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> None:
     try:
-        main_app(args=arguments)
+        if _only_serves(arguments):
+            serving.serve(Path(arguments[1]) if arguments[1:] else None)
+        else:
+            from moorage.cli.commands import main_app
+
+            main_app(args=arguments)
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
     except DriverError as error:
         fail(str(error))
+
+
+def _only_serves(arguments: list[str]) -> bool:
+    """`serve` or `serve config.yml`. Typer has nothing to do then, and would be in the memory of all processes of a server: three
+    megabytes in each."""
+    return (
+        arguments[:1] == ["serve"]
+        and len(arguments) <= 2
+        and not any(one.startswith("-") or not one for one in arguments)
+    )
 
 
 def _end(code: int) -> NoReturn:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moorage.cli.starting import ConfigArgument, DryRunOption, JsonOption, NoticeOption, fail, load
+from moorage.cli.arguments import ConfigArgument, DryRunOption, JsonOption, NoticeOption
+from moorage.cli.starting import fail, load
 from moorage.store.announcing import NOTICE_SECONDS
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from moorage.cli.starting import ConfigArgument, load
+from moorage.cli.arguments import ConfigArgument
+from moorage.cli.starting import load
 
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 

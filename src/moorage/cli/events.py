@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moorage.cli.starting import ConfigArgument, JsonOption, fail, load
+from moorage.cli.arguments import ConfigArgument, JsonOption
+from moorage.cli.starting import fail, load
 
 if TYPE_CHECKING:
     from moorage.config import Configuration

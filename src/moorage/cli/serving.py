@@ -1,15 +1,16 @@
-"""`moorage serve`: what is wrong with the storage is told before the first worker starts."""
+"""`moorage serve`: what is wrong with the storage is told before the first worker starts.
+
+What is imported here is in the memory of the launcher and of every worker, so this is without typer."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from moorage import __version__
-from moorage.cli.starting import ConfigArgument, fail, load
+from moorage.cli.starting import fail, load
 from moorage.drivers.base import DriverError
 
 if TYPE_CHECKING:
@@ -29,11 +30,8 @@ WELCOME = """
 """
 
 
-def serve(
-    config: ConfigArgument = None,
-    welcome: Annotated[bool, typer.Option(help="Print what to try first.")] = False,
-) -> None:
-    """Serve the registry until SIGTERM."""
+def serve(config: Path | None, *, welcome: bool = False) -> None:
+    """Serve the registry until SIGTERM; `welcome`: print what to try first."""
     from moorage import logs
     from moorage.server import ServerError
     from moorage.server import serve as run_server

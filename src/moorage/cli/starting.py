@@ -1,29 +1,14 @@
-"""What commands share: their arguments, the configuration, and how they end when it cannot be used."""
+"""What commands share: the configuration, and how they end when it cannot be used. Without typer, as `serve` is."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
-
-import typer
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from moorage.config import Configuration, Problem
-
-ConfigArgument = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="[CONFIG]", help="The config.yml; else REGISTRY_CONFIGURATION_PATH, else the usual places."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-NoticeOption = Annotated[
-    float,
-    typer.Option(min=0, help="On object stores: seconds that running servers get to notice; 0 if none runs."),
-]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", "-d", help="Only tell what would be removed.")]
 
 
 def fail(message: str, *, code: int = 1) -> NoReturn:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moorage.cli.starting import ConfigArgument, JsonOption, NoticeOption, fail, load
+from moorage.cli.arguments import ConfigArgument, JsonOption, NoticeOption
+from moorage.cli.starting import fail, load
 from moorage.drivers.base import DriverError
 from moorage.store.announcing import NOTICE_SECONDS
 

@@ -6,7 +6,6 @@ known which line or variable each kind came from.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -107,6 +106,8 @@ def _is_tiny(text: str) -> bool:
 
 
 def _nearest(name: str, candidates: Iterable[str]) -> str | None:
+    import difflib  # for mistakes only: every process of a server would have it in its memory
+
     found = difflib.get_close_matches(
         name.lower().replace("_", "").replace("-", ""), candidates, n=1, cutoff=0.6
     )

@@ -6,7 +6,6 @@ so that keys with an underscore (`max_retries`) and free keys (`X-Frame-Options`
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -68,6 +67,8 @@ def _explanation(variable: str, section: type[Section]) -> list[Problem]:
         return []
     if variable == variable_name("version"):
         return [Problem("version", "is set in the file only; the variable is ignored", variable=variable)]
+    import difflib  # for mistakes only: every process of a server would have it in its memory
+
     names = [variable_name(path) for path, _ in walk(section)]
     nearest = difflib.get_close_matches(variable.upper(), names, n=1, cutoff=0.75)
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -80,6 +81,8 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     if obtained is not None:
         launcher.on_shutdown(obtained.stop)
     launcher.on_shutdown(debug.close)
+    # What is here by now stays. Each worker would look for garbage in all of it now and then, and answer nobody meanwhile.
+    gc.freeze()
     launcher.serve(target_loader=_unused, wrap_loader=False)
 
 

@@ -51,6 +51,31 @@ async def test_what_takes_the_processors_time_is_told_and_who_waits_is_not() -> 
     assert not [stack for stack in counts if stack.startswith("sleeper;")]
 
 
+def alternate(over: threading.Event) -> None:
+    with open("/dev/null", "wb", buffering=0) as nothing:
+        while not over.is_set():
+            think()
+            nothing.write(b"x")
+
+
+def think() -> None:
+    sum(range(20_000))
+
+
+async def test_a_thread_is_seen_where_it_spends_its_time_and_not_where_it_lets_others_run() -> None:
+    over = threading.Event()
+    thread = threading.Thread(target=alternate, args=(over,), name="alternating")
+    thread.start()
+    profile = await Profiler().take(0.5)
+    over.set()
+    thread.join()
+    seen = {True: 0, False: 0}
+    for (name, stack), spent in profile.spent.items():
+        if name == "alternating":
+            seen[any(code is think.__code__ for _, code in stack)] += spent.seen
+    assert seen[True] > seen[False], seen
+
+
 def fields(message: bytes) -> dict[int, list[Any]]:
     """Of a message of protocol buffers: numbers, and the bytes of what is inside."""
     found: dict[int, list[Any]] = {}

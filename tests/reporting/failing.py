@@ -40,13 +40,15 @@ TARGET = f"/v2/blue/app/blobs/uploads/?mount=sha256:{'a' * 64}&from=red/app"
 """Asks the grant whether the other repository may be read."""
 
 
-def failing_registry(folder: Path, reporting: str, variables: Mapping[str, str] | None = None) -> Server:
-    """With one worker; `reporting` is the section, indented by two."""
+def failing_registry(
+    folder: Path, reporting: str, variables: Mapping[str, str] | None = None, *, http: str = "  workers: 1\n"
+) -> Server:
+    """`reporting` is the section, indented by two; `http` is YAML below that section."""
     packages = install(
         folder / "packages", {"failing": "failing_controllers:Failing"}, {"failing_controllers": CONTROLLER}
     )
     path = os.pathsep.join([str(packages), *filter(None, [os.environ.get("PYTHONPATH")])])
-    extra = f"  workers: 1\nauth:\n  extension:\n    name: failing\nreporting:\n{reporting}"
+    extra = f"{http}auth:\n  extension:\n    name: failing\nreporting:\n{reporting}"
     return moorage_server(folder, extra=extra, environment={"PYTHONPATH": path, **(variables or {})})
 
 

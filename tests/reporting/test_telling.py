@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from moorage.reporting.redaction import LEFT_OUT, Redaction
-from moorage.reporting.report import LONGEST, Request, secrets
+from moorage.observe.redaction import LEFT_OUT, LONGEST, Redaction, secrets
+from moorage.reporting.report import Request
 from tests.reporting.asked import exchange
 
 
@@ -45,7 +45,7 @@ def test_the_secrets_of_a_request_are_those_that_let_somebody_in() -> None:
             (b"accept", b"application/json"),
         ],
     )
-    found = [secret.strip() for secret in secrets(asked)]
+    found = [secret.strip() for secret in secrets(asked.scope)]
     expected = {
         "the:password",
         "the-bearer",
@@ -60,7 +60,7 @@ def test_the_secrets_of_a_request_are_those_that_let_somebody_in() -> None:
 
 @pytest.mark.parametrize("header", [b"Basic !", b"Basic", b"", b"Basic " + base64.b64encode(b"nobody")])
 def test_credentials_that_are_none_hinder_nothing(header: bytes) -> None:
-    assert isinstance(list(secrets(exchange(headers=[(b"authorization", header)]))), list)
+    assert isinstance(list(secrets(exchange(headers=[(b"authorization", header)]).scope)), list)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from moorage import __version__
 from moorage.debug.endpoints import endpoints
 from moorage.debug.lag import Lag
 from moorage.debug.parts import Parts
+from moorage.store.descriptors import redispool
 
 
 async def facts(parts: Parts, lag: Lag, began: float) -> dict[str, Any]:
@@ -84,5 +85,16 @@ async def _registry(parts: Parts) -> dict[str, Any]:
         "notifications": await endpoints(parts.notifications),
     }
     if parts.configuration.storage.cache.blobdescriptor == "redis":
-        found["redis"] = {"Config": parts.configuration.redis.model_dump(mode="json")}
+        found["redis"] = _redis(parts)
     return found
+
+
+def _redis(parts: Parts) -> dict[str, Any]:
+    """`Active` as in version 3 of the reference: connections with a command just now. `Idle` and `Most` are not the reference's."""
+    pool = redispool.connections()
+    return {
+        "Config": parts.configuration.redis.model_dump(mode="json"),
+        "Active": pool.active,
+        "Idle": pool.idle,
+        "Most": pool.most,
+    }

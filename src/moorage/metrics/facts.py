@@ -1,4 +1,4 @@
-"""What is not counted but asked, when somebody wants to know: queues, garbage collections, certificates."""
+"""What is not counted but asked, when somebody wants to know: queues, garbage collections, certificates, losses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from moorage.drivers.base import Driver
 from moorage.metrics.certificates import Certificate
 from moorage.metrics.collections import Collections
+from moorage.observe import losses
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -40,6 +41,7 @@ class Facts:
             "notifications": self._queues,
             "garbage collection": self._collections,
             "certificate": self._certificates,
+            "losses": self._losses,
         }
         return [family for name, part in parts.items() for family in await self._told(name, part)]
 
@@ -72,3 +74,9 @@ class Facts:
         if self._certificate is None:
             return []
         return certificate(await asyncio.to_thread(self._certificate.expires))
+
+    async def _losses(self) -> list[Metric]:
+        from moorage.metrics.told import lost
+
+        reports = {reason: counted.count() for reason, counted in losses.reports.items()}
+        return lost(losses.lines.count(), losses.mails.count(), reports)

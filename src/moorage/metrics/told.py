@@ -84,6 +84,22 @@ def certificate(expires: float | None) -> list[Metric]:
     ]
 
 
+def lost(lines: int, mails: int, reports: Mapping[str, int]) -> list[Metric]:
+    """What the operator was not told. `reports` by the reason."""
+    unreported = CounterMetricFamily(
+        "registry_error_reports_lost",
+        "Reports of unexpected errors that do not arrive.",
+        labels=["reason"],
+    )
+    for reason, count in reports.items():
+        unreported.add_metric([reason], count)
+    return [
+        _counter("registry_log_lost_lines", "Lines of logs that could not be written.", lines),
+        _counter("registry_log_mail_failures", "Tries to send mail about the log that failed.", mails),
+        unreported,
+    ]
+
+
 def processes(found: Usage, workers: int) -> list[Metric]:
     return [
         _gauge("registry_workers", "Workers that are alive.", workers),

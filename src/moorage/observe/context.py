@@ -12,9 +12,13 @@ from functools import lru_cache
 from typing import Any, Final, Protocol, TypeAlias
 
 from moorage.observe import shown
+from moorage.observe.redaction import Redaction, secrets
 
 trace: ContextVar[str] = ContextVar("trace", default="")
 """The id of the trace (W3C Trace Context) to which this request belongs, for whoever traces to set."""
+
+LONGEST_TEXT: Final = 8192
+"""Characters of what an exception says."""
 
 _KINDS: Final = {
     "manifests": "vars.reference",
@@ -79,6 +83,12 @@ def fields() -> dict[str, Any]:
     if identity := trace.get():
         found["trace.id"] = identity
     return found
+
+
+def redaction() -> Redaction:
+    """For texts that exceptions wrote: knows what the client of the request that is on sent to be let in."""
+    begun = tuple(_current.get() or ())
+    return Redaction((one for request, *_ in begun for one in secrets(request.scope)), LONGEST_TEXT)
 
 
 def request_fields(request: Request, started: float, address: Callable[[Any], str]) -> dict[str, Any]:

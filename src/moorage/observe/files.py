@@ -15,6 +15,8 @@ import select
 import time
 from typing import Final, Protocol
 
+from moorage.observe import losses
+
 log = logging.getLogger(__name__)
 
 STDOUT: Final = 1
@@ -64,6 +66,7 @@ class Output:
 
     def _fail(self, lines: int, error: OSError) -> None:
         self.lost += lines
+        losses.lines.add(lines)
         if not self._failing:
             self._failing = True
             log.error(

@@ -10,7 +10,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final, Literal
 
-from moorage.observe import context, files
+from moorage.observe import context, files, traces
 
 Format = Literal["text", "json", "logstash"]
 
@@ -92,8 +92,8 @@ class EventFormatter(logging.Formatter):
         for key, value in vars(record).items():
             if key not in _STANDARD:
                 found[self._free(key)] = value
-        if record.exc_info:
-            found["error"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[0] is not None:
+            found["error"] = traces.formatted(record.exc_info, context.redaction())
         return found | context.fields()
 
     def line(self, moment: float, level: str, message: str, fields: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Collection
 from typing import Final, TypeAlias
 
+from moorage.observe import losses
 from moorage.observe.gathered import Gathered
 from moorage.observe.logging import LEVELS, EventFormatter
 
@@ -78,7 +79,7 @@ class MailHandler(logging.Handler):
                     self._thread.start()
         except Exception:
             # What cannot be formatted, or no thread to be had: the line in the log is what there is.
-            self.failures += 1
+            self._fail()
 
     def _run(self) -> None:
         """Until nothing came for a whole interval, or the end did not wait; the next event starts another thread."""
@@ -110,7 +111,7 @@ class MailHandler(logging.Handler):
         try:
             self._send(gathered.subject(self._host), gathered.text(", ".join(origin)))
         except Exception as error:
-            self.failures += 1
+            self._fail()
             if not self._failing:
                 reason = f"{type(error).__name__}: {error}"
                 log.warning("mail about the log cannot be sent, it is tried again", extra={"reason": reason})
@@ -120,6 +121,10 @@ class MailHandler(logging.Handler):
             log.warning("mail about the log is sent again", extra={"failures": self.failures})
         self._failing = False
         return True
+
+    def _fail(self) -> None:
+        self.failures += 1
+        losses.mails.add()
 
     def close(self) -> None:
         """What was gathered is sent now, if that takes no longer than a moment. The handler may be used again: whoever configures

@@ -2,8 +2,7 @@
 
 Read first: `report` (what is told, and what never is), then `dispatch` (a `Reporter` over the services that are on) and `courier`
 (the thread of each service, which nobody waits for). `bugsnag`, `newrelic` and `sentry` make a message of a report, each with the
-library of its service, and are imported only where the configuration has its key. `redaction`, `rate`, `tally` and `posting` are
-parts of these.
+library of its service, and are imported only where the configuration has its key. `rate`, `tally` and `posting` are parts of these.
 """
 
 from __future__ import annotations

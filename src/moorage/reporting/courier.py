@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
+from moorage.observe.losses import reports
 from moorage.reporting.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class Courier(Generic[Parcel]):
     def __init__(self, service: str, send: Callable[[Parcel], None], *, waiting: int = WAITING) -> None:
         self._service = service
         self._send = send
-        self._lost = Tally("error reports do not arrive", {"service": service})
+        self._lost = Tally("error reports do not arrive", {"service": service}, reports["undelivered"])
         self._queue: queue.Queue[Parcel | None] = queue.Queue(waiting)
         self._thread: threading.Thread | None = None
 

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from moorage.api.exchange import Exchange
+from moorage.observe.losses import reports
+from moorage.observe.redaction import Redaction, secrets
 from moorage.reporting.courier import Courier
 from moorage.reporting.rate import A_MINUTE, Rate
-from moorage.reporting.redaction import Redaction
-from moorage.reporting.report import Report, Request, secrets
+from moorage.reporting.report import Report, Request
 from moorage.reporting.tally import Tally
 
 LAST_SECONDS: Final = 2.0
@@ -33,8 +34,9 @@ class Dispatch:
     def __init__(self, services: Sequence[Service], rate: Rate | None = None) -> None:
         self._services = services
         self._rate = rate or Rate()
-        self._left_out = Tally("errors are not reported", {"most": f"{A_MINUTE} a minute"}, seconds=60.0)
-        self._failed = Tally("errors cannot be reported", {})
+        most: dict[str, object] = {"most": f"{A_MINUTE} a minute"}
+        self._left_out = Tally("errors are not reported", most, reports["too_many"], seconds=60.0)
+        self._failed = Tally("errors cannot be reported", {}, reports["failed"])
 
     def report(self, error: Exception, exchange: Exchange) -> None:
         left_out = self._rate.take(time.monotonic())
@@ -42,7 +44,9 @@ class Dispatch:
             self._left_out.add("there are too many")
             return
         try:
-            report = Report(error, Request.of(exchange), Redaction(secrets(exchange)), time.time(), left_out)
+            report = Report(
+                error, Request.of(exchange), Redaction(secrets(exchange.scope)), time.time(), left_out
+            )
         except Exception as failure:
             self._failed.add(type(failure).__name__)
             return

@@ -1,4 +1,5 @@
-"""What is lost is counted, and told in the log: the first at once, what follows not more often than a reader can bear."""
+"""What is lost is counted, for the metrics too, and told in the log: the first at once, what follows not more often than a reader can
+bear."""
 
 from __future__ import annotations
 
@@ -7,15 +8,20 @@ import threading
 import time
 from typing import Final
 
+from moorage.observe.losses import Losses
+
 log = logging.getLogger(__name__)
 
 QUIET_SECONDS: Final = 600.0
 
 
 class Tally:
-    """May be added to in any thread. `fields` are those of its lines."""
+    """May be added to in any thread. `fields` are those of its lines; `losses` is counted by all workers together."""
 
-    def __init__(self, message: str, fields: dict[str, object], *, seconds: float = QUIET_SECONDS) -> None:
+    def __init__(
+        self, message: str, fields: dict[str, object], losses: Losses, *, seconds: float = QUIET_SECONDS
+    ) -> None:
+        self._losses = losses
         self._message = message
         self._fields = fields
         self._seconds = seconds
@@ -26,6 +32,7 @@ class Tally:
 
     def add(self, reason: str) -> None:
         """`reason` goes to the log: no keys and no addresses."""
+        self._losses.add()
         with self._lock:
             self._count += 1
             self._reason = reason

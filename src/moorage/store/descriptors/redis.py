@@ -32,6 +32,7 @@ from typing import Any, Final, Protocol
 from redis.exceptions import MaxConnectionsError, NoScriptError
 
 from moorage.digest import Digest
+from moorage.store.descriptors import redispool
 from moorage.store.descriptors.base import Blob
 from moorage.store.descriptors.circuit import Circuit
 from moorage.store.descriptors.scripts import ASK, CHANGE, Script
@@ -72,6 +73,7 @@ class RedisDescriptors:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
+        redispool.opened(client)
         self._milliseconds = max(1, round(seconds * 1000))
         self._answer_seconds = answer_seconds
         self._circuit = circuit or Circuit()
@@ -127,6 +129,8 @@ class RedisDescriptors:
             await self._client.aclose()
         except Exception as error:
             self._circuit.failed(error)
+        finally:
+            redispool.closed(self._client)
 
     async def _exchange(self, link: str, *put: str | int) -> tuple[str, str] | None:
         """The state, and the text of the entry that was there; None when there is no telling."""

@@ -109,6 +109,7 @@ class Case:
     def variables(self, peer: str, folder: Path) -> Mapping[str, str]:
         if self.feature is None or (peer == "plain" and not self.feature.both):
             return {}
+        folder.mkdir(parents=True, exist_ok=True)
         return self.feature.variables(folder)
 
     @property

@@ -47,6 +47,7 @@ class _Pace:
 
 
 async def run(spec: Paced) -> Outcome:
-    with contextlib.suppress(PermissionError):
-        os.nice(NICENESS)
+    if spec.urgent:
+        with contextlib.suppress(PermissionError):
+            os.nice(NICENESS)
     return await _Pace(spec).run()

@@ -47,7 +47,6 @@ class _Pace:
 
 
 async def run(spec: Paced) -> Outcome:
-    if spec.urgent:
-        with contextlib.suppress(PermissionError):
-            os.nice(NICENESS)
+    with contextlib.suppress(PermissionError):
+        os.nice(NICENESS)
     return await _Pace(spec).run()

@@ -46,13 +46,11 @@ class Mix(msgspec.Struct, frozen=True, tag=True):
 
 
 class Paced(msgspec.Struct, frozen=True, tag=True):
-    """`rate` requests per second whatever the answers do; latency counts from when a request was due. `urgent`: its client goes
-    before all others of the machine, for it is what is measured."""
+    """`rate` requests per second whatever the answers do; latency counts from when a request was due."""
 
     target: Target
     requests: list[Request]
     rate: float
-    urgent: bool = True
 
 
 class Restart(msgspec.Struct, frozen=True):

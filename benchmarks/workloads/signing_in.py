@@ -122,9 +122,7 @@ def _beside_guesses(addresses: int) -> Load:
         if stage.peer == "plain":
             return stage.run(probe)
         around = stage.target(GUESSERS, seconds + LEAD_SECONDS + TAIL_SECONDS)
-        with stage.launcher.child(
-            Paced(around, _guesses(stage, addresses), GUESSES, urgent=False)
-        ) as guessing:
+        with stage.launcher.child(Paced(around, _guesses(stage, addresses), GUESSES)) as guessing:
             time.sleep(LEAD_SECONDS)
             probed = stage.run(probe)
             guessed = guessing.result()

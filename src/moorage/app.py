@@ -58,7 +58,7 @@ def build_registry(
             children=indexes.platforms,
             platforms=frozenset((one.os, one.architecture) for one in indexes.platformlist),
         )
-    batches = Memory(configuration.http.limits.memory, buffers=BATCHES, least=64 << 10, most=1 << 20)
+    batches = Memory(configuration.http.limits.memory, buffers=BATCHES, least=64 << 10, most=512 << 10)
     return Registry(
         Stock(
             driver,

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Final
 
-from moorage.auth import basic
 from moorage.auth.base import (
     Access,
     AccessController,
@@ -19,6 +18,8 @@ from moorage.auth.base import (
     TokenExpired,
     Unreachable,
 )
+from moorage.observe import redaction
+from moorage.observe.redaction import Redaction
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,6 @@ SECONDS: Final = 10.0
 AGAIN_SECONDS: Final = 60.0
 """Before the same failure is told once more."""
 LONGEST_MESSAGE: Final = 200
-_TELLING: Final = 8
-"""Characters in a row that give something of the credentials away."""
 _FRAMES: Final = 8
 
 
@@ -136,22 +135,6 @@ def _message(error: BaseException, credentials: Credentials) -> str:
         text = str(error)[:LONGEST_MESSAGE]
     except Exception:
         return ""
-    if any(_shares(text, secret) for secret in _secrets(credentials)):
+    if Redaction(redaction.of_authorization(credentials.authorization)).repeats(text):
         return "left out, for it repeats something of the credentials"
     return " ".join(text.split())
-
-
-def _secrets(credentials: Credentials) -> Iterator[str]:
-    yield credentials.authorization.partition(" ")[2]
-    try:
-        login = basic.parse(credentials.authorization)
-    except ValueError:
-        return
-    if login is not None:
-        yield login.password
-
-
-def _shares(text: str, secret: str) -> bool:
-    """Whether the secret is in it, or a part that is long enough to tell something."""
-    last = max(0, len(secret) - _TELLING)
-    return bool(secret) and any(secret[at : at + _TELLING] in text for at in range(last + 1))

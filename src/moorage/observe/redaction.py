@@ -37,12 +37,13 @@ class Redaction:
     def __call__(self, text: str) -> str:
         """A text that may be told, of bounded length."""
         text = text[: self._longest]
-        if self._repeats(text):
+        if self.repeats(text):
             return LEFT_OUT
         text = _CREDENTIALS.sub(r"\1 ***", _USER.sub("***@", text))
         return _TOKEN.sub("***", text)
 
-    def _repeats(self, text: str) -> bool:
+    def repeats(self, text: str) -> bool:
+        """Whether a secret is in it, or a part that is long enough to tell something."""
         pieces = set(_pieces(text))
         return any(
             secret in text if len(secret) < _TELLING else not pieces.isdisjoint(_pieces(secret))
@@ -59,15 +60,16 @@ def secrets(scope: Mapping[str, Any]) -> Iterator[str]:
     for name, value in scope["headers"]:
         text = str(value, "latin-1")
         if name in (b"authorization", b"proxy-authorization"):
-            yield text.partition(" ")[2] or text
-            yield from _password(text)
+            yield from of_authorization(text)
         elif name == b"cookie":
             yield from (pair.partition("=")[2] for pair in text.split(";"))
     yield from _parameters(str(scope["query_string"], "latin-1"))
 
 
-def _password(authorization: str) -> Iterator[str]:
-    scheme, _, encoded = authorization.partition(" ")
+def of_authorization(header: str) -> Iterator[str]:
+    """The credentials, and the password in them. Read less strictly than `auth.basic` does, for others may take what that refuses."""
+    scheme, _, encoded = header.partition(" ")
+    yield encoded or header
     if scheme.lower() == "basic":
         try:
             yield base64.b64decode(encoded).decode().partition(":")[2]

@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from moorage.debug.pprof import encoded
 from moorage.debug.profiling import Busy, Profiler
 from tests.support.tools import require
 
+LOOKS = 10
+
 
 def spin(over: threading.Event) -> None:
     while not over.is_set():
@@ -25,19 +28,33 @@ def spin(over: threading.Event) -> None:
 
 @contextlib.contextmanager
 def spinning() -> Iterator[None]:
+    """Beside one that sleeps already: on its way there it used the processor."""
     over = threading.Event()
-    threads = [
-        threading.Thread(target=spin, args=(over,), name="spinner"),
-        threading.Thread(target=over.wait, name="sleeper"),
-    ]
-    for thread in threads:
-        thread.start()
+    sleeper = threading.Thread(target=over.wait, name="sleeper")
+    spinner = threading.Thread(target=spin, args=(over,), name="spinner")
+    sleeper.start()
     try:
+        await_sleep(sleeper)
+        spinner.start()
         yield
     finally:
         over.set()
-        for thread in threads:
-            thread.join()
+        for thread in (sleeper, spinner):
+            if thread.ident is not None:
+                thread.join()
+
+
+def await_sleep(thread: threading.Thread) -> None:
+    """Who waits for a processor runs by its state, and who waits for the interpreter has it in a moment."""
+    task = Path(f"/proc/self/task/{thread.native_id}")
+    used, quiet = "", 0
+    deadline = time.monotonic() + 30
+    while quiet < LOOKS:
+        assert time.monotonic() < deadline, "it does not fall asleep"
+        time.sleep(0.01)
+        before, used = used, (task / "schedstat").read_text()
+        sleeps = (task / "stat").read_text().rpartition(")")[2].split()[0] == "S"
+        quiet = quiet + 1 if sleeps and used == before else 0
 
 
 async def test_what_takes_the_processors_time_is_told_and_who_waits_is_not() -> None:

@@ -33,6 +33,8 @@ REFERENCE3 = Program("distribution", VERSION, "github.com/distribution/distribut
 # The release of February 2026. Built from the module it calls itself a development version.
 MINIO = Program("MinIO", "v0.0.0-20260212201848-7aac2a2c5b7c", "github.com/minio/minio")
 
+CRANE = Program("crane", "v0.20.7", "github.com/google/go-containerregistry/cmd/crane")
+
 
 def default_cache() -> Path:
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.load.images import image_manifest
+from benchmarks.load.images import MANIFEST_TYPE, image_manifest
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 BLOCK_BYTES = 16 * MIB
@@ -53,6 +55,7 @@ class ContentFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._digests: dict[Path, str] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def blob(self, name: str, size: int) -> Blob:
@@ -70,6 +73,29 @@ class ContentFolder:
         if not path.exists():
             self.blob(path.name, size)
         return path
+
+    def digest(self, path: Path) -> str:
+        """Of a file that does not change; read once."""
+        if path not in self._digests:
+            with path.open("rb") as file:
+                self._digests[path] = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return self._digests[path]
+
+    def layout(self, size: int) -> Path:
+        """An OCI image layout with one image: a config, and one layer of so many bytes."""
+        folder = self.folder / f"layout-{size}"
+        blobs = folder / "blobs" / "sha256"
+        if not blobs.exists():
+            blobs.mkdir(parents=True)
+            parts = [self.blob(f"layout-config-{size}", 500), self.blob(f"layout-layer-{size}", size)]
+            manifest = image_manifest(_pairs(parts))
+            for blob in parts:
+                os.link(blob.path, blobs / blob.digest.removeprefix("sha256:"))
+            (blobs / digest_of(manifest).removeprefix("sha256:")).write_bytes(manifest)
+            described = {"mediaType": MANIFEST_TYPE, "digest": digest_of(manifest), "size": len(manifest)}
+            (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [described]}))
+            (folder / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
+        return folder
 
     def sized(self, size: int, count: int) -> list[Blob]:
         return [self.blob(f"blob-{size}-{number}", size) for number in range(count)]

@@ -9,8 +9,8 @@ import sys
 import msgspec
 import uvloop
 
-from benchmarks.load import blobs, images, mix, paced
-from benchmarks.load.specs import Blobs, Calls, Images, Mix, Outcome, Paced, Spec
+from benchmarks.load import blobs, commands, images, mix, paced
+from benchmarks.load.specs import Blobs, Calls, Commands, Images, Mix, Outcome, Paced, Spec
 
 
 def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
@@ -30,6 +30,8 @@ async def run(spec: Spec) -> Outcome:
             return await blobs.run(spec)
         case Images():
             return await images.run(spec)
+        case Commands():
+            return commands.run(spec)
         case Calls():
             from benchmarks.objectstore import operations  # Other loads shall not carry its libraries.
 

@@ -62,17 +62,34 @@ def _on_files(settings: Settings, cases: Sequence[Case], page: Page) -> None:
     if not keys:
         return
     found, facts = peers.found(keys, peers.TITLES, settings.reference3, settings.cache, console.print)
+    clients = _clients(settings, cases)
+    cases = [case for case in cases if case.client is None or case.key in clients]
     content = Seed.make(
         settings.workdir / "content",
         images=any(case.images for case in cases),
         sizes={size for case in cases for size in case.sizes},
         quick=settings.quick,
     )
-    results = page.of_files(Results(machine.facts(settings.workdir), facts, settings.rounds, settings.pin))
+    this_run = Results(machine.facts(settings.workdir), facts, settings.rounds, settings.pin)
+    results = page.of_files(this_run, [case.key for case in cases])
     rounds, seconds, pin = settings.rounds, settings.seconds, settings.pin
-    bench = Bench(settings.workdir, tuple(found), tuple(cases), content, rounds, seconds, pin, console.print)
+    bench = Bench(
+        settings.workdir, tuple(found), tuple(cases), content, rounds, seconds, pin, console.print, clients
+    )
     bench.prepare()
     _measure(bench, results, page.save)
+
+
+def _clients(settings: Settings, cases: Sequence[Case]) -> dict[str, str]:
+    """The programs that load servers, by the key of their case; those that cannot be built are missing."""
+    found = {}
+    for case in cases:
+        if case.client is not None:
+            try:
+                found[case.key] = peers.binary(case.client, settings.cache, console.print)
+            except build.NotBuilt as error:
+                console.print(f"{case.key} is left out: {error}", markup=False)
+    return found
 
 
 def _over_stores(settings: Settings, cases: Sequence[StoreCase], page: Page) -> None:
@@ -86,7 +103,8 @@ def _over_stores(settings: Settings, cases: Sequence[StoreCase], page: Page) -> 
     if any(case.storage == "seed" for case in cases):
         seed.repositories = many_tags.tags(seed.content, stores.TAGS)
     known = machine.facts(settings.workdir) | {"S3 server": f"MinIO {build.MINIO.version}"}
-    results = page.of_stores(Results(known, facts, settings.rounds, pinned=False))
+    this_run = Results(known, facts, settings.rounds, pinned=False)
+    results = page.of_stores(this_run, [case.key for case in cases])
     bench = StoreBench(
         settings.workdir,
         minio,

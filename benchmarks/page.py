@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -17,8 +18,8 @@ def read(raw: Path) -> Results:
 class Page:
     """`out` is the page, with the raw numbers beside it; None writes nothing.
 
-    The workloads on files and those over an object store are measured and replaced apart. Saved after each sample, for a run
-    of half an hour may be broken off.
+    What is measured replaces what was there of the same case, and the others stay, on files as over an object store. Saved after
+    each sample, for a run of half an hour may be broken off.
     """
 
     def __init__(self, out: Path | None) -> None:
@@ -26,12 +27,14 @@ class Page:
         raw = out.with_suffix(".json") if out else None
         self.results = read(raw) if raw and raw.exists() else Results({}, [], 0, pinned=False)
 
-    def of_files(self, results: Results) -> Results:
+    def of_files(self, results: Results, cases: Iterable[str]) -> Results:
         results.stores = self.results.stores
-        self.results = results
+        self.results = results.with_earlier(self.results, cases)
         return results
 
-    def of_stores(self, results: Results) -> Results:
+    def of_stores(self, results: Results, cases: Iterable[str]) -> Results:
+        if self.results.stores is not None:
+            results.with_earlier(self.results.stores, cases)
         self.results.stores = results
         return results
 

@@ -108,8 +108,18 @@ def _summary(results: Results, measured: Iterable[Workload]) -> Iterator[str]:
     ]
     yield _table(("", "what", *GOAL_HEAD), rows)
     absent = [f"{peer.title} was not measured: {peer.absent}." for peer in results.peers if peer.absent]
-    if absent or results.notes:
-        yield "\n".join(absent + results.notes)
+    if absent:
+        yield "\n".join(absent)
+    yield from _earlier(results)
+
+
+def _earlier(results: Results) -> Iterator[str]:
+    """What the last run did not measure, and when it was measured; the facts about the machine are of the last run."""
+    by_run: dict[str, list[str]] = {}
+    for case, when in results.earlier.items():
+        by_run.setdefault(when, []).append(case)
+    for when, cases in sorted(by_run.items()):
+        yield f"Measured earlier ({when}): {', '.join(cases)}."
 
 
 def _goal_row(results: Results, verdict: Verdict) -> Sequence[str]:

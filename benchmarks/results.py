@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -30,15 +30,26 @@ class PeerFacts(msgspec.Struct):
 
 
 class Results(msgspec.Struct):
-    """Of one run. `stores` are those of the workloads over an object store, which may be of another run."""
+    """Of the last run, and of earlier ones what it did not measure: `earlier` tells when that was, by case. `stores` are those of
+    the workloads over an object store."""
 
     machine: dict[str, str]
     peers: list[PeerFacts]
     rounds: int
     pinned: bool
     samples: list[Sample] = []
-    notes: list[str] = []
+    earlier: dict[str, str] = {}
     stores: Results | None = None
+
+    def with_earlier(self, other: Results, cases: Iterable[str]) -> Results:
+        """Itself, with what an earlier run measured of all but these `cases`."""
+        left_alone = [sample for sample in other.samples if sample.case not in set(cases)]
+        when = f"{other.machine.get('date')}, commit {other.machine.get('commit')}"
+        self.samples += left_alone
+        self.earlier = {sample.case: other.earlier.get(sample.case, when) for sample in left_alone}
+        known = {peer.key for peer in self.peers}
+        self.peers += [peer for peer in other.peers if peer.key not in known]
+        return self
 
     def values(self, case: str, peer: str, metric: str) -> dict[int, float]:
         """By round. Samples with errors are not counted."""

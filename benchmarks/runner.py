@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,8 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Bench:
-    """Where and how to measure. `seconds` 0 leaves to each case how long it takes."""
+    """Where and how to measure. `seconds` 0 leaves to each case how long it takes. `clients`: the programs of cases that have
+    such, by their keys."""
 
     workdir: Path
     peers: tuple[Peer, ...]
@@ -46,6 +47,7 @@ class Bench:
     seconds: float
     pin: bool
     say: Say
+    clients: Mapping[str, str]
 
     def prepare(self) -> None:
         """Give each server the same content, and leave all of it in the page cache."""
@@ -119,13 +121,16 @@ class Bench:
         finally:
             remove(root)
 
-    def _stage(self, server: RestartableServer, *, tls: bool = False, peer: str = "") -> Stage:
+    def _stage(
+        self, server: RestartableServer, *, tls: bool = False, peer: str = "", client: str = ""
+    ) -> Stage:
         launcher = Launcher(self.workdir, servers.prefix(self.pin, servers.LOADER_CPU))
         limit = min(MOST_WRITTEN_BYTES, shutil.disk_usage(self.workdir).free // 4)
-        return Stage(server, self.seed, launcher, limit, peer=peer, tls=tls)
+        return Stage(server, self.seed, launcher, limit, peer=peer, tls=tls, client=client)
 
     def _measure(self, case: Case, server: RestartableServer, sample: Sample) -> None:
-        stage = self._stage(server, tls=case.tls, peer=sample.peer)
+        client = self.clients.get(case.key, "")
+        stage = self._stage(server, tls=case.tls, peer=sample.peer, client=client)
         sample.metrics["idle_mb"] = server.rss_bytes() / 1e6
         seconds = self.seconds or case.seconds
         case.load(stage, min(WARM_UP_SECONDS, seconds))

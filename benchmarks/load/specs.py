@@ -98,7 +98,18 @@ class Calls(msgspec.Struct, frozen=True, tag=True):
     operation: str
 
 
-Spec: TypeAlias = Mix | Paced | Blobs | Images | Calls
+class Commands(msgspec.Struct, frozen=True, tag=True):
+    """A program of somebody else's, run again and again by one client; each run uploads `size` bytes. In the arguments,
+    `{port}` is the server's, and `{number}` another in each run. Nothing starts once `limit` bytes were sent."""
+
+    target: Target
+    arguments: list[str]
+    environment: dict[str, str]
+    size: int
+    limit: int
+
+
+Spec: TypeAlias = Mix | Paced | Blobs | Images | Calls | Commands
 
 
 class Outcome(msgspec.Struct):

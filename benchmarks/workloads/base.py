@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from benchmarks.build import Program
 from benchmarks.load import restart
 from benchmarks.load.launch import Launcher
 from benchmarks.load.specs import Blobs, Bucket, Outcome, Request, Spec, Target
@@ -21,7 +22,7 @@ Storage: TypeAlias = Literal["seed", "empty", "copy"]
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What a case runs with. `byte_limit` is what it may write at most. Over an object store there is its `bucket`. `peer` is
-    the server that is measured."""
+    the server that is measured, `client` the program that loads it where that was built."""
 
     server: RestartableServer
     seed: Seed
@@ -30,6 +31,7 @@ class Stage:
     bucket: Bucket | None = None
     peer: str = ""
     tls: bool = False
+    client: str = ""
 
     def target(self, clients: int, seconds: float) -> Target:
         return Target(self.server.port, clients, seconds, self.tls)
@@ -82,7 +84,7 @@ class Feature:
 @dataclass(frozen=True, slots=True)
 class Case:
     """One load. `sizes` and `images` say which parts of the seed it reads, `shows` what else is reported, `tls` how the servers
-    are asked."""
+    are asked. `client`: what is built to load them."""
 
     key: str
     title: str
@@ -99,6 +101,7 @@ class Case:
     costs_bytes: bool = False
     tls: bool = False
     feature: Feature | None = None
+    client: Program | None = None
 
     def asks(self, peer: str) -> bool:
         """Whether it is run on that server."""

@@ -36,7 +36,7 @@ def _by_curl(stage: Stage, seconds: float) -> Outcome:
     file = payload(stage, GIB)
     digest = stage.seed.content.digest(file)
     version = "--http1.1" if stage.peer == "plain" else "--http2"
-    url = "https://127.0.0.1:{port}/v2/bench/blob-{number}/blobs/uploads/?digest=" + digest
+    url = "https://127.0.0.1:{port}/v2/bench/blob-{number}/blobs/uploads?digest=" + digest
     curl = ["curl", "--silent", "--show-error", "--fail", "--insecure", version]
     return _push(stage, seconds, [*curl, "--request", "POST", "--upload-file", str(file), url], {})
 

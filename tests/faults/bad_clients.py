@@ -11,8 +11,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.faults.images import digest_of
 from tests.faults.processes import open_connections
-from tests.faults.wire import Wire, request_bytes
+from tests.faults.wire import Wire, request_bytes, request_head
 
 POLL_SECONDS = 0.25
 
@@ -39,6 +40,13 @@ class Held:
     opened: int
     still_open: int
     seconds: float
+
+
+def half_an_upload(name: str) -> bytes:
+    """The beginning of an upload in one request, so that each connection has a session of its own."""
+    target = f"/v2/{name}/blobs/uploads/?digest={digest_of(b'never sent')}"
+    headers = {"Content-Type": "application/octet-stream", "Content-Length": "1000000"}
+    return request_head("POST", target, headers) + b"x" * 100
 
 
 def hold(port: int, behaviour: Behaviour, count: int, patience_seconds: float, stop: Path) -> Held:

@@ -21,7 +21,7 @@ ALONE = (
     "faults/test_memory.py",
     "faults/test_overload.py",
 )
-"""Want the machine for themselves: for what they load it with, or for what they measure."""
+"""Want the machine for themselves: for what they load it with, or for what they measure. `make test` looks for them in `faults`."""
 
 ENGINES = (
     "clients/",
@@ -33,6 +33,7 @@ ENGINES = (
 """Share the container engines, which are slow to start and large: all in one process."""
 
 LONG = (
+    "faults/test_minimum_rate.py",
     "faults/test_kill.py",
     "store/test_crash.py",
     "stores/test_copying_between_stores.py",

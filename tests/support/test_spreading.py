@@ -16,6 +16,11 @@ def test_what_a_table_names_is_there(name: str) -> None:
     assert (TESTS / name).exists()
 
 
+def test_what_runs_alone_is_where_it_is_looked_for() -> None:
+    assert all(name.startswith("faults/") for name in ALONE)
+    assert "-m alone tests/faults\n" in (TESTS.parent / "Makefile").read_text()
+
+
 def test_every_file_has_a_turn_of_its_own() -> None:
     turns = in_turn([*FILES, *FILES[:10]])
     assert set(turns) == set(FILES)

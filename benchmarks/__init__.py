@@ -1,5 +1,5 @@
 """How fast, at what cost in processor and memory, and against whom: the workloads W1 to W10 and W12,
-T1 over TLS, A1 to A3 of access control and N1 and N2 of what is told (against Moorage without it), and O1 to O3 over S3.
+T1 and T2 over TLS, A1 to A3 of access control and N1 and N2 of what is told (against Moorage without it), and O1 to O3 over S3.
 
     __main__    the command line: `python -m benchmarks`
     measuring   the two parts of a run, on files and over S3

@@ -27,6 +27,14 @@ def _endpoint(folder: Path) -> Mapping[str, str]:
     }
 
 
+def _of_manifests(folder: Path) -> Mapping[str, str]:
+    """The same, for whom blobs are of no interest."""
+    return {
+        **_endpoint(folder),
+        "REGISTRY_NOTIFICATIONS_ENDPOINTS_0_IGNORE_MEDIATYPES_0": "application/octet-stream",
+    }
+
+
 def _watched(_: Path) -> Mapping[str, str]:
     return {
         "REGISTRY_LOG_ACCESSLOG_DISABLED": "false",
@@ -47,7 +55,8 @@ WORKLOADS = (
         "N1",
         "pushes that are told",
         "As W10, with an endpoint of notifications that is down: four events for each image are on the disk before their requests are "
-        "answered, against the same without. With 8 connections, then with 1.",
+        "answered, against the same without. With 8 connections, then with 1. In a third pass the endpoint ignores blobs, as many do: "
+        "then there is one event for each image.",
         (
             Case(
                 "N1-c8",
@@ -70,6 +79,17 @@ WORKLOADS = (
                 storage="empty",
                 shows=("manifest_p50_ms",),
                 feature=Feature(_endpoint),
+            ),
+            Case(
+                "N1-one",
+                "push of a small image, manifests told",
+                "images/s",
+                _images(8),
+                (Goal("rate", 0.85, "plain", main=True),),
+                seconds=8.0,
+                storage="empty",
+                shows=("manifest_p50_ms",),
+                feature=Feature(_of_manifests),
             ),
         ),
     ),

@@ -117,7 +117,7 @@ class Application:
         self._shared = shared = shared or Shared()
         self._metrics = _metrics(shared.metrics)
         self._tracing = tracing.build()
-        driver = self._watched(build_driver(configuration))
+        driver = self._watched(build_driver(configuration, shared.folders))
         self._driver, self._upkeep = wrap(driver, configuration)
         if configuration.storage.maintenance.readonly.enabled:
             self._driver = ReadOnlyDriver(self._driver)

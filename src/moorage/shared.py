@@ -35,7 +35,7 @@ class Shared:
     """`leader`: the file that the workers of all servers on one storage compete for; empty where there is one worker only.
     `instance`: another one after each start. `port`: where the registry listens, 0 for a unix socket. `debug`: the debug listener's
     socket, from which each worker takes connections. `metrics`: a folder in which each worker keeps what it counts; empty: nobody
-    counts. `bell`: rings when an event was kept. `outages`: which endpoints
+    counts. `removals`: of links; `folders`: of folders on a disk. `bell`: rings when an event was kept. `outages`: which endpoints
     lose events."""
 
     leader: str = ""
@@ -44,6 +44,7 @@ class Shared:
     debug: socket.socket | None = None
     metrics: str = ""
     removals: Removals = field(default_factory=Removals)
+    folders: Removals = field(default_factory=Removals)
     remembered: Remembered = field(default_factory=Remembered)
     switch: Switch = field(default_factory=Switch)
     bell: Bell = field(default_factory=Bell)

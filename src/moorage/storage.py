@@ -16,6 +16,7 @@ from moorage.config.sections.s3 import S3
 from moorage.config.values import plain
 from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.filesystem import FilesystemDriver
+from moorage.drivers.folders import Removals
 from moorage.drivers.inmemory import InMemoryDriver
 
 # More threads than the disk and the processors can serve only wait for each other.
@@ -27,14 +28,15 @@ LINKS_FOR: Final = timedelta(minutes=20)
 """How long a URL is valid that a client is sent to (as the reference implementation's)."""
 
 
-def build_driver(configuration: Configuration) -> Driver:
-    """Makes no call. Raises DriverError naming the key when the driver cannot be made."""
+def build_driver(configuration: Configuration, removals: Removals | None = None) -> Driver:
+    """Makes no call. `removals`: of folders on a disk, shared with the other workers of a server. Raises DriverError naming the key when the driver cannot be made."""
     name, parameters = configuration.storage.driver
     if isinstance(parameters, Filesystem):
         return FilesystemDriver(
             parameters.rootdirectory,
             threads=min(parameters.maxthreads, STORAGE_THREADS),
             inline_reads=parameters.inlinereads,
+            removals=removals,
         )
     if isinstance(parameters, Inmemory):
         return InMemoryDriver()

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from starlette.types import Message
 
 from moorage.digest import Digest
 from moorage.names import Name
@@ -327,3 +328,20 @@ async def test_what_cannot_be_mounted_is_uploaded(client: Client, query: str) ->
 
 async def test_a_mount_of_no_digest_is_refused(memory: Client) -> None:
     assert (await memory("POST", f"{UPLOADS}?mount=sha256:x&from=source")).codes == ["DIGEST_INVALID"]
+
+
+async def test_a_blob_in_one_request_that_breaks_off_leaves_no_session(disk: Client, tmp_path: Path) -> None:
+    broken: list[list[bytes | Message]] = [[DATA[:100_000], DISCONNECT], [DATA, b"more"]]
+    for body in broken:
+        answer = await disk("POST", f"{UPLOADS}?digest={DIGEST}", body)
+        assert answer.status in (0, 400), answer.body
+        assert sessions(tmp_path) == []
+    assert (await disk.head(f"/v2/team/app/blobs/{DIGEST}")).status == 404
+
+
+async def test_a_state_that_nobody_signed_proves_no_upload(client: Client) -> None:
+    await push_blob(client, "team/app", DATA)
+    for session in ("!!", "0" * 32, "6ba7b810-9dad-11d1-80b4-00c04fd430c8"):
+        answer = await client.put(f"{UPLOADS}{session}?_state=junk&digest={DIGEST}")
+        assert answer.status in (400, 404), session
+        assert answer.codes[0] in ("BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID")

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from moorage.drivers.base import Driver, InvalidPath, PathNotFound
-from tests.contracts import notes, streams
+from tests.contracts import begun, notes, streams
 from tests.contracts.streams import LARGE, append, content
 
 Promise = Callable[[Driver], Awaitable[None]]
@@ -137,8 +137,9 @@ async def writers_of_one_path_at_once_leave_one_of_their_files(driver: Driver) -
 
 
 async def a_touched_file_is_read(driver: Driver) -> None:
-    await driver.begin("/u/startedat", b"long ago")
-    await driver.begin("/u/startedat", b"now")
+    await driver.write([("/u/startedat", b"long ago")])
+    assert await content(driver, "/u/startedat") == b"long ago"
+    await driver.begin("/u/startedat", b"now", "/u/data")
     assert await content(driver, "/u/startedat") == b"now"
 
 
@@ -384,6 +385,8 @@ OF_FILES: tuple[Promise, ...] = (
     streams.a_writer_that_wrote_nothing_leaves_an_empty_file,
     streams.a_second_writer_is_busy_until_the_first_closes,
     a_file_may_move_while_its_writer_is_open,
+    begun.what_began_is_there_and_empty,
+    begun.what_began_is_not_made_a_second_time,
     a_move_removes_the_folder_of_an_open_writer,
 )
 """What holds where files grow in place, folders exist, and a writer keeps others out."""

@@ -87,7 +87,7 @@ async def written(driver: FilesystemDriver, file: Path) -> None:
 
 
 async def touched(driver: FilesystemDriver, file: Path) -> None:
-    await driver.begin("/f/a", b"new")
+    await driver.begin("/f/a", b"new", "/f/data")
 
 
 async def moved_over(driver: FilesystemDriver, file: Path) -> None:

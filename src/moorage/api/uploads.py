@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from moorage.api.ranges import chunk
 from moorage.api.resume import UNKNOWN, Beginning
 from moorage.auth.base import Access
 from moorage.digest import ALGORITHMS, Digest
+from moorage.drivers.base import DriverError
 from moorage.errors import (
     BlobUnknown,
     DigestInvalid,
@@ -39,7 +41,13 @@ async def post(exchange: Exchange) -> Answer:
         if not digests:
             beginning = Beginning(exchange.grant.user, time.time())
             return _accepted(exchange, _Session(upload, algorithms, 0, beginning))
-        return await _complete(exchange, _Session(upload, algorithms, 0), digests)
+        try:
+            return await _complete(exchange, _Session(upload, algorithms, 0), digests)
+        except BaseException:
+            # Nobody was told of the session, so nobody can go on with it.
+            with contextlib.suppress(UploadUnknown, DriverError):
+                await upload.cancel()
+            raise
 
 
 async def _mount(exchange: Exchange, repository: Repository) -> Answer | None:
@@ -98,9 +106,10 @@ async def put(exchange: Exchange) -> Answer:
 async def _completed(exchange: Exchange, digests: list[Digest]) -> Answer | None:
     """The answer to a request that ended an upload before, and got none: the registry died then, or the connection, and the
     client or a proxy sends it again. That the session was here shows in its signed state, what became of it in the blobs.
-    None for a session that did not end in these."""
-    if not exchange.parameter("_state"):
+    None for a session that did not end in these. Raises UploadUnknown, UploadInvalid."""
+    if not (state := exchange.parameter("_state")):
         return None
+    exchange.service.states.verify(state, exchange.repository.name, UploadId.parse(exchange.reference))
     try:
         blobs = [await exchange.repository.blobs.stat(digest) for digest in digests]
     except BlobUnknown:

@@ -176,14 +176,17 @@ class Driver(Protocol):
         `client` is the address of the client, empty when unknown. Whether the file is there is not asked."""
         ...
 
-    async def begin(self, path: str, data: bytes) -> str:
-        """An upload begins, whose bytes a writer will get: note `data` at `path`. It need not survive a power cut, and is
-        left out where writing is dear. Returns the mark of an upload without bytes."""
+    async def begin(self, path: str, data: bytes, file: str) -> str:
+        """An upload begins, whose bytes a writer will bring to `file`, which is there and empty from now on: note `data` at
+        `path`. Neither need survive a power cut, and both are left out where writing is dear. Returns the mark of an upload
+        without bytes."""
         ...
 
-    async def writer(self, path: str, *, mark: str = "") -> Writer:
+    async def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Writer:
         """Create the file or continue it at its end, alone: raises PathBusy while another writer is open. With a
-        `mark`, it continues those bytes, without asking whether there are more by now."""
+        `mark`, it continues those bytes, without asking whether there are more by now. `begun`: it is one that `begin` made, and
+        is never made a second time; raises PathNotFound once it is gone. What somebody knows of the first bytes of such a
+        path, he knows of all that will ever be there."""
         ...
 
     def create(self, path: str, size: int) -> Creation | None:

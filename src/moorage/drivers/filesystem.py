@@ -30,7 +30,7 @@ from moorage.drivers.base import (
 )
 from moorage.drivers.disk import Disk
 from moorage.drivers.files import FileReader, FileWriter, translate
-from moorage.drivers.folders import ATTEMPTS, Changed, Folders
+from moorage.drivers.folders import ATTEMPTS, Changed, Folders, Removals
 from moorage.drivers.inplace import InPlace
 from moorage.drivers.small import FILE_BYTES, SmallFiles, Version, WholeFile, version
 from moorage.drivers.staging import TEMPORARY, Staging, left_behind
@@ -47,24 +47,30 @@ CHECKED_LIMIT = 65_536
 """Files whose record is not read again while they do not change."""
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class FilesystemDriver(InPlace):
     """`root` is the folder that holds `docker/registry/v2`; `threads` bounds the worker threads.
 
     `inline_reads=False` sends small reads to the threads too: for network file systems, where any of them
-    may wait.
+    may wait. `removals`: with the other processes of a server.
     """
 
     name = "filesystem"
 
     def __init__(
-        self, root: str, *, threads: int = 16, inline_reads: bool = True, disk: Disk | None = None
+        self,
+        root: str,
+        *,
+        threads: int = 16,
+        inline_reads: bool = True,
+        disk: Disk | None = None,
+        removals: Removals | None = None,
     ) -> None:
         self.root = os.path.abspath(root)
         self._disk = disk or Disk()
-        self._folders = Folders(self._disk, self.root)
+        self._folders = Folders(self._disk, self.root, removals)
         self._inline = inline_reads
         self._checked: dict[str, Version] = {}
         self._small = SmallFiles()
@@ -204,12 +210,12 @@ class FilesystemDriver(InPlace):
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
         await self._threaded(self._write, [list(files) for files in stages])
 
-    async def begin(self, path: str, data: bytes) -> str:
-        await self._threaded(self._begin, path, data)
+    async def begin(self, path: str, data: bytes, file: str) -> str:
+        await self._threaded(self._begin, path, data, file)
         return ""
 
-    async def writer(self, path: str, *, mark: str = "") -> Writer:
-        return await self._threaded(self._writer, path)
+    async def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Writer:
+        return await self._threaded(self._writer, path, begun)
 
     async def move(
         self,
@@ -256,7 +262,7 @@ class FilesystemDriver(InPlace):
         staging.add(full, data)
         return True
 
-    def _begin(self, path: str, data: bytes) -> None:
+    def _begin(self, path: str, data: bytes, file: str) -> None:
         full = self.root + path
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -268,13 +274,17 @@ class FilesystemDriver(InPlace):
                 self._disk.write(fd, [data])
             finally:
                 self._disk.close(fd)
+            self._disk.close(self._disk.open(self.root + file, _APPEND | os.O_CREAT | os.O_EXCL, 0o666))
         except OSError as error:
             raise translate(error, path) from None
 
-    def _writer(self, path: str) -> Writer:
+    def _writer(self, path: str, begun: bool) -> Writer:
         full = self.root + path
         try:
-            fd = self._folders.within(full, lambda: self._disk.open(full, _APPEND, 0o666))
+            if begun:
+                fd = self._disk.open(full, _APPEND)
+            else:
+                fd = self._folders.within(full, lambda: self._disk.open(full, _APPEND | os.O_CREAT, 0o666))
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 found = self._disk.fstat(fd)
@@ -328,6 +338,7 @@ class FilesystemDriver(InPlace):
         try:
             self._delete_any(full)
             if durable:
+                self._folders.removed()
                 self._disk.sync_folder(os.path.dirname(full))
         except OSError as error:
             raise translate(error, path) from None

@@ -2,14 +2,15 @@
 
 A file is durable only when every folder above it is. A folder found to exist may have been made a moment ago by
 another request that has not synced it yet, so existence proves nothing; this process having synced its parent
-once does. That is remembered, so in the steady state a write syncs the folders it changes and no others.
+once does. That is remembered, so in the steady state a write syncs the folders it changes and no others. A folder that
+was removed and made anew is another one, so all that is remembered goes when any process of the server removes some.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from moorage.drivers.disk import Disk
 
@@ -24,17 +25,28 @@ Changed: TypeAlias = dict[str, list[str]]
 """Folders that a write changed, each with those of its line that are not known to be durable."""
 
 
+class Removals(Protocol):
+    """Shared by processes that remove folders below one root: other bytes after each removal by any of them."""
+
+    def last(self) -> bytes: ...
+
+    def tell(self) -> None: ...
+
+
 class Folders:
     """Makes folders and tells which ones must be synced. Worker threads share it without a lock: an entry that is
     lost to a race only costs one more sync."""
 
-    def __init__(self, disk: Disk, root: str) -> None:
+    def __init__(self, disk: Disk, root: str, removals: Removals | None = None) -> None:
         self._disk = disk
         self._root = root
+        self._removals = removals
+        self._removed = removals.last() if removals else b""
         self._durable: set[str] = set()
 
     def make(self, folder: str) -> list[str]:
         """Make `folder` and all above it up to the root. Returns those not known to be durable, for `sync`."""
+        self._heed()
         for _ in range(ATTEMPTS):
             try:
                 return self._make(folder)
@@ -44,10 +56,7 @@ class Folders:
         return self._make(folder)
 
     def _make(self, folder: str) -> list[str]:
-        unsettled: list[str] = []
-        while folder not in self._durable and len(folder) >= len(self._root):
-            unsettled.append(folder)
-            folder = os.path.dirname(folder)
+        unsettled = self._unsettled(folder)
         for missing in reversed(unsettled):
             try:
                 self._disk.mkdir(missing, 0o777)
@@ -72,7 +81,9 @@ class Folders:
     def sync(self, changed: Changed) -> None:
         """Sync the changed folders, and the parents of those not known to be durable, the deepest first. One that is
         gone again was removed after our write, as if that had come later."""
+        self._heed()
         unsettled = dict.fromkeys(folder for fresh in changed.values() for folder in fresh)
+        unsettled |= dict.fromkeys(above for folder in changed for above in self._unsettled(folder))
         wanted = {*changed, *(os.path.dirname(folder) for folder in unsettled)}
         for folder in sorted(wanted, key=len, reverse=True):
             try:
@@ -80,6 +91,25 @@ class Folders:
             except FileNotFoundError:
                 unsettled.clear()
         self._settle(unsettled)
+
+    def _unsettled(self, folder: str) -> list[str]:
+        """It and those above it that are not known to be durable, the deepest first."""
+        found: list[str] = []
+        while folder not in self._durable and len(folder) >= len(self._root):
+            found.append(folder)
+            folder = os.path.dirname(folder)
+        return found
+
+    def _heed(self) -> None:
+        """Others removed something: what was durable may be another folder of the same name by now."""
+        if self._removals is not None and (last := self._removals.last()) != self._removed:
+            self._removed = last
+            self._durable.clear()
+
+    def removed(self) -> None:
+        """Folders were removed that others may remember. Uploads end too often for that, and nobody remembers theirs."""
+        if self._removals is not None:
+            self._removals.tell()
 
     def _settle(self, folders: Iterable[str]) -> None:
         """The parents of these folders have been synced."""

@@ -37,8 +37,9 @@ class InMemoryDriver(InPlace):
             file.data[:] = data
             self._files[path] = file
 
-    async def begin(self, path: str, data: bytes) -> str:
+    async def begin(self, path: str, data: bytes, file: str) -> str:
         await self.write([(path, data)])
+        self._files[file] = _File()
         return ""
 
     async def written(self, path: str) -> FileInfo:
@@ -50,8 +51,8 @@ class InMemoryDriver(InPlace):
     async def open(self, path: str, *, mark: str = "") -> Reader:
         return _MemoryReader(self._file(path).data)
 
-    async def writer(self, path: str, *, mark: str = "") -> Writer:
-        file = self._files.setdefault(path, _File())
+    async def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Writer:
+        file = self._file(path) if begun else self._files.setdefault(path, _File())
         if file.busy:
             raise PathBusy(path)
         file.busy = True

@@ -55,13 +55,13 @@ class ReadOnlyDriver:
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
         raise DriverError(next((path for path, _ in chain(*stages)), ""), "the registry is read-only")
 
-    async def begin(self, path: str, data: bytes) -> str:
+    async def begin(self, path: str, data: bytes, file: str) -> str:
         raise DriverError(path, "the registry is read-only")
 
     def create(self, path: str, size: int) -> Creation | None:
         return None
 
-    async def writer(self, path: str, *, mark: str = "") -> Writer:
+    async def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Writer:
         raise DriverError(path, "the registry is read-only")
 
     async def move(

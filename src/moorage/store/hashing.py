@@ -23,6 +23,11 @@ class Progress:
     """The storage's name for these very bytes, where it has one (drivers.base.Writer)."""
     digests: Mapping[str, Digest] = field(default_factory=dict)
 
+    @property
+    def leaves_no_trace(self) -> bool:
+        """Whether a storage that names bytes may know nothing of the session: it has none yet."""
+        return bool(self.mark) and not self.size
+
 
 class Hashing:
     """The running hashes of sessions between two of their requests, the least recently used forgotten."""

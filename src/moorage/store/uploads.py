@@ -71,7 +71,9 @@ class Uploads:
     async def start(self) -> Upload:
         upload = UploadId.new()
         started = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        mark = await self.driver.begin(layout.upload_started(self.name, upload), started.encode())
+        mark = await self.driver.begin(
+            layout.upload_started(self.name, upload), started.encode(), layout.upload_data(self.name, upload)
+        )
         return Upload(self, upload, Progress(mark=mark))
 
     async def resume(self, upload: UploadId, known: Progress | None = None, *, ask: bool = False) -> Upload:
@@ -82,11 +84,9 @@ class Uploads:
         try:
             size = (await self.driver.written(layout.upload_data(self.name, upload))).size
         except PathNotFound:
-            try:
-                await self.driver.stat(layout.upload_started(self.name, upload))
-            except PathNotFound:
+            if known is None or not known.leaves_no_trace:
                 raise UploadUnknown(detail={"uuid": upload}) from None
-            size = 0
+            return Upload(self, upload, known)
         if known is None or known.mark or known.size != size:
             known = Progress(size)
         return Upload(self, upload, known)
@@ -232,6 +232,8 @@ class Upload:
         try:
             await self._uploads.driver.delete(self._folder, durable=False)
         except PathNotFound:
+            if self.progress.leaves_no_trace:
+                return
             raise UploadUnknown(detail={"uuid": self.id}) from None
 
     async def _abandon(self) -> None:
@@ -240,11 +242,16 @@ class Upload:
             await self.cancel()
 
     async def _writer(self) -> Writer:
-        """The session's file, locked. Raises RangeInvalid when another request keeps it for too long."""
+        """The session's file, locked. Raises UploadUnknown, and RangeInvalid when another request keeps it for too long.
+
+        Only `start` makes it, under an id that is never given again. Else a client could cancel a session and go on with
+        it, and what was signed or remembered of the bytes before would be believed of others."""
         deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
         while True:
             try:
-                return await self._uploads.driver.writer(self._path, mark=self.progress.mark)
+                return await self._uploads.driver.writer(self._path, mark=self.progress.mark, begun=True)
+            except PathNotFound:
+                raise UploadUnknown(detail={"uuid": self.id}) from None
             except PathBusy:
                 if asyncio.get_running_loop().time() > deadline:
                     raise RangeInvalid("another request is writing to this upload") from None

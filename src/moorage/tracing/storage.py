@@ -54,11 +54,11 @@ class TracedDriver(DelegatingDriver):
         work = self._driver.open(path, mark=mark)
         return self._opened(path, work) if recording() else work
 
-    def begin(self, path: str, data: bytes) -> Work[str]:
-        return self._spanned("storage.begin", path, self._driver.begin(path, data))
+    def begin(self, path: str, data: bytes, file: str) -> Work[str]:
+        return self._spanned("storage.begin", path, self._driver.begin(path, data, file))
 
-    def writer(self, path: str, *, mark: str = "") -> Work[Writer]:
-        work = self._driver.writer(path, mark=mark)
+    def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Work[Writer]:
+        work = self._driver.writer(path, mark=mark, begun=begun)
         return self._appending(path, work) if recording() else work
 
     def create(self, path: str, size: int) -> Creation | None:

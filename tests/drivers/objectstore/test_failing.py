@@ -80,7 +80,7 @@ async def test_a_long_answer_is_gone_on_with_as_long_as_it_brings_something(
 async def test_an_upload_whose_copy_was_said_to_be_made_is_not_called_missing(
     driver: ObjectStoreDriver, proxy: StoreProxy
 ) -> None:
-    writer = await driver.writer("/u/data", mark=await driver.begin("/u", b""))
+    writer = await driver.writer("/u/data", mark=await driver.begin("/u", b"", "/u/data"))
     await writer.write([os.urandom(2 * MIB)])
     await writer.flush()
     proxy.faults = Faults(refusal=Refusal("200 OK", "ServiceUnavailable", ("PUT",)))

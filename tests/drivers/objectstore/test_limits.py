@@ -59,7 +59,7 @@ async def small(store: Server) -> AsyncIterator[ObjectStoreDriver]:
 
 async def uploaded(driver: ObjectStoreDriver, sizes: Sequence[int], path: str = DATA) -> str:
     """The mark of an upload in as many requests; what was sent is `stamped`. Nothing in it is where a part ends."""
-    mark, hasher = await driver.begin("", b""), hashlib.sha256()
+    mark, hasher = await driver.begin("", b"", ""), hashlib.sha256()
     for size in sizes:
         writer = await driver.writer(path, mark=mark)
         stop = writer.size + size

@@ -33,7 +33,7 @@ async def driver(
 
 
 async def uploaded(driver: ObjectStoreDriver, *segments: bytes) -> str:
-    mark = await driver.begin("", b"")
+    mark = await driver.begin("", b"", "")
     for segment in segments:
         writer = await driver.writer(DATA, mark=mark)
         await writer.write([segment[at : at + MIB] for at in range(0, len(segment), MIB)])

@@ -17,7 +17,7 @@ class BrokenRemovals(Faults):
 
 async def finished(driver: ObjectStoreDriver) -> None:
     """An upload becomes a blob."""
-    writer = await driver.writer("/u/data", mark=await driver.begin("/u", b""))
+    writer = await driver.writer("/u/data", mark=await driver.begin("/u", b"", "/u/data"))
     await writer.write([b"small"])
     await writer.flush()
     await driver.move("/u/data", "/blob", mark=writer.mark)

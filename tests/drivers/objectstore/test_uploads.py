@@ -35,7 +35,7 @@ async def appended(driver: ObjectStoreDriver, *pieces: bytes, mark: str = "") ->
 
 
 async def test_each_request_adds_a_segment_and_the_mark_names_all_of_them(driver: ObjectStoreDriver) -> None:
-    mark = await driver.begin("/r/_uploads/1/startedat", b"now")
+    mark = await driver.begin("/r/_uploads/1/startedat", b"now", DATA)
     for piece in (b"one", b"two", b"three"):
         mark = await appended(driver, piece, mark=mark)
     reader = await driver.open(DATA, mark=mark)
@@ -68,7 +68,7 @@ async def test_two_clients_of_one_upload_each_get_what_they_wrote(driver: Object
 async def test_an_upload_becomes_one_object_and_its_segments_go(
     driver: ObjectStoreDriver, sizes: tuple[int, ...]
 ) -> None:
-    mark, expected = await driver.begin("", b""), b""
+    mark, expected = await driver.begin("", b"", ""), b""
     for size in sizes:
         data = os.urandom(size)
         expected += data

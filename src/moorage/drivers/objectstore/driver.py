@@ -191,12 +191,12 @@ class ObjectStoreDriver:
         with translated(path):
             await obstore.put_async(self._store, key, data, attributes=attributes, use_multipart=False)
 
-    async def begin(self, path: str, data: bytes) -> str:
+    async def begin(self, path: str, data: bytes, file: str) -> str:
         """No call: an upload without bytes leaves no trace."""
         return Head().mark
 
-    async def writer(self, path: str, *, mark: str = "") -> Writer:
-        """No call with a mark, else one listing."""
+    async def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Writer:
+        """No call with a mark, else one listing. A mark names the bytes, so `begun` is not needed to tell them apart."""
         try:
             head = Head.parse(mark) if mark else longest(await self._segments(path))
         except ValueError as error:

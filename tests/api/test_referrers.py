@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from moorage.api.referrers import PAGE_BYTES
 from moorage.digest import Digest
 from moorage.manifest import OCI_INDEX
 from moorage.names import Name
@@ -14,7 +16,7 @@ from moorage.store import layout
 from tests.api.client import Client
 from tests.api.pushing import push
 from tests.api.test_pages import walk
-from tests.store.images import Image, image, index
+from tests.store.images import Image, descriptor, image, index
 
 SUBJECT = image("subject")
 TYPE = "application/vnd.example.signature+json"
@@ -83,6 +85,68 @@ async def test_pages_joined_are_the_whole_list(client: Client) -> None:
         pages = await walk(client, target() + query, "manifests")
         assert len({entry["digest"] for page in pages for entry in page}) == count
         assert sum(map(len, pages)) == count
+
+
+def large(number: int, size: int, kind: str = TYPE) -> Image:
+    return image(f"large {number}", subject=SUBJECT, artifactType=kind, annotations={"x": "y" * size})
+
+
+async def test_a_page_ends_after_so_many_bytes_of_descriptors(client: Client) -> None:
+    pushed = [large(number, 1 << 20) for number in range(8)] + [signature(number) for number in range(8)]
+    for one in pushed:
+        await push(client, "a", one)
+    for query in ("", "?n=5"):
+        pages = await walk(client, target() + query, "manifests")
+        assert [entry["digest"] for page in pages for entry in page] == sorted(one.digest for one in pushed)
+        assert all(len(page) <= 5 for page in pages if query)
+    pages = await walk(client, target(), "manifests")
+    assert len(pages) == 3, "each page takes three large ones"
+    for page in pages:
+        assert len(json.dumps(page)) <= PAGE_BYTES * 1.01
+
+
+async def test_a_page_shows_at_least_one_referrer_however_large(client: Client) -> None:
+    """Here two that no page takes together. What a client asked for is said in the Link, not what it got."""
+    pushed = [large(number, 3 << 20) for number in range(3)]
+    for one in pushed:
+        await push(client, "a", one)
+    answer = await client.get(f"{target()}?n=2")
+    assert len(answer.json["manifests"]) == 1
+    assert "n=2" in answer.headers["link"]
+    pages = await walk(client, target(), "manifests")
+    assert [[entry["digest"] for entry in page] for page in pages] == [
+        [digest] for digest in sorted(one.digest for one in pushed)
+    ]
+
+
+async def test_pages_of_many_bytes_are_filtered_and_have_the_list_of_older_clients(client: Client) -> None:
+    kind = "a/b+c"
+    linked = [large(number, 1 << 20, kind if number % 2 else TYPE) for number in range(12)]
+    described = {"annotations": {"z": "z" * 1000}, "artifactType": kind}
+    listed = [image(f"old {number}") for number in range(4)]
+    for one in (*linked, *listed):
+        await push(client, "a", one)
+    entries = [{**descriptor(one.payload, one.media_type), **described} for one in listed]
+    entries.append({**entries[0], "annotations": {"twice": "counts once"}})
+    known = {**descriptor(linked[1].payload, linked[1].media_type), "artifactType": "another/one"}
+    fallback = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*entries, known]})
+    await push(client, "a", Image(fallback.encode(), (), (), OCI_INDEX), SUBJECT.digest.replace(":", "-"))
+    pages = await walk(client, f"{target()}?artifactType=a/b%2Bc", "manifests")
+    found = {entry["digest"]: entry for page in pages for entry in page}
+    assert len(pages) > 1
+    assert sum(map(len, pages)) == len(found)
+    assert list(found) == sorted(one.digest for one in (*linked[1::2], *listed))
+    assert all(found[one.digest]["annotations"] == described["annotations"] for one in listed)
+    assert len(found[linked[1].digest]["annotations"]["x"]) == 1 << 20, "its manifest counts, not the list"
+    await client.delete(f"/v2/a/manifests/{listed[0].digest}")
+    pages = await walk(client, f"{target()}?artifactType=a/b%2Bc", "manifests")
+    assert listed[0].digest not in {entry["digest"] for page in pages for entry in page}
+
+
+async def test_a_page_of_nothing_is_empty_and_leads_nowhere(client: Client) -> None:
+    await push(client, "a", signature(1))
+    answer = await client.get(f"{target()}?n=0")
+    assert (answer.status, answer.json["manifests"], "link" in answer.headers) == (200, [], False)
 
 
 async def test_a_deleted_referrer_is_gone(client: Client) -> None:

@@ -56,7 +56,7 @@ async def whole(shelf: Shelf) -> None:
     assert await shelf.tags("b/c") == ["strong"]
     repository = shelf.registry.repository("a")
     assert await repository.tags.resolve(Tag("moved")) == AMD.digest
-    assert [one.digest for one in await repository.referrers.of(AMD.digest)] == [SIGNATURE.digest]
+    assert [one.digest async for one in repository.referrers.of(AMD.digest)] == [SIGNATURE.digest]
     strong = shelf.registry.repository("b/c")
     assert await strong.manifests.exists(STRONG.sha512)
     for blob in STRONG.blobs:

@@ -110,8 +110,8 @@ async def test_referrers_live_as_long_as_their_subject(shelf: Shelf) -> None:
     await shelf.push("a", about_it)
     await shelf.collect(delete_untagged=True)
     await shelf.check("a", about_it)
-    listed = await shelf.registry.repository("a").referrers.of(AMD.digest)
-    assert [entry.digest for entry in listed] == [signature.digest]
+    listed = shelf.registry.repository("a").referrers.of(AMD.digest)
+    assert [entry.digest async for entry in listed] == [signature.digest]
 
     await shelf.registry.repository("a").tags.delete(Tag("latest"))
     await shelf.collect(delete_untagged=True)
@@ -143,8 +143,8 @@ async def test_a_tagged_referrer_stays_listed_when_its_subject_goes(shelf: Shelf
     await shelf.collect(delete_untagged=True)
     assert not await shelf.has("a", AMD)
     await shelf.check("a", signature)
-    listed = await shelf.registry.repository("a").referrers.of(AMD.digest)
-    assert [entry.digest for entry in listed] == [signature.digest]
+    listed = shelf.registry.repository("a").referrers.of(AMD.digest)
+    assert [entry.digest async for entry in listed] == [signature.digest]
 
 
 async def test_a_referrers_tag_goes_when_its_subject_goes(shelf: Shelf) -> None:

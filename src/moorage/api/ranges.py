@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
+from typing import Final
 
 from moorage.errors import RangeInvalid
 
-_BYTES = re.compile(r"bytes=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", re.ASCII | re.IGNORECASE)
+# As much white space as anybody sends by mistake: any number of it would be tried in every way.
+_BYTES = re.compile(r"bytes=\s{0,99}([0-9]*)\s{0,99}-\s{0,99}([0-9]*)\s{0,99}", re.ASCII | re.IGNORECASE)
 _CHUNK = re.compile(
     r"(?:bytes[ =])?([0-9]{1,18})-([0-9]{1,18})(?:/([0-9]{1,18}|\*))?", re.ASCII | re.IGNORECASE
 )
-_LIMIT = 1024
+
+EXACT_DIGITS: Final = 18
+"""Longer numbers lie behind the end of whatever is stored."""
 
 
 def wanted(header: str | None, size: int) -> tuple[int, int] | None:
@@ -21,17 +26,23 @@ def wanted(header: str | None, size: int) -> tuple[int, int] | None:
     """
     if header is None or not header.lower().startswith("bytes=") or "," in header:
         return None
-    found = _BYTES.fullmatch(header) if len(header) <= _LIMIT else None
+    found = _BYTES.fullmatch(header)
     if found is None or not (found[1] or found[2]):
         raise _unsatisfiable(size)
     if not found[1]:
-        start, stop = max(0, size - int(found[2])), size
+        start, stop = max(0, size - _position(found[2])), size
     else:
-        start = int(found[1])
-        stop = min(size, int(found[2]) + 1) if found[2] else size
+        start = _position(found[1])
+        stop = min(size, _position(found[2]) + 1) if found[2] else size
     if start >= stop:
         raise _unsatisfiable(size)
     return start, stop
+
+
+def _position(digits: str) -> int:
+    """Python refuses to read numbers of thousands of digits, and a last position may have any number of them."""
+    digits = digits.lstrip("0")
+    return sys.maxsize if len(digits) > EXACT_DIGITS else int(digits or "0")
 
 
 def _unsatisfiable(size: int) -> RangeInvalid:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
@@ -10,38 +13,52 @@ from moorage.api.answer import Answer
 from moorage.api.exchange import Exchange
 from moorage.api.pages import Page, next_link
 from moorage.digest import Digest
-from moorage.manifest import OCI_INDEX, Descriptor
+from moorage.manifest import OCI_INDEX
+from moorage.store.referrers import Referrer
 from moorage.wire import encode
 
-PAGE_SIZE = 1000
+PAGE_SIZE: Final = 1000
+
+PAGE_BYTES: Final = 4 << 20
+"""Of descriptors: a page ends before one that would exceed it. One alone may have as many annotations as a manifest takes."""
 
 
 class _Index(msgspec.Struct, rename="camel"):
     schema_version: int
     media_type: str
-    manifests: list[Descriptor]
+    manifests: list[msgspec.Raw]
 
 
 async def get(exchange: Exchange) -> Answer:
     subject = Digest.parse(exchange.reference)
     repository = exchange.repository
     page = Page.of(exchange, PAGE_SIZE, PAGE_SIZE)
-    wanted = exchange.parameter("artifactType")
-    found = [
-        entry
-        for entry in await repository.referrers.of(subject)
-        if entry.digest > page.last and (not wanted or entry.artifact_type == wanted)
-    ]
-    shown = found[: page.size]
+    wanted = exchange.parameter("artifactType") or ""
+    size = page.size or 0
+    found = repository.referrers.of(subject, after=page.last, artifact_type=wanted, most=size + 1)
+    shown, more = await _page(found, size)
     headers = [(b"oci-filters-applied", b"artifactType")] if wanted else []
-    if shown and len(found) > len(shown):
+    if shown and more:
         path = f"/v2/{repository.name}/referrers/{subject}"
-        name, value = next_link(exchange, path, len(shown), shown[-1].digest)
+        name, value = next_link(exchange, path, size, shown[-1].digest)
         if wanted:
             value = value.replace(
                 b'>; rel="next"', f'&{urlencode({"artifactType": wanted})}>; rel="next"'.encode()
             )
         headers.append((name, value))
-    body = encode(_Index(2, OCI_INDEX, shown))
+    body = encode(_Index(2, OCI_INDEX, [msgspec.Raw(entry.descriptor) for entry in shown]))
     length = (b"content-length", b"%d" % len(body))
     return Answer(200, [(b"content-type", OCI_INDEX.encode()), length, *headers], body)
+
+
+async def _page(found: AsyncGenerator[Referrer, None], size: int) -> tuple[list[Referrer], bool]:
+    """As many as a page takes, and whether there are more. At least one, however large it is, unless none was wanted."""
+    shown: list[Referrer] = []
+    taken = 0
+    async with contextlib.aclosing(found):
+        async for entry in found:
+            taken += len(entry.descriptor)
+            if len(shown) == size or (shown and taken > PAGE_BYTES):
+                return shown, True
+            shown.append(entry)
+    return shown, False

@@ -7,9 +7,12 @@ question reads its manifests once and derives them. Old clients keep a list of t
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections import defaultdict
-from typing import Final
+from collections.abc import AsyncGenerator
+from typing import Final, NamedTuple
 
 from moorage.digest import ALGORITHMS, Digest
 from moorage.drivers.base import Driver, DriverError, PathNotFound
@@ -20,12 +23,23 @@ from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
 from moorage.store.manifests import Manifests
 from moorage.store.tags import Tags
+from moorage.wire import encode
 
 log = logging.getLogger(__name__)
 
+LARGE_BYTES: Final = 64 << 10
+"""A larger manifest takes so long to parse that other requests get their turn after it."""
 
 TAG_HEX: Final = 64
 """Characters of the digest in a referrers tag (OCI distribution-spec, "Referrers Tag Schema")."""
+
+
+class Referrer(NamedTuple):
+    """`descriptor` is the JSON of one: a manifest may have very many small annotations, and as values they take many
+    times the memory."""
+
+    digest: str
+    descriptor: bytes
 
 
 class Referrers:
@@ -35,22 +49,53 @@ class Referrers:
         self._manifests = manifests
         self._tags = tags
 
-    async def of(self, subject: Digest) -> list[Descriptor]:
-        """Sorted by digest; empty for a subject that nothing refers to, or that is not there."""
-        linked = await self._linked(subject) if await self._complete() else (await self._derive())[subject]
-        found: dict[str, Descriptor] = {}
-        async for digest, manifest in answers(linked, self._manifest, ahead=ahead_of(self._driver)):
-            if manifest is not None:
-                found[digest] = manifest.descriptor(digest)
-        for descriptor in await self._from_tag(subject):
-            found.setdefault(descriptor.digest, descriptor)
-        return [found[digest] for digest in sorted(found)]
+    async def of(
+        self, subject: Digest, *, after: str = "", artifact_type: str = "", most: int | None = None
+    ) -> AsyncGenerator[Referrer, None]:
+        """Sorted by digest, those after `after` and, if one is given, of that type; none for a subject that nothing refers to,
+        or that is not there. Manifests are read when their turn comes, not long before it, and let go of. `most`: no more
+        than so many will be taken. Close it (`contextlib.aclosing`) when not all are wanted."""
+        linked = set(
+            await self._linked(subject) if await self._complete() else (await self._derive())[subject]
+        )
+        listed = {entry.digest: entry for entry in reversed(await self._from_tag(subject))}
+
+        async def ask(digest: str) -> bytes | None:
+            if digest in linked:
+                return await self._described(Digest(digest), artifact_type)
+            return await self._still_there(listed[digest], artifact_type)
+
+        digests = sorted(digest for digest in linked.union(listed) if digest > after)
+        ahead = ahead_of(self._driver)
+        if most is not None and not artifact_type:
+            ahead = min(ahead, most)
+        async with contextlib.aclosing(answers(digests, ask, ahead=ahead)) as asking:
+            async for digest, found in asking:
+                if found is not None:
+                    yield Referrer(digest, found)
+
+    async def _described(self, digest: Digest, artifact_type: str) -> bytes | None:
+        manifest = await self._manifest(digest)
+        if manifest is None:
+            return None
+        fits = not artifact_type or manifest.artifact_type == artifact_type
+        return encode(manifest.descriptor(digest)) if fits else None
+
+    async def _still_there(self, entry: Descriptor, artifact_type: str) -> bytes | None:
+        if artifact_type and entry.artifact_type != artifact_type:
+            return None
+        there = await self._manifest(Digest.parse(entry.digest)) is not None
+        return encode(entry) if there else None
 
     async def _manifest(self, digest: Digest) -> Manifest | None:
         try:
-            return await self._manifests.get(digest)
+            found = await self._manifests.get(digest)
         except ManifestUnknown:
             return None
+        if len(found.payload) > LARGE_BYTES:
+            # The next one may come without waiting for anything either.
+            await asyncio.sleep(0)
+        return found
 
     async def _linked(self, subject: Digest) -> list[Digest]:
         folder = layout.referrers_of(self._name, subject)
@@ -62,13 +107,13 @@ class Referrers:
         except PathNotFound:
             return []
 
-    async def _from_tag(self, subject: Digest) -> list[Descriptor]:
+    async def _from_tag(self, subject: Digest) -> tuple[Descriptor, ...]:
+        """As the client told it, whether they are there or not."""
         try:
             digest = await self._tags.resolve(Tag.parse(f"{subject.algorithm}-{subject.hex[:TAG_HEX]}"))
-            listed = (await self._manifests.get(digest)).manifests
+            return (await self._manifests.get(digest)).manifests
         except (ManifestUnknown, TagInvalid):
-            return []
-        return [entry for entry in listed if await self._manifests.exists(Digest.parse(entry.digest))]
+            return ()
 
     async def _complete(self) -> bool:
         try:
@@ -80,11 +125,10 @@ class Referrers:
     async def _derive(self) -> dict[Digest, set[Digest]]:
         """The referrers of every subject in the repository; kept as links, with a mark that all are made."""
         found: dict[Digest, set[Digest]] = defaultdict(set)
-        async for _, manifest in answers(
-            await self._revisions(), self._manifest, ahead=ahead_of(self._driver)
-        ):
-            if manifest is not None and manifest.subject is not None:
-                found[Digest.parse(manifest.subject.digest)].add(Digest.of(manifest.payload))
+        async for _, link in answers(await self._revisions(), self._link, ahead=ahead_of(self._driver)):
+            if link is not None:
+                subject, referrer = link
+                found[subject].add(referrer)
         if await self._names(layout.manifests(self._name)):
             await self._keep(
                 [
@@ -94,6 +138,13 @@ class Referrers:
                 ]
             )
         return found
+
+    async def _link(self, digest: Digest) -> tuple[Digest, Digest] | None:
+        """Subject and referrer, by its canonical digest; None for a manifest that has no subject."""
+        manifest = await self._manifest(digest)
+        if manifest is None or manifest.subject is None:
+            return None
+        return Digest.parse(manifest.subject.digest), Digest.of(manifest.payload)
 
     async def _revisions(self) -> list[Digest]:
         found = []

@@ -22,10 +22,13 @@ from moorage.drivers.threads import Threads
 KEPT_SEGMENT_BYTES: Final = 1 << 20
 KEPT_BYTES: Final = 16 << 20
 
+ENTRY_BYTES: Final = 512
+"""What an upload takes besides its bytes, at most."""
+
 
 class Recent:
     """Small uploads that this process wrote a moment ago: what becomes of one is then written, not copied, and one call does
-    where a copy and a look at it are two."""
+    where a copy and a look at it are two. The oldest are forgotten when all take more than `limit` bytes of memory."""
 
     def __init__(self, limit: int = KEPT_BYTES) -> None:
         self._limit = limit
@@ -33,15 +36,16 @@ class Recent:
         self._kept: OrderedDict[str, bytes] = OrderedDict()
 
     def put(self, mark: str, data: bytes) -> None:
+        self.take(mark)
         self._kept[mark] = data
-        self._size += len(data)
+        self._size += len(data) + ENTRY_BYTES
         while self._size > self._limit:
-            self._size -= len(self._kept.popitem(last=False)[1])
+            self.take(next(iter(self._kept)))
 
     def take(self, mark: str) -> bytes | None:
         data = self._kept.pop(mark, None)
         if data is not None:
-            self._size -= len(data)
+            self._size -= len(data) + ENTRY_BYTES
         return data
 
 

@@ -13,7 +13,7 @@ from moorage.drivers.base import Damaged, PathNotFound
 from moorage.errors import DigestInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout
-from moorage.store.checking.state import State
+from moorage.store.checking.state import State, Unreadable
 from moorage.store.contents import key, target
 from moorage.store.findings import Finding
 from moorage.store.links import held
@@ -254,6 +254,8 @@ class CorruptBlob:
             fault = await state.fault(self.digest)
         except PathNotFound:
             return None
+        except Unreadable as error:
+            return Finding("unreadable-blob", self.place, digest=self.digest, detail=str(error))
         if not fault:
             state.corrupt.discard(key(self.digest))
             return None
@@ -262,7 +264,7 @@ class CorruptBlob:
     async def repair(self, state: State) -> bool:
         try:
             before = await state.info(self.place)
-            if before is None or await self.confirm(state) is None:
+            if before is None or not await self._is_proven(state):
                 return False
             if await state.info(self.place) != before:
                 return False
@@ -271,6 +273,11 @@ class CorruptBlob:
             return False
         await discard(state.driver, self.place.rpartition("/")[0])
         return True
+
+    async def _is_proven(self, state: State) -> bool:
+        """Bytes that cannot be read prove nothing."""
+        found = await self.confirm(state)
+        return found is not None and found.kind == "corrupt-blob"
 
 
 async def _remove(state: State, link: str) -> None:

@@ -1,0 +1,92 @@
+"""What it costs to look at some referrers out of many: the manifests of those are read, one or a few at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import tracemalloc
+
+import pytest
+
+from moorage.digest import Digest
+from moorage.drivers.inmemory import InMemoryDriver
+from moorage.store.manifests import ManifestCache
+from moorage.store.registry import Registry
+from moorage.store.repository import Stock
+from tests.store.images import image
+from tests.store.shelf import Shelf
+
+SUBJECT = image("subject")
+MANY = 40
+WANTED = "application/vnd.example.wanted"
+
+
+class Counting(InMemoryDriver):
+    """Which blobs were read. `distant` as a driver over a network."""
+
+    def __init__(self, *, distant: bool) -> None:
+        super().__init__()
+        self.distant = distant
+        self.blobs: list[str] = []
+
+    async def read(self, path: str) -> bytes:
+        if path.endswith("/data"):
+            self.blobs.append(path)
+        return await super().read(path)
+
+
+@pytest.fixture(params=[False, True], ids=["local", "distant"])
+def driver(request: pytest.FixtureRequest) -> Counting:
+    return Counting(distant=request.param)
+
+
+async def pushed(driver: Counting, size: int = 10) -> list[Digest]:
+    """The referrers in their order, every tenth of them of the type that is wanted; their links are complete."""
+    shelf = Shelf(driver)
+    for number in range(MANY):
+        kind = "application/vnd.example.other" if number % 10 else WANTED
+        one = image(f"{number}", subject=SUBJECT, artifactType=kind, annotations={"x": "y" * size})
+        await shelf.push("a", one)
+    found = await taken(driver, MANY + 1)
+    assert len(found) == MANY
+    driver.blobs.clear()
+    return found
+
+
+async def taken(driver: Counting, count: int, after: str = "", artifact_type: str = "") -> list[Digest]:
+    """As a process that remembers nothing finds them."""
+    referrers = Registry(Stock(driver, cache=ManifestCache(0))).repository("a").referrers
+    found: list[Digest] = []
+    asking = referrers.of(SUBJECT.digest, after=after, artifact_type=artifact_type, most=count)
+    async with contextlib.aclosing(asking):
+        async for one in asking:
+            found.append(Digest(one.digest))
+            if len(found) == count:
+                break
+    return found
+
+
+async def test_few_manifests_are_read_for_few_referrers(driver: Counting) -> None:
+    everything = await pushed(driver)
+    assert await taken(driver, 2) == everything[:2]
+    assert len(driver.blobs) <= 4
+
+
+async def test_manifests_of_earlier_pages_are_not_read_again(driver: Counting) -> None:
+    everything = await pushed(driver)
+    assert await taken(driver, MANY, after=everything[-3]) == everything[-2:]
+    assert len(driver.blobs) == 2
+
+
+async def test_manifests_that_a_filter_passes_over_are_let_go_of() -> None:
+    size = 1 << 20
+    driver = Counting(distant=False)
+    await pushed(driver, size)
+    tracemalloc.start()
+    try:
+        found = await taken(driver, MANY, artifact_type=WANTED)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found) == MANY // 10
+    assert len(driver.blobs) == MANY
+    assert peak < 16 * size

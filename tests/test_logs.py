@@ -162,7 +162,7 @@ def test_the_access_log_can_be_events_with_the_fields_of_the_reference(tmp_path:
             server.address, "GET", missing, headers={"x-request-id": "id-1", "user-agent": "curl/8"}
         )
         exchange(server.address, "HEAD", "/v2/", headers={"x-request-id": "id-2"})
-        # Proxies of private networks are trusted unless configured.
+        # A proxy on this machine is trusted unless others are configured.
         exchange(
             server.address, "GET", "/v2/", headers={"x-request-id": "id-3", "x-forwarded-for": "203.0.113.9"}
         )

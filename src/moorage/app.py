@@ -81,7 +81,8 @@ def build_service(configuration: Configuration, registry: Registry, key: bytes) 
             host=str(http.host or ""),
             relative=http.relativeurls,
             prefix=http.prefix.rstrip("/"),
-            trusted=tuple(http.trustedproxies),
+            trusted=http.proxies_for_urls,
+            vouching=http.proxies_for_clients,
         ),
         limits=Limits(
             reads=limits.reads,

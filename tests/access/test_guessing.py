@@ -13,9 +13,9 @@ import pytest
 
 from tests.access.cases import REPOSITORIES, TAGS
 from tests.access.credentials import password_file
-from tests.access.registries import Registry, guarded, open_registry
+from tests.access.registries import Registry, guarded, open_registry, password_section
 from tests.access.servers import ask, served
-from tests.api.client import Answer, Client
+from tests.api.client import Answer, Client, application, serving
 from tests.auth.hashing import header
 from tests.support.server import Server
 
@@ -86,6 +86,50 @@ async def test_behind_a_proxy_each_client_is_an_address_of_its_own(registry: Reg
             for number in range(2 * CHECKED)
         ]
         assert refused(told) == {401: CHECKED, 429: CHECKED}
+
+
+PRIVATE: Final = ("10.1.2.3", "172.16.0.9", "192.168.7.7", "fd00::7")
+
+
+@pytest.mark.parametrize("name", ["x-forwarded-for", "forwarded", "x-real-ip"])
+async def test_a_private_address_does_not_help_to_forge_another(name: str, registry: Registry) -> None:
+    """Clients of an intranet have such addresses, as proxies do."""
+    start = "for=" if name == "forwarded" else ""
+    for address in PRIVATE:
+        client = Client(registry.client.app, (address, 1))
+        told = [
+            await client("GET", TAGGED, headers=(guess(number), (name, f"{start}198.51.100.{number}")))
+            for number in range(2 * CHECKED)
+        ]
+        assert refused(told) == {401: CHECKED, 429: CHECKED}
+
+
+async def test_a_forged_address_does_not_lock_out_whose_it_is(registry: Registry) -> None:
+    guesser, victim = (Client(registry.client.app, (address, 1)) for address in PRIVATE[:2])
+    for number in range(2 * CHECKED):
+        await guesser("GET", TAGGED, headers=(guess(number), ("x-forwarded-for", PRIVATE[1])))
+    assert (await guesser("GET", TAGGED, headers=(guess(-1),))).status == 429
+    assert (await victim("GET", TAGGED, headers=(guess(-1),))).status == 401
+
+
+async def test_behind_a_proxy_that_is_named_each_client_is_an_address_of_its_own(tmp_path: Path) -> None:
+    sections = f"http: {{trustedproxies: [10.1.2.3]}}\n{password_section(tmp_path)}"
+    async with serving(application(tmp_path / "named", "", sections)) as client:
+        proxy, other, here = (
+            Client(client.app, (address, 1)) for address in ("10.1.2.3", "10.1.2.4", "127.0.0.1")
+        )
+        for address in ("198.51.100.1", "198.51.100.2"):
+            told = [
+                await proxy("GET", "/v2/", headers=(guess(number), ("x-forwarded-for", address)))
+                for number in range(CHECKED + 1)
+            ]
+            assert refused(told) == {401: CHECKED, 429: 1}
+        for peer in (other, here):
+            told = [
+                await peer("GET", "/v2/", headers=(guess(number), ("x-forwarded-for", f"203.0.113.{number}")))
+                for number in range(CHECKED + 1)
+            ]
+            assert refused(told) == {401: CHECKED, 429: 1}
 
 
 async def test_unknown_names_and_known_ones_are_answered_alike(registry: Registry) -> None:

@@ -73,6 +73,16 @@ async def test_a_proxys_headers_are_believed_of_a_trusted_proxy_only(registry: R
     assert told == [f"http://{HOST}/auth/token", "https://hub.example/auth/token"]
 
 
+@pytest.mark.parametrize("address", ["10.0.0.1", "172.31.255.255", "192.168.0.1", "fd00::1", "::1"])
+async def test_clients_behind_an_ingress_find_the_token_service_without_any_setting(
+    address: str, registry: Registry
+) -> None:
+    headers = (("host", HOST), ("x-forwarded-host", "hub.example"), ("x-forwarded-proto", "https"))
+    ingress = Client(registry.client.app, (address, 40_000))
+    answer = await ingress("GET", TAGGED, headers=headers)
+    assert answer.headers["www-authenticate"].split('"')[1] == "https://hub.example/auth/token"
+
+
 @pytest.mark.parametrize(
     "name",
     [

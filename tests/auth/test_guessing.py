@@ -4,11 +4,12 @@ import asyncio
 import logging
 from pathlib import Path
 
+import bcrypt
 import pytest
 
 from moorage.auth.base import AccessRefused, Throttled
 from moorage.auth.throttle import Throttle
-from tests.auth.hashing import Clock, Counted
+from tests.auth.hashing import Clock, Counted, line, quick, quick_line
 from tests.auth.signins import HERE, THERE, registry, until_begun
 
 
@@ -63,12 +64,60 @@ async def test_after_ten_wrong_passwords_an_address_waits_but_not_who_is_remembe
         assert await one.answers("alice", "a") == "granted"
 
 
-async def test_somebody_right_clears_the_count_of_an_address(tmp_path: Path) -> None:
+async def test_somebody_right_is_forgiven_what_they_mistyped(tmp_path: Path) -> None:
     async with registry(tmp_path, Counted()) as one:
-        answers = [await one.answers("alice", "x") for _ in range(9)]
+        answers = [await one.answers("alice", f"x{number}") for number in range(9)]
         answers.append(await one.answers("alice", "a"))
-        answers += [await one.answers("bob", "x") for _ in range(9)]
+        answers += [await one.answers("bob", f"x{number}") for number in range(9)]
         assert answers == ["Challenge"] * 9 + ["granted"] + ["Challenge"] * 9
+
+
+async def test_one_who_is_right_is_not_forgiven_the_guesses_at_others(tmp_path: Path) -> None:
+    """Of many behind one address, somebody is right every other second."""
+    people = [f"user{number}" for number in range(12)]
+    content = "".join(quick_line(user, user) for user in ("alice", *people))
+    async with registry(tmp_path, quick, content=content) as one:
+        guesses, others = [], []
+        for user in people:
+            guesses.append(await one.answers("alice", f"wrong for {user}"))
+            others.append(await one.answers(user, user))
+        assert guesses == ["Challenge"] * 10 + ["Throttled"] * 2
+        assert others == ["granted"] * 9 + ["Throttled"] * 3
+        assert await one.answers(people[0], people[0]) == "granted", "known to be right"
+
+
+async def test_names_that_nobody_has_are_counted_and_never_forgiven(tmp_path: Path) -> None:
+    async with registry(tmp_path, Counted()) as one:
+        answers = [await one.answers(f"nobody{number}", "x") for number in range(9)]
+        answers.append(await one.answers("alice", "a"))
+        answers += [await one.answers("nobody", "x"), await one.answers("nobody", "x")]
+        assert answers == ["Challenge"] * 9 + ["granted", "Challenge", "Throttled"]
+
+
+async def test_a_long_password_with_something_after_it_is_not_another_one(tmp_path: Path) -> None:
+    """Bcrypt looks at 72 bytes. Each of them would be checked anew, be right, and let somebody guess on."""
+    own = "é" * 36
+    hashing = Counted()
+    async with registry(tmp_path, hashing, content=line("alice", "a") + line("bob", own)) as one:
+        assert [await one.answers("bob", f"{own}{number}") for number in range(5)] == ["granted"] * 5
+        assert await one.answers("bob", own) == "granted"
+        assert len(hashing.costs) == 1
+        guesses = []
+        for number in range(12):
+            guesses.append(await one.answers("alice", f"wrong{number}"))
+            assert await one.answers("bob", f"{own}{number}") == "granted"
+        assert guesses == ["Challenge"] * 10 + ["Throttled"] * 2
+        assert len(hashing.costs) == 11
+
+
+async def test_half_a_character_at_the_72nd_byte_counts(tmp_path: Path) -> None:
+    own = "a" * 71
+    hashed = bcrypt.hashpw(f"{own}é".encode()[:72], bcrypt.gensalt(4)).decode()
+    async with registry(tmp_path, Counted(), content=f"bob:{hashed}\n") as one:
+        assert await one.answers("bob", f"{own}é") == "granted"
+        assert await one.answers("bob", f"{own}ñ") == "granted", "it begins with the same byte"
+        assert await one.answers("bob", own) == "Challenge"
+        assert await one.answers("bob", f"{own}\u20ac") == "Challenge"
 
 
 async def test_who_has_an_account_cannot_clear_the_count_with_it_again_and_again(tmp_path: Path) -> None:

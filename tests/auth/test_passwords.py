@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moorage.auth.base import AuthError
-from moorage.auth.passwords import PasswordFile, Passwords, parse
+from moorage.auth.passwords import PasswordFile, Passwords, parse, significant
 from tests.auth.hashing import Counted, line, quick, quick_line
 
 DOTS = "." * 22
@@ -157,6 +157,15 @@ e:$2a$04$fN4FrENcQqHxQbLZGeAuPecaEJvNF.oR1ovdHxGoygGtzj42MwTi.
     assert passwords.check("e", "é" * 300)
     assert not passwords.check("e", "é" * 35 + "e")
     assert not parse(line("a", "b" * 72).encode()).check("a", "b" * 71 + "é")
+
+
+@pytest.mark.parametrize("password", ["", "a", "é" * 36, "é" * 35 + "e", "a" * 71 + "é", "\ud800" * 30])
+@pytest.mark.parametrize("more", ["", "x", "é", "y" * 500])
+def test_what_counts_of_a_password_is_the_same_for_those_that_bcrypt_takes_for_the_same(
+    password: str, more: str
+) -> None:
+    one, other = (text.encode("utf-8", "surrogatepass")[:72] for text in (password, password + more))
+    assert (significant(password) == significant(password + more)) is (one == other)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from tests.auth.hashing import Clock
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 
-def failing(throttle: Throttle, address: str, times: int) -> list[bool]:
-    return [throttle.failed(address) for _ in range(times)]
+def failing(throttle: Throttle, address: str, times: int, user: str = "") -> list[bool]:
+    return [throttle.failed(address, user=user) for _ in range(times)]
 
 
 def test_after_ten_failures_an_address_waits_until_its_window_is_over() -> None:
@@ -49,13 +49,45 @@ def test_other_addresses_need_not_wait() -> None:
     assert not throttle.wait(THERE)
 
 
-def test_success_clears() -> None:
+def test_success_forgives_what_was_counted_in_that_name() -> None:
     throttle = Throttle(now=Clock())
-    failing(throttle, HERE, 9)
-    throttle.succeeded(HERE)
-    throttle.succeeded(THERE)
-    assert not any(failing(throttle, HERE, 9))
+    failing(throttle, HERE, 9, "alice")
+    throttle.succeeded(HERE, "alice")
+    throttle.succeeded(THERE, "alice")
+    assert throttle.size == 0
+    assert not any(failing(throttle, HERE, 9, "alice"))
     assert throttle.wait(HERE) == 0
+
+
+def test_success_forgives_nothing_that_was_counted_in_other_names() -> None:
+    throttle = Throttle(now=Clock())
+    failing(throttle, HERE, 4, "alice")
+    failing(throttle, HERE, 4)
+    failing(throttle, HERE, 1, "bob")
+    failing(throttle, THERE, 9, "bob")
+    throttle.succeeded(HERE, "bob")
+    assert failing(throttle, HERE, 2, "bob") == [False, True]
+    assert failing(throttle, THERE, 1, "bob") == [True]
+
+
+def test_success_does_not_prolong_the_window() -> None:
+    clock = Clock()
+    throttle = Throttle(now=clock)
+    failing(throttle, HERE, 5, "alice")
+    clock.seconds += 50
+    throttle.succeeded(HERE, "bob")
+    failing(throttle, HERE, 5, "alice")
+    assert throttle.wait(HERE) == 10
+
+
+def test_success_forgives_the_refusals_of_that_name_only() -> None:
+    throttle = Throttle(refusals=20, now=Clock())
+    for user in ("alice", "bob"):
+        for _ in range(9):
+            throttle.refused(HERE, user)
+    throttle.succeeded(HERE, "bob")
+    assert [throttle.refused(HERE, "bob") for _ in range(11)] == [False] * 10 + [True]
+    assert throttle.shut(HERE)
 
 
 def test_who_goes_on_guessing_is_shut_out_until_the_window_is_over() -> None:
@@ -94,9 +126,9 @@ def test_waiting_is_not_being_shut_out() -> None:
 )
 def test_networks_of_ipv6_count_as_one_address(one: str, other: str, same: bool) -> None:
     throttle = Throttle(now=Clock())
-    failing(throttle, one, 10)
+    failing(throttle, one, 10, "alice")
     assert bool(throttle.wait(other)) is same
-    throttle.succeeded(other)
+    throttle.succeeded(other, "alice")
     assert bool(throttle.wait(one)) is not same
 
 

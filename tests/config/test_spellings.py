@@ -79,7 +79,7 @@ def test_lists_under_both_spellings_are_joined(loaded: Load) -> None:
 
 def test_a_single_value_does_for_a_list(loaded: Load) -> None:
     found = loaded("http:\n  trustedproxies: 10.0.0.1\n  headers: {X-A: b}\n").configuration.http
-    assert [str(network) for network in found.trustedproxies] == ["10.0.0.1/32"]
+    assert [str(network) for network in found.trustedproxies or []] == ["10.0.0.1/32"]
     assert found.headers == {"X-A": ["b"]}
 
 

@@ -29,6 +29,21 @@ def test_the_page_begins_with_ten_lines() -> None:
     assert len(recipe().text.strip().splitlines()) == 10
 
 
+def test_why_is_answered_as_the_page_says(tmp_path: Path) -> None:
+    """Of the rules of the page, with a group file in which alice is a builder."""
+    rules = next(block.text for block in blocks(PAGE, "yaml") if "groupfile" in block.text)
+    (tmp_path / "config.yml").write_text(rules.replace("/etc/moorage/", f"{tmp_path}/"))
+    (tmp_path / "groups").write_text("builders: alice\n")
+    shown = next(block.text for block in blocks(PAGE, "console") if "access explain" in block.text)
+    printed = ""
+    for line in (line for line in shown.splitlines() if line.startswith("$ ")):
+        words = line.removeprefix("$ moorage ").replace("/etc/moorage", str(tmp_path)).split()
+        done = subprocess.run(moorage_command(*words), check=False, capture_output=True, text=True)
+        assert done.stderr == ""
+        printed += f"{line}\n{done.stdout}"
+    assert printed == shown
+
+
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[SecureServer]:
     """The configuration of the page, with the paths and the port of this test, and the password file that its command makes."""

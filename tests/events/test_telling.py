@@ -109,7 +109,10 @@ def test_the_address_is_that_of_the_client_of_a_proxy(told: Told, client: Client
     client.push("proxied/app", "v1", image())
     told.wait("proxied/app", 4)
     client.expect(
-        200, "GET", "/v2/proxied/app/manifests/v1", headers={"X-Forwarded-For": "203.0.113.7, 10.0.0.1"}
+        200,
+        "GET",
+        "/v2/proxied/app/manifests/v1",
+        headers={"X-Forwarded-For": "10.0.0.1, 203.0.113.7, 127.0.0.2"},
     )
     assert told.wait("proxied/app", 5)[-1]["request"]["addr"] == "203.0.113.7"
 

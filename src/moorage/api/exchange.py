@@ -76,8 +76,8 @@ class Exchange:
 
     @property
     def client(self) -> str:
-        """The client's address, seen through the proxies that the configuration trusts; empty when unknown."""
-        return client_address(self.scope, self.service.locations.trusted)
+        """The client's address, seen through the proxies that the configuration trusts with it; empty when unknown."""
+        return client_address(self.scope, self.service.locations.vouching)
 
     @property
     def forwarded(self) -> bool:

@@ -24,15 +24,18 @@ _PAIR = re.compile(r'\s*([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^;,"\s]*))\s*')
 @dataclass(frozen=True)
 class Locations:
     """`host` is `scheme://name[:port]`; `relative` None means relative unless there is a host; `prefix` is the path
-    below which the registry lies, without a final slash."""
+    below which the registry lies, without a final slash. `trusted`: whose word counts for URLs; `vouching`: whose word
+    counts for the client's address."""
 
     host: str = ""
     relative: bool | None = None
     prefix: str = ""
     trusted: tuple[Network, ...] = Networks()
+    vouching: tuple[Network, ...] = Networks()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "trusted", Networks(self.trusted))
+        object.__setattr__(self, "vouching", Networks(self.vouching))
 
     def of(self, scope: Scope, path: str) -> str:
         """A reference to `path` (`/v2/…`) for the client of this request."""

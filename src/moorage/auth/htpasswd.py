@@ -16,7 +16,7 @@ from moorage.auth import basic
 from moorage.auth.base import Access, Challenge, Credentials, Grant, Offer, Throttled
 from moorage.auth.basic import Login
 from moorage.auth.groups import GroupsOf, no_groups
-from moorage.auth.passwords import PasswordFile
+from moorage.auth.passwords import PasswordFile, significant
 from moorage.auth.remembered import Remembered
 from moorage.auth.throttle import Throttle
 
@@ -71,7 +71,7 @@ class Htpasswd:
         if shut := self._throttle.shut(address):
             raise Throttled(shut, "too many guesses")
         hashed = self._file.current().hashed(login.user)
-        proof = self._remembered.proof(hashed, login.user, login.password)
+        proof = _proof(self._remembered, hashed, login)
         return self._remembered.knows(proof) or await self._checks.is_right(login, proof, address)
 
 
@@ -101,18 +101,20 @@ class _Checks:
     async def is_right(self, login: Login, proof: bytes, address: str) -> bool:
         """`proof` stands for the credentials. Raises Throttled."""
         if wait := self._throttle.wait(address):
-            raise self._refused(address, wait, "too many wrong passwords")
+            raise self._refused(login, address, wait, "too many wrong passwords")
         check = self._running.get(proof)
         if check is None:
             if len(self._running) >= self._waiting:
                 # Not all at once again.
-                raise self._refused(address, 1 + secrets.randbelow(PATIENCE), "too many passwords to check")
+                raise self._refused(
+                    login, address, 1 + secrets.randbelow(PATIENCE), "too many passwords to check"
+                )
             check = self._begin(login, proof)
         check.addresses.add(address)
         answer = await asyncio.shield(check.answer)
         if answer is None:
             wait = self._throttle.wait(address) or PATIENCE
-            raise self._refused(address, wait, "too many wrong passwords")
+            raise self._refused(login, address, wait, "too many wrong passwords")
         return answer
 
     async def close(self) -> None:
@@ -140,23 +142,30 @@ class _Checks:
         # The file may have changed meanwhile, and what it says now counts.
         hashed = passwords.hashed(login.user)
         if right and self._file.current().hashed(login.user) == hashed:
-            self._remembered.remember(self._remembered.proof(hashed, login.user, login.password))
+            self._remembered.remember(_proof(self._remembered, hashed, login))
             for address in check.addresses:
-                self._throttle.succeeded(address)
+                self._throttle.succeeded(address, login.user)
             return True
-        known = login.user if hashed else "unknown"
+        known = login.user if hashed else ""
         for address in check.addresses:
-            if self._throttle.failed(address, check.proof):
+            if self._throttle.failed(address, check.proof, known):
                 log.info(
                     "too many wrong passwords, this client has to wait",
-                    extra={"address": address, "user": known},
+                    extra={"address": address, "user": known or "unknown"},
                 )
         return False
 
-    def _refused(self, address: str, wait: float, reason: str) -> Throttled:
-        if self._throttle.refused(address):
+    def _refused(self, login: Login, address: str, wait: float, reason: str) -> Throttled:
+        known = login.user if self._file.current().hashed(login.user) else ""
+        if self._throttle.refused(address, known):
             log.info("too many guesses, this client is shut out for a while", extra={"address": address})
         return Throttled(wait, reason)
+
+
+def _proof(remembered: Remembered, hashed: bytes, login: Login) -> bytes:
+    """Of what counts of the password, one character for each byte. What follows after it would make any number of proofs
+    of one password, and each of them would be checked and be right."""
+    return remembered.proof(hashed, login.user, significant(login.password).decode("latin-1"))
 
 
 def _give_way() -> None:

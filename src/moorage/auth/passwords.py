@@ -50,6 +50,11 @@ _KINDS: Final = {
 _SHOWN: Final = 10
 
 
+def significant(password: str) -> bytes:
+    """The bytes that bcrypt looks at: passwords with the same ones are the same password."""
+    return password.encode("utf-8", "surrogatepass")[:LONGEST_PASSWORD]
+
+
 @dataclass(frozen=True, slots=True)
 class Hashed:
     """`text`: as in the file. `salt` is what Hashing takes, `expected` how its result ends."""
@@ -78,12 +83,11 @@ class Passwords:
     def check(self, user: str, password: str) -> bool:
         """Whatever is wrong takes as long as the highest cost m in the file, so that time does not tell who exists: a check
         at cost c is 2^c rounds, and with idle ones at c, c+1, … m-1 it is 2^m. For a thread, not for the event loop."""
-        secret = password.encode("utf-8", "surrogatepass")
         found = self.users.get(user)
-        if found is None or b"\0" in secret:
+        if found is None or "\0" in password:
             self._work(self.highest)
             return False
-        hashed = self.hashing(secret[:LONGEST_PASSWORD], found.salt)
+        hashed = self.hashing(significant(password), found.salt)
         if hmac.compare_digest(hashed[-31:], found.expected):
             return True
         for cost in range(found.cost, self.highest):

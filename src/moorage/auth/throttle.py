@@ -18,12 +18,20 @@ ADDRESSES: Final = 10_000
 
 @dataclass(slots=True)
 class _Window:
-    """Begins with the first failure or refusal."""
+    """Begins with the first failure or refusal. Both are counted by user, those in names that nobody has as of one."""
 
     end: float
-    failures: float = 0.0
-    refusals: int = 0
+    failures: dict[str, float] = field(default_factory=dict)
+    refusals: dict[str, int] = field(default_factory=dict)
     guesses: set[bytes] = field(default_factory=set)
+
+    @property
+    def failed(self) -> float:
+        return sum(self.failures.values())
+
+    @property
+    def refused(self) -> int:
+        return sum(self.refusals.values())
 
 
 class Throttle:
@@ -32,6 +40,9 @@ class Throttle:
     After `failures` wrong passwords an address has to wait: nothing of it is checked against the file until its window is
     over. What is remembered to be right still passes, so that one wrong script does not stop all who share its address. But
     this tells wrong from right without work, so after `refusals` more guesses the address is shut out: nothing passes.
+
+    Who then is right is forgiven what was counted in their own name, and nothing else. Behind one address there may be many
+    people, and somebody is right all the time: if that forgave the guesses at others, nobody there would ever have to wait.
 
     Memory is bounded: of more than `addresses` the one that failed longest ago is forgotten. Networks of IPv6 count as one
     address by their first 64 bits, which is the least that a single customer has. All whose address is unknown are one."""
@@ -55,33 +66,41 @@ class Throttle:
     def wait(self, address: str) -> float:
         """Seconds until a password of this address is checked again; 0 for at once."""
         window = self._current(address)
-        return self._left(window) if window and window.failures >= self._failures else 0.0
+        return self._left(window) if window and window.failed >= self._failures else 0.0
 
     def shut(self, address: str) -> float:
         """Seconds until anything of this address is looked at again; 0 for at once."""
         window = self._current(address)
-        return self._left(window) if window and window.refusals >= self._refusals else 0.0
+        return self._left(window) if window and window.refused >= self._refusals else 0.0
 
-    def failed(self, address: str, guess: bytes = b"") -> bool:
+    def failed(self, address: str, guess: bytes = b"", user: str = "") -> bool:
         """A wrong password. Whether it is the one after which the address has to wait. `guess` stands for user and password: the same
-        ones again count for less, for nobody guesses so, but a client with an old password asks once for each layer that it pushes."""
+        ones again count for less, for nobody guesses so, but a client with an old password asks once for each layer that it pushes.
+        `user`: empty for a name that nobody has, as no such name is to be kept."""
         window = self._counted(address)
-        before = window.failures
-        window.failures += REPEATED if guess and guess in window.guesses else 1.0
+        before = window.failed
+        window.failures[user] = window.failures.get(user, 0.0) + (
+            REPEATED if guess and guess in window.guesses else 1.0
+        )
         if guess:
             window.guesses.add(guess)
-        return before < self._failures <= window.failures
+        return before < self._failures <= window.failed
 
-    def refused(self, address: str) -> bool:
+    def refused(self, address: str, user: str = "") -> bool:
         """Credentials that were not remembered went unchecked. Whether they are those after which the address is shut out."""
         window = self._counted(address)
-        window.refusals += 1
-        return window.refusals == self._refusals
+        window.refusals[user] = window.refusals.get(user, 0) + 1
+        return window.refused == self._refusals
 
-    def succeeded(self, address: str) -> None:
-        """A check found the password right. Not to be told of what was remembered: whoever has one account could then go on
-        guessing at those of others."""
-        self._windows.pop(_network(address), None)
+    def succeeded(self, address: str, user: str) -> None:
+        """A check found the password right. Not to be told of what was remembered: whoever shares an address with that user could
+        then guess at their password for as long as they work."""
+        network = _network(address)
+        if window := self._windows.get(network):
+            window.failures.pop(user, None)
+            window.refusals.pop(user, None)
+            if not window.failures and not window.refusals:
+                del self._windows[network]
 
     @property
     def size(self) -> int:

@@ -30,14 +30,13 @@ class Request:
 
     @classmethod
     def of(cls, exchange: Exchange) -> Request:
-        client = exchange.scope.get("client")
         return cls(
             id=exchange.id,
             method=exchange.method,
             path=_USER.sub("***@", _plain(exchange.scope["path"])),
             repository=_plain(exchange.name),
             user=_plain(exchange.grant.user),
-            address=client[0] if client and client[0] else "",
+            address=exchange.client,
             agent=_plain(exchange.header(b"user-agent") or ""),
         )
 

@@ -1,8 +1,12 @@
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
+from moorage.config.rendering import effective
 from moorage.config.sections.http import Http
 
 from ..conftest import Load
@@ -34,18 +38,37 @@ def test_a_header_cannot_become_two() -> None:
         Http(headers={"X-A: b\r\nX-B": ["a"]})
 
 
-def test_private_networks_are_trusted_and_public_ones_are_not() -> None:
-    from ipaddress import ip_address
+URLS = ("10.9.8.7", "172.31.0.1", "192.168.1.1", "fd00::1")
+LOOPBACK = ("127.0.0.1", "127.8.8.8", "::1")
+OTHERS = ("8.8.8.8", "172.32.0.1", "2001:db8::1", "0.0.0.0")
 
-    def trusted(address: str) -> bool:
-        return any(ip_address(address) in network for network in Http().trustedproxies)
 
-    assert all(
-        trusted(address)
-        for address in ("127.0.0.1", "::1", "10.9.8.7", "172.31.0.1", "192.168.1.1", "fd00::1")
-    )
-    assert not any(trusted(address) for address in ("8.8.8.8", "172.32.0.1", "2001:db8::1"))
+def within(address: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    return any(ip_address(address) in network for network in networks)
+
+
+def test_unless_proxies_are_named_private_ones_are_believed_about_urls_and_loopback_about_clients() -> None:
+    http = Http()
+    assert all(within(address, http.proxies_for_urls) for address in (*URLS, *LOOPBACK))
+    assert all(within(address, http.proxies_for_clients) for address in LOOPBACK)
+    assert not any(within(address, http.proxies_for_clients) for address in URLS)
+    assert not any(within(address, http.proxies_for_urls) for address in OTHERS)
+
+
+def test_proxies_that_are_named_are_believed_about_both_and_no_others(loaded: Load) -> None:
+    http = loaded("http:\n  trustedproxies: [10.1.0.0/16]\n").configuration.http
+    assert http.proxies_for_urls == http.proxies_for_clients == (ip_network("10.1.0.0/16"),)
 
 
 def test_no_proxy_may_be_trusted_at_all(loaded: Load) -> None:
-    assert loaded("http:\n  trustedproxies: []\n").configuration.http.trustedproxies == []
+    http = loaded("http:\n  trustedproxies: []\n").configuration.http
+    assert http.trustedproxies == []
+    assert http.proxies_for_urls == http.proxies_for_clients == ()
+
+
+@pytest.mark.parametrize("text", ["http: {}\n", "http:\n  trustedproxies:\n"])
+def test_what_is_printed_as_effective_means_the_same_when_it_is_loaded(text: str, loaded: Load) -> None:
+    printed = yaml.safe_load(effective(loaded(text).configuration))
+    again = loaded(yaml.safe_dump({"http": printed["http"]})).configuration.http
+    assert again.proxies_for_clients == Http().proxies_for_clients
+    assert again.proxies_for_urls == Http().proxies_for_urls

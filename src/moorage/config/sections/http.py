@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,7 +16,8 @@ from moorage.config.sections.tls import Tls
 from moorage.config.values import URL, Duration, HostPort, Network, Secret, host_and_port
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_PRIVATE = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+_LOOPBACK = tuple(map(ip_network, ("127.0.0.0/8", "::1/128")))
+_PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 
 
 def _prefix(value: str) -> str:
@@ -119,10 +120,13 @@ class Http(Section):
     workers: Annotated[int, Field(ge=1, le=256)] | None = Field(
         default=None, description="Processes that serve requests. Unset: chosen by the server."
     )
-    trustedproxies: list[Network] = Field(
-        default=[ip_network(network) for network in _PRIVATE],
+    trustedproxies: list[Network] | None = Field(
+        default=None,
         description="Addresses and networks of proxies whose X-Forwarded-*, X-Real-IP and Forwarded headers "
-        "are believed.",
+        "are believed. Unset: about scheme, host, port and path they are believed from loopback and private networks "
+        f"({', '.join(map(str, _PRIVATE))}), about the client's address from loopback only. So behind a proxy on "
+        "another machine, set it: else all clients are one address, for the limit on guessing passwords and in logs. "
+        "A unix socket is always believed.",
     )
     limits: Limits = Field(default_factory=Limits, description="Limits on what clients may use.")
 
@@ -130,6 +134,17 @@ class Http(Section):
     def listen(self) -> tuple[str, int] | Path:
         """Host (empty: all addresses) and port, or the path of a socket."""
         return Path(self.addr) if self.net == "unix" else host_and_port(self.addr)
+
+    @property
+    def proxies_for_urls(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Believed about scheme, host, port and path."""
+        return (*_LOOPBACK, *_PRIVATE) if self.trustedproxies is None else tuple(self.trustedproxies)
+
+    @property
+    def proxies_for_clients(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Believed about the client's address. The clients of an intranet have private addresses too: from those, it would be
+        what a client likes."""
+        return _LOOPBACK if self.trustedproxies is None else tuple(self.trustedproxies)
 
     @field_validator("addr")
     @classmethod

@@ -83,6 +83,10 @@ def index(**members: Any) -> dict[str, Any]:
     return {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [descriptor()], **members}
 
 
+def without(name: str, document: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key != name}
+
+
 def check(payload: bytes, content_type: str) -> None:
     """Refused, or understood so that it can be told on."""
     try:
@@ -127,10 +131,27 @@ def test_any_bytes_are_refused_or_understood(payload: bytes, content_type: str) 
         (index(manifests=[]), OCI_INDEX, OCI_INDEX),
         (image(mediaType=DOCKER_MANIFEST), DOCKER_MANIFEST, DOCKER_MANIFEST),
         (index(mediaType=DOCKER_LIST), DOCKER_LIST, DOCKER_LIST),
+        # As Go writes lists without anything in them.
+        (image(layers=None), OCI_MANIFEST, OCI_MANIFEST),
+        (image(layers=None), "", OCI_MANIFEST),
+        (image(layers=None, manifests=None), "", OCI_MANIFEST),
+        (image(layers=None, mediaType=None), "", OCI_MANIFEST),
+        (image(layers=None, mediaType=DOCKER_MANIFEST), DOCKER_MANIFEST, DOCKER_MANIFEST),
+        (without("layers", image()), "", OCI_MANIFEST),
+        (without("layers", image(mediaType=None)), OCI_MANIFEST, OCI_MANIFEST),
+        (index(manifests=None), OCI_INDEX, OCI_INDEX),
+        (index(manifests=None, config=None, layers=None), "", OCI_INDEX),
+        (index(manifests=None, mediaType=DOCKER_LIST), DOCKER_LIST, DOCKER_LIST),
+        (index(manifests=None, mediaType=None), OCI_INDEX, OCI_INDEX),
+        (index(manifests=None, mediaType=None), "", OCI_INDEX),
+        (without("manifests", index()), OCI_INDEX, OCI_INDEX),
+        (without("manifests", index(mediaType=DOCKER_LIST)), "", DOCKER_LIST),
     ],
 )
 def test_one_media_type_is_found(document: dict[str, Any], content_type: str, found: str) -> None:
-    assert parse(json.dumps(document).encode(), content_type).media_type == found
+    payload = json.dumps(document).encode()
+    assert parse(payload, content_type).media_type == found
+    assert parse(payload).media_type == found, "the Content-Type is not stored"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +171,24 @@ def test_one_media_type_is_found(document: dict[str, Any], content_type: str, fo
         (image(schemaVersion=None), OCI_MANIFEST),
         (image(fsLayers=[]), OCI_MANIFEST),
         (image(config=None), OCI_MANIFEST),
-        (image(layers=None), OCI_MANIFEST),
+        (image(config=None, layers=None), OCI_MANIFEST),
+        (image(config=None, layers=None, mediaType=None), ""),
+        (without("manifests", index(mediaType=None)), OCI_INDEX),
+        (without("manifests", index(mediaType=None)), ""),
+        (index(manifests=None, mediaType=None), OCI_MANIFEST),
+        (index(manifests=None, mediaType=None), DOCKER_LIST),
+        (index(manifests=None, layers=[]), OCI_INDEX),
+        (image(layers=None), OCI_INDEX),
+        (image(layers=[None]), OCI_MANIFEST),
+        (index(manifests=[descriptor(platform=[])]), OCI_INDEX),
+        (index(manifests=[descriptor(platform="linux")]), OCI_INDEX),
+        (image(Layers=[]), OCI_MANIFEST),
+        (image(MediaType=OCI_MANIFEST), ""),
+        ({**image(), "\u017fubject": descriptor()}, ""),
+        (image(config=descriptor(Digest=DIGEST)), ""),
+        (image(layers=[descriptor(), descriptor(SIZE=8)]), ""),
+        (image(subject=descriptor(Digest=DIGEST)), ""),
+        (index(manifests=[descriptor(URLs=[])]), ""),
         (image(mediaType="application/vnd.example+json"), ""),
         (image(mediaType=OCI_MANIFEST + "\r\nX-Evil: 1"), ""),
         (image(mediaType=OCI_MANIFEST + "\u00e9"), ""),
@@ -166,6 +204,21 @@ def test_one_media_type_is_found(document: dict[str, Any], content_type: str, fo
 def test_two_meanings_or_none_are_refused(document: dict[str, Any], content_type: str) -> None:
     with pytest.raises(ManifestInvalid):
         parse(json.dumps(document).encode(), content_type)
+
+
+def test_only_members_that_mean_something_need_the_spelling_of_the_specification() -> None:
+    names = {"Size": "1", "DIGEST": "x", "Layers": "y"}
+    parse(json.dumps(image(annotations=names, config=descriptor(annotations=names), Other=names)).encode())
+
+
+def test_a_platform_is_told_on_as_it_was_written() -> None:
+    written = '{"os" : "linux", "architecture":"amd64","os.features":[ "a" ], "more": {"x": 1e2}}'
+    text = json.dumps(index(manifests=[descriptor(platform="PLATFORM"), descriptor(platform=None)]))
+    first, second = parse(text.replace('"PLATFORM"', written).encode()).manifests
+    assert first.platform == json.loads(written)
+    assert encode(first).endswith(f'"platform":{written}}}'.encode())
+    assert second.platform is None
+    assert b"platform" not in encode(second)
 
 
 @pytest.mark.parametrize("key", ["mediaType", "config", "layers", "unknown"])

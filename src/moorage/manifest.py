@@ -25,6 +25,9 @@ INDEXES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
 _UNTYPED: Final = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
 
 
+_NO_PLATFORM: Final = msgspec.Raw()
+
+
 class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A reference to content. Source: OCI image-spec, descriptor."""
 
@@ -34,7 +37,28 @@ class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
     urls: list[str] | None = None
     annotations: dict[str, str] | None = None
     artifact_type: str | None = None
-    platform: dict[str, Any] | None = None
+    # Of an index. Parsed, it may take a hundred times the memory of its bytes, and hardly anybody asks for it.
+    raw_platform: msgspec.Raw = msgspec.field(default=_NO_PLATFORM, name="platform")
+
+    def __post_init__(self) -> None:
+        if self.raw_platform is _NO_PLATFORM:
+            return
+        first = bytes(memoryview(self.raw_platform)[:1])
+        if first == b"n":
+            msgspec.structs.force_setattr(self, "raw_platform", _NO_PLATFORM)
+        elif first != b"{":
+            raise ValueError("a descriptor's platform is no object")
+
+    @property
+    def platform(self) -> dict[str, Any] | None:
+        """Decoded anew each time."""
+        if self.raw_platform is _NO_PLATFORM:
+            return None
+        try:
+            return msgspec.json.decode(self.raw_platform, type=dict[str, Any])
+        except RecursionError:
+            # It was parsed with less on the stack. No platform that means anything is that deep.
+            return None
 
 
 class _Document(msgspec.Struct, frozen=True, rename="camel"):
@@ -45,10 +69,15 @@ class _Document(msgspec.Struct, frozen=True, rename="camel"):
     artifact_type: str | None = None
     config: Descriptor | None = None
     layers: list[Descriptor] | None = None
-    manifests: list[Descriptor] | None = None
+    manifests: list[Descriptor] | msgspec.UnsetType | None = msgspec.UNSET
     subject: Descriptor | None = None
     annotations: dict[str, str] | None = None
     fs_layers: Any = None
+
+    @property
+    def children(self) -> list[Descriptor] | None:
+        """None where there is no list."""
+        return None if self.manifests is msgspec.UNSET else self.manifests
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +110,9 @@ def parse(payload: bytes, content_type: str = "") -> Manifest:
     """Parse what was pushed under `content_type`; raises ManifestInvalid telling why.
 
     A document that two clients could read in two ways has one digest and two meanings, so it is refused:
-    duplicate keys, an index that is also an image, a `mediaType` that contradicts the Content-Type
-    (CVE-2021-41190).
+    duplicate keys, keys that are told apart by their case alone, an index that is also an image, a `mediaType`
+    that contradicts the Content-Type (CVE-2021-41190). A list that is null or absent is an empty one, as programs in
+    Go write it, as long as the document itself tells whether it is an image or an index.
     """
     declared = content_type.partition(";")[0].strip().lower()
     if content_type and "/" not in declared:
@@ -95,7 +125,7 @@ def parse(payload: bytes, content_type: str = "") -> Manifest:
         payload=payload,
         media_type=media_type,
         blobs=() if index else _image_blobs(document),
-        manifests=tuple(document.manifests or ()) if index else (),
+        manifests=tuple(document.children or ()) if index else (),
         subject=document.subject,
         artifact_type=_artifact_type(document, index),
         annotations=document.annotations,
@@ -112,13 +142,14 @@ def _decode(payload: bytes, declared: str) -> _Document:
         if b"\\ud" in payload.lower():
             # Half of a surrogate pair is no text: it could never be written out again.
             json.dumps(raw, ensure_ascii=False).encode()
-        document = msgspec.convert(raw, _Document)
+        document = msgspec.json.decode(payload, type=_Document)
     except RecursionError:
         raise ManifestInvalid("the manifest is nested too deeply") from None
     except (UnicodeError, json.JSONDecodeError):
         raise ManifestInvalid("the manifest is not JSON in UTF-8") from None
-    except (msgspec.ValidationError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError) as error:
         raise ManifestInvalid(f"the manifest does not have the expected shape: {error}") from None
+    _refuse_other_spellings(raw)
     if document.fs_layers is not None or document.schema_version == 1:
         raise ManifestInvalid(_SCHEMA_1_REFUSED)
     if document.schema_version != 2:
@@ -138,6 +169,25 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+_NAMES: Final = frozenset(name for kind in (_Document, Descriptor) for name in kind.__struct_encode_fields__)
+"""Of all members that mean something, wherever they stand."""
+_FOLDED: Final = frozenset(name.casefold() for name in _NAMES)
+
+
+def _refuse_other_spellings(raw: dict[str, Any]) -> None:
+    """Go, and so most clients and the reference, takes `Layers` for `layers`: it sees references that are not seen here,
+    and garbage collection would remove what they need."""
+    described = [raw, raw.get("config"), raw.get("subject")]
+    for entry in (*described, *(raw.get("layers") or ()), *(raw.get("manifests") or ())):
+        if not entry or entry.keys() <= _NAMES:
+            continue
+        for key in entry:
+            if key not in _NAMES and key.casefold() in _FOLDED:
+                raise ManifestInvalid(
+                    f"the manifest's member {key[:100]!r} is spelled otherwise in the specification"
+                )
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
@@ -149,15 +199,21 @@ def _media_type(document: _Document, declared: str) -> str:
         raise ManifestInvalid("the manifest's mediaType has characters that no media type has")
     if inner and declared not in _UNTYPED and inner.lower() != declared:
         raise ManifestInvalid(f"the manifest's mediaType {inner!r} is not the Content-Type {declared!r}")
-    is_index = document.manifests is not None
+    is_index = document.children is not None
     is_image = document.config is not None or document.layers is not None
     if is_index and is_image:
         raise ManifestInvalid("the manifest is an index and an image at once")
-    found = inner or (declared if declared not in _UNTYPED else OCI_INDEX if is_index else OCI_MANIFEST)
-    if found in INDEXES and not is_index:
-        raise ManifestInvalid(f"{found} needs the member manifests")
-    if found in IMAGES and (document.config is None or document.layers is None):
-        raise ManifestInvalid(f"{found} needs the members config and layers")
+    looks_like = OCI_INDEX if document.manifests is not msgspec.UNSET and not is_image else OCI_MANIFEST
+    found = inner or (declared if declared not in _UNTYPED else looks_like)
+    if found in INDEXES and is_image:
+        raise ManifestInvalid(f"{found} has no members config and layers")
+    if found in INDEXES and inner is None and looks_like != OCI_INDEX:
+        # The Content-Type is not stored: nothing would tell afterwards what this is.
+        raise ManifestInvalid(f"{found} needs its mediaType in the manifest, or the member manifests")
+    if found in IMAGES and is_index:
+        raise ManifestInvalid(f"{found} has no member manifests")
+    if found in IMAGES and document.config is None:
+        raise ManifestInvalid(f"{found} needs the member config")
     if found not in INDEXES | IMAGES:
         raise ManifestInvalid(f"unknown manifest media type {found!r}")
     if found in (DOCKER_MANIFEST, DOCKER_LIST) and inner is None:
@@ -172,7 +228,7 @@ def _safe_in_header(text: str) -> bool:
 def _check_digests(document: _Document) -> None:
     for descriptor in (
         *_image_blobs(document),
-        *(document.manifests or ()),
+        *(document.children or ()),
         *((document.subject,) if document.subject else ()),
     ):
         try:

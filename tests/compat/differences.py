@@ -129,7 +129,16 @@ ANSWERS = (
             "layer with a bad digest": ("500 UNKNOWN,UNKNOWN,MANIFEST_BLOB_UNKNOWN", "400 MANIFEST_INVALID"),
             "object without fields": ("500 UNKNOWN", "400 MANIFEST_INVALID"),
             "schema version one": ("500 UNKNOWN", "400 MANIFEST_INVALID"),
+            "image without a config": ("400 DIGEST_INVALID,MANIFEST_BLOB_UNKNOWN", "400 MANIFEST_INVALID"),
         },
+    ),
+    Answers(
+        "members whose names differ by case alone mean one thing to Go and another to the rest",
+        {"layers spelled otherwise": ("201", "400 MANIFEST_INVALID")},
+    ),
+    Answers(
+        "what a manifest is must stand in it, as the Content-Type is not stored: the reference serves it as an image afterwards",
+        {"index that nothing tells": ("201", "400 MANIFEST_INVALID")},
     ),
     Answers(
         "a manifest over the limit has a status of its own in the specification",
@@ -280,6 +289,11 @@ DETAILS = (
         "manifests are served as they were stored; the reference picks an image from the list for old clients",
         CONTENT,
         ("docker list for a client of images",),
+    ),
+    Details(
+        "what has the member manifests, and none of an image, is the index that its client pushed, although it names nothing",
+        ("content-type",),
+        ("index of null without a media type served",),
     ),
     Details(
         "version 2 of the reference lists tags unsorted and knows no pages of them",

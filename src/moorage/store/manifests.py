@@ -6,11 +6,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
+from functools import partial
 
-from moorage import manifest
 from moorage.digest import Digest
 from moorage.drivers.base import Driver, PathNotFound
 from moorage.errors import BlobUnknown, DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
@@ -23,40 +21,13 @@ from moorage.store.blobs import RepositoryBlobs
 from moorage.store.blobstore import BlobStore
 from moorage.store.descriptors.base import Blob
 from moorage.store.linked import Linked
+from moorage.store.manifestcache import ManifestCache as ManifestCache
+from moorage.store.parsing import LARGE, aside, stored
 from moorage.store.policy import ReferencePolicy
 from moorage.store.removal import discard
 from moorage.store.tags import Tags
 
 log = logging.getLogger(__name__)
-
-CACHE_BYTES: Final = 32 << 20
-
-
-class ManifestCache:
-    """Parsed manifests by canonical digest, the least recently used forgotten when they exceed `limit` bytes.
-
-    A digest always means the same bytes, so nothing here can be stale. Whether a repository has the manifest is another
-    question.
-    """
-
-    def __init__(self, limit: int = CACHE_BYTES) -> None:
-        self._limit = limit
-        self._size = 0
-        self._entries: OrderedDict[Digest, Manifest] = OrderedDict()
-
-    def get(self, digest: Digest) -> Manifest | None:
-        found = self._entries.get(digest)
-        if found is not None:
-            self._entries.move_to_end(digest)
-        return found
-
-    def put(self, digest: Digest, found: Manifest) -> None:
-        if digest not in self._entries:
-            self._entries[digest] = found
-            self._size += len(found.payload)
-        while self._size > self._limit:
-            _, oldest = self._entries.popitem(last=False)
-            self._size -= len(oldest.payload)
 
 
 class Manifests:
@@ -87,7 +58,7 @@ class Manifests:
             payload = notes.unpack(note)
             if Digest.of(payload) == digest:
                 with contextlib.suppress(ManifestInvalid):
-                    self._cache.put(digest, manifest.parse(payload))
+                    self._cache.put(digest, stored(payload))
         return digest, await self.get(digest, tagged=True)
 
     async def get(self, digest: Digest, *, tagged: bool = False, prove: bool = False) -> Manifest:
@@ -123,7 +94,8 @@ class Manifests:
         found = self._cache.get(canonical)
         try:
             if found is None:
-                found = manifest.parse(await self._store.read(canonical))
+                payload = await self._store.read(canonical)
+                found = stored(payload) if len(payload) <= LARGE else await aside(partial(stored, payload))
                 self._cache.put(canonical, found)
             elif ask:
                 await self._store.size(canonical)
@@ -194,7 +166,7 @@ class Manifests:
         return True
 
     async def delete(self, digest: Digest) -> list[Tag]:
-        """The manifest goes, and the tags that lead to it, which are returned. Raises ManifestUnknown."""
+        """The manifest goes, and the tags that lead to it; those that went are returned. Raises ManifestUnknown."""
         try:
             canonical = await self._linked.canonical(layout.revision_link(self._name, digest), digest)
         except BlobUnknown:
@@ -203,12 +175,24 @@ class Manifests:
         links = [layout.revision_link(self._name, name) for name in digests]
         tags = await self._tags.leading_to(digests)
         async with self._linked.removing(*links):
-            for tag in tags:
-                await self._tags.delete(tag)
+            gone = [tag for tag in tags if await self._delete_tag(tag, digests)]
             await self._delete_referrer(canonical)
             for link in links:
                 await discard(self._driver, link)
-        return tags
+        return gone
+
+    async def _delete_tag(self, tag: Tag, digests: Collection[Digest]) -> bool:
+        """False if by now it leads elsewhere, or somebody else deleted it."""
+        # Finding all the tags may have taken long, and a push that led one of them elsewhere meanwhile was answered 201.
+        # Lost is still what leads it elsewhere between this question and the removal right after it: no driver can
+        # remove a file on the condition that it holds what it held.
+        try:
+            if await self._tags.resolve(tag) not in digests:
+                return False
+            await self._tags.delete(tag)
+        except ManifestUnknown:
+            return False
+        return True
 
     async def _delete_referrer(self, canonical: Digest) -> None:
         try:

@@ -23,6 +23,10 @@ EMPTY_INDEX = Document(OCI_INDEX, canonical({"schemaVersion": 2, "mediaType": OC
 NESTED = index(INDEX, docker=False)
 UNTYPED = Document(OCI_MANIFEST, OCI.body.replace(f'"mediaType" : "{OCI_MANIFEST}",'.encode(), b""))
 SUBJECT = image("oci", docker=False, subject=descriptor(OCI_MANIFEST, OCI.body))
+IMAGE = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": descriptor(OCI_CONFIG, OCI.blobs[0])}
+NULL_INDEX = canonical({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": None})
+UNTYPED_NULL = b'{"schemaVersion":2,"manifests":null}'
+NULL_DOCKER = canonical({**IMAGE, "mediaType": DOCKER_MANIFEST, "layers": None})
 SIGNED_V1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
 
@@ -66,6 +70,23 @@ STEPS = (
     put("oci index", "index", INDEX.body, OCI_INDEX),
     put("oci image without a media type inside", "untyped", UNTYPED.body, OCI_MANIFEST),
     put("empty index", "empty", EMPTY_INDEX.body, OCI_INDEX),
+    put("index of null", "null", NULL_INDEX, OCI_INDEX),
+    put("index of nothing", "none", canonical({"schemaVersion": 2, "mediaType": OCI_INDEX}), OCI_INDEX),
+    put(
+        "list of null", "null-list", NULL_INDEX.replace(OCI_INDEX.encode(), DOCKER_LIST.encode()), DOCKER_LIST
+    ),
+    put("index of null without a media type inside", "null-untyped", UNTYPED_NULL, OCI_INDEX),
+    put("index that nothing tells", "untold", b'{"schemaVersion":2}', OCI_INDEX),
+    put("oci image with null as layers", "null-layers", canonical({**IMAGE, "layers": None}), OCI_MANIFEST),
+    put("oci image without layers", "no-layers", canonical(IMAGE), OCI_MANIFEST),
+    put("docker image with null as layers", "null-docker", NULL_DOCKER, DOCKER_MANIFEST),
+    put("layers spelled otherwise", "layers", canonical({**IMAGE, "Layers": []}), OCI_MANIFEST),
+    put(
+        "image without a config",
+        "no-config",
+        canonical({**IMAGE, "config": None, "layers": []}),
+        OCI_MANIFEST,
+    ),
     put("nested index", "nested", NESTED.body, OCI_INDEX),
     put("image with a subject", SUBJECT.digest, SUBJECT.body, OCI_MANIFEST),
     put("media type with a parameter", "parameter", OCI.body, f"{OCI_MANIFEST}; charset=utf-8"),
@@ -85,6 +106,13 @@ STEPS = (
     get("oci image without a media type served", "untyped", OCI_MANIFEST),
     get("oci index served", "index", OCI_INDEX),
     get("oci index for a docker client", "index", DOCKER_LIST),
+    get("index of null served", "null", OCI_INDEX),
+    get("index of nothing served", "none", OCI_INDEX),
+    get("list of null served", "null-list", DOCKER_LIST),
+    get("index of null without a media type served", "null-untyped", f"{OCI_INDEX}, {OCI_MANIFEST}"),
+    get("oci image with null as layers served", "null-layers", OCI_MANIFEST),
+    get("oci image without layers served", "no-layers", OCI_MANIFEST),
+    get("docker image with null as layers served", "null-docker", DOCKER_MANIFEST),
     get("image with a subject served", SUBJECT.digest, OCI_MANIFEST),
     get("several accept headers in one", "oci", f"{DOCKER_MANIFEST}, {OCI_MANIFEST};q=0.5"),
     get("manifest known already", "oci", OCI_MANIFEST, **{"if-none-match": f'"{OCI.digest}"'}),

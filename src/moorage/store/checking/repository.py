@@ -8,7 +8,7 @@ from typing import Final
 from moorage.digest import Digest
 from moorage.drivers.base import PathNotFound
 from moorage.errors import DigestInvalid, ManifestInvalid, TagInvalid
-from moorage.manifest import Descriptor, Manifest, parse
+from moorage.manifest import Descriptor, Manifest
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.abreast import abreast
@@ -28,6 +28,7 @@ from moorage.store.checking.suspects import (
 from moorage.store.contents import key, target
 from moorage.store.findings import Finding
 from moorage.store.links import held
+from moorage.store.parsing import stored
 from moorage.store.policy import ReferencePolicy
 from moorage.store.tree import PARTS
 
@@ -145,7 +146,7 @@ class RepositoryCheck:
             self._suspect(DanglingRevision(self._name, digest, canonical))
             return
         try:
-            self._named(digest, parse(payload))
+            self._named(digest, stored(payload))
         except ManifestInvalid as error:
             path = layout.revision_link(self._name, digest)
             self._state.report.tell(Finding("unserved-manifest", path, self._name, digest, error.message))

@@ -1,0 +1,89 @@
+"""Parsed manifests in memory: what they hold is bounded, whatever was pushed."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from moorage.digest import Digest
+from moorage.manifest import OCI_INDEX, parse
+from moorage.store.manifests import ManifestCache
+
+LIMIT = 2 << 20
+PAYLOAD = 256 << 10
+DIGEST = Digest.of(b"content")
+ENTRY = f'{{"mediaType":"","size":1,"digest":"{DIGEST}"%s}}'
+
+
+def index(members: str, number: int, entries: str = "") -> bytes:
+    """An index of about `PAYLOAD` bytes; no two numbers give the same."""
+    entry = (ENTRY % members) + entries
+    return (
+        f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{entry}],"number":{number}}}'
+    ).encode()
+
+
+def repeated(text: str) -> str:
+    return ",".join([text] * (PAYLOAD // (len(text) + 1)))
+
+
+def numbered(form: str) -> str:
+    return ",".join(form % number for number in range(PAYLOAD // (len(form) + 4)))
+
+
+HOSTILE: dict[str, Callable[[int], bytes]] = {
+    "platform-of-objects": lambda number: index(f',"platform":{{"a":[{repeated("{}")}]}}', number),
+    "platform-of-members": lambda number: index(f',"platform":{{{numbered(chr(34) + "%d" + chr(34) + ":1")}}}', number),
+    "annotations": lambda number: index(f',"annotations":{{{numbered(chr(34) + "%d" + chr(34) + ":" + chr(34) * 2)}}}', number),
+    "urls": lambda number: index(f',"urls":[{numbered(chr(34) + "%d" + chr(34))}]', number),
+    "wide-text": lambda number: index(f',"artifactType":"{"x" * PAYLOAD}\U0001f600"', number),
+    "wide-escaped-text": lambda number: index(f',"artifactType":"{"x" * PAYLOAD}\\ud83d\\ude00"', number),
+    "empty-members": lambda number: index("", number, "," + repeated(ENTRY % ',"urls":[],"annotations":{},"platform":{}')),
+    "children": lambda number: index("", number, "," + repeated(ENTRY % "")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_the_cache_holds_no_more_memory_than_its_limit(kind: str) -> None:
+    cache = ManifestCache(LIMIT)
+    payloads = [HOSTILE[kind](number) for number in range(16)]
+    parse(payloads[0])
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for payload in payloads:
+            # A copy, so that the bytes that the cache keeps are counted as its own.
+            copy = bytes(bytearray(payload))
+            cache.put(Digest.of(copy), parse(copy))
+            del copy
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held <= LIMIT
+
+
+def test_one_that_alone_is_over_the_limit_drives_no_other_out() -> None:
+    cache = ManifestCache(LIMIT)
+    small = parse(index("", 1))
+    cache.put(Digest.of(small.payload), small)
+    large = parse(index(f',"platform":{{"a":"{"x" * LIMIT}"}}', 2))
+    cache.put(Digest.of(large.payload), large)
+    assert cache.get(Digest.of(small.payload)) is small
+    assert cache.get(Digest.of(large.payload)) is None
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    cache = ManifestCache(LIMIT)
+    found = [parse(index(f',"platform":{{"a":"{"x" * PAYLOAD}"}}', number)) for number in range(12)]
+    digests = [Digest.of(one.payload) for one in found]
+    for digest, one in zip(digests, found, strict=True):
+        cache.put(digest, one)
+        cache.get(digests[0])
+    kept = [cache.get(digest) is not None for digest in digests]
+    assert kept[0]
+    assert kept[-1]
+    assert not kept[1]

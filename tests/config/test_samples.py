@@ -16,7 +16,7 @@ def test_a_sample_configuration_can_be_served(file: Path) -> None:
 
 def test_the_samples_are_there_and_say_what_they_are_for() -> None:
     names = {file.name for file in SAMPLES.glob("*.yml")}
-    assert names >= {"development.yml", "production.yml", "inmemory.yml"}
+    assert names >= {"container.yml", "development.yml", "production.yml", "inmemory.yml"}
     assert all(file.read_text().startswith("# ") for file in SAMPLES.glob("*.yml"))
 
 

@@ -1,0 +1,24 @@
+# The image of Moorage. It takes the arguments, variables and folders of the reference implementation's: docs/containers.md.
+ARG PYTHON=python:3.13-slim
+
+FROM ${PYTHON} AS build
+WORKDIR /build
+RUN python3 -m venv /opt/moorage
+COPY requirements/runtime.txt requirements/
+RUN /opt/moorage/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/runtime.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY src src
+RUN /opt/moorage/bin/pip install --no-cache-dir --no-deps . \
+    && /opt/moorage/bin/pip uninstall --yes --quiet setuptools pip
+
+FROM ${PYTHON}
+COPY --from=build /opt/moorage /opt/moorage
+COPY config/container.yml /etc/distribution/config.yml
+# Where version 2 of the reference implementation has it. What is mounted over either is found at both.
+RUN mkdir -p /etc/docker/registry /var/lib/registry \
+    && ln -s /etc/distribution/config.yml /etc/docker/registry/config.yml \
+    && ln -s /opt/moorage/bin/moorage /opt/moorage/bin/registry /usr/local/bin/
+VOLUME /var/lib/registry
+EXPOSE 5000
+ENTRYPOINT ["registry"]
+CMD ["serve", "/etc/distribution/config.yml"]

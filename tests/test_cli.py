@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -52,6 +53,36 @@ def test_what_would_be_no_password_is_refused(user: str, password: str) -> None:
     found = run("htpasswd", user, password)
     assert (found.returncode, found.stdout) == (1, "")
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize(
+    ("arguments", "given", "what"),
+    [
+        ([b"alice", b"caf\xe9"], b"", "a password"),
+        ([b"alice"], b"caf\xe9\n", "a password"),
+        ([b"caf\xe9", b"s3cret"], b"", "a user name"),
+    ],
+)
+def test_what_is_not_utf_8_is_refused_in_one_sentence(
+    arguments: list[bytes], given: bytes, what: str, locale: str
+) -> None:
+    done = subprocess.run(
+        [*moorage_command("htpasswd"), *arguments],
+        check=False,
+        input=given,
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "LC_ALL": locale},
+    )
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(f"moorage: {what} must be UTF-8".encode()), done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_user_name_cannot_become_two_lines() -> None:
+    found = run("htpasswd", "alice\nbob", "s3cret")
+    assert (found.returncode, found.stdout) == (1, "")
 
 
 def test_checking_prints_the_effective_configuration(config: str) -> None:

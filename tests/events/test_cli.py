@@ -88,6 +88,17 @@ def test_what_waits_is_listed_oldest_first(tmp_path: Path, listener: Listener) -
     assert "two" not in text
 
 
+def test_there_may_be_more_room_in_a_list_than_events(tmp_path: Path, listener: Listener) -> None:
+    server, config = configured(tmp_path, endpoint("one", listener.url))
+    filled(server, one=[kept()])
+    status, found = run_json("list", config, "--limit", str(10**9))
+    assert (status, len(found["endpoints"][0]["events"])) == (0, 1)
+    done = run("list", config, "--limit", "99999999999999999999")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--limit" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_without_a_server_a_replay_sends_what_waits(tmp_path: Path, listener: Listener) -> None:
     server, config = configured(
         tmp_path, endpoint("one", listener.url, "batch: 2"), endpoint("two", listener.url)
@@ -168,6 +179,8 @@ def test_old_events_can_be_dropped_alone(tmp_path: Path, listener: Listener) -> 
         (["drop"], "--all"),
         (["drop", "--all", "--endpoint", "one"], "--all"),
         (["drop", "--before", "yesterday"], "yesterday"),
+        (["drop", "--before", "9999-12-31T23:59:59-10:00"], "neither a moment"),
+        (["drop", "--before", "0001-01-01T00:00:00+14:00"], "neither a moment"),
         (["drop", "--endpoint", "three", "--yes"], "three"),
         (["list", "--endpoint", "three"], "three"),
         (["replay", "--endpoint", "three"], "three"),

@@ -105,11 +105,40 @@ async def test_passwords_in_a_url_sign_in_and_a_header_goes_before_them(site: Si
     assert told == ["Basic cm9ib3Q6aHVudGVyMg==", "Bearer b"]
 
 
+async def test_a_server_that_a_redirect_leads_to_gets_no_secrets(site: Site) -> None:
+    """Nor does the first one, when that leads back to it."""
+    headers = [("X-Api-Key", "hunter2"), ("Authorization", "Bearer hunter2"), ("Host", "hunter2")]
+    with serving() as other:
+        site.status, site.location = 302, f"{other.url}/elsewhere"
+        other.status, other.location = 302, f"{site.url}/end"
+        await answers(f"{site.url}/start", 200, headers)()
+        await answers(f"{site.url.replace('//', '//robot:hunter2@')}/start", 200)()
+    assert [path for _, path, _ in site.asked] == ["/start", "/end"] * 2
+    trusted, *_, signed_in, _ = [told for _, _, told in site.asked]
+    assert trusted["x-api-key"] == "hunter2"
+    assert signed_in["authorization"] == "Basic cm9ib3Q6aHVudGVyMg=="
+    assert [path for _, path, _ in other.asked] == ["/elsewhere"] * 2
+    for told in [told for _, path, told in other.asked + site.asked if path != "/start"]:
+        assert "authorization" not in told
+        assert "hunter2" not in str(told)
+        assert told["user-agent"] == "moorage"
+
+
+async def test_a_redirect_on_the_same_server_keeps_headers_and_password(site: Site) -> None:
+    site.status, site.location = 302, f"{site.url}/end"
+    await answers(site.url, 200, [("X-Api-Key", "key")])()
+    await answers(site.url.replace("//", "//robot:hunter2@"), 200)()
+    ends = [told for _, path, told in site.asked if path == "/end"]
+    assert ends[0]["x-api-key"] == "key"
+    assert ends[1]["authorization"] == "Basic cm9ib3Q6aHVudGVyMg=="
+
+
 @pytest.mark.parametrize(
     ("location", "reason"),
     [
         ("/again?hunter2", "redirects more than 10 times"),
         ("ftp://robot:hunter2@127.0.0.1/", "redirects to what is no URL of HTTP"),
+        ("http://robot:hunter2@[::1/", "redirects to what is no URL of HTTP"),
         ("http://robot:hunter2@127.0.0.1:1/", "Cannot connect to host 127.0.0.1:1"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -53,6 +54,11 @@ def steady(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, i
     server, port = counted_server(tmp_path_factory.mktemp("steady"))
     with running(server):
         yield server, port
+
+
+def soft_limit(pid: int) -> int:
+    """How many files a process may open."""
+    return resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
 
 
 def target_of(location: str) -> str:
@@ -234,6 +240,8 @@ def test_processes_are_summed_and_their_time_never_shrinks(steady: tuple[Server,
     files = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in server.pids())
     assert abs(before.total("process_open_fds") - files) <= 8
     assert before.total("process_max_fds") > before.total("process_open_fds")
+    fullest = max(len(os.listdir(f"/proc/{pid}/fd")) / soft_limit(pid) for pid in server.pids())
+    assert 0 < before.total("registry_open_files_ratio") < 2 * fullest
     kill_workers(server)
     after = reaches(port, "registry_worker_starts_total", before.total("registry_worker_starts_total") + 2)
     assert after.total("process_cpu_seconds_total") >= before.total("process_cpu_seconds_total")

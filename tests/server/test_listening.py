@@ -124,3 +124,12 @@ def test_a_file_in_the_place_of_a_unix_socket_is_kept(listening: Listen, tmp_pat
     with pytest.raises(ServerError, match=r"http\.addr"):
         listening(str(tmp_path / "file"), 1, "unix")
     assert (tmp_path / "file").read_bytes() == b"precious"
+
+
+def test_a_path_that_is_too_long_for_a_unix_socket_is_told(listening: Listen, tmp_path: Path) -> None:
+    longest = f"{tmp_path}/".ljust(107, "s")
+    assert listening(longest, 1, "unix")[0].getsockname() == longest
+    with pytest.raises(
+        ServerError, match=r"\(http\.addr\): .* has 108 bytes, .* at most 107: choose a shorter"
+    ):
+        listening(f"{longest}s", 1, "unix")

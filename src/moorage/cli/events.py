@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 USAGE = 2
 """The exit status when nothing was begun; 1 tells of events that were not delivered."""
 
+MOST = 1_000_000_000
+"""More than any queue holds, and less than SQLite counts."""
+
 EndpointOption = Annotated[str | None, typer.Option("--endpoint", help="The name of one; else all of them.")]
 
 events_app = typer.Typer(
@@ -36,7 +39,9 @@ events_app = typer.Typer(
 def list_events(
     config: ConfigArgument = None,
     endpoint: EndpointOption = None,
-    limit: Annotated[int, typer.Option(min=0, help="Most events of each endpoint, the oldest first.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=0, max=MOST, help="Most events of each endpoint, the oldest first.")
+    ] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """What waits. Also while a server runs."""
@@ -264,14 +269,23 @@ def _opened(configuration: Configuration, *, create: bool = False) -> Iterator[Q
 
 def _moment(text: str) -> float:
     """Seconds since 1970."""
+    for read in (_date, _ago):
+        with contextlib.suppress(ValueError):
+            moment = read(text)
+            # In another time zone it may be in the year 0 or 10000, which no date has.
+            _text(moment)
+            return moment
+    fail(f"--before: {text} is neither a moment nor a duration such as 36h", code=USAGE)
+
+
+def _date(text: str) -> float:
+    return datetime.datetime.fromisoformat(text).timestamp()
+
+
+def _ago(text: str) -> float:
     from moorage.config.values import nanoseconds
 
-    with contextlib.suppress(ValueError):
-        return datetime.datetime.fromisoformat(text).timestamp()
-    try:
-        return time.time() - nanoseconds(text) / 1e9
-    except ValueError:
-        fail(f"--before: {text} is neither a moment nor a duration such as 36h", code=USAGE)
+    return time.time() - nanoseconds(text) / 1e9
 
 
 def _text(moment: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,13 +21,31 @@ def htpasswd(
     """Print a line for a password file (bcrypt)."""
     import bcrypt
 
-    if ":" in user or not user:
-        fail("a user name must not be empty or contain a colon")
-    if password is None:
-        password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    secret = password.encode()
+    _utf8("a user name", user)
+    if ":" in user or not user.isprintable() or not user:
+        fail("a user name must be printable, and not be empty or contain a colon")
+    secret = _utf8("a password", _asked() if password is None else password)
     if not 0 < len(secret) <= 72 or b"\0" in secret:
         fail("a password must have 1 to 72 bytes, none of them NUL: bcrypt looks at no more")
     print(
         f"{user}:{bcrypt.hashpw(secret, bcrypt.gensalt(cost, prefix=b'2b')).decode().replace('$2b$', '$2y$', 1)}"
     )
+
+
+def _asked() -> str:
+    try:
+        return getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    except UnicodeDecodeError:
+        _not_utf8("a password")
+
+
+def _utf8(what: str, text: str) -> bytes:
+    """Arguments hold bytes that are no UTF-8 as halves of surrogate pairs, which no text has."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        _not_utf8(what)
+
+
+def _not_utf8(what: str) -> NoReturn:
+    fail(f"{what} must be UTF-8: write it in a terminal or file of that encoding, or without accents")

@@ -17,12 +17,14 @@ PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 @dataclass(frozen=True)
 class Usage:
     """Of one process or several. `cpu`: seconds of processor time, also those of children that have ended. `started`: seconds since
-    1970, of the launcher."""
+    1970, of the launcher. `fullest`: the limit of files is one of each process, so this tells of the process that is nearest to its
+    own: which share of it is open."""
 
     cpu: float = 0.0
     resident: int = 0
     files: int = 0
     file_limit: int = 0
+    fullest: float = 0.0
     threads: int = 0
     started: float = 0.0
 
@@ -40,6 +42,7 @@ def usage(launcher: int, workers: Sequence[int]) -> Usage:
         resident=sum(process.resident for process in found),
         files=sum(process.files for process in found),
         file_limit=sum(process.file_limit for process in found),
+        fullest=max(process.fullest for process in found),
         threads=sum(process.threads for process in found),
         started=found[0].started,
     )
@@ -53,12 +56,14 @@ def read(pid: int) -> Process:
         fields = (folder / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return Process()
+    files, limit = sum(1 for _ in _files(folder)), _file_limit(folder)
     return Process(
         parent=int(fields[1]),
         cpu=sum(map(int, fields[11:15])) / TICKS,
         resident=int(fields[21]) * PAGE,
-        files=sum(1 for _ in _files(folder)),
-        file_limit=_file_limit(folder),
+        files=files,
+        file_limit=limit,
+        fullest=files / limit if limit else 0.0,
         threads=int(fields[17]),
         started=_boot() + int(fields[19]) / TICKS,
     )

@@ -109,6 +109,11 @@ def processes(found: Usage, workers: int) -> list[Metric]:
         _gauge("process_resident_memory_bytes", "Resident memory of launcher and workers.", found.resident),
         _gauge("process_open_fds", "Open files of launcher and workers.", found.files),
         _gauge("process_max_fds", "Files that launcher and workers may open.", found.file_limit),
+        _gauge(
+            "registry_open_files_ratio",
+            "Open files of the process that is nearest to its limit, as a share of that limit.",
+            found.fullest,
+        ),
         _gauge("process_threads", "Threads of launcher and workers.", found.threads),
         _gauge(
             "process_start_time_seconds",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -14,6 +15,8 @@ from moorage.server.errors import ServerError
 
 BACKLOG: Final = 4096
 UNSENT_BYTES: Final = 256 << 10
+LONGEST_PATH: Final = 107
+"""Bytes of the path of a unix socket: the kernel takes 108, of which the last is NUL."""
 
 
 def listen(http: Http, workers: int = 1) -> list[socket.socket]:
@@ -54,6 +57,9 @@ def bind(host: str, port: int, *, shared: bool) -> socket.socket:
 
 
 def _listen_unix(path: str) -> socket.socket:
+    if (length := len(os.fsencode(path))) > LONGEST_PATH:
+        told = f"the path of the socket has {length} bytes, and may have at most {LONGEST_PATH}: choose a shorter one"
+        raise OSError(errno.ENAMETOOLONG, told)
     try:
         if stat.S_ISSOCK(os.stat(path).st_mode):
             os.unlink(path)

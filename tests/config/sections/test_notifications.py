@@ -8,6 +8,8 @@ from pydantic import ValidationError
 
 from moorage.config.sections.notifications import Endpoint, Notifications
 
+from ..conftest import Load, Refuse
+
 
 def endpoint(**keys: object) -> dict[str, object]:
     return {"name": "one", "url": "http://h", **keys}
@@ -50,3 +52,45 @@ def test_the_queue_has_room_for_a_mebibyte_at_least() -> None:
     assert Notifications.model_validate({"queue": {"size": "1MiB"}}).queue.size == 1 << 20
     with pytest.raises(ValidationError):
         Notifications.model_validate({"queue": {"size": "512KiB"}})
+
+
+@pytest.mark.parametrize(
+    ("headers", "place", "message"),
+    [
+        (r'{Authorization: ["Bearer hunter2\n"]}', "Authorization[0]", "must be one line of printable text"),
+        (r'{X-A: [b, "hunter2\r\nX-B: c"]}', "X-A[1]", "must be one line of printable text"),
+        ('{"X-A: b": [hunter2]}', "X-A: b", "must be a header name"),
+        ("{content-length: ['5']}", "content-length", "belongs to each request itself: remove it"),
+        ("{Transfer-Encoding: [chunked]}", "Transfer-Encoding", "belongs to each request itself: remove it"),
+        ("{Expect: [100-continue]}", "Expect", "belongs to each request itself: remove it"),
+        ("{Host: [a, b]}", "Host", "belongs to each request itself: remove it"),
+    ],
+)
+def test_headers_with_which_no_event_would_arrive_are_refused(
+    refused: Refuse, headers: str, place: str, message: str
+) -> None:
+    error = refused(f"notifications: {{endpoints: [{{name: a, url: 'http://h', headers: {headers}}}]}}")
+    (problem,) = error.problems
+    assert problem.path.endswith(f".headers.{place}")
+    assert problem.message.startswith(message)
+    assert "hunter2" not in str(error)
+
+
+def test_headers_of_an_endpoint_are_kept(loaded: Load) -> None:
+    headers = "{Authorization: [Bearer b], Content-Type: [application/json], X-A: [b, ca\u0301, '']}"
+    found = loaded(f"notifications: {{endpoints: [{{name: a, url: 'http://h', headers: {headers}}}]}}")
+    (one,) = found.configuration.notifications.endpoints
+    assert {name: [value.get_secret_value() for value in values] for name, values in one.headers.items()} == {
+        "Authorization": ["Bearer b"],
+        "Content-Type": ["application/json"],
+        "X-A": ["b", "ca\u0301", ""],
+    }
+
+
+def test_actions_are_those_that_there_are(loaded: Load, refused: Refuse) -> None:
+    text = "notifications: {{endpoints: [{{name: a, url: 'http://h', ignore: {{actions: [{}]}}}}]}}"
+    found = loaded(text.format("pull, push, mount, delete")).configuration
+    assert found.notifications.endpoints[0].ignore.actions == ["pull", "push", "mount", "delete"]
+    (problem,) = refused(text.format("pulls")).problems
+    assert problem.path == "notifications.endpoints[0].ignore.actions[0]"
+    assert problem.message == "must be 'push', 'pull', 'mount' or 'delete', not 'pulls'"

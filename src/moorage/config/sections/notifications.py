@@ -7,12 +7,32 @@ from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from moorage.config.sections.base import Section, older_spelling
+from moorage.config.sections.http import HeaderName
 from moorage.config.values import URL, Duration, Network, Secret, Size
 
 _LINK_LOCAL = ("169.254.0.0/16", "fe80::/10")
+_OF_EACH_REQUEST = frozenset({"content-length", "expect", "host", "trailer", "transfer-encoding"})
+"""Follow from URL and body: with another value a listener waits for bytes that never come, or takes half of them."""
+
+
+def _free(name: str) -> str:
+    if name.lower() in _OF_EACH_REQUEST:
+        raise ValueError("belongs to each request itself: remove it")
+    return name
+
+
+def _one_line(value: SecretStr) -> SecretStr:
+    # Secrets that were read from files often end with a line break.
+    if not value.get_secret_value().isprintable():
+        raise ValueError("must be one line of printable text, without a line break at its end")
+    return value
+
+
+FreeHeaderName = Annotated[HeaderName, AfterValidator(_free)]
+HeaderSecret = Annotated[Secret, AfterValidator(_one_line)]
 
 
 class Events(Section):
@@ -23,8 +43,8 @@ class Events(Section):
 
 class Ignore(Section):
     mediatypes: list[str] = Field(default_factory=list, description="Send no events of these media types.")
-    actions: list[str] = Field(
-        default_factory=list, description="Send no events of these actions: push, pull, mount, delete."
+    actions: list[Literal["push", "pull", "mount", "delete"]] = Field(
+        default_factory=list, description="Send no events of these actions."
     )
 
 
@@ -34,7 +54,7 @@ class Endpoint(Section):
     )
     disabled: bool = Field(default=False, description="Send nothing to this endpoint.")
     url: URL = Field(description="Where events are posted.")
-    headers: dict[str, list[Secret]] = Field(
+    headers: dict[FreeHeaderName, list[HeaderSecret]] = Field(
         default_factory=dict, description="Headers added to each request, such as Authorization."
     )
     secrets: list[Secret] = Field(

@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from moorage.letsencrypt.bundle import join, new_key, parse
-from tests.letsencrypt.issuing import autocert_file
+from tests.letsencrypt.issuing import SOMEBODY, autocert_file, plain
+from tests.server.broken import ISSUER_NAMES, named_twice, of_no_version
 
 
 @pytest.mark.parametrize(("days", "left"), [(90, 30), (6, 2), (45, 15)])
@@ -38,6 +39,13 @@ def test_a_chain_for_another_key_is_refused() -> None:
     chain = autocert_file("a.example.com")
     with pytest.raises(ValueError, match="not for the private key"):
         join(new_key(), chain)
+
+
+def test_a_damaged_certificate_is_told_from_a_good_one() -> None:
+    issued = SOMEBODY.issue(more=ISSUER_NAMES)
+    for certificate in (named_twice(issued), of_no_version(issued)):
+        with pytest.raises(ValueError, match="damaged"):
+            parse(plain(issued.key) + certificate)
 
 
 def test_keys_are_ecdsa() -> None:

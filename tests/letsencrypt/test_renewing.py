@@ -29,8 +29,9 @@ LOGGING = {"level": "info", "form": "json", "fields": {"service": "test"}}
 
 
 @contextlib.contextmanager
-def renewing(certificates: Certificates) -> Iterator[None]:
-    certificates.start(LOGGING)
+def renewing(certificates: Certificates, **more: str) -> Iterator[None]:
+    """`more`: of its log."""
+    certificates.start({**LOGGING, **more})
     try:
         yield
     finally:
@@ -74,6 +75,21 @@ def test_a_failure_is_told_once_and_the_old_certificate_stays(
     assert "Connection refused" in line["error"]
     assert line["again"].endswith("Z")
     assert (tmp_path / HOSTS[0]).read_bytes() == late
+
+
+def test_what_it_says_is_told_where_the_log_is(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / HOSTS[0]).write_bytes(autocert_file(*HOSTS, age=timedelta(days=80)))
+    nobody = f"https://127.0.0.1:{free_port()}/dir"
+    certificates = Certificates(tmp_path, HOSTS, None, nobody, f"127.0.0.1:{free_port()}")
+    said = ""
+
+    def told() -> bool:
+        nonlocal said
+        said += capfd.readouterr().out
+        return "not renewed" in said
+
+    with renewing(certificates, output="stdout"):
+        until(told)
 
 
 def test_it_has_nothing_of_the_parent_open(authority: Pebble, tmp_path: Path) -> None:

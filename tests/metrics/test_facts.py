@@ -1,4 +1,4 @@
-"""What is asked at a scrape: certificates, collections, queues; and what happens when it cannot be told."""
+"""What is asked at a scrape: collections, queues; and what happens when it cannot be told."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ import pytest
 
 from moorage import metrics
 from moorage.drivers.filesystem import FilesystemDriver
-from moorage.metrics.certificates import Certificate
 from moorage.metrics.collections import KEPT_SECONDS
 from moorage.store import layout
 from moorage.store.collected import Collected, collected, note
 from tests.metrics.scraped import Page
-from tests.server.issuing import DAY, Authority, key_pem
 
 LAST = "registry_garbage_collection_last_timestamp_seconds"
 
@@ -39,22 +37,6 @@ async def told(facts: metrics.Facts, folder: Path) -> Page:
     page = Page(counts.page(await facts.families()).decode())
     counts.close()
     return page
-
-
-def test_the_end_of_a_certificate_is_that_of_the_file_as_it_is_now(tmp_path: Path) -> None:
-    authority = Authority()
-    first, second = authority.issue(ends=3 * DAY), authority.issue(ends=30 * DAY)
-    path = tmp_path / "bundle.pem"
-    # As Let's Encrypt's is kept: the key before the chain.
-    path.write_bytes(key_pem(first.key) + first.chain)
-    certificate = Certificate(str(path))
-    assert certificate.expires() == first.certificate.not_valid_after_utc.timestamp()
-    (tmp_path / "new.pem").write_bytes(second.chain + authority.pem)
-    (tmp_path / "new.pem").rename(path)
-    assert certificate.expires() == second.certificate.not_valid_after_utc.timestamp()
-    path.write_bytes(b"half of a")
-    assert certificate.expires() == second.certificate.not_valid_after_utc.timestamp(), "that is served"
-    assert Certificate(str(tmp_path / "missing.pem")).expires() is None
 
 
 async def test_collections_add_up_and_are_asked_for_once_a_minute_by_all_workers(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from moorage.config.sections.tls import Tls
 from moorage.server import certificates
 from moorage.server.certificates import Identity
 from moorage.server.files import CertificateError
+from tests.server.broken import ISSUER_NAMES, named_twice, of_no_version
 from tests.server.issuing import DAY, Authority, Issued, Key, key_pem, new_key
 from tests.server.secure import refusal, secure_server
 
@@ -107,6 +108,12 @@ REFUSED: dict[str, tuple[Change, str, str]] = {
     "ECDSA on P-521": (with_key(ec.generate_private_key(ec.SECP521R1())), "key", "curve secp521r1"),
     "Ed448": (with_key(ed448.Ed448PrivateKey.generate()), "key", "a key of another kind"),
     "a critical extension": (wrote(STRICT), "certificate", "cannot be heeded, 2.5.29.32"),
+    "an extension twice": (
+        holds("certificate", named_twice(AUTHORITY.issue(key=ISSUED.key, more=ISSUER_NAMES))),
+        "certificate",
+        "has extensions that cannot be read",
+    ),
+    "no known version": (holds("certificate", of_no_version(ISSUED)), "certificate", "damaged"),
     "expired": (wrote(AUTHORITY.issue(begins=-9 * DAY, ends=-DAY)), "certificate", "expired on 20"),
     "not yet valid": (wrote(AUTHORITY.issue(begins=DAY)), "certificate", "is the clock right?"),
 }

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
-from moorage.config.sections.tls import Tls
 from moorage.debug.parts import Parts
 from moorage.metrics import CONTENT_TYPE, Facts
 
@@ -20,7 +18,7 @@ class Counts:
         self._facts = Facts(
             parts.registry.stock.driver,
             parts.shared.metrics,
-            certificate=_certificate(parts.configuration.http.tls),
+            certificate=parts.shared.certificate,
             notifications=parts.notifications,
         )
 
@@ -29,12 +27,3 @@ class Counts:
         if self._metrics is None:
             return None
         return await asyncio.to_thread(self._metrics.page, await self._facts.families())
-
-
-def _certificate(tls: Tls) -> str:
-    """The file that is served; empty without TLS."""
-    if tls.letsencrypt.cachefile is None:
-        return tls.certificate or ""
-    from moorage.letsencrypt import Certificates
-
-    return str(Certificates(Path(tls.letsencrypt.cachefile), tls.letsencrypt.hosts).path)

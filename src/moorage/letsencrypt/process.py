@@ -50,7 +50,7 @@ class RenewingProcess:
             return
         self._started = time.monotonic()
         try:
-            self._process = subprocess.Popen(_COMMAND, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)  # noqa: S603  this program
+            self._process = subprocess.Popen(_COMMAND, stdin=subprocess.PIPE)  # noqa: S603  this program
         except OSError as error:
             raise CertificateError(
                 f"cannot start the process that renews certificates: {error.strerror}"

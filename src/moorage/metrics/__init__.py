@@ -2,7 +2,7 @@
 
     counts = metrics.build(shared.metrics)             # in each worker; None: nobody counts
     counts.observer, counts.metered(driver)            # what counts, and counts.counted(descriptors)
-    facts = metrics.Facts(driver, shared.metrics, certificate="…", notifications=…)
+    facts = metrics.Facts(driver, shared.metrics, certificate=shared.certificate, notifications=…)
     counts.page(await facts.families())                # what Prometheus reads: bytes, of metrics.CONTENT_TYPE
 
     numbers       numbers in a file, which outlive the process that counts; read first
@@ -11,7 +11,7 @@
     requests      what is counted of requests; `repositories`: pulls and pushes of each
     operations    what is counted of the storage; `descriptors`: of the cache
     counting      all of these: what a worker counts
-    facts         what is not counted but asked: queues, `collections`, `certificates`
+    facts         what is not counted but asked: queues, `collections`, the certificate
     processes     what the system knows of the server
     page          what Prometheus reads; `told`: facts in its form
 

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from moorage.drivers.base import Driver
-from moorage.metrics.certificates import Certificate
 from moorage.metrics.collections import Collections
 from moorage.observe import losses
 
@@ -24,14 +23,25 @@ class Queues(Protocol):
     def facts(self) -> Sequence[Mapping[str, Any]]: ...
 
 
+class Ending(Protocol):
+    """`moorage.shared.Ending`."""
+
+    def moment(self) -> float: ...
+
+
 class Facts:
-    """`folder` is that of the counts. `certificate`: the PEM file that is served, empty without TLS."""
+    """`folder` is that of the counts. `certificate`: when the one that is served ends, None without TLS."""
 
     def __init__(
-        self, driver: Driver, folder: str, *, certificate: str = "", notifications: Queues | None = None
+        self,
+        driver: Driver,
+        folder: str,
+        *,
+        certificate: Ending | None = None,
+        notifications: Queues | None = None,
     ) -> None:
         self._collected = Collections(driver, folder)
-        self._certificate = Certificate(certificate) if certificate else None
+        self._certificate = certificate
         self._notifications = notifications
         self._failing: set[str] = set()
 
@@ -73,7 +83,7 @@ class Facts:
 
         if self._certificate is None:
             return []
-        return certificate(await asyncio.to_thread(self._certificate.expires))
+        return certificate(self._certificate.moment())
 
     async def _losses(self) -> list[Metric]:
         from moorage.metrics.told import lost

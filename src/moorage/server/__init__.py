@@ -6,6 +6,7 @@ Granian's own defaults let a thousand silent connections block a worker for ever
     listening     the listening sockets, on which the kernel gives up on clients that take nothing
     debugging     the socket of the debug listener; `tallies` the folder in which workers count
     launcher      starts workers, replaces those that die or whose certificate is old, ends them in time
+    forking       whether there is room for one more process
     protocols     HTTP/1.1 and HTTP/2: which is spoken, and the bounds of each
     certificates  files of TLS, checked so that no worker fails on them; `keys` the key, `authorities` those of clients
     renewal       notices that these files were replaced

@@ -118,7 +118,7 @@ def _look_at(path: str, leaf: x509.Certificate, now: datetime) -> list[str]:
 def _extensions(path: str, leaf: x509.Certificate) -> list[str]:
     try:
         found = list(leaf.extensions)
-    except ValueError:
+    except files.UNREADABLE:
         problem = "has extensions that cannot be read: make it anew"
         raise CertificateError(CERTIFICATE, path, problem) from None
     for one in found:

@@ -9,8 +9,15 @@ from datetime import datetime
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 MOST_BYTES: Final = 1 << 20
+
+UNREADABLE: Final = (
+    *(ValueError, TypeError, UnsupportedAlgorithm),
+    *(x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),
+)
+"""What the library raises when it is asked for something in a certificate or key that is damaged or odd."""
 
 
 class CertificateError(Exception):
@@ -31,6 +38,8 @@ def read(key: str, path: str) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise CertificateError(key, path, "is not a file")
         content = os.read(descriptor, MOST_BYTES + 1)
+    except OSError as error:
+        raise CertificateError(key, path, f"cannot be read: {_reason(error)}") from None
     finally:
         os.close(descriptor)
     if not content.strip():
@@ -48,11 +57,22 @@ def certificates(key: str, path: str, content: bytes) -> list[x509.Certificate]:
         with warnings.catch_warnings():
             # What is odd in a certificate but can be served is no matter for the terminal of the server.
             warnings.simplefilter("ignore")
-            return x509.load_pem_x509_certificates(content)
-    except ValueError:
+            found = x509.load_pem_x509_certificates(content)
+            for one in found:
+                _read_through(one)
+    except UNREADABLE:
         raise CertificateError(
             key, path, "holds a certificate that is damaged: copy it again, with its BEGIN and END lines"
         ) from None
+    return found
+
+
+def _read_through(certificate: x509.Certificate) -> None:
+    """What this program asks a certificate for, besides its extensions: the library reads each when it is asked."""
+    assert certificate.version
+    assert certificate.not_valid_before_utc
+    assert certificate.not_valid_after_utc
+    certificate.subject.rfc4514_string()
 
 
 def day(moment: datetime) -> str:

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 from granian._granian import SocketHolder
 from granian.server.mp import MPServer, WorkerProcess
 
+from moorage.server.forking import reason_of, try_fork
 from moorage.server.listening import BACKLOG
 from moorage.server.sealed import Sealed
 from moorage.server.signals import RETIRING
@@ -45,6 +46,9 @@ class Launcher(MPServer):
     With another certificate, a whole set of new workers is started beside the old ones. Once all of them serve, the old
     ones retire: they finish what they have, without a limit in time until the server is stopped. If any of the new ones
     ends instead, the old ones go on, and it is tried again.
+
+    A worker that cannot start is tried again as long as another one serves. Else the server ends, with status 1, and so
+    it does after an error of its own.
     """
 
     def __init__(
@@ -63,6 +67,10 @@ class Launcher(MPServer):
         self._keep_renewing = renewing
         self._failed = False
         self._pause = 0.0
+        self._short = False
+        """Whether there was no room for the last process."""
+        self._due: dict[int, float] = {}
+        """When a place whose worker died gets another one, by the monotonic clock."""
         self._signs: WeakKeyDictionary[WorkerProcess, Sign] = WeakKeyDictionary()
         self._incoming: list[WorkerProcess] = []
         self._retired: list[WorkerProcess] = []
@@ -111,43 +119,99 @@ class Launcher(MPServer):
                 worker.kill()
         super().signal_handler_interrupt(*arguments)
 
-    def _serve_loop(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
-        def start(index: int) -> WorkerProcess:
-            worker: WorkerProcess = self._spawn_worker(index, spawn_target, target_loader)
-            worker.start()
-            return worker
+    def _spawn_workers(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
+        self._target = spawn_target, target_loader
+        try:
+            for index in range(self.workers):
+                self.wrks.append(self._start(index))
+        except OSError as error:
+            self._failed = True
+            log.error("cannot start a worker", extra={"worker": index + 1, "reason": reason_of(error)})
 
-        while not self._failed:
-            self.main_loop_interrupt.wait(self._patience())
-            self.main_loop_interrupt.clear()
-            if self.interrupt_signal:
-                return
-            self.interrupt_children.clear()
-            self._retired = [worker for worker in self._retired if not _is_over(worker)]
-            if self._incoming:
-                self._settle()
-            # While others are about to come, nobody starts one with what is about to go.
-            if not self._incoming:
-                self._replace_dead(start)
-                self._renew(start)
+    def _start(self, index: int) -> WorkerProcess:
+        """Raises OSError when the system has no room for it."""
+        worker: WorkerProcess = self._spawn_worker(index, *self._target)
+        if self._short:
+            try_fork()
+        self._short = True
+        try:
+            worker.start()
+        except RuntimeError as error:
+            # It runs, but there was no room for the thread that waits for its end.
+            worker.kill()
+            worker.join()
+            raise OSError(str(error)) from error
+        self._short = False
+        return worker
+
+    def _serve_loop(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
+        try:
+            while not self._failed:
+                self.main_loop_interrupt.wait(self._patience())
+                self.main_loop_interrupt.clear()
+                if self.interrupt_signal:
+                    return
+                self._look_after_workers()
+        except Exception:
+            # Half a server would keep what starts it from starting a whole one.
+            self._failed = True
+            log.critical("launcher failed, the server ends", exc_info=True)
+
+    def _look_after_workers(self) -> None:
+        self.interrupt_children.clear()
+        self._retired = [worker for worker in self._retired if not _is_over(worker)]
+        if self._incoming:
+            self._settle()
+        # While others are about to come, nobody starts one with what is about to go.
+        if not self._incoming:
+            self._replace_dead()
+            self._renew()
 
     def _patience(self) -> float | None:
         if self._incoming:
             return SOON_SECONDS
-        return LOOK_SECONDS if self._files is not None else None
+        looks = [LOOK_SECONDS] if self._files is not None else []
+        now = time.monotonic()
+        return min((*looks, *(max(0.0, due - now) for due in self._due.values())), default=None)
 
-    def _replace_dead(self, start: Callable[[int], WorkerProcess]) -> None:
+    def _replace_dead(self) -> None:
         for index, worker in enumerate(self.wrks):
             if not _is_over(worker):
                 continue
-            age = time.monotonic() - worker.birth
-            if self._would_fail_again(worker, age):
-                self._failed = True
+            if index not in self._due:
+                self._note_death(index, worker)
+            if self._failed:
                 return
-            self._pause = 0.0 if age > LONGEST_PAUSE else min(LONGEST_PAUSE, self._pause * 2 + 0.1)
-            log.error("worker died, starting another", extra={"worker": index + 1, "pause": self._pause})
-            time.sleep(self._pause)
-            self.wrks[index] = start(index)
+            if time.monotonic() >= self._due[index]:
+                self._replace(index)
+
+    def _note_death(self, index: int, worker: WorkerProcess) -> None:
+        age = time.monotonic() - worker.birth
+        if self._would_fail_again(worker, age) and not self._somebody_serves():
+            self._failed = True
+            return
+        self._pause = 0.0 if age > LONGEST_PAUSE else self._longer_pause()
+        self._due[index] = time.monotonic() + self._pause
+        log.error("worker died, starting another", extra={"worker": index + 1, "pause": self._pause})
+
+    def _replace(self, index: int) -> None:
+        try:
+            self.wrks[index] = self._start(index)
+        except OSError as error:
+            self._pause = self._longer_pause()
+            self._due[index] = time.monotonic() + self._pause
+            log.error(
+                "cannot start a worker, trying again",
+                extra={"worker": index + 1, "reason": reason_of(error), "pause": self._pause},
+            )
+            return
+        del self._due[index]
+
+    def _longer_pause(self) -> float:
+        return round(min(LONGEST_PAUSE, self._pause * 2 + 0.1), 1)
+
+    def _somebody_serves(self) -> bool:
+        return any(self._signs[worker].given and not _is_over(worker) for worker in self.wrks)
 
     def _would_fail_again(self, worker: WorkerProcess, age: float) -> bool:
         """One that ends by itself at its start would do so again, also by a panic in native code; one that was killed
@@ -156,7 +220,7 @@ class Launcher(MPServer):
         panicked = status == -signal.SIGABRT and not self._signs[worker].given
         return panicked or (status > 0 and age < STARTUP_SECONDS)
 
-    def _renew(self, start: Callable[[int], WorkerProcess]) -> None:
+    def _renew(self) -> None:
         self._keep_renewing()
         hurry, self.reload_signal = self.reload_signal, False
         if self._files is None or self._failed or (time.monotonic() < self._again and not hurry):
@@ -170,14 +234,18 @@ class Launcher(MPServer):
         if not self._duties.retires:
             log.warning("replaced certificate is served after a restart only, for storage is in memory")
             return
-        self._next = self._seal(self._offered)
-        self._incoming = [start(index) for index in range(len(self.wrks))]
+        try:
+            self._next = self._seal(self._offered)
+            for index in range(len(self.wrks)):
+                self._incoming.append(self._start(index))
+        except OSError as error:
+            self._keep_old(reason_of(error))
 
     def _settle(self) -> None:
         """Whether those that were started with the new certificate can take over."""
         age = time.monotonic() - self._incoming[0].birth
         if any(_is_over(worker) for worker in self._incoming) or age > LONGEST_START_SECONDS:
-            self._keep_old()
+            self._keep_old("they ended, or took too long")
         elif all(self._signs[worker].given for worker in self._incoming):
             self._take_new()
 
@@ -187,23 +255,25 @@ class Launcher(MPServer):
         self._files.take(self._offered)
         self._again_seconds = AGAIN_SECONDS
         self._shown.close()
-        self._shown = self._next
+        self._shown, self._next = self._next, Sealed(())
+        self._due.clear()
         old, self.wrks, self._incoming = self.wrks, self._incoming, []
         for worker in old:
             self._retire(worker, RETIRING)
         log.info("new certificate is served", extra={"expires": self._offered.expires.isoformat()})
 
-    def _keep_old(self) -> None:
+    def _keep_old(self, reason: str) -> None:
         assert self._files is not None
         log.error(
             "workers did not start with the replaced certificate, the one before is served",
-            extra={"statuses": [worker.inner.exitcode for worker in self._incoming]},
+            extra={"reason": reason, "statuses": [worker.inner.exitcode for worker in self._incoming]},
         )
         for worker in self._incoming:
             # Whoever does not serve by now would never heed another one.
             self._retire(worker, signal.SIGTERM if self._signs[worker].given else signal.SIGKILL)
         self._incoming = []
         self._next.close()
+        self._next = Sealed(())
         self.ssl_ctx = self._files.context(*self._shown.paths)
         self._files.again()
         self._again = time.monotonic() + self._again_seconds

@@ -11,6 +11,7 @@ from moorage.config.sections.tls import Tls
 from moorage.server import certificates
 from moorage.server.certificates import Identity
 from moorage.server.files import CertificateError
+from moorage.shared import Ending
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,8 @@ Print: TypeAlias = tuple[tuple[int, ...] | None, ...]
 
 
 class Files:
-    """The files of `tls`. `served` is what workers have; whoever gives them something else says so by `take`."""
+    """The files of `tls`. `served` is what workers have; whoever gives them something else says so by `take`. `ending` is
+    of what is served."""
 
     def __init__(self, tls: Tls, *, reminds: bool = True) -> None:
         """`reminds`: whether somebody must be told in time that the certificate ends. Raises CertificateError."""
@@ -35,6 +37,8 @@ class Files:
         self._reminds = reminds
         self._reminded = datetime.min.replace(tzinfo=UTC)
         self.served = self._load()
+        self.ending = Ending()
+        self.ending.tell(self.served.expires.timestamp())
         self._caution(self.served)
         self._remind()
 
@@ -69,6 +73,7 @@ class Files:
 
     def take(self, identity: Identity) -> None:
         self.served = identity
+        self.ending.tell(identity.expires.timestamp())
         self._caution(identity)
 
     def again(self) -> None:

@@ -14,8 +14,13 @@ class Sealed:
     """Each content has a path while this is not closed; an empty content has none."""
 
     def __init__(self, contents: Iterable[bytes]) -> None:
+        """Raises OSError when there is no room for them."""
         self._descriptors: list[int] = []
-        self.paths = [self._write(content) if content else None for content in contents]
+        try:
+            self.paths = [self._write(content) if content else None for content in contents]
+        except OSError:
+            self.close()
+            raise
 
     def close(self) -> None:
         while self._descriptors:

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from moorage import logs
 from moorage.app import Application
+from moorage.auth.base import AuthError
 from moorage.config import Configuration
 from moorage.config.sections.drivers import Filesystem
 from moorage.config.sections.http import Http
@@ -65,7 +66,13 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     multiprocessing.set_start_method("fork", force=True)
     signals.hold_in_new_workers()
     port = 0 if listeners[0].family == socket.AF_UNIX else listeners[0].getsockname()[1]
-    shared = Shared(leader=_leader(configuration), port=port, debug=debug.listener, metrics=debug.metrics)
+    shared = Shared(
+        leader=_leader(configuration),
+        port=port,
+        debug=debug.listener,
+        metrics=debug.metrics,
+        certificate=files.ending if files else None,
+    )
     duties = Duties(
         build=partial(_application, configuration, shared),
         port=port,
@@ -73,9 +80,7 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
         reaps=protocols.waits_without_end(http),
         retires=files is not None and not in_memory,
     )
-    renewing = (
-        partial(obtained.start, logs.settings(configuration, shared.instance)) if obtained else lambda: None
-    )
+    renewing = _renewing(obtained, logs.settings(configuration, shared.instance))
     launcher = Launcher(listeners, duties, files, renewing, workers=workers, **_settings(http))
     launcher.on_startup(ready)
     if obtained is not None:
@@ -103,7 +108,12 @@ def _settings(http: Http) -> dict[str, Any]:
 
 
 def _application(configuration: Configuration, shared: Shared, started: Callable[[], None]) -> ASGIApp:
-    return Application(configuration, started, shared)
+    """In a new worker. What was checked at the start can be broken by now: that is told in one line."""
+    try:
+        return Application(configuration, started, shared)
+    except AuthError as error:
+        log.error("worker cannot start", extra={"reason": str(error)})
+        raise SystemExit(1) from None
 
 
 def _leader(configuration: Configuration) -> str:
@@ -131,6 +141,21 @@ def _obtained(http: Http) -> Certificates | None:
     except CertificateError as error:
         raise ServerError(str(error)) from None
     return found
+
+
+def _renewing(obtained: Certificates | None, logging: Mapping[str, Any]) -> Callable[[], None]:
+    """What goes on renewing, called again and again; where that cannot be, it says so and is tried again later."""
+    if obtained is None:
+        return lambda: None
+    from moorage.letsencrypt import CertificateError
+
+    def renewing() -> None:
+        try:
+            obtained.start(logging)
+        except CertificateError as error:
+            log.warning(str(error))
+
+    return renewing
 
 
 def _files(http: Http, obtained: Certificates | None) -> Files | None:

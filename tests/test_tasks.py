@@ -58,7 +58,8 @@ async def session(registry: Registry, folder: Path, age: datetime.timedelta) -> 
     upload = await registry.repository("team/app").uploads.start()
     place = Path(str(folder) + layout.upload(Name("team/app"), upload.id))
     moment = (datetime.datetime.now(datetime.UTC) - age).timestamp()
-    os.utime(place / "startedat", (moment, moment))
+    for name in ("startedat", "data"):
+        os.utime(place / name, (moment, moment))
     return place
 
 

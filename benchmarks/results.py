@@ -43,7 +43,8 @@ class Results(msgspec.Struct):
 
     def with_earlier(self, other: Results, cases: Iterable[str]) -> Results:
         """Itself, with what an earlier run measured of all but these `cases`."""
-        left_alone = [sample for sample in other.samples if sample.case not in set(cases)]
+        anew = set(cases)
+        left_alone = [sample for sample in other.samples if sample.case not in anew]
         when = f"{other.machine.get('date')}, commit {other.machine.get('commit')}"
         self.samples += left_alone
         self.earlier = {sample.case: other.earlier.get(sample.case, when) for sample in left_alone}

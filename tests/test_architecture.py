@@ -36,7 +36,10 @@ IMPORTERS = {
     "obstore": ("moorage.drivers.objectstore",),
     "boto3": ("moorage.drivers.objectstore.s3", "moorage.drivers.objectstore.sdk"),
     "botocore": ("moorage.drivers.objectstore.sdk", "moorage.drivers.cloudfront"),
-    "cryptography": ("moorage.auth", "moorage.drivers.cloudfront", "moorage.letsencrypt", "moorage.server"),
+    "cryptography": (
+        *("moorage.auth", "moorage.drivers.cloudfront", "moorage.letsencrypt", "moorage.server"),
+        "moorage.unreadable",
+    ),
     "aiohttp": (
         *("moorage.auth", "moorage.debug", "moorage.drivers.awsranges"),
         *("moorage.events", "moorage.health"),

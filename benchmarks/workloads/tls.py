@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Final
 
-from benchmarks.build import CRANE
+from benchmarks.build import CRANE, Program
 from benchmarks.content import GIB
 from benchmarks.load.specs import Commands, Outcome
-from benchmarks.workloads.base import Case, Feature, Goal, Stage, Workload, payload
+from benchmarks.workloads.base import Case, Feature, Goal, Load, Stage, Workload, payload
 from benchmarks.workloads.blobs import whole
 
 HTTP2: Final = Feature(lambda _: {})
 """Spoken by default; that the other one does not is its client's choice."""
 
 
-def _push(stage: Stage, seconds: float, arguments: Sequence[str], environment: Mapping[str, str]) -> Outcome:
-    target = stage.target(1, seconds)
-    return stage.run(Commands(target, [*arguments], {**environment}, GIB, stage.byte_limit))
+def _push(stage: Stage, seconds: float, arguments: list[str], environment: dict[str, str]) -> Outcome:
+    return stage.run(Commands(stage.target(1, seconds), arguments, environment, GIB, stage.byte_limit))
 
 
 def _by_crane(stage: Stage, seconds: float) -> Outcome:
@@ -39,6 +37,11 @@ def _by_curl(stage: Stage, seconds: float) -> Outcome:
     url = "https://127.0.0.1:{port}/v2/bench/blob-{number}/blobs/uploads?digest=" + digest
     curl = ["curl", "--silent", "--show-error", "--fail", "--insecure", version]
     return _push(stage, seconds, [*curl, "--request", "POST", "--upload-file", str(file), url], {})
+
+
+def _uploaded(key: str, title: str, load: Load, client: Program | None = None) -> Case:
+    goal = Goal("rate", 0.8, "plain", main=True)
+    return Case(key, title, "MB/s", load, (goal,), storage="empty", tls=True, feature=HTTP2, client=client)
 
 
 WORKLOADS = (
@@ -67,27 +70,8 @@ WORKLOADS = (
         f"crane {CRANE.version}, whose HTTP is that of Go as in most clients of registries, and a blob of 1 GiB in one request by curl. "
         "Each into a new repository; the client's own work is a part of the time.",
         (
-            Case(
-                "T2-go",
-                "push 1 GiB, crane",
-                "MB/s",
-                _by_crane,
-                (Goal("rate", 0.8, "plain", main=True),),
-                storage="empty",
-                tls=True,
-                feature=HTTP2,
-                client=CRANE,
-            ),
-            Case(
-                "T2-curl",
-                "POST 1 GiB, curl",
-                "MB/s",
-                _by_curl,
-                (Goal("rate", 0.8, "plain", main=True),),
-                storage="empty",
-                tls=True,
-                feature=HTTP2,
-            ),
+            _uploaded("T2-go", "push 1 GiB, crane", _by_crane, CRANE),
+            _uploaded("T2-curl", "POST 1 GiB, curl", _by_curl),
         ),
     ),
 )

@@ -29,7 +29,8 @@ LINKS_FOR: Final = timedelta(minutes=20)
 
 
 def build_driver(configuration: Configuration, removals: Removals | None = None) -> Driver:
-    """Makes no call. `removals`: of folders on a disk, shared with the other workers of a server. Raises DriverError naming the key when the driver cannot be made."""
+    """Makes no call. `removals`: of folders on a disk, shared with the other workers of a server. Raises DriverError naming
+    the key when the driver cannot be made."""
     name, parameters = configuration.storage.driver
     if isinstance(parameters, Filesystem):
         return FilesystemDriver(

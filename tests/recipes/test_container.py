@@ -27,8 +27,8 @@ from tests.faults.images import make_image
 from tests.support import command, engines
 from tests.support.exchange import exchange
 from tests.support.server import Server, free_port, moorage_command, running
-from tests.support.tools import absent, find, require, require_root
-from tests.support.userland import suite
+from tests.support.tools import find, require, require_root
+from tests.support.userland import debian
 
 PAGE = ROOT / "docs/containers.md"
 CONFIGURATION = ROOT / "config/container.yml"
@@ -204,16 +204,7 @@ def import_python(docker: command.Client, folder: Path, name: str) -> None:
     archive = folder / "python.tar"
     packages = "--include=python3,python3-venv,ca-certificates"
     trust = f"--customize-hook=copy-in {AUTHORITIES} {AUTHORITIES.parent}"
-    arguments = ["--quiet", "--variant=apt", packages, trust, suite(), str(archive)]
-    done = subprocess.run(
-        [find("mmdebstrap") or "mmdebstrap", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=LONG_SECONDS,
-    )
-    if done.returncode != 0:
-        absent(f"needs a Debian mirror for mmdebstrap: {done.stderr.strip()[-500:]}")
+    debian(archive, "--variant=apt", packages, trust, seconds=LONG_SECONDS)
     docker("import", str(archive), name, seconds=LONG_SECONDS)
     archive.unlink()
 

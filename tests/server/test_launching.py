@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import bcrypt
@@ -36,6 +37,16 @@ def status(server: Server) -> int:
     return 0
 
 
+@contextlib.contextmanager
+def guarded(folder: Path, workers: int) -> Iterator[tuple[Server, Path]]:
+    """A server that asks for passwords, and the file that holds them."""
+    path = folder / "htpasswd"
+    path.write_bytes(GOOD)
+    auth = f"auth:\n  htpasswd: {{realm: here, path: {path}}}\n"
+    with running(moorage_server(folder, extra=f"  workers: {workers}\n{auth}")) as server:
+        yield server, path
+
+
 def kill_one(server: Server) -> None:
     os.kill(min(worker_pids(server)), signal.SIGKILL)
 
@@ -60,10 +71,7 @@ def test_a_worker_that_the_system_has_no_room_for_is_tried_again(tmp_path: Path,
 
 
 def test_a_password_file_that_is_broken_stops_nobody_while_one_worker_serves(tmp_path: Path) -> None:
-    path = tmp_path / "htpasswd"
-    path.write_bytes(GOOD)
-    auth = f"auth:\n  htpasswd: {{realm: here, path: {path}}}\n"
-    with running(moorage_server(tmp_path, extra=f"  workers: {WORKERS}\n{auth}")) as server:
+    with guarded(tmp_path, WORKERS) as (server, path):
         path.write_text("nonsense\n")
         kill_one(server)
         says(server, "worker cannot start")
@@ -80,10 +88,7 @@ def test_a_password_file_that_is_broken_stops_nobody_while_one_worker_serves(tmp
 
 
 def test_a_server_whose_workers_can_all_not_start_ends(tmp_path: Path) -> None:
-    path = tmp_path / "htpasswd"
-    path.write_bytes(GOOD)
-    auth = f"auth:\n  htpasswd: {{realm: here, path: {path}}}\n"
-    with running(moorage_server(tmp_path, extra=f"  workers: 1\n{auth}")) as server:
+    with guarded(tmp_path, 1) as (server, path):
         path.write_text("nonsense\n")
         kill_one(server)
         assert server.process is not None

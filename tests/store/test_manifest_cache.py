@@ -10,7 +10,7 @@ import pytest
 
 from moorage.digest import Digest
 from moorage.manifest import OCI_INDEX, parse
-from moorage.store.manifests import ManifestCache
+from moorage.store.manifestcache import ManifestCache
 
 LIMIT = 2 << 20
 PAYLOAD = 256 << 10

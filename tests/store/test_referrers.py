@@ -9,7 +9,7 @@ import pytest
 
 from moorage.digest import Digest
 from moorage.drivers.inmemory import InMemoryDriver
-from moorage.store.manifests import ManifestCache
+from moorage.store.manifestcache import ManifestCache
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from tests.store.images import image

@@ -32,26 +32,24 @@ def build_userland(folder: Path) -> Path:
     require_root()
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / "userland.tar"
+    excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED]
+    debian(archive, "--variant=extract", f"--include={PACKAGES}", *excluded)
+    (folder / "Containerfile").write_text(RECIPE)
+    return archive
+
+
+def debian(archive: Path, *options: str, seconds: float = SECONDS) -> None:
+    """A tar archive by mmdebstrap with these options; `absent` when no Debian mirror can be reached."""
     done = subprocess.run(
-        [
-            find("mmdebstrap") or "mmdebstrap",
-            "--quiet",
-            "--variant=extract",
-            f"--include={PACKAGES}",
-            *(f"--dpkgopt=path-exclude={pattern}" for pattern in EXCLUDED),
-            suite(),
-            str(archive),
-        ],
+        [find("mmdebstrap") or "mmdebstrap", "--quiet", *options, suite(), str(archive)],
         check=False,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=seconds,
     )
     if done.returncode != 0:
         absent(f"needs a Debian mirror for mmdebstrap: {done.stderr.strip()[-500:]}")
-    (folder / "Containerfile").write_text(RECIPE)
-    return archive
 
 
 def suite() -> str:

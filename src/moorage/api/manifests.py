@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from moorage.api import telling
 from moorage.api.answer import Answer, RawHeaders
 from moorage.api.conditions import check_precondition, unchanged
 from moorage.api.exchange import Exchange
 from moorage.digest import Digest
 from moorage.errors import DigestInvalid, ManifestInvalid, TagInvalid
+from moorage.manifest import parse
 from moorage.names import Tag
-from moorage.store.parsing import pushed
+from moorage.store.parsing import parsed
 
 TAG_LIMIT = 100
 """Tags in one push: more would not fit into the headers that name them."""
@@ -50,7 +53,7 @@ async def put(exchange: Exchange) -> Answer:
     payload = await _payload(exchange)
     if wanted is not None and Digest.of(payload, wanted.algorithm) != wanted:
         raise DigestInvalid(detail={"digest": wanted, "got": Digest.of(payload, wanted.algorithm)})
-    found = await pushed(payload, exchange.header(b"content-type") or "")
+    found = await parsed(payload, partial(parse, content_type=exchange.header(b"content-type") or ""))
     digests = [wanted] if wanted is not None else []
     tags = list(dict.fromkeys(tags))
     canonical = await repository.manifests.put(found, digests, tags)

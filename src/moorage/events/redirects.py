@@ -19,15 +19,21 @@ def redirected(url: URL, status: int, location: str) -> URL | None:
     """None if the answer is the last one. Raises BadRedirect."""
     if status not in FOLLOWED or not location:
         return None
-    try:
-        target = url.join(URL(location))
-    except ValueError:
-        raise BadRedirect("it redirects to what is no address") from None
-    if target.scheme not in ("http", "https") or not target.host:
+    target = joined(url, location)
+    if target is None:
         raise BadRedirect("it redirects to what is no address")
     if url.scheme == "https" and target.scheme == "http":
         raise BadRedirect("it redirects from https to http, where everybody on the way can read")
-    return without_user(target)
+    return target
+
+
+def joined(url: URL, location: str) -> URL | None:
+    """Where a `Location` leads, without a password that it may tell; None for what is no address of HTTP."""
+    try:
+        target = url.join(URL(location))
+    except ValueError:
+        return None
+    return without_user(target) if target.scheme in ("http", "https") and target.host else None
 
 
 def without_user(url: URL) -> URL:

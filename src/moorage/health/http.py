@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from moorage.events import redirects
 from moorage.health.check import Failing, Probe
 
 REDIRECTS: Final = 10
@@ -59,15 +59,14 @@ async def _last(
 
 
 def _target(url: URL, answer: aiohttp.ClientResponse) -> URL | None:
-    """None if the answer is the last one. A password that a redirect tells is not used."""
+    """None if the answer is the last one."""
     location = answer.headers.get("Location", "")
     if answer.status not in FOLLOWED or not location:
         return None
-    with contextlib.suppress(ValueError):
-        target = url.join(URL(location))
-        if target.scheme in ("http", "https") and target.host:
-            return target.with_user(None)
-    raise Failing("redirects to what is no URL of HTTP")
+    target = redirects.joined(url, location)
+    if target is None:
+        raise Failing("redirects to what is no URL of HTTP")
+    return target
 
 
 def _reason(error: Exception) -> str:

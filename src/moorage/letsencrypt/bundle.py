@@ -18,12 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from moorage.letsencrypt.hosts import matches
-
-_UNREADABLE = (
-    *(TypeError, UnsupportedAlgorithm),
-    *(x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),
-)
-"""What the library raises, besides ValueError, when it is asked for something in a damaged certificate."""
+from moorage.unreadable import UNREADABLE
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ def parse(pem: bytes) -> Bundle:
         leaf = x509.load_pem_x509_certificates(pem)[0]
         belongs = key.public_key() == leaf.public_key()
         found = Bundle(pem, _names(leaf), leaf.not_valid_before_utc, leaf.not_valid_after_utc)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ValueError("the certificate is damaged or of an unknown kind") from error
     if not belongs:
         raise ValueError("the certificate is not for the private key")
@@ -65,7 +60,7 @@ def join(key: ec.EllipticCurvePrivateKey, chain: bytes) -> Bundle:
     """Of the key and the chain that an authority sent for it. Raises ValueError if they do not belong together."""
     try:
         certificates = x509.load_pem_x509_certificates(chain)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ValueError("the chain is damaged") from error
     pem = private_pem(key) + b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
     return parse(pem)

@@ -72,9 +72,7 @@ def collections(found: Collected) -> list[Metric]:
     ]
 
 
-def certificate(expires: float | None) -> list[Metric]:
-    if expires is None:
-        return []
+def certificate(expires: float) -> list[Metric]:
     return [
         _gauge(
             "registry_certificate_expiry_timestamp_seconds",

@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtensionOID
 from moorage.config.sections.tls import Tls
 from moorage.server import authorities, files, keys
 from moorage.server.files import CertificateError, day
+from moorage.unreadable import UNREADABLE
 
 SOON: Final = timedelta(days=14)
 CERTIFICATE: Final = "http.tls.certificate"
@@ -118,7 +119,7 @@ def _look_at(path: str, leaf: x509.Certificate, now: datetime) -> list[str]:
 def _extensions(path: str, leaf: x509.Certificate) -> list[str]:
     try:
         found = list(leaf.extensions)
-    except files.UNREADABLE:
+    except (ValueError, *UNREADABLE):
         problem = "has extensions that cannot be read: make it anew"
         raise CertificateError(CERTIFICATE, path, problem) from None
     for one in found:

@@ -9,15 +9,10 @@ from datetime import datetime
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+
+from moorage.unreadable import UNREADABLE
 
 MOST_BYTES: Final = 1 << 20
-
-UNREADABLE: Final = (
-    *(ValueError, TypeError, UnsupportedAlgorithm),
-    *(x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),
-)
-"""What the library raises when it is asked for something in a certificate or key that is damaged or odd."""
 
 
 class CertificateError(Exception):
@@ -60,7 +55,7 @@ def certificates(key: str, path: str, content: bytes) -> list[x509.Certificate]:
             found = x509.load_pem_x509_certificates(content)
             for one in found:
                 _read_through(one)
-    except UNREADABLE:
+    except (ValueError, *UNREADABLE):
         raise CertificateError(
             key, path, "holds a certificate that is damaged: copy it again, with its BEGIN and END lines"
         ) from None
@@ -69,9 +64,7 @@ def certificates(key: str, path: str, content: bytes) -> list[x509.Certificate]:
 
 def _read_through(certificate: x509.Certificate) -> None:
     """What this program asks a certificate for, besides its extensions: the library reads each when it is asked."""
-    assert certificate.version
-    assert certificate.not_valid_before_utc
-    assert certificate.not_valid_after_utc
+    _ = certificate.version, certificate.not_valid_before_utc, certificate.not_valid_after_utc
     certificate.subject.rfc4514_string()
 
 

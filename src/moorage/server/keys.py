@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-from moorage.server.files import UNREADABLE, CertificateError
+from moorage.server.files import CertificateError
+from moorage.unreadable import UNREADABLE
 
 _CURVES: Final = (SECP256R1, SECP384R1)
 _RSA_BITS: Final = range(2048, 4096 + 1)
@@ -33,7 +34,7 @@ def load(name: str, path: str, content: bytes) -> Usable:
         )
     try:
         key = serialization.load_pem_private_key(content, password=None)
-    except UNREADABLE:
+    except (ValueError, *UNREADABLE):
         # What the library says may quote the key.
         raise CertificateError(
             name, path, "holds a key that is damaged or of an unknown kind: make or copy it again"
@@ -48,7 +49,7 @@ def belongs(key: Usable, certificate: x509.Certificate) -> bool:
     """Whether it is the key of this certificate."""
     try:
         return _public(certificate.public_key()) == _public(key.public_key())
-    except UNREADABLE:
+    except (ValueError, *UNREADABLE):
         return False
 
 

@@ -7,10 +7,9 @@ import contextlib
 import logging
 import time
 from collections.abc import Collection, Sequence
-from functools import partial
 
 from moorage.digest import Digest
-from moorage.drivers.base import Driver, PathNotFound
+from moorage.drivers.base import Driver
 from moorage.errors import BlobUnknown, DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
 from moorage.manifest import Descriptor, Manifest
 from moorage.names import Name, Tag
@@ -21,8 +20,9 @@ from moorage.store.blobs import RepositoryBlobs
 from moorage.store.blobstore import BlobStore
 from moorage.store.descriptors.base import Blob
 from moorage.store.linked import Linked
-from moorage.store.manifestcache import ManifestCache as ManifestCache
-from moorage.store.parsing import LARGE, aside, stored
+from moorage.store.listing import names_in
+from moorage.store.manifestcache import ManifestCache
+from moorage.store.parsing import parsed, stored
 from moorage.store.policy import ReferencePolicy
 from moorage.store.removal import discard
 from moorage.store.tags import Tags
@@ -94,8 +94,7 @@ class Manifests:
         found = self._cache.get(canonical)
         try:
             if found is None:
-                payload = await self._store.read(canonical)
-                found = stored(payload) if len(payload) <= LARGE else await aside(partial(stored, payload))
+                found = await parsed(await self._store.read(canonical), stored)
                 self._cache.put(canonical, found)
             elif ask:
                 await self._store.size(canonical)
@@ -207,11 +206,7 @@ class Manifests:
     async def _aliases(self, canonical: Digest) -> list[Digest]:
         """Digests of other algorithms under which the manifest was pushed."""
         found = []
-        try:
-            names = await self._driver.children(f"{layout.revisions(self._name)}/sha512")
-        except PathNotFound:
-            return []
-        for hexadecimal in names:
+        for hexadecimal in await names_in(self._driver, f"{layout.revisions(self._name)}/sha512"):
             try:
                 alias = Digest.parse(f"sha512:{hexadecimal}")
             except DigestInvalid:

@@ -33,13 +33,8 @@ def stored(payload: bytes) -> Manifest:
     )
 
 
-async def pushed(payload: bytes, content_type: str) -> Manifest:
-    """As `moorage.manifest.parse`; a large one in a thread."""
+async def parsed(payload: bytes, how: Callable[[bytes], Manifest]) -> Manifest:
+    """What `how` makes of the payload; of a large one in a thread, one at a time."""
     if len(payload) <= LARGE:
-        return parse(payload, content_type)
-    return await aside(lambda: parse(payload, content_type))
-
-
-async def aside(parsed: Callable[[], Manifest]) -> Manifest:
-    """In a thread, one at a time."""
-    return await asyncio.get_running_loop().run_in_executor(_ASIDE, parsed)
+        return how(payload)
+    return await asyncio.get_running_loop().run_in_executor(_ASIDE, how, payload)

@@ -13,6 +13,7 @@ from moorage.drivers.base import Driver, DriverError, PathNotFound
 from moorage.errors import UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
+from moorage.store.listing import names_in
 from moorage.store.registry import Registry
 from moorage.store.removal import discard
 
@@ -55,7 +56,7 @@ async def purge_uploads(
     """Remove sessions that have not been written to since `before`, and yield them as they go."""
     driver = registry.stock.driver
     async for name in registry.names(having=("_uploads",)):
-        for upload in await _uploads(driver, name):
+        for upload in await names_in(driver, layout.uploads(name)):
             try:
                 found = await _session(driver, name, UploadId.parse(upload))
             except UploadUnknown:
@@ -66,14 +67,6 @@ async def purge_uploads(
             if not dry_run:
                 await discard(driver, layout.upload(name, UploadId(upload)), durable=False)
             yield found
-
-
-async def _uploads(driver: Driver, name: Name) -> list[str]:
-    """None where the last one ended meanwhile: names of repositories are listed ahead, and a folder may go with all in it."""
-    try:
-        return await driver.children(layout.uploads(name))
-    except PathNotFound:
-        return []
 
 
 async def _session(driver: Driver, name: Name, upload: UploadId) -> Purged | None:

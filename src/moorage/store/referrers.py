@@ -21,6 +21,7 @@ from moorage.manifest import Descriptor, Manifest
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
+from moorage.store.listing import names_in
 from moorage.store.manifests import Manifests
 from moorage.store.tags import Tags
 from moorage.wire import encode
@@ -99,13 +100,7 @@ class Referrers:
 
     async def _linked(self, subject: Digest) -> list[Digest]:
         folder = layout.referrers_of(self._name, subject)
-        return [Digest(f"sha256:{name}") for name in await self._names(f"{folder}/sha256")]
-
-    async def _names(self, folder: str) -> list[str]:
-        try:
-            return await self._driver.children(folder)
-        except PathNotFound:
-            return []
+        return [Digest(f"sha256:{name}") for name in await names_in(self._driver, f"{folder}/sha256")]
 
     async def _from_tag(self, subject: Digest) -> tuple[Descriptor, ...]:
         """As the client told it, whether they are there or not."""
@@ -129,7 +124,7 @@ class Referrers:
             if link is not None:
                 subject, referrer = link
                 found[subject].add(referrer)
-        if await self._names(layout.manifests(self._name)):
+        if await names_in(self._driver, layout.manifests(self._name)):
             await self._keep(
                 [
                     (layout.referrer_link(self._name, subject, referrer), referrer.encode())
@@ -149,7 +144,7 @@ class Referrers:
     async def _revisions(self) -> list[Digest]:
         found = []
         for algorithm in ALGORITHMS:
-            for hexadecimal in await self._names(f"{layout.revisions(self._name)}/{algorithm}"):
+            for hexadecimal in await names_in(self._driver, f"{layout.revisions(self._name)}/{algorithm}"):
                 try:
                     found.append(Digest.parse(f"{algorithm}:{hexadecimal}"))
                 except DigestInvalid:

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from moorage.drivers.base import PathNotFound
 from moorage.errors import NameInvalid
 from moorage.names import Name
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
+from moorage.store.listing import names_in
 from moorage.store.repository import Repository, Stock
 
 REMEMBERED: Final = 1024
@@ -73,10 +73,7 @@ class Registry:
                     yield Name(prefix + key)
 
     async def _children(self, path: str) -> list[str]:
-        try:
-            return await self.stock.driver.children(f"{layout.REPOSITORIES}/{path}".rstrip("/"))
-        except PathNotFound:
-            return []
+        return await names_in(self.stock.driver, f"{layout.REPOSITORIES}/{path}".rstrip("/"))
 
 
 def _comes(path: str, after: str) -> bool:

@@ -12,7 +12,8 @@ from moorage.store.descriptors.base import Descriptors, Nothing
 from moorage.store.hashing import Hashing
 from moorage.store.linked import Linked
 from moorage.store.links import Links
-from moorage.store.manifests import ManifestCache, Manifests
+from moorage.store.manifestcache import ManifestCache
+from moorage.store.manifests import Manifests
 from moorage.store.policy import ReferencePolicy
 from moorage.store.referrers import Referrers
 from moorage.store.tags import Tags

@@ -20,7 +20,6 @@ from moorage.api.observing import Observer
 from moorage.api.resume import States, signing_key
 from moorage.api.routes import TOKEN_PATH
 from moorage.api.service import Service
-from moorage.auth.remembered import Remembered
 from moorage.caches import build_descriptors
 from moorage.config import Configuration
 from moorage.drivers.base import Driver
@@ -124,7 +123,7 @@ class Application:
             self._driver = ReadOnlyDriver(self._driver)
         self._descriptors = self._counted(build_descriptors(configuration, self._driver, shared.removals))
         self._registry = build_registry(configuration, self._driver, self._descriptors)
-        self._access = _access_setup(configuration, shared.remembered)
+        self._access = _access_setup(configuration, shared)
         self._health = health.build(configuration, self._driver, shared.switch)
         self._notifications = notifications.build(configuration, shared)
         self._prefix = configuration.http.prefix.rstrip("/")
@@ -274,13 +273,13 @@ def _metrics(folder: str) -> Metrics | None:
     return metrics.build(folder)
 
 
-def _access_setup(configuration: Configuration, remembered: Remembered) -> AccessSetup | None:
+def _access_setup(configuration: Configuration, shared: Shared) -> AccessSetup | None:
     """None where everybody may do everything: then no process carries what checks tokens and certificates."""
     if configuration.auth.kind == "none":
         return None
     from moorage.controllers import AccessSetup
 
-    return AccessSetup(configuration, remembered)
+    return AccessSetup(configuration, shared.remembered, shared.kept)
 
 
 def _headers(configuration: Configuration) -> RawHeaders:

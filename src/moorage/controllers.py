@@ -15,6 +15,7 @@ from moorage.auth.groups import Groups, GroupsOf, no_groups
 from moorage.auth.htpasswd import Htpasswd
 from moorage.auth.issued import IssuedTokens
 from moorage.auth.issuer import Issuer
+from moorage.auth.kept import Kept
 from moorage.auth.keysources import key_source
 from moorage.auth.minting import Mint
 from moorage.auth.passwords import PasswordFile
@@ -55,12 +56,15 @@ class AccessControl:
 class AccessSetup:
     """What can be made without asking anybody: the files that the configuration names are read. `open` makes the rest of it."""
 
-    def __init__(self, configuration: Configuration, remembered: Remembered) -> None:
-        """`remembered` is shared by the workers of a server. Raises AuthError."""
+    def __init__(
+        self, configuration: Configuration, remembered: Remembered, kept: Kept | None = None
+    ) -> None:
+        """`remembered` and `kept` are shared by the workers of a server. Raises AuthError."""
         self._section = configuration.auth
+        self._kept = kept
         self._stamps = Stamps()
         self._rules = build_rules(configuration)
-        self._groups = build_groups(configuration)
+        self._groups = build_groups(configuration, kept)
         self._inner = self._controller(remembered)
 
     @property
@@ -120,7 +124,7 @@ class AccessSetup:
         if section.htpasswd is not None:
             return self._htpasswd(section.htpasswd, remembered)
         if section.token is not None:
-            return _token(section.token)
+            return _token(section.token, self._kept)
         if section.oidc is not None:
             return self._extension("oidc", section.oidc.model_dump(), "auth.oidc")
         if section.extension is not None:
@@ -130,10 +134,10 @@ class AccessSetup:
     def _extension(
         self, name: str, options: Mapping[str, Any], place: str = "auth.extension.options"
     ) -> AccessController:
-        return load(name)(options, Context(place, self._groups))
+        return load(name)(options, Context(place, self._groups, self._kept))
 
     def _htpasswd(self, section: HtpasswdSection, remembered: Remembered) -> Htpasswd:
-        file = PasswordFile(section.path)
+        file = PasswordFile(section.path, kept=self._kept)
         self._stamps = Stamps(_stamp(file))
         return Htpasswd(file, section.realm, remembered, Throttle())
 
@@ -154,14 +158,14 @@ def build_rules(configuration: Configuration) -> Rules | None:
     return Rules(rules) if rules else None
 
 
-def build_groups(configuration: Configuration) -> GroupsOf:
+def build_groups(configuration: Configuration, kept: Kept | None = None) -> GroupsOf:
     """The groups of a user by the group file; none without one. Raises AuthError."""
     path = configuration.auth.groupfile
-    return Groups(path).groups_of if path else no_groups
+    return Groups(path, kept=kept).groups_of if path else no_groups
 
 
-def _token(section: Token) -> TokenAccess:
-    keys = key_source(section.rootcertbundle, section.jwks)
+def _token(section: Token, kept: Kept | None) -> TokenAccess:
+    keys = key_source(section.rootcertbundle, section.jwks, kept=kept)
     verifier = Verifier(section.issuer, section.service, section.signingalgorithms, keys)
     realm = section.autoredirectpath if section.autoredirect else section.realm
     return TokenAccess(verifier, realm, section.service)

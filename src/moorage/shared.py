@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Final
 
+from moorage.auth.kept import Kept
 from moorage.auth.remembered import Remembered
 from moorage.events.bell import Bell
 from moorage.events.outages import OutageMemory
@@ -52,7 +53,7 @@ class Shared:
     `instance`: another one after each start. `port`: where the registry listens, 0 for a unix socket. `debug`: the debug listener's
     socket, from which each worker takes connections. `metrics`: a folder in which each worker keeps what it counts; empty: nobody
     counts. `certificate`: None without TLS. `removals`: of links; `folders`: of folders on a disk. `bell`: rings when an event was
-    kept. `outages`: which endpoints lose events."""
+    kept. `kept`: of files about access. `outages`: which endpoints lose events."""
 
     leader: str = ""
     instance: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -63,6 +64,7 @@ class Shared:
     removals: Removals = field(default_factory=Removals)
     folders: Removals = field(default_factory=Removals)
     remembered: Remembered = field(default_factory=Remembered)
+    kept: Kept = field(default_factory=Kept)
     switch: Switch = field(default_factory=Switch)
     bell: Bell = field(default_factory=Bell)
     outages: OutageMemory = field(default_factory=OutageMemory)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from moorage.auth.base import AuthError, Unreachable
+from moorage.auth.kept import Kept
 from moorage.auth.keyfiles import KeyFile, parse_bundle, parse_jwks
 from moorage.auth.keys import TrustedKeys
 from moorage.auth.keysources import FixedKeys, JoinedKeys, KeySource, key_source
@@ -91,7 +92,7 @@ async def test_what_cannot_be_used_leaves_the_keys_as_they_were(
     files = {tmp_path / "bundle.pem": bundle(ec_key()), tmp_path / "keys.json": jwks(jwk(ed_key()))}
     for path, content in files.items():
         path.write_bytes(content)
-    verifier = over(key_source(*map(str, files)))
+    verifier = over(key_source(str(tmp_path / "bundle.pem"), str(tmp_path / "keys.json")))
     (tmp_path / "bundle.pem").write_bytes(bundle(ec_key())[:100])
     (tmp_path / "keys.json").unlink()
     await asyncio.sleep(LOOK_SECONDS)
@@ -116,6 +117,15 @@ async def test_a_weak_key_that_comes_later_is_kept_out_and_the_others_count(
     [warning] = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert vars(warning)["reason"] == "block 1 holds an RSA key of 1024 bits; 2048 are the least"
     assert vars(warning)["path"] == str(path)
+
+
+async def test_a_weak_key_is_no_mistake_of_a_worker_that_starts_after_it_came(tmp_path: Path) -> None:
+    path, kept = tmp_path / "bundle.pem", Kept()
+    path.write_bytes(bundle(ec_key()))
+    key_source(str(path), None, kept=kept)
+    path.write_bytes(bundle(rsa_key(7, 1024), ed_key()))
+    verifier = over(key_source(str(path), None, kept=kept))
+    assert [await accepted(verifier, key) for key in (rsa_key(7, 1024), ed_key())] == [False, True]
 
 
 @pytest.mark.parametrize(

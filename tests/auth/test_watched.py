@@ -6,6 +6,7 @@ import pytest
 
 from moorage.auth import watched
 from moorage.auth.base import AuthError
+from moorage.auth.kept import Kept
 from moorage.auth.watched import Watched
 
 
@@ -74,6 +75,55 @@ def test_what_a_broken_file_said_before_stays_in_force_and_the_log_says_so_once(
     assert vars(record)["path"] == str(file)
     replaced(file, b"mended")
     assert found.current() == "mended"
+
+
+def test_who_starts_while_a_file_is_broken_goes_on_with_what_others_had_in_force(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Kept()
+    first = Watched(str(file), "key", text, kept)
+    replaced(file, b"two")
+    assert first.current() == "two"
+    replaced(file, b"\xff")
+    assert first.current() == "two"
+    with caplog.at_level(logging.ERROR):
+        caplog.clear()
+        late = Watched(str(file), "auth.some.path", text, kept)
+    assert late.current() == "two"
+    (record,) = caplog.records
+    assert vars(record)["key"] == "auth.some.path"
+    replaced(file, b"mended")
+    assert late.current() == "mended"
+
+
+def test_what_another_file_said_is_no_help_at_start(file: Path, tmp_path: Path) -> None:
+    kept = Kept()
+    Watched(str(file), "key", text, kept)
+    with pytest.raises(AuthError):
+        Watched(str(tmp_path / "missing"), "key", text, kept)
+
+
+def test_what_a_process_wrote_by_half_is_nothing(file: Path) -> None:
+    kept = Kept()
+    kept.remember(str(file), b"one")
+    os.ftruncate(kept._memory, 3)
+    assert kept.recall(str(file)) is None
+    kept.remember(str(file), b"two")
+    assert kept.recall(str(file)) == b"two"
+
+
+def test_processes_that_are_forked_later_share_what_is_kept_and_keep_each_others(file: Path) -> None:
+    kept = Kept()
+    children = []
+    for number in range(8):
+        child = os.fork()
+        if child == 0:
+            kept.remember(str(number), b"x" * 100_000)
+            os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    assert [kept.recall(str(number)) for number in range(8)] == [b"x" * 100_000] * 8
 
 
 @pytest.mark.parametrize("name", ["missing", "folder", "pipe", "nul\0"])

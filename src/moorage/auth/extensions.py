@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 from moorage.auth.base import AccessController, AuthError
 from moorage.auth.groups import GroupsOf, no_groups
 from moorage.auth.guarded import Guarded
+from moorage.auth.kept import Kept
 
 GROUP: Final = "moorage.auth"
 KEY: Final = "auth.extension.name"
@@ -28,10 +29,11 @@ _PROMISED: Final = ("authorize", "close")
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the registry tells a controller. `section`: where its options are in the configuration, the first word of an
-    AuthError. `groups_of`: those of a user by the group file."""
+    AuthError. `groups_of`: those of a user by the group file. `kept`: for files of its own (`watched`)."""
 
     section: str = "auth.extension.options"
     groups_of: GroupsOf = no_groups
+    kept: Kept | None = None
 
 
 class Factory(Protocol):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from moorage.auth.kept import Kept
 from moorage.auth.watched import Watched
 
 GroupsOf = Callable[[str], frozenset[str]]
@@ -22,9 +23,9 @@ _MEMBER: Final = re.compile(r'"([^"]*)"|(\S+)')
 class Groups:
     """Read again when it changes."""
 
-    def __init__(self, path: str, key: str = "auth.groupfile") -> None:
-        """Raises AuthError."""
-        self._file = Watched(path, key, parse)
+    def __init__(self, path: str, key: str = "auth.groupfile", kept: Kept | None = None) -> None:
+        """`kept`: see Watched. Raises AuthError."""
+        self._file = Watched(path, key, parse, kept)
 
     def groups_of(self, user: str) -> frozenset[str]:
         return self._file.current().get(user, NONE)

@@ -14,6 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from moorage.auth import jwk, strictjson
+from moorage.auth.kept import Kept
 from moorage.auth.keys import KeyWeak, TrustedKey, TrustedKeys, trusted
 from moorage.auth.watched import Watched
 
@@ -79,12 +80,13 @@ def parse_public_jwks(content: bytes, refusal: Refusal) -> TrustedKeys:
 class KeyFile:
     """Keys of a file. A weak one is a mistake at start; when it comes later, it is kept out and the others are in force."""
 
-    def __init__(self, path: str, key: str, parse: Parse) -> None:
-        """Raises AuthError."""
-        self._refusal: Refusal = _refuse
-        self._file = Watched(path, key, lambda content: parse(content, self._refusal))
+    def __init__(self, path: str, key: str, parse: Parse, kept: Kept | None = None) -> None:
+        """`kept`: see Watched. Raises AuthError."""
+        later = kept is not None and kept.recall(path) is not None
+        self._refusal: Refusal = self._keep_out if later else _refuse
+        self._path, self._key = path, key
+        self._file = Watched(path, key, lambda content: parse(content, self._refusal), kept)
         self._refusal = self._keep_out
-        self._key = key
 
     async def current(self) -> TrustedKeys:
         return self._file.current()
@@ -96,9 +98,7 @@ class KeyFile:
         """Nothing is open."""
 
     def _keep_out(self, reason: str) -> None:
-        log.warning(
-            "a key is not trusted", extra={"key": self._key, "path": self._file.path, "reason": reason}
-        )
+        log.warning("a key is not trusted", extra={"key": self._key, "path": self._path, "reason": reason})
 
 
 def _refuse(reason: str) -> None:

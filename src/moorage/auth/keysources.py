@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from moorage.auth.base import AuthError, Unreachable
-from moorage.auth.keyfiles import KeyFile, parse_bundle, parse_jwks, parse_public_jwks
+from moorage.auth.kept import Kept
+from moorage.auth.keyfiles import KeyFile, Parse, parse_bundle, parse_jwks, parse_public_jwks
 from moorage.auth.keys import TrustedKeys
 from moorage.auth.remotekeys import RemoteKeys, is_url
 
@@ -79,18 +80,22 @@ class JoinedKeys:
         return self._joined
 
 
-def key_source(rootcertbundle: str | None, jwks: str | None, section: str = "auth.token") -> KeySource:
-    """Each a path, or a URL (http or https). `section`: the configuration's name for where they stand. Raises AuthError."""
+def key_source(
+    rootcertbundle: str | None, jwks: str | None, section: str = "auth.token", kept: Kept | None = None
+) -> KeySource:
+    """Each a path, or a URL (http or https). `section`: the configuration's name for where they stand. `kept`: see Watched.
+    Raises AuthError."""
     sources: list[KeySource] = []
     if rootcertbundle is not None:
         key = f"{section}.rootcertbundle"
-        remote = is_url(rootcertbundle)
-        sources.append((RemoteKeys if remote else KeyFile)(rootcertbundle, key, parse_bundle))
+        sources.append(_source(rootcertbundle, key, parse_bundle, kept))
     if jwks is not None:
         key = f"{section}.jwks"
-        sources.append(
-            RemoteKeys(jwks, key, parse_public_jwks) if is_url(jwks) else KeyFile(jwks, key, parse_jwks)
-        )
+        sources.append(_source(jwks, key, parse_public_jwks if is_url(jwks) else parse_jwks, kept))
     if not sources:
         raise AuthError(f"{section}: needs rootcertbundle or jwks, the keys that sign tokens")
     return sources[0] if len(sources) == 1 else JoinedKeys(*sources)
+
+
+def _source(place: str, key: str, parse: Parse, kept: Kept | None) -> KeySource:
+    return RemoteKeys(place, key, parse) if is_url(place) else KeyFile(place, key, parse, kept)

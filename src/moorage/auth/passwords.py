@@ -17,6 +17,7 @@ from typing import Final
 import bcrypt
 
 from moorage.auth.base import AuthError
+from moorage.auth.kept import Kept
 from moorage.auth.watched import Watched
 
 log = logging.getLogger(__name__)
@@ -102,14 +103,19 @@ class PasswordFile:
     """A password file that is read again when it changes (`watched`)."""
 
     def __init__(
-        self, path: str, key: str = "auth.htpasswd.path", *, hashing: Hashing = bcrypt.hashpw
+        self,
+        path: str,
+        key: str = "auth.htpasswd.path",
+        *,
+        hashing: Hashing = bcrypt.hashpw,
+        kept: Kept | None = None,
     ) -> None:
-        """Raises AuthError for a file that is not there, cannot be read, or lets nobody in."""
+        """`kept`: see Watched. Raises AuthError for a file that is not there, cannot be read, or lets nobody in."""
         self._path = path
         self._key = key
         self._hashing = hashing
         try:
-            self._watched = Watched(path, key, self._read)
+            self._watched = Watched(path, key, self._read, kept)
         except AuthError as error:
             raise AuthError(
                 f"{error}; it must be a file that the registry may read, with a line for each user: "

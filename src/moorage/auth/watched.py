@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from moorage.auth.base import AuthError
+from moorage.auth.kept import Kept
 
 log = logging.getLogger(__name__)
 
@@ -23,17 +24,22 @@ class Watched(Generic[T]):
     Looked at when asked for, once a second at most, by times, size and inode: a file that is replaced by
     renaming, or by moving a symbolic link to it, is noticed like one that is written to."""
 
-    def __init__(self, path: str, key: str, parse: Callable[[bytes], T]) -> None:
-        """Raises AuthError for a file that cannot be used at start."""
+    def __init__(self, path: str, key: str, parse: Callable[[bytes], T], kept: Kept | None = None) -> None:
+        """`kept`: what the workers of a server had in force. Raises AuthError for a file that cannot be used at start."""
         self.path = path
         self._key = key
         self._parse = parse
+        self._kept = kept
         self._looked = time.monotonic()
         try:
             self._state = _state(path)
-            self._content = parse(_read(path))
+            self._content = self._read()
         except (OSError, ValueError) as error:
-            raise AuthError(f"{key}: {path}: {_reason(error)}") from None
+            before = kept.recall(path) if kept is not None else None
+            if before is None:
+                raise AuthError(f"{key}: {path}: {_reason(error)}") from None
+            self._content = parse(before)
+            self._tell(error)
 
     def current(self) -> T:
         now = time.monotonic()
@@ -47,14 +53,25 @@ class Watched(Generic[T]):
 
     def _renew(self) -> None:
         try:
-            self._content = self._parse(_read(self.path))
+            self._content = self._read()
         except (OSError, ValueError) as error:
-            log.error(
-                "a changed file cannot be used, what it said before stays in force",
-                extra={"key": self._key, "path": self.path, "reason": _reason(error)},
-            )
+            self._tell(error)
             return
         log.info("a changed file is in force", extra={"key": self._key, "path": self.path})
+
+    def _read(self) -> T:
+        """Raises OSError or ValueError."""
+        read = _read(self.path)
+        content = self._parse(read)
+        if self._kept is not None:
+            self._kept.remember(self.path, read)
+        return content
+
+    def _tell(self, error: Exception) -> None:
+        log.error(
+            "a changed file cannot be used, what it said before stays in force",
+            extra={"key": self._key, "path": self.path, "reason": _reason(error)},
+        )
 
 
 def _read(path: str) -> bytes:

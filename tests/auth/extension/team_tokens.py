@@ -15,7 +15,7 @@ from moorage.auth.watched import Watched
 class TeamTokens:
     def __init__(self, path: str, context: Context) -> None:
         # {"team": "the SHA-256 of its token, in hex"}, read again when it changes
-        self.hashes = Watched(path, f"{context.section}.file", json.loads)
+        self.hashes = Watched(path, f"{context.section}.file", json.loads, context.kept)
 
     async def authorize(self, credentials: Credentials, wanted: Sequence[Access]) -> Grant:
         try:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import weakref
 from collections.abc import Iterator
-
-import msgspec
 
 
 class Kept:
@@ -24,14 +23,15 @@ class Kept:
     def remember(self, path: str, content: bytes) -> None:
         """Where there is no memory for it, nothing is kept of it."""
         with self._alone():
-            contents = {**self._contents(), path: content}
+            contents = {**self._contents(), path: content.decode("latin-1")}
             os.ftruncate(self._memory, 0)
             with contextlib.suppress(OSError):
-                os.pwrite(self._memory, msgspec.msgpack.encode(contents), 0)
+                os.pwrite(self._memory, json.dumps(contents).encode(), 0)
 
     def recall(self, path: str) -> bytes | None:
         with self._alone():
-            return self._contents().get(path)
+            content = self._contents().get(path)
+        return content.encode("latin-1") if content is not None else None
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -42,10 +42,12 @@ class Kept:
         finally:
             fcntl.lockf(self._memory, fcntl.LOCK_UN)
 
-    def _contents(self) -> dict[str, bytes]:
+    def _contents(self) -> dict[str, str]:
+        """Each byte of a file is one character."""
         try:
-            return msgspec.msgpack.decode(
-                os.pread(self._memory, os.fstat(self._memory).st_size, 0), type=dict[str, bytes]
+            contents: dict[str, str] = json.loads(
+                os.pread(self._memory, os.fstat(self._memory).st_size, 0) or b"{}"
             )
-        except msgspec.DecodeError:
+        except ValueError:
             return {}
+        return contents

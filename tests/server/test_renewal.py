@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -98,12 +98,13 @@ def test_what_time_alone_mends_is_served_then(tmp_path: Path) -> None:
 def test_an_authority_that_expires_is_not_believed_any_more(tmp_path: Path) -> None:
     """Also if it was the only one: then nobody is, which is not the same as everybody."""
     path = tmp_path / "clients.pem"
-    first, last = Authority("First", ends=timedelta(seconds=1)), Authority("Last", ends=timedelta(seconds=3))
+    first, last = Authority("First", ends=timedelta(seconds=3)), Authority("Last", ends=timedelta(seconds=6))
     path.write_bytes(first.pem + last.pem)
     pair = Pair(tmp_path, clientcas=[str(path)])
     assert pair.files.served.authorities == first.pem + last.pem
-    for left in ([last.certificate], []):
-        time.sleep(2)
+    for expired, left in ((first, [last.certificate]), (last, [])):
+        end = expired.certificate.not_valid_after_utc
+        time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()) + 0.1)
         found = pair.files.look()
         assert found is not None
         pair.files.take(found)

@@ -1,0 +1,79 @@
+"""Servers that are forked off a process which has loaded Moorage already: loading it takes longer than most tests.
+
+What runs is what the command runs, in a process with a session, an environment and files of its own. Tests of the command itself
+start it as anybody would.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(["moorage.cli.serving", "moorage.server", __name__])
+
+
+class Running(Protocol):
+    """A process as `subprocess` shows it."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+
+
+class Forked:
+    """`moorage ARGUMENTS` with the whole of `environment`, both of its outputs appended to `log`."""
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self._arguments = arguments
+        self._process = _forks.Process(target=_run, args=(list(arguments), dict(environment), str(log)))
+        self._process.start()
+        while self.poll() is None and os.getpgid(self.pid) != self.pid:
+            # Until it leads a group of its own, the group cannot be killed.
+            time.sleep(0.001)
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Raises subprocess.TimeoutExpired."""
+        self._process.join(timeout)
+        status = self.poll()
+        if status is None:
+            assert timeout is not None
+            raise subprocess.TimeoutExpired(list(self._arguments), timeout)
+        return status
+
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+
+def _run(arguments: list[str], environment: Mapping[str, str], log: str) -> None:
+    os.setsid()
+    # What the test process ignores or blocks is its own affair.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for target, source in enumerate((nothing, written, written)):
+        os.dup2(source, target)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["moorage", *arguments]
+    from moorage.cli import main
+
+    main()

@@ -90,3 +90,12 @@ def test_keys_of_tls_that_change_nothing_are_warned_of(
 )
 def test_keys_of_tls_that_do_what_they_say_are_none(loaded: Load, http: str) -> None:
     assert loaded(f"{INMEMORY}http: {{{http}}}").warnings == []
+
+
+@pytest.mark.parametrize(
+    ("auth", "who"), [("", "everybody"), ("auth: {htpasswd: {realm: r, path: p}}\n", "whoever is known")]
+)
+def test_an_empty_list_of_rules_is_a_warning_for_it_denies_nothing(loaded: Load, auth: str, who: str) -> None:
+    (found,) = loaded(f"{INMEMORY}{auth}access: []\n").warnings
+    assert found.path == "access"
+    assert f"{who} may do everything" in found.message

@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[Change, str, str]] = {
     "an extension twice": (
         holds("certificate", named_twice(AUTHORITY.issue(key=ISSUED.key, more=ISSUER_NAMES))),
         "certificate",
-        "has extensions that cannot be read",
+        "whose extensions cannot be read",
     ),
     "no known version": (holds("certificate", of_no_version(ISSUED)), "certificate", "damaged"),
     "expired": (wrote(AUTHORITY.issue(begins=-9 * DAY, ends=-DAY)), "certificate", "expired on 20"),
@@ -238,6 +238,7 @@ def test_an_authority_is_left_out_before_and_after_its_time(pair: tuple[Path, Pa
         (b"no PEM", "holds no certificate"),
         (key_pem(new_key()), "holds a key"),
         (AUTHORITY.pem[:300], "damaged"),
+        (AUTHORITY.pem + named_twice(AUTHORITY.issue(more=ISSUER_NAMES)), "whose extensions cannot be read"),
         (Authority(begins=-9 * DAY, ends=-DAY).pem, "holds no authority that is valid now"),
     ],
 )

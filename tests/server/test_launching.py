@@ -173,5 +173,5 @@ def test_a_certificate_with_an_extension_twice_is_kept_out(tmp_path: Path) -> No
     good = AUTHORITY.issue()
     with stopped(secure_server(tmp_path, good, extra="  workers: 1\n")) as server:
         (tmp_path / CERTIFICATE).write_bytes(named_twice(AUTHORITY.issue(more=ISSUER_NAMES, key=good.key)))
-        says(server, "has extensions that cannot be read")
+        says(server, "whose extensions cannot be read")
         assert server.serial() == good.serial

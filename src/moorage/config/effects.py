@@ -11,6 +11,9 @@ from moorage.config.sections.tls import SUITES
 
 def ineffective(configuration: Configuration) -> Iterator[tuple[Path, str]]:
     """Where it stands, and why it has no effect."""
+    if "access" in configuration.model_fields_set and not configuration.access:
+        who = "everybody" if configuration.auth.kind == "none" else "whoever is known"
+        yield ("access",), f"has no effect: it is without rules, and so {who} may do everything"
     yield from _storage(configuration)
     yield from _tls(configuration)
     driver = configuration.storage.driver.name

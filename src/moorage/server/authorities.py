@@ -36,6 +36,7 @@ def load(paths: Sequence[str], now: datetime, *, lapsed: bool = False) -> Author
     cautions: list[str] = []
     for path in paths:
         for one in files.certificates(KEY, path, files.read(KEY, path)):
+            files.extensions(KEY, path, one)
             begins, ends = one.not_valid_before_utc, one.not_valid_after_utc
             if begins <= now < ends:
                 valid[one.public_bytes(Encoding.PEM)] = None

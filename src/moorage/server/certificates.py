@@ -14,7 +14,6 @@ from cryptography.x509.oid import ExtensionOID
 from moorage.config.sections.tls import Tls
 from moorage.server import authorities, files, keys
 from moorage.server.files import CertificateError, day
-from moorage.unreadable import UNREADABLE
 
 SOON: Final = timedelta(days=14)
 CERTIFICATE: Final = "http.tls.certificate"
@@ -117,11 +116,7 @@ def _look_at(path: str, leaf: x509.Certificate, now: datetime) -> list[str]:
 
 
 def _extensions(path: str, leaf: x509.Certificate) -> list[str]:
-    try:
-        found = list(leaf.extensions)
-    except (ValueError, *UNREADABLE):
-        problem = "has extensions that cannot be read: make it anew"
-        raise CertificateError(CERTIFICATE, path, problem) from None
+    found = files.extensions(CERTIFICATE, path, leaf)
     for one in found:
         if one.critical and one.oid not in _KNOWN:
             problem = (

@@ -68,6 +68,18 @@ def _read_through(certificate: x509.Certificate) -> None:
     certificate.subject.rfc4514_string()
 
 
+def extensions(
+    key: str, path: str, certificate: x509.Certificate
+) -> list[x509.Extension[x509.ExtensionType]]:
+    """Raises CertificateError where TLS could not read them either."""
+    try:
+        return list(certificate.extensions)
+    except (ValueError, *UNREADABLE):
+        name = certificate.subject.rfc4514_string()
+        problem = f"holds a certificate ({name}) whose extensions cannot be read: make it anew"
+        raise CertificateError(key, path, problem) from None
+
+
 def day(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 

@@ -5,7 +5,10 @@ from ..conftest import Load, Refuse
 
 @pytest.mark.parametrize(
     ("headers", "message"),
-    [('{X-A: ["a\\r\\nX-B: hunter2"]}', "must be printable"), ('{"X-A: b": [a]}', "must be a header name")],
+    [
+        ('{X-A: ["a\\r\\nX-B: hunter2"]}', "must be one line of printable text"),
+        ('{"X-A: b": [a]}', "must be a header name"),
+    ],
 )
 def test_a_header_of_a_probe_cannot_become_two(refused: Refuse, headers: str, message: str) -> None:
     error = refused(f"health: {{http: [{{uri: 'http://h', headers: {headers}}}]}}")

@@ -54,3 +54,13 @@ def test_a_hook_that_is_switched_off_needs_nothing() -> None:
 def test_an_address_is_one_line(address: str) -> None:
     with pytest.raises(ValidationError, match="must be an address"):
         Hook.model_validate({"levels": ["error"], "options": {**OPTIONS, "to": [address]}})
+
+
+@pytest.mark.parametrize("key", ["username", "password"])
+def test_what_cannot_be_said_to_a_mail_server_is_refused_and_not_shown(refused: Refuse, key: str) -> None:
+    smtp = f"{{addr: 'h:25', {key}: hünter2}}"
+    text = f"log: {{hooks: [{{levels: [error], options: {{smtp: {smtp}, from: a@h, to: [b@h]}}}}]}}"
+    (problem,) = refused(text).problems
+    assert problem.path == f"log.hooks[0].options.smtp.{key}"
+    assert "outside of ASCII" in problem.message
+    assert key == "username" or "hünter2" not in problem.message

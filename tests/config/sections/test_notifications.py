@@ -41,8 +41,9 @@ def test_secrets_are_hidden() -> None:
     assert found.secrets[0].get_secret_value() == "hunter2"
 
 
-def test_link_local_addresses_are_forbidden_unless_others_are() -> None:
-    assert Notifications().forbidden == [ip_network("169.254.0.0/16"), ip_network("fe80::/10")]
+def test_addresses_of_credentials_are_forbidden_unless_others_are() -> None:
+    usual = ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128")
+    assert Notifications().forbidden == [ip_network(one) for one in usual]
     assert Notifications.model_validate({"forbidden": []}).forbidden == []
     found = Notifications.model_validate({"forbidden": ["10.0.0.0/8", "192.0.2.1"]}).forbidden
     assert found == [ip_network("10.0.0.0/8"), ip_network("192.0.2.1/32")]

@@ -5,19 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field
 
 from moorage.config.sections.base import Section
-from moorage.config.sections.http import HeaderName
-from moorage.config.values import URL, Duration, HostPort, Secret
+from moorage.config.sections.http import HeaderName, HeaderSecret
+from moorage.config.values import URL, Duration, HostPort
 
 Interval = Annotated[Duration, Field(ge=timedelta(milliseconds=1))]
-
-
-def _one_line(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().isprintable():
-        raise ValueError("must be printable")
-    return value
 
 
 _INTERVAL = "Time between two probes."
@@ -43,7 +37,7 @@ class HttpProbe(Section):
     uri: URL = Field(
         description="The URL to ask with HEAD. Redirects are followed, unless `statuscode` is that of one."
     )
-    headers: dict[HeaderName, list[Annotated[Secret, AfterValidator(_one_line)]]] = Field(
+    headers: dict[HeaderName, list[HeaderSecret]] = Field(
         default_factory=dict, description="Headers of the request."
     )
     statuscode: int = Field(default=200, ge=100, le=599, description="The status that means healthy.")

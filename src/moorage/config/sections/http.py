@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from moorage.config.sections.base import Section
 from moorage.config.sections.limits import Limits
@@ -40,8 +40,16 @@ def _header_value(value: str) -> str:
     return value
 
 
+def _secret_value(value: SecretStr) -> SecretStr:
+    # Secrets that were read from files often end with a line break.
+    if not value.get_secret_value().isprintable():
+        raise ValueError("must be one line of printable text, without a line break at its end")
+    return value
+
+
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_header_value)]
+HeaderSecret = Annotated[Secret, AfterValidator(_secret_value)]
 
 
 def _page(value: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from moorage.config.sections.base import Section
 from moorage.config.values import Duration, HostPort, Secret
@@ -26,6 +26,13 @@ def _address(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise ValueError("must be an address such as registry@example.com")
     return text
+
+
+def _ascii(value: str | SecretStr) -> str | SecretStr:
+    text = value if isinstance(value, str) else value.get_secret_value()
+    if not text.isascii():
+        raise ValueError("has characters outside of ASCII, which no mail server is sent: choose another")
+    return value
 
 
 LogLevel = Annotated[Literal["error", "warn", "info", "debug"], BeforeValidator(lower)]
@@ -52,8 +59,12 @@ class AccessLog(Section):
 
 class Smtp(Section):
     addr: HostPort | None = Field(default=None, description="The mail server, HOST:PORT.")
-    username: str | None = Field(default=None, description="User at the mail server.")
-    password: Secret | None = Field(default=None, description="Password at the mail server.")
+    username: Annotated[str, AfterValidator(_ascii)] | None = Field(
+        default=None, description="User at the mail server."
+    )
+    password: Annotated[Secret, AfterValidator(_ascii)] | None = Field(
+        default=None, description="Password at the mail server."
+    )
     insecure: bool = Field(
         default=False,
         description="Accept any certificate of the mail server, and give it the password even unencrypted.",

@@ -7,13 +7,13 @@ from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from moorage.config.sections.base import Section, older_spelling
-from moorage.config.sections.http import HeaderName
+from moorage.config.sections.http import HeaderName, HeaderSecret
 from moorage.config.values import URL, Duration, Network, Secret, Size
 
-_LINK_LOCAL = ("169.254.0.0/16", "fe80::/10")
+_OF_CREDENTIALS = ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128")
 _OF_EACH_REQUEST = frozenset({"content-length", "expect", "host", "trailer", "transfer-encoding"})
 """Follow from URL and body: with another value a listener waits for bytes that never come, or takes half of them."""
 
@@ -24,15 +24,7 @@ def _free(name: str) -> str:
     return name
 
 
-def _one_line(value: SecretStr) -> SecretStr:
-    # Secrets that were read from files often end with a line break.
-    if not value.get_secret_value().isprintable():
-        raise ValueError("must be one line of printable text, without a line break at its end")
-    return value
-
-
 FreeHeaderName = Annotated[HeaderName, AfterValidator(_free)]
-HeaderSecret = Annotated[Secret, AfterValidator(_one_line)]
 
 
 class Events(Section):
@@ -102,9 +94,9 @@ class Notifications(Section):
     endpoints: list[Endpoint] = Field(default_factory=list, description="Where events go.")
     queue: Queue = Field(default_factory=Queue, description="Where events wait until they are delivered.")
     forbidden: list[Network] = Field(
-        default_factory=lambda: [ip_network(one) for one in _LINK_LOCAL],
-        description="Addresses to which no event is sent, whatever name leads there. Unset: link-local ones, which cloud providers "
-        "use for credentials.",
+        default_factory=lambda: [ip_network(one) for one in _OF_CREDENTIALS],
+        description="Addresses to which no event is sent, whatever name leads there. Unset: those under which cloud "
+        "providers give out credentials, which are link-local but for one of AWS.",
     )
 
     @field_validator("endpoints")

@@ -16,7 +16,8 @@ import bcrypt
 import pytest
 
 from tests.auth.packages import install
-from tests.faults.processes import eventually, worker_pids
+from tests.faults.processes import eventually, holder_of, worker_pids
+from tests.faults.wire import Wire, request_bytes
 from tests.server.broken import ISSUER_NAMES, named_twice
 from tests.server.secure import AUTHORITY, CERTIFICATE, secure_server, stopped
 from tests.support.server import Server, free_port, moorage_server, running
@@ -84,6 +85,13 @@ def moody(folder: Path, workers: int) -> Iterator[tuple[Server, Path]]:
         folder, extra=f"  workers: {workers}\n{auth}", environment={"PYTHONPATH": str(packages)}
     )
     with running(server):
+        seen: set[int] = set()
+
+        def all_have_answered() -> bool:
+            seen.add(who_answers(server))
+            return len(seen) == workers
+
+        eventually(all_have_answered, SECONDS, "all workers have started")
         yield server, mood
 
 
@@ -91,6 +99,14 @@ def kill_one(server: Server) -> None:
     # The kernel's list of sockets leaves some out when it changes while it is read.
     eventually(lambda: bool(worker_pids(server)), SECONDS, "a worker is seen")
     os.kill(min(worker_pids(server)), signal.SIGKILL)
+
+
+def who_answers(server: Server) -> int:
+    """The worker that a new connection came to."""
+    with Wire(server.port) as wire:
+        wire.send(request_bytes("GET", "/v2/"))
+        wire.receive()
+        return holder_of(server, wire)
 
 
 def says(server: Server, words: str) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 
 from tests.faults.images import digest_of
@@ -49,18 +51,18 @@ def half_an_upload(name: str) -> bytes:
     return request_head("POST", target, headers) + b"x" * 100
 
 
-def hold(port: int, behaviour: Behaviour, count: int, patience_seconds: float, stop: Path) -> Held:
-    """Open `count` connections and wait until the server has closed them all, in vain for at most
-    `patience_seconds` after the last was opened, or until `stop` exists."""
+def hold(port: int, behaviours: Sequence[Behaviour], count: int, patience_seconds: float, stop: Path) -> Held:
+    """Open `count` connections, with several behaviours by turns, and wait until the server has closed them all, in vain for at
+    most `patience_seconds` after the last was opened, or until `stop` exists."""
     os.nice(10)
-    wires = _open(port, behaviour, count)
+    wires = _open(port, behaviours, count)
     ports = {wire.socket.getsockname()[1] for wire in wires}
     began = time.monotonic()
     dripped = began
     while (left := len(ports & open_connections(port))) and time.monotonic() - began < patience_seconds:
         if stop.exists():
             break
-        if behaviour.drips and time.monotonic() - dripped >= 1.0:
+        if any(one.drips for one in behaviours) and time.monotonic() - dripped >= 1.0:
             dripped = time.monotonic()
             _drip(wires)
         time.sleep(POLL_SECONDS)
@@ -69,16 +71,17 @@ def hold(port: int, behaviour: Behaviour, count: int, patience_seconds: float, s
     return Held(len(wires), left, time.monotonic() - began)
 
 
-def _open(port: int, behaviour: Behaviour, count: int) -> list[Wire]:
-    began = time.monotonic()
+def _open(port: int, behaviours: Sequence[Behaviour], count: int) -> list[Wire]:
+    due = time.monotonic()
     wires = []
-    for number in range(count):
+    for behaviour in islice(cycle(behaviours), count):
         wire = Wire(port, receive_buffer=behaviour.receive_buffer)
         wire.send(behaviour.opening)
         if behaviour.reads_answer:
             wire.receive()
         wires.append(wire)
-        time.sleep(max(0.0, began + number / behaviour.per_second - time.monotonic()))
+        due += 1 / behaviour.per_second
+        time.sleep(max(0.0, due - time.monotonic()))
     return wires
 
 

@@ -7,7 +7,7 @@ import contextlib
 import multiprocessing
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,9 @@ NAME = "patient/app"
 GOOD_SECONDS = 0.25
 BAD_SHARE = 0.001
 BLOB_BYTES = 20 << 20
+
+STALLED = "stalled download"
+SILENT = ("no byte", "half a header", "idle after an answer", "half a manifest", "half an upload")
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,7 @@ class Scene:
     blob: str
 
 
-@pytest.fixture(
-    scope="module", params=[SHORT, pytest.param(FULL, marks=pytest.mark.soak)], ids=["short", "full"]
-)
+@pytest.fixture(scope="module")
 def scene(
     request: pytest.FixtureRequest, many_open_files: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scene]:
@@ -87,36 +88,41 @@ def behaviours(scene: Scene) -> dict[str, Behaviour]:
         ),
         "half an upload": Behaviour(half_an_upload(NAME)),
         # The server fills the buffers of each with megabytes before it stalls: half as many a second.
-        "stalled download": Behaviour(
+        STALLED: Behaviour(
             request_bytes("GET", f"/v2/{NAME}/blobs/{scene.blob}"), receive_buffer=4 << 10, per_second=200
         ),
     }
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "no byte",
-        "half a header",
-        "idle after an answer",
-        "half a manifest",
-        "half an upload",
-        "stalled download",
-    ],
-)
-def test_bad_connections_are_cut_off_and_good_requests_do_not_wait(
-    scene: Scene, tmp_path: Path, kind: str
-) -> None:
-    scale, port, stop = scene.scale, scene.server.port, tmp_path / "stop"
-    patience = scale.close_stalled_seconds if kind == "stalled download" else scale.close_seconds
+def check(scene: Scene, stop: Path, kinds: Sequence[str], connections: int) -> None:
+    scale, port = scene.scale, scene.server.port
+    patience = scale.close_stalled_seconds if STALLED in kinds else scale.close_seconds
+    bad_ones = [behaviours(scene)[kind] for kind in kinds]
     good = scene.pool.submit(good_gets, port, f"/v2/{NAME}/manifests/latest", GOOD_SECONDS, stop)
-    bad = scene.pool.submit(hold, port, behaviours(scene)[kind], scale.connections, patience, stop)
+    bad = scene.pool.submit(hold, port, bad_ones, connections, patience, stop)
     held = bad.result()
     stop.touch()
     served = good.result()
-    print(f"{kind}: {held}; {served.in_time} good answers, {len(served.faults)} bad: {served.faults[:5]}")
+    print(f"{kinds}: {held}; {served.in_time} good answers, {len(served.faults)} bad: {served.faults[:5]}")
     assert held.still_open == 0, f"{held.still_open} of {held.opened} still open after {patience} s"
     allowed = max(1.0, BAD_SHARE * served.total)
     assert len(served.faults) <= allowed, (
         f"{len(served.faults)} of {served.total} good requests suffered: {served.faults[:10]}"
     )
+
+
+@pytest.mark.parametrize("scene", [SHORT], ids=["short"], indirect=True)
+@pytest.mark.parametrize("kinds", [SILENT, (STALLED,)], ids=["all that are silent", STALLED])
+def test_bad_connections_are_cut_off_and_good_requests_do_not_wait(
+    scene: Scene, tmp_path: Path, kinds: Sequence[str]
+) -> None:
+    check(scene, tmp_path / "stop", kinds, max(scene.scale.connections, 400 * len(kinds)))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("scene", [FULL], ids=["full"], indirect=True)
+@pytest.mark.parametrize("kind", [*SILENT, STALLED])
+def test_thousands_of_bad_connections_of_one_kind_are_cut_off(
+    scene: Scene, tmp_path: Path, kind: str
+) -> None:
+    check(scene, tmp_path / "stop", [kind], scene.scale.connections)

@@ -22,7 +22,9 @@ def test_uploads_of_one_byte_a_second_are_cut_off(tmp_path: Path, many_open_file
         running(registry(tmp_path)) as server,
         ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool,
     ):
-        held = pool.submit(hold, server.port, behaviour, drips, PATIENCE_SECONDS, tmp_path / "never").result()
+        held = pool.submit(
+            hold, server.port, [behaviour], drips, PATIENCE_SECONDS, tmp_path / "never"
+        ).result()
     assert held.opened == drips
     assert held.still_open == 0, f"{held.still_open} of {held.opened} still open after {held.seconds:.0f} s"
     assert held.seconds > 30.0, "they were cut off for something else"

@@ -23,6 +23,8 @@ class RestartableServer(Server):
 
     ended: Usage = NOTHING
 
+    forks = False
+
     def pids(self) -> list[int]:
         """As of any server, and none when it did not come back from a restart."""
         return super().pids() if self.process else []

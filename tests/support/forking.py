@@ -6,6 +6,7 @@ start it as anybody would.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -37,9 +38,10 @@ class Forked:
         self._arguments = arguments
         self._process = _forks.Process(target=_run, args=(list(arguments), dict(environment), str(log)))
         self._process.start()
-        while self.poll() is None and os.getpgid(self.pid) != self.pid:
-            # Until it leads a group of its own, the group cannot be killed.
-            time.sleep(0.001)
+        # Until it leads a group of its own, the group cannot be killed.
+        with contextlib.suppress(ProcessLookupError):
+            while os.getpgid(self.pid) != self.pid:
+                time.sleep(0.001)
 
     @property
     def pid(self) -> int:

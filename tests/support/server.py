@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from tests.support.forking import Forked, Running
 
@@ -40,6 +41,9 @@ class Server:
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     process: Running | None = None
+
+    forks: ClassVar[bool] = True
+    """Whether Moorage is forked off a process that has loaded it. It does not know of variables that Python reads when it starts."""
 
     @property
     def address(self) -> str:
@@ -70,10 +74,11 @@ class Server:
         raise RuntimeError(f"{self.command} did not start:\n{self.log.read_text(errors='replace')[-4000:]}")
 
     def launch(self) -> Running:
-        """Start, without waiting for anything. A fork knows nothing of variables that Python reads when it starts."""
+        """Start, without waiting for anything."""
         environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none", **self.environment}
         program, *arguments = self.command
-        if [program] == moorage_command() and not any(name.startswith("PYTHON") for name in self.environment):
+        fresh = any(name.startswith("PYTHON") for name in self.environment)
+        if self.forks and not fresh and [program] == moorage_command():
             self.process = Forked(arguments, environment, self.log)
             return self.process
         with self.log.open("ab") as log:

@@ -86,6 +86,24 @@ async def test_a_refusal_is_given_as_it_is(refused: AccessRefused, caplog: pytes
     assert not caplog.records
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [
+        Challenge(PULL, []),
+        Challenge(PULL, ["Basic"]),  # type: ignore[list-item]
+        Throttled(None),  # type: ignore[arg-type]
+        TokenExpired(PULL, [], Grant("ada"), 1, 2),
+    ],
+    ids=["no offer", "an offer of text", "no time", "expired without an offer"],
+)
+async def test_a_refusal_that_no_client_could_be_told_is_a_failure(
+    refused: AccessRefused, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Unreachable):
+        await guarded(raising(refused)).authorize(LOGIN, PULL)
+    assert "the access controller failed" in caplog.text
+
+
 class Unspeakable(Exception):
     def __str__(self) -> str:
         raise ValueError("no words")
@@ -154,10 +172,9 @@ async def test_what_a_grant_allows_must_be_said_plainly() -> None:
             LOGIN, PULL
         )
     ]
+    late = Grant("ada", allows=lambda access: answers[access.action])  # type: ignore[arg-type,return-value]
     with pytest.raises(TokenExpired) as caught:
-        await guarded(
-            raising(TokenExpired([], [], Grant("ada", allows=lambda access: answers[access.action]), 1, 2))  # type: ignore[arg-type,return-value]
-        ).authorize(LOGIN, PULL)
+        await guarded(raising(TokenExpired([], [Offer("Bearer", "x")], late, 1, 2))).authorize(LOGIN, PULL)
     for grant in [*grants, caught.value.grant]:
         allowed = {action for action in answers if grant.allows(Access("repository", "team/app", action))}
         assert allowed == {"pull"}

@@ -260,6 +260,15 @@ def test_decisions_are_remembered_but_not_without_end() -> None:
     assert TABLE._remembered.cache_info().currsize <= 8192
 
 
+def test_groups_of_which_no_rule_speaks_are_not_remembered_with_decisions() -> None:
+    rules = Rules([Rule(("**",), groups=frozenset({"builders"}), allow=frozenset({"pull"}))])
+    for number in range(100):
+        others = frozenset(f"group-{number}-{one}" for one in range(3))
+        assert rules.allows("ada", others | {"builders"}, of("pull", "team/app"))
+        assert not rules.allows("bob", others, of("pull", "team/app"))
+    assert rules._remembered.cache_info().currsize == 2
+
+
 def test_an_explanation_of_what_is_allowed_names_the_rule() -> None:
     found = explain(TABLE, "alice", frozenset({"developers"}), of("pull", "team/app"))
     assert (found.allowed, found.place, found.near) == (True, "access[1]", ())

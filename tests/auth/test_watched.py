@@ -81,7 +81,7 @@ def test_who_starts_while_a_file_is_broken_goes_on_with_what_others_had_in_force
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept = Kept()
-    first = Watched(str(file), "key", text, kept)
+    first = Watched(str(file), "auth.some.path", text, kept)
     replaced(file, b"two")
     assert first.current() == "two"
     replaced(file, b"\xff")
@@ -94,6 +94,18 @@ def test_who_starts_while_a_file_is_broken_goes_on_with_what_others_had_in_force
     assert vars(record)["key"] == "auth.some.path"
     replaced(file, b"mended")
     assert late.current() == "mended"
+
+
+def test_who_was_not_asked_meanwhile_goes_on_with_what_others_had_in_force_and_not_with_what_was_before(
+    file: Path,
+) -> None:
+    """A user who was removed would come in again by a worker that had nothing to do when that was said."""
+    kept = Kept()
+    idle, busy = (Watched(str(file), "key", text, kept) for _ in range(2))
+    replaced(file, b"two")
+    assert busy.current() == "two"
+    replaced(file, b"\xff")
+    assert idle.current() == "two"
 
 
 def test_what_another_file_said_is_no_help_at_start(file: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -134,3 +135,43 @@ def test_a_loop_that_is_gone_stops_no_thread(threads: Threads) -> None:
     asyncio.run(leave())
     go.set()
     assert asyncio.run(come()) == 3
+
+
+async def test_a_system_without_room_for_threads_is_an_error_and_all_is_well_once_there_is_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No limit of processes holds for root, so that the refusal is the one thing here that is not real."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    threads = Threads(3)
+    try:
+        with monkeypatch.context() as full:
+            full.setattr(threading.Thread, "start", refuse)
+            for _ in range(5):
+                with pytest.raises(OSError, match="no thread can be started"):
+                    await threads.call(len, "abc")
+        async with asyncio.timeout(PATIENCE):
+            assert await threads.call(len, "abc") == 3
+    finally:
+        threads.close()
+
+
+async def test_threads_that_are_there_take_the_calls_of_those_that_cannot_be_started(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await threads.call(len, "abc") == 3
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        async with asyncio.timeout(PATIENCE):
+            assert await asyncio.gather(*(threads.call(len, "x" * size) for size in range(9))) == list(
+                range(9)
+            )
+    before = set(threading.enumerate())
+    await asyncio.gather(*(threads.call(time.sleep, 0.1) for _ in range(9)))
+    assert len(started_since(before)) == 2

@@ -13,8 +13,11 @@ from moorage.auth.base import (
     Access,
     AccessController,
     AccessRefused,
+    Challenge,
     Credentials,
     Grant,
+    Offer,
+    Throttled,
     TokenExpired,
     Unreachable,
 )
@@ -44,10 +47,11 @@ class Guarded:
         try:
             async with asyncio.timeout(self._seconds):
                 return _checked(await self._controller.authorize(credentials, wanted))
-        except TokenExpired as expired:
-            expired.grant = self._checked_late(expired, credentials, wanted)
-            raise
-        except AccessRefused:
+        except AccessRefused as refused:
+            try:
+                _check_refusal(refused)
+            except TypeError as error:
+                raise self._failed(error, credentials, wanted) from None
             raise
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
@@ -64,14 +68,6 @@ class Guarded:
                 await self._controller.close()
         except (Exception, SystemExit) as error:
             self._tell("the access controller cannot be closed", error, Credentials())
-
-    def _checked_late(
-        self, expired: TokenExpired, credentials: Credentials, wanted: Sequence[Access]
-    ) -> Grant:
-        try:
-            return _checked(expired.grant)
-        except TypeError as error:
-            raise self._failed(error, credentials, wanted) from None
 
     def _failed(
         self, error: BaseException, credentials: Credentials, wanted: Sequence[Access]
@@ -111,6 +107,18 @@ def _checked(grant: object) -> Grant:
         return grant
     allows = grant.allows
     return Grant(grant.user, grant.groups, lambda access: allows(access) is True)
+
+
+def _check_refusal(refused: AccessRefused) -> None:
+    """Raises TypeError. What goes on when its time is over is a grant like any other."""
+    if isinstance(refused, Challenge) and not (
+        refused.offers and all(isinstance(one, Offer) for one in refused.offers)
+    ):
+        raise TypeError("a Challenge without an Offer, so that no client could come again")
+    if isinstance(refused, Throttled) and not isinstance(refused.seconds, int | float):
+        raise TypeError("a Throttled whose seconds are no number")
+    if isinstance(refused, TokenExpired):
+        refused.grant = _checked(refused.grant)
 
 
 def _origin(error: BaseException) -> BaseException:

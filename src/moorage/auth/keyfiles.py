@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from moorage.auth import jwk, strictjson
 from moorage.auth.kept import Kept
 from moorage.auth.keys import KeyWeak, TrustedKey, TrustedKeys, trusted
-from moorage.auth.watched import Watched
+from moorage.auth.watched import Watched, name_of
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +82,9 @@ class KeyFile:
 
     def __init__(self, path: str, key: str, parse: Parse, kept: Kept | None = None) -> None:
         """`kept`: see Watched. Raises AuthError."""
-        later = kept is not None and kept.recall(path) is not None
-        self._refusal: Refusal = self._keep_out if later else _refuse
         self._path, self._key = path, key
+        in_force = kept is not None and kept.recall(name_of(path, key)) is not None
+        self._refusal: Refusal = self._keep_out if in_force else _refuse
         self._file = Watched(path, key, lambda content: parse(content, self._refusal), kept)
         self._refusal = self._keep_out
 

@@ -101,14 +101,16 @@ _DENIED: Final = Decision(False)
 class Rules:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
+        self._groups = frozenset[str]().union(*(rule.groups for rule in self.rules))
         self._remembered = lru_cache(maxsize=REMEMBERED)(self._decide)
 
     def decide(self, user: str, groups: frozenset[str], access: Access) -> Decision:
         """`user`: empty for somebody who is not signed in."""
-        return self._remembered(user, groups, access)
+        # Groups of which no rule speaks would be kept with each decision: somebody may be in hundreds.
+        return self._remembered(user, groups & self._groups, access)
 
     def allows(self, user: str, groups: frozenset[str], access: Access) -> bool:
-        return self._remembered(user, groups, access).allowed
+        return self.decide(user, groups, access).allowed
 
     def _decide(self, user: str, groups: frozenset[str], access: Access) -> Decision:
         for rule in self.rules:

@@ -29,16 +29,17 @@ class Watched(Generic[T]):
         self.path = path
         self._key = key
         self._parse = parse
-        self._kept = kept
+        self._kept = kept or Kept()
+        self._name = name_of(path, key)
         self._looked = time.monotonic()
         try:
             self._state = _state(path)
             self._content = self._read()
         except (OSError, ValueError) as error:
-            before = kept.recall(path) if kept is not None else None
+            before = self._before()
             if before is None:
                 raise AuthError(f"{key}: {path}: {_reason(error)}") from None
-            self._content = parse(before)
+            self._content = before
             self._tell(error)
 
     def current(self) -> T:
@@ -55,23 +56,39 @@ class Watched(Generic[T]):
         try:
             self._content = self._read()
         except (OSError, ValueError) as error:
+            # Another worker may have seen a content that this one was not asked for.
+            before = self._before()
+            self._content = self._content if before is None else before
             self._tell(error)
             return
         log.info("a changed file is in force", extra={"key": self._key, "path": self.path})
 
     def _read(self) -> T:
         """Raises OSError or ValueError."""
-        read = _read(self.path)
-        content = self._parse(read)
-        if self._kept is not None:
-            self._kept.remember(self.path, read)
+        with self._kept.turn():
+            read = _read(self.path)
+            content = self._parse(read)
+            self._kept.remember(self._name, read)
         return content
+
+    def _before(self) -> T | None:
+        """What any worker had in force last."""
+        kept = self._kept.recall(self._name)
+        try:
+            return None if kept is None else self._parse(kept)
+        except ValueError:
+            return None
 
     def _tell(self, error: Exception) -> None:
         log.error(
             "a changed file cannot be used, what it said before stays in force",
             extra={"key": self._key, "path": self.path, "reason": _reason(error)},
         )
+
+
+def name_of(path: str, key: str) -> str:
+    """Under which its content is kept: one file may be several things."""
+    return f"{key} {path}"
 
 
 def _read(path: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -30,15 +31,29 @@ class Threads:
         self._unfinished = 0
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-        """What the function returns or raises. Giving up the future does not stop the function."""
+        """What the function returns or raises; OSError where the system has no room for a thread. Giving up the future does not
+        stop the function."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        if (
+            self._started <= min(self._limit - 1, self._unfinished)
+            and not self._start()
+            and not self._started
+        ):
+            future.set_exception(OSError(errno.EAGAIN, "no thread can be started"))
+            return future
         self._unfinished += 1
-        if self._started < min(self._limit, self._unfinished):
-            self._started += 1
-            name = f"storage-{self._started}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()
         self._calls.put((partial(function, *args, **kwargs), future))
         return future
+
+    def _start(self) -> bool:
+        """Without one more, those that are there take the calls, one after the other."""
+        thread = threading.Thread(target=self._work, name=f"storage-{self._started + 1}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._started += 1
+        return True
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:

@@ -7,11 +7,12 @@ import contextlib
 import logging
 import time
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from moorage.digest import Digest
 from moorage.drivers.base import Driver
 from moorage.errors import BlobUnknown, DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
-from moorage.manifest import Descriptor, Manifest
+from moorage.manifest import Manifest
 from moorage.names import Name, Tag
 from moorage.store import layout, notes
 from moorage.store.abreast import abreast
@@ -28,6 +29,8 @@ from moorage.store.removal import discard
 from moorage.store.tags import Tags
 
 log = logging.getLogger(__name__)
+
+CHECKED_AT_ONCE: Final = 64
 
 
 class Manifests:
@@ -144,17 +147,20 @@ class Manifests:
 
     async def _check(self, found: Manifest) -> None:
         self._policy.check(found)
-        wanted = [(descriptor, False) for descriptor in found.blobs if self._policy.required(descriptor)]
-        wanted += [(child, True) for child in found.manifests if self._policy.child_required(child)]
-        known = await asyncio.gather(*(self._has(descriptor, child) for descriptor, child in wanted))
-        missing = [
-            descriptor.digest for (descriptor, _), there in zip(wanted, known, strict=True) if not there
-        ]
+        wanted = [(one.digest, False) for one in found.blobs if self._policy.required(one)]
+        wanted += [(child.digest, True) for child in found.manifests if self._policy.child_required(child)]
+        asked = list(dict.fromkeys(wanted))
+        missing: list[str] = []
+        # A look at a disk does not wait for anything: all at once, nobody else would be served during thousands of them.
+        for first in range(0, len(asked), CHECKED_AT_ONCE):
+            part = asked[first : first + CHECKED_AT_ONCE]
+            known = await asyncio.gather(*(self._has(digest, child) for digest, child in part))
+            missing += [digest for (digest, _), there in zip(part, known, strict=True) if not there]
         if missing:
             raise ManifestBlobUnknown(list(dict.fromkeys(missing)))
 
-    async def _has(self, descriptor: Descriptor, child: bool) -> bool:
-        digest = Digest.parse(descriptor.digest)
+    async def _has(self, text: str, child: bool) -> bool:
+        digest = Digest.parse(text)
         if child and await self.exists(digest, prove=True):
             return True
         # An index may also hold things that are no manifests, pushed as blobs.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from moorage.api.body import Body
-from moorage.api.limits import Lane, Limits, Memory
+from moorage.api.limits import Lane, Limits, Memory, Room
 from moorage.errors import BodyEnded, ManifestTooLarge, RequestTimeout, Unavailable
 from tests.api.client import Client, application, serving
 from tests.api.pushing import push, push_blob
@@ -135,6 +135,43 @@ def test_buffers_stay_within_their_bounds_and_come_back(bodies: list[int], total
     assert memory.reserve(0) == empty, "what was given back is not there again"
 
 
+KIB = 1 << 10
+
+
+def test_room_is_taken_by_what_is_large_as_it_grows_and_given_back() -> None:
+    room = Room(1000 * KIB)
+    with room.claim() as first, room.claim() as second:
+        first.grow(600 * KIB)
+        second.grow(300 * KIB)
+        second.grow(400 * KIB)
+        with room.claim() as third:
+            third.grow(64 * KIB)
+            with pytest.raises(Unavailable) as refused:
+                third.grow(64 * KIB + 1)
+            assert refused.value.headers["Retry-After"]
+    with room.claim() as later, room.claim() as last:
+        later.grow(600 * KIB)
+        last.grow(400 * KIB)
+
+
+def test_who_is_refused_room_holds_none() -> None:
+    room = Room(1000 * KIB)
+    with room.claim() as first, room.claim() as second:
+        first.grow(500 * KIB)
+        second.grow(400 * KIB)
+        with pytest.raises(Unavailable):
+            second.grow(600 * KIB)
+        first.grow(1000 * KIB)
+
+
+def test_who_is_alone_gets_room_for_anything() -> None:
+    room = Room(100 * KIB)
+    with room.claim() as first:
+        first.grow(4000 * KIB)
+        with room.claim() as second, pytest.raises(Unavailable):
+            second.grow(65 * KIB)
+
+
 def body_of(*messages: Message, seconds: float = 5.0) -> Body:
     waiting = iter(messages)
 
@@ -159,6 +196,16 @@ async def test_a_body_is_what_was_sent() -> None:
 async def test_a_body_over_its_limit_is_not_read_further() -> None:
     with pytest.raises(ManifestTooLarge):
         await body_of(piece(b"aaa")).read(2)
+
+
+async def test_a_body_for_which_there_is_no_room_is_taken_and_dropped() -> None:
+    room = Room(100 << 10)
+    body = body_of(piece(bytes(60 << 10)), piece(bytes(60 << 10)), piece(b"rest", False))
+    with room.claim() as other, room.claim() as claim:
+        other.grow(100 << 10)
+        with pytest.raises(Unavailable):
+            await body.read(1 << 20, claim.grow)
+    assert body.finished, "who writes all before reading gets a broken connection instead of the answer"
 
 
 async def test_a_body_that_breaks_off_is_told_apart_from_one_that_stalls() -> None:

@@ -100,13 +100,20 @@ async def test_tag_pages_joined_are_the_sorted_list(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "n", ["-1", "abc", "1_000", " 1", "%2B5", "1.0", "", "0x10", "%D9%A1", "1%0A", "1" * 401]
+    "n", ["-1", "abc", "1_000", " 1", "%2B5", "1.0", "0x10", "%D9%A1", "1%0A", "1" * 401]
 )
 @pytest.mark.parametrize("target", ["/v2/_catalog", "/v2/a/tags/list", "/v2/a/referrers/sha256:" + "0" * 64])
 async def test_a_size_that_is_no_number_is_refused(memory: Client, target: str, n: str) -> None:
     await push(memory, "a", IMAGE, "latest")
     answer = await memory.get(f"{target}?n={n}")
     assert (answer.status, answer.codes) == (400, ["PAGINATION_NUMBER_INVALID"])
+
+
+async def test_an_empty_size_is_none(memory: Client) -> None:
+    await push(memory, "a", IMAGE, "latest", "v1")
+    for target in ("/v2/_catalog", "/v2/a/tags/list", f"/v2/a/referrers/{IMAGE.digest}"):
+        empty, without = await memory.get(f"{target}?n="), await memory.get(target)
+        assert (empty.status, empty.body) == (200, without.body)
 
 
 @pytest.mark.parametrize("n", ["1000000", "1" * 30, "9" * 400, "0001"])

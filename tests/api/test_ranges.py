@@ -37,7 +37,7 @@ SPEC = st.lists(NUMBER | SPECIAL | st.just("-"), max_size=5).map("".join)
 
 def model(spec: str, size: int) -> list[int] | str | None:
     """The positions that RFC 9110 means; "bad" for what cannot be satisfied or read."""
-    if "," in spec:
+    if "," in spec or not size:
         return None
     found = re.fullmatch(r"\s*([0-9]*)\s*-\s*([0-9]*)\s*", spec, re.ASCII)
     if found is None or not (found[1] or found[2]):

@@ -289,6 +289,35 @@ async def test_two_writers_at_once_cannot_mix(client: Client) -> None:
     assert (await finish(client, location, digest=digest)).status == 201
 
 
+async def test_requests_on_a_session_that_another_writes_to_are_told_where_to_go_on(disk: Client) -> None:
+    location = (await send(disk, await start(disk), DATA[:100])).headers["location"]
+    writing, leave = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: object, receive: object, send: object) -> None:
+        async def receiving() -> Message:
+            writing.set()
+            await leave.wait()
+            return DISCONNECT
+
+        await disk.app(scope, receiving, send)  # type: ignore[arg-type]
+
+    first = asyncio.ensure_future(Client(slow)("PATCH", location, b"x"))
+    await writing.wait()
+    target = f"{location}&digest={DIGEST}"
+    answers = await asyncio.gather(
+        send(disk, location, DATA[100:], 100),
+        disk("PUT", target, DATA[100:]),
+        disk("PUT", target, headers={"content-length": "0"}),
+    )
+    leave.set()
+    await first
+    for answer in answers:
+        assert (answer.status, answer.codes, answer.headers["range"]) == (416, ["RANGE_INVALID"], "0-99")
+        assert (await disk.get(answer.headers["location"])).headers["range"] == "0-99"
+    assert (await finish(disk, answers[-1].headers["location"], DATA[100:])).status == 201
+    assert await fetched(disk) == DATA
+
+
 async def test_many_sessions_of_one_blob_at_once(client: Client) -> None:
     async def push() -> None:
         await push_blob(client, "team/app", DATA)
@@ -326,8 +355,12 @@ async def test_what_cannot_be_mounted_is_uploaded(client: Client, query: str) ->
     assert (await finish(client, location, DATA)).status == 201
 
 
-async def test_a_mount_of_no_digest_is_refused(memory: Client) -> None:
-    assert (await memory("POST", f"{UPLOADS}?mount=sha256:x&from=source")).codes == ["DIGEST_INVALID"]
+@pytest.mark.parametrize("digest", ["", "sha256:x", "md5:" + "0" * 32, "%00"])
+@pytest.mark.parametrize("source", ["", "&from=source"])
+async def test_a_mount_of_no_digest_is_an_upload(memory: Client, digest: str, source: str) -> None:
+    await push_blob(memory, "source", DATA)
+    location = await start(memory, f"?mount={digest}{source}")
+    assert (await finish(memory, location, DATA)).status == 201
 
 
 async def test_a_blob_in_one_request_that_breaks_off_leaves_no_session(disk: Client, tmp_path: Path) -> None:

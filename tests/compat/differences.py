@@ -119,7 +119,6 @@ ANSWERS = (
             "delete a blob by a bad digest": DIGEST,
             "bad manifest digest": ("500 UNKNOWN", "400 DIGEST_INVALID"),
             "manifest digest of an unknown algorithm": ("500 UNKNOWN", "400 DIGEST_INVALID"),
-            "mount of a bad digest": ("202", "400 DIGEST_INVALID"),
         },
     ),
     Answers(
@@ -254,7 +253,6 @@ ANSWERS = (
         {
             "tags, fewer than none": ("200", "400 PAGINATION_NUMBER_INVALID"),
             "tags, a number that is none": ("200", "400 PAGINATION_NUMBER_INVALID"),
-            "tags, no number": ("200", "400 PAGINATION_NUMBER_INVALID"),
             "catalog, fewer than none": ("200", "400 PAGINATION_NUMBER_INVALID"),
             "catalog, a number that is none": ("200", "400 PAGINATION_NUMBER_INVALID"),
         },
@@ -307,6 +305,7 @@ DETAILS = (
             "tags after one that is not there",
             "tags after all",
             "tags, none asked for",
+            "tags, no number",
             "tags, very many",
             "tags at the end",
         ),

@@ -65,15 +65,17 @@ class Caller:
             self._server.address, method, target, body=body, headers={**self.headers, **(headers or {})}
         )
 
-    def spans(self, collector: Collector, *names: str) -> list[Span]:
-        """All of this trace, once there is one of each name."""
+    def spans(self, collector: Collector, *names: str, requests: int = 0) -> list[Span]:
+        """All of this trace, once there is one of each name, and so many of requests: what is below one may be told before it."""
 
         def mine(spans: list[Span]) -> list[Span]:
             return [span for span in spans if span.trace == self.trace]
 
-        found = mine(
-            collector.wait_for(lambda spans: {*names} <= {span.name for span in mine(spans)}),
-        )
+        def all_there(spans: list[Span]) -> bool:
+            served = [span for span in mine(spans) if span.kind == SERVER]
+            return {*names} <= {span.name for span in mine(spans)} and len(served) >= requests
+
+        found = mine(collector.wait_for(all_there))
         assert {*names} <= {span.name for span in found}, sorted(span.name for span in found)
         return found
 
@@ -193,7 +195,8 @@ def test_requests_at_once_keep_their_spans_apart(server: Server, collector: Coll
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(work, callers))
     for name, caller in callers.items():
-        spans = caller.spans(collector, f"GET {MANIFEST}", f"PUT {MANIFEST}")
+        # Of two blobs and a manifest that were pushed, and the manifest that was pulled.
+        spans = caller.spans(collector, f"GET {MANIFEST}", f"PUT {MANIFEST}", requests=6)
         requests = {span.id: span for span in spans if span.kind == SERVER}
         assert {span.attributes["moorage.repository"] for span in requests.values()} == {name}
         others = [span for span in spans if span.kind != SERVER]

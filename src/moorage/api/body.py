@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.types import Message, Receive
 
 from moorage.api.limits import Limits
-from moorage.errors import BodyEnded, ManifestTooLarge, RegistryError, RequestTimeout
+from moorage.errors import BodyEnded, ManifestTooLarge, RegistryError, RequestTimeout, Unavailable
 
 RATE_SECONDS = 60.0
 DRAINED_BYTES = 32 << 20
@@ -37,7 +37,10 @@ class Body:
                 piece = message.get("body", b"")
                 self.received += len(piece)
                 if piece:
+                    # Nothing is held while the next one is waited for: it may be long in coming, and for many at once.
+                    del message
                     yield piece
+                    del piece
                 elapsed = patience.clock() - since
                 if elapsed > RATE_SECONDS:
                     if self.received - before < elapsed * self._limits.minimum_rate:
@@ -46,15 +49,26 @@ class Body:
         finally:
             patience.end()
 
-    async def read(self, limit: int) -> bytes:
-        """The whole body. Raises ManifestTooLarge as soon as it exceeds `limit` bytes."""
-        parts, size = [], 0
-        async for piece in self:
-            size += len(piece)
-            if size > limit:
-                raise ManifestTooLarge(f"the manifest is larger than {limit} bytes")
-            parts.append(piece)
-        return b"".join(parts)
+    async def read(self, limit: int, grow: Callable[[int], None] = lambda size: None) -> bytes:
+        """The whole body. `grow` is told how many bytes there are with each piece, and raises Unavailable when that is too many.
+        Raises ManifestTooLarge as soon as there are more than `limit`."""
+        # Not a list of pieces: a client may send them so small that each takes more memory than its bytes.
+        whole = bytearray()
+        try:
+            async for piece in self:
+                whole += piece
+                del piece
+                if len(whole) > limit:
+                    raise ManifestTooLarge(f"the manifest is larger than {limit} bytes")
+                grow(len(whole))
+            return bytes(whole)
+        except Unavailable:
+            whole.clear()
+            await self.drain()
+            raise
+        finally:
+            # An error keeps this frame, while what is left of the body is taken.
+            whole.clear()
 
     async def drain(self) -> None:
         """Take what is left of a body of sensible size, so that a client which writes all before it reads gets the
@@ -66,6 +80,7 @@ class Body:
             async with asyncio.timeout(DRAIN_SECONDS):
                 async for piece in self:
                     size += len(piece)
+                    del piece
                     if size > DRAINED_BYTES:
                         return
         except (TimeoutError, RegistryError):

@@ -103,7 +103,9 @@ class Endpoint:
             log.exception("unexpected error")
             self._service.report(error, exchange)
             known = RegistryError(detail={"request": exchange.id})
-        hopeless = isinstance(known, (BodyEnded, RequestTimeout, Unavailable))
+        # Who waits to be asked for the body has not sent it yet, and taking it would be asking for it.
+        waits = exchange.header(b"expect") is not None and not exchange.received
+        hopeless = waits or isinstance(known, (BodyEnded, RequestTimeout, Unavailable))
         if exchange.unread and not hopeless and (exchange.content_length or 0) <= DRAINED_BYTES:
             await exchange.body.drain()
         answer = error_answer(known)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import Final
 
 from moorage.errors import Unavailable
 
 RETRY_SECONDS = "2"
+COUNTED_BYTES: Final = 64 << 10
+"""What is kept whole and is no larger takes no room: nearly all manifests are smaller, and the limit of uploads bounds them."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,48 @@ class Memory:
 
     def release(self, size: int, body: int = sys.maxsize) -> None:
         self._free += min(body, size * self._buffers)
+
+
+class Room:
+    """Memory for bodies that are kept whole: `total` bytes for all of them together."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.taken = 0
+
+    def claim(self) -> Claim:
+        """Of one body."""
+        return Claim(self)
+
+
+class Claim:
+    """What one body takes of the room; the end of the block gives it back."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._bytes = 0
+
+    def __enter__(self) -> Claim:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._release()
+
+    def grow(self, size: int) -> None:
+        """To `size` bytes. Who is alone gets any number. Raises Unavailable when others leave less, and holds nothing then."""
+        if size <= COUNTED_BYTES:
+            return
+        others = self._room.taken - self._bytes
+        if others and others + size > self._room.total:
+            self._release()
+            raise Unavailable(
+                "too many large manifests at once, try again", headers={"Retry-After": RETRY_SECONDS}
+            )
+        self._room.taken, self._bytes = others + size, size
+
+    def _release(self) -> None:
+        self._room.taken -= self._bytes
+        self._bytes = 0
 
 
 _SPARED = 8

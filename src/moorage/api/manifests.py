@@ -8,6 +8,7 @@ from moorage.api import telling
 from moorage.api.answer import Answer, RawHeaders
 from moorage.api.conditions import check_precondition, unchanged
 from moorage.api.exchange import Exchange
+from moorage.api.limits import Claim
 from moorage.digest import Digest
 from moorage.errors import DigestInvalid, ManifestInvalid, TagInvalid
 from moorage.manifest import parse
@@ -39,6 +40,11 @@ async def get(exchange: Exchange) -> Answer:
 
 
 async def put(exchange: Exchange) -> Answer:
+    with exchange.service.manifests.claim() as claim:
+        return await _put(exchange, claim)
+
+
+async def _put(exchange: Exchange, claim: Claim) -> Answer:
     repository = exchange.repository
     reference = exchange.reference
     tags = [Tag.parse(text) for text in exchange.parameters("tag")]
@@ -50,7 +56,7 @@ async def put(exchange: Exchange) -> Answer:
         wanted = Digest.parse(reference)
     else:
         tags.append(Tag.parse(reference))
-    payload = await _payload(exchange)
+    payload = await _payload(exchange, claim)
     if wanted is not None and Digest.of(payload, wanted.algorithm) != wanted:
         raise DigestInvalid(detail={"digest": wanted, "got": Digest.of(payload, wanted.algorithm)})
     found = await parsed(payload, partial(parse, content_type=exchange.header(b"content-type") or ""))
@@ -70,10 +76,10 @@ async def put(exchange: Exchange) -> Answer:
     return Answer.empty(201, headers)
 
 
-async def _payload(exchange: Exchange) -> bytes:
+async def _payload(exchange: Exchange, claim: Claim) -> bytes:
     limit = exchange.service.limits.manifest_bytes
     with exchange.service.uploads:
-        payload = await exchange.body.read(limit)
+        payload = await exchange.body.read(limit, claim.grow)
     if not payload:
         raise ManifestInvalid("the manifest is empty")
     return payload

@@ -26,7 +26,7 @@ class Page:
         much wants as much as there is."""
         text = exchange.parameter("n")
         last = exchange.parameter("last") or ""
-        if text is None:
+        if not text:
             return cls(default, last)
         if not _NUMBER.fullmatch(text):
             raise PageSizeInvalid(detail={"n": text[:100]})

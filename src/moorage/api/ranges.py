@@ -21,10 +21,10 @@ EXACT_DIGITS: Final = 18
 def wanted(header: str | None, size: int) -> tuple[int, int] | None:
     """`[start, stop)` that a Range header asks of `size` bytes; None for the whole.
 
-    One range is served. Several, and units other than bytes, are answered with the whole, as RFC 9110 permits;
-    what cannot be satisfied raises RangeInvalid.
+    One range is served. Several, units other than bytes, and any range of nothing are answered with the whole, as RFC 9110
+    permits; what cannot be satisfied raises RangeInvalid.
     """
-    if header is None or not header.lower().startswith("bytes=") or "," in header:
+    if header is None or not size or not header.lower().startswith("bytes=") or "," in header:
         return None
     found = _BYTES.fullmatch(header)
     if found is None or not (found[1] or found[2]):

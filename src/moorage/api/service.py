@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from moorage.api.limits import Lane, Limits, Memory
+from moorage.api.limits import Lane, Limits, Memory, Room
 from moorage.api.location import Locations
 from moorage.api.resume import States
 from moorage.auth.base import AccessController, TokenService
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # The server holds so many pieces of an answer that its client is slow to take: sixteen to be written, five on their way.
 DOWNLOAD_BUFFERS = 21
+# Of the memory for bodies. Large manifests are parsed one at a time, and what they are parsed into is larger again.
+MANIFESTS_SHARE = 4
 
 
 @dataclass
@@ -47,3 +49,4 @@ class Service:
         self.downloads = Lane("downloads", limits.downloads)
         self.uploads = Lane("uploads", limits.uploads)
         self.pieces = Memory(limits.memory_bytes, buffers=DOWNLOAD_BUFFERS, least=8 << 10, most=256 << 10)
+        self.manifests = Room(limits.memory_bytes // MANIFESTS_SHARE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -56,14 +56,14 @@ async def _mount(exchange: Exchange, repository: Repository) -> Answer | None:
     text = exchange.parameter("mount")
     if text is None:
         return None
-    digest = Digest.parse(text)
     given = exchange.parameter("from")
     grant = exchange.grant
     if not grant.unlimited and not (given and grant.allows(Access("repository", given, "pull"))):
         return None
     try:
+        digest = Digest.parse(text)
         blob = await repository.blobs.mount(digest, Name.parse(given) if given else None)
-    except (BlobUnknown, NameInvalid):
+    except (BlobUnknown, DigestInvalid, NameInvalid):
         return None
     await telling.blob_mounted(exchange, digest, blob.size, given or "")
     return _created(exchange, digest)
@@ -149,11 +149,10 @@ async def _resume(exchange: Exchange, *, ask: bool = False) -> _Session:
 
 
 async def _append(exchange: Exchange, session: _Session) -> None:
-    """Raises RangeInvalid with the Range and Location to go on from."""
     length = exchange.content_length
     given = exchange.header(b"content-range")
     at = session.at
-    try:
+    with _going_on(exchange, session):
         body = aiter(exchange.body)
         if given:
             at, size = chunk(given)
@@ -161,6 +160,13 @@ async def _append(exchange: Exchange, session: _Session) -> None:
                 raise SizeInvalid(f"Content-Range has {size} bytes, Content-Length {length}")
             body = _exactly(body, size)
         await session.upload.append(body, at=at, algorithms=session.algorithms)
+
+
+@contextlib.contextmanager
+def _going_on(exchange: Exchange, session: _Session) -> Iterator[None]:
+    """A RangeInvalid gets the Range and Location to go on from."""
+    try:
+        yield
     except RangeInvalid as error:
         headers = _headers(exchange, session)
         error.headers = {key.decode().title(): value.decode("latin-1") for key, value in headers}
@@ -187,7 +193,8 @@ async def _complete(exchange: Exchange, session: _Session, digests: list[Digest]
         return _created(exchange, digests[0])
     if length != 0:
         await _append(exchange, replace(session, algorithms=sorted({one.algorithm for one in digests})))
-    blob = await session.upload.commit(digests)
+    with _going_on(exchange, session):
+        blob = await session.upload.commit(digests)
     await telling.blob_pushed(exchange, digests[0], blob.size)
     return _created(exchange, digests[0])
 

@@ -11,6 +11,7 @@ import bcrypt
 import pytest
 
 from moorage import __version__
+from moorage.cli.serving import typed
 from tests.support.server import moorage_command
 
 CONFIG = "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {root}\n"
@@ -53,6 +54,22 @@ def test_what_would_be_no_password_is_refused(user: str, password: str) -> None:
     found = run("htpasswd", user, password)
     assert (found.returncode, found.stdout) == (1, "")
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("user", ["#bob", " bob", "bob "])
+def test_a_user_name_that_a_password_file_would_read_otherwise_is_refused(user: str) -> None:
+    found = run("htpasswd", user, "s3cret")
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr.startswith("moorage: a user name ")
+    assert found.stderr.count("\n") == 1
+
+
+def test_without_standard_input_a_password_is_asked_for_in_one_sentence() -> None:
+    command = ["sh", "-c", 'exec "$0" "$@" <&-', *moorage_command("htpasswd", "alice")]
+    found = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr.startswith("moorage: a password is needed"), found.stderr
+    assert found.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
@@ -119,10 +136,71 @@ def test_a_root_that_is_a_file_is_told_by_its_key(config: str, tmp_path: Path) -
     assert "Traceback" not in found.stderr
 
 
-def test_collecting_and_purging_an_empty_registry(config: str) -> None:
+def test_collecting_and_purging_an_empty_registry(config: str, tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
     collected = run("garbage-collect", "--json", config)
     assert collected.returncode == 0, collected.stderr
     assert json.loads(collected.stdout)["removed_blobs"] == []
     purged = run("purge-uploads", "--json", "--age", "1", config)
     assert json.loads(purged.stdout) == {"dry_run": False, "uploads": [], "multipart_uploads": []}
     assert run("purge-uploads", "--dry-run", config).stdout == "0 uploads would be purged\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["storage", "check", "--repair"], 2), (["garbage-collect"], 1), (["purge-uploads"], 1)],
+)
+def test_a_root_that_is_not_there_is_no_healthy_registry(
+    config: str, tmp_path: Path, arguments: list[str], status: int
+) -> None:
+    found = run(*arguments, config)
+    assert (found.returncode, found.stdout) == (status, "")
+    assert found.stderr == (
+        f"moorage: storage.filesystem.rootdirectory: {tmp_path / 'root'}: No such file or directory; "
+        "is the disk mounted, and the path right?\n"
+    )
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_check_wants_a_folder_and_be_it_an_empty_one(config: str, tmp_path: Path) -> None:
+    (tmp_path / "root").write_bytes(b"")
+    found = run("storage", "check", config)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert f"storage.filesystem.rootdirectory: {tmp_path / 'root'}: Not a directory" in found.stderr
+    (tmp_path / "root").unlink()
+    (tmp_path / "root").mkdir()
+    assert run("storage", "check", config).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "command"),
+    [
+        *(("--age", value, ["purge-uploads"]) for value in ("nan", "inf", "20000000", "-1")),
+        *(("--notice", value, ["garbage-collect"]) for value in ("nan", "inf")),
+        ("--age", "nan", ["storage", "check"]),
+    ],
+)
+def test_a_time_that_makes_no_sense_is_refused(
+    config: str, tmp_path: Path, option: str, value: str, command: list[str]
+) -> None:
+    (tmp_path / "root").mkdir()
+    found = run(*command, f"{option}={value}", config)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert option in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:5000", "localhost:5000"),
+        (":5001", "localhost:5001"),
+        ("0.0.0.0:5000", "localhost:5000"),
+        ("[::]:5000", "localhost:5000"),
+        ("localhost:5000", "localhost:5000"),
+        ("192.0.2.1:443", "192.0.2.1:443"),
+        ("[::1]:5000", "[::1]:5000"),
+    ],
+)
+def test_the_welcome_says_what_can_be_typed(address: str, said: str) -> None:
+    assert typed(address) == said

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from moorage.cli.moments import past
 from moorage.events.queue import Queue
 from tests.events.listener import Listener, answer
 from tests.events.making import identity, kept
 from tests.events.telling import endpoint, telling, wait_for_events
 from tests.faults.client import Client
-from tests.support.server import Server, free_port, moorage_command, running
+from tests.support.server import Server, free_port, moorage_command, moorage_server, running
 
 PATIENT = ("backoff: 1h", "maxbackoff: 1h", "threshold: 1", "timeout: 10s")
 
 
-def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, given: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         moorage_command("events", *arguments),
         check=False,
@@ -29,6 +32,7 @@ def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=60,
+        env={**os.environ, **variables},
     )
 
 
@@ -169,8 +173,73 @@ def test_old_events_can_be_dropped_alone(tmp_path: Path, listener: Listener) -> 
     server, config = configured(tmp_path, endpoint("one", listener.url))
     filled(server, one=[kept()] * 3)
     assert run_json("drop", config, "--before", "1h", "--yes") == (0, {"dropped": 0})
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + 10))
-    assert run_json("drop", config, "--before", moment, "--yes") == (0, {"dropped": 3})
+    assert run_json("drop", config, "--before", "0s", "--yes") == (0, {"dropped": 3})
+
+
+def test_a_moment_without_a_zone_is_utc(tmp_path: Path, listener: Listener) -> None:
+    server, config = configured(tmp_path, endpoint("one", listener.url))
+    filled(server, one=[kept()])
+    time.sleep(1.1)
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+    # Nine hours before UTC.
+    done = run("drop", config, "--before", moment, "--yes", TZ="Etc/GMT-9")
+    assert done.stdout == "1 events dropped\n", done.stderr
+    assert past("2026-01-31") == datetime(2026, 1, 31, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize("before", ["2026", "-36h", "9999-12-31"])
+def test_what_is_no_past_moment_drops_nothing(tmp_path: Path, listener: Listener, before: str) -> None:
+    server, config = configured(tmp_path, endpoint("one", listener.url))
+    filled(server, one=[kept()])
+    done = run("drop", config, "--yes", f"--before={before}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"moorage: --before: {before} is ")
+    assert "such as 2026-01-31T12:00:00" in done.stderr
+    assert "such as 36h" in done.stderr
+    assert waiting(server) == {"one": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "24", "24 ", "0", "+24", "-0s", "-1ns", "36 h", "2026-13-01", "9999-12-31T00:00Z", "99999999h"],
+)
+def test_a_moment_is_a_date_or_has_a_unit_and_is_past(text: str) -> None:
+    with pytest.raises(ValueError, match="such as 36h"):
+        past(text)
+
+
+def test_without_a_queue_a_replay_says_that_nothing_waits_and_makes_none(
+    tmp_path: Path, listener: Listener
+) -> None:
+    root = tmp_path / "not" / "there"
+    server = telling(tmp_path / "server", endpoint("one", listener.url), root=root)
+    done = run("replay", server.command[-1])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing waits\n", "")
+    status, found = run_json("replay", server.command[-1])
+    assert status == 0
+    assert found["endpoints"] == [{"name": "one", "delivered": 0, "waiting": 0, "reason": ""}]
+    assert not root.parent.exists()
+
+
+def test_a_replay_without_endpoints_says_so(tmp_path: Path) -> None:
+    server = moorage_server(tmp_path / "server", root=tmp_path / "not" / "there")
+    listed = run("list", server.command[-1])
+    done = run("replay", server.command[-1])
+    assert (done.returncode, done.stdout) == (0, listed.stdout)
+    assert "there are no endpoints" in done.stdout
+    assert run_json("replay", server.command[-1]) == (0, {"by_server": False, "endpoints": []})
+    assert not server.root.parent.exists()
+
+
+def test_dropping_asks_nobody_where_nobody_can_answer(tmp_path: Path, listener: Listener) -> None:
+    server, config = configured(tmp_path, endpoint("one", listener.url))
+    filled(server, one=[kept()])
+    command = ["sh", "-c", 'exec "$0" "$@" <&-', *moorage_command("events", "drop", "--all", config)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    assert "--yes" in done.stderr
+    assert waiting(server) == {"one": 1}
 
 
 @pytest.mark.parametrize(

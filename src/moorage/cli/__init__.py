@@ -1,9 +1,9 @@
 """The command line: `moorage`, also installed as `registry` with the spellings of the reference implementation.
 
 `serving`, `configuration`, `collecting` (garbage and uploads), `storage` (copying and checking), `access` (rules),
-`events` (notifications) and `passwords` hold the commands, `commands` lists them, `arguments`, `starting` and `progress` are what
-they share. A command imports its own parts when it runs, so that `moorage version` does not load a server. Read `starting`,
-then the command you need.
+`events` (notifications) and `passwords` hold the commands, `commands` lists them, `arguments`, `starting`, `roots`, `moments` and
+`progress` are what they share, `output` and `ending` what is around each of them but `serve`. A command imports its own parts when it
+runs, so that `moorage version` does not load a server. Read `starting`, then the command you need.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from moorage.cli import serving
+from moorage.cli.ending import INTERRUPTED, terminable
+from moorage.cli.output import written
 from moorage.cli.starting import fail
 from moorage.drivers.base import DriverError
-
-INTERRUPTED: Final = 130
-"""The status that shells give a command that SIGINT ended."""
 
 
 def main() -> None:
@@ -29,7 +28,12 @@ def main() -> None:
     elif arguments and Path(arguments[0]).suffix in (".yml", ".yaml"):
         arguments.insert(0, "serve")
     try:
-        _run(arguments)
+        if arguments[:1] == ["serve"]:
+            # A server has its own way to end, and a log that bears a full disk.
+            _run(arguments)
+        else:
+            with terminable(), written():
+                _run(arguments)
     except SystemExit as ended:
         _end(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
 
@@ -63,6 +67,8 @@ def _end(code: int) -> NoReturn:
     went well."""
     if "obstore" not in sys.modules:
         raise SystemExit(code)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # Without one where its descriptor was closed.
+        if stream is not None:
+            stream.flush()
     os._exit(code)

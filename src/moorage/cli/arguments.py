@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+MOST_HOURS: Final = 1_000_000
+"""Longer than there are registries, and a moment that a date can tell."""
+
+MOST_NOTICE_SECONDS: Final = 3600
 
 ConfigArgument = Annotated[
     Path | None,
@@ -16,6 +21,10 @@ ConfigArgument = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 NoticeOption = Annotated[
     float,
-    typer.Option(min=0, help="On object stores: seconds that running servers get to notice; 0 if none runs."),
+    typer.Option(
+        min=0,
+        max=MOST_NOTICE_SECONDS,
+        help="On object stores: seconds that running servers get to notice; 0 if none runs.",
+    ),
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", "-d", help="Only tell what would be removed.")]

@@ -6,12 +6,12 @@ import asyncio
 import datetime
 import json
 import time
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moorage.cli.arguments import ConfigArgument, DryRunOption, JsonOption, NoticeOption
+from moorage.cli.arguments import MOST_HOURS, ConfigArgument, DryRunOption, JsonOption, NoticeOption
+from moorage.cli.roots import require_root
 from moorage.cli.starting import fail, load
 from moorage.store.announcing import NOTICE_SECONDS
 
@@ -35,14 +35,14 @@ def garbage_collect(
     as_json: JsonOption = False,
 ) -> None:
     """Remove blobs that no manifest refers to. Stop pushes while it runs: make the registry read-only, or stop it."""
-    from rich.console import Console
-
     from moorage import logs
     from moorage.app import build_registry
+    from moorage.cli.progress import spinning
     from moorage.storage import build_driver
     from moorage.store.garbage import CollectionAborted, collect
 
     configuration = load(config)
+    require_root(configuration)
     logs.configure(configuration)
     driver = build_driver(configuration)
 
@@ -60,7 +60,6 @@ def garbage_collect(
             await _note(driver, found, time.monotonic() - began)
         return found
 
-    console = Console(stderr=True)
     lines = not quiet and not as_json
 
     def report(line: str) -> None:
@@ -68,7 +67,7 @@ def garbage_collect(
             print(line)
 
     try:
-        with console.status("collecting garbage", spinner="line") if console.is_terminal else nullcontext():
+        with spinning("collecting garbage"):
             found = asyncio.run(run())
     except CollectionAborted as error:
         fail(f"nothing was removed: {error}")
@@ -90,7 +89,10 @@ async def _note(driver: Driver, found: Collection, seconds: float) -> None:
 
 def purge(
     config: ConfigArgument = None,
-    age: Annotated[float | None, typer.Option(help="Hours since the last byte; else as configured.")] = None,
+    age: Annotated[
+        float | None,
+        typer.Option(min=0, max=MOST_HOURS, help="Hours since the last byte; else as configured."),
+    ] = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -101,6 +103,7 @@ def purge(
     from moorage.store.purge import purge_abandoned, purge_uploads
 
     configuration = load(config)
+    require_root(configuration)
     logs.configure(configuration)
     driver: Driver = build_driver(configuration)
     old = configuration.storage.maintenance.uploadpurging.age

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import json
+import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moorage.cli.arguments import ConfigArgument, JsonOption
+from moorage.cli.moments import past, shown
 from moorage.cli.starting import fail, load
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 USAGE = 2
 """The exit status when nothing was begun; 1 tells of events that were not delivered."""
+
+NO_ENDPOINTS = "there are no endpoints (notifications.endpoints)"
 
 MOST = 1_000_000_000
 """More than any queue holds, and less than SQLite counts."""
@@ -63,7 +66,7 @@ def list_events(
     for one_endpoint in found:
         _print(one_endpoint)
     if not found:
-        print("there are no endpoints (notifications.endpoints)")
+        print(NO_ENDPOINTS)
 
 
 @events_app.command()
@@ -75,21 +78,20 @@ def replay(
 ) -> None:
     """Send what waits, once and now, whatever failed before. If a server runs, it is the server that sends. Exits with 1 if
     something still waits."""
-    from moorage.cli.progress import watching
     from moorage.notifications import endpoints
-    from moorage.tasks import Leadership
 
     configuration = load(config, code=USAGE)
     chosen = [one for one in endpoints(configuration) if endpoint in (None, one.name)]
     if endpoint is not None and not chosen:
         fail(f"there is no endpoint {endpoint} in notifications.endpoints, or it is disabled", code=USAGE)
-    with _opened(configuration, create=True) as queue:
-        assert queue is not None
-        here = Leadership(f"{queue.path}.lock").take()
-        with watching(lambda _: None, quiet=quiet or as_json) as watch:
-            results = [_replayed(queue, one, watch, here=here) for one in chosen]
+    with _opened(configuration) as queue:
+        by_server, results = _replay(queue, chosen, quiet=quiet or as_json)
     if as_json:
-        print(json.dumps({"by_server": not here, "endpoints": [_as_dict(result) for result in results]}))
+        print(json.dumps({"by_server": by_server, "endpoints": [_as_dict(result) for result in results]}))
+    elif not chosen:
+        print(NO_ENDPOINTS)
+    elif queue is None:
+        print("nothing waits")
     else:
         for result in results:
             print(_sentence(result))
@@ -103,7 +105,8 @@ def drop(
     before: Annotated[
         str | None,
         typer.Option(
-            help="Those that were kept before a moment such as 2026-01-31T12:00:00+00:00, or longer ago than 36h."
+            help="Those that were kept before a moment such as 2026-01-31T12:00:00, which is UTC unless it has a zone, "
+            "or longer ago than 36h."
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Whatever waits for whomever.")] = False,
@@ -113,15 +116,17 @@ def drop(
     """Remove events that wait; they are counted as dropped. Also while a server runs."""
     if everything == (endpoint is not None or before is not None):
         fail("say which: --all, or --endpoint, --before or both", code=USAGE)
-    moment = None if before is None else _moment(before)
+    moment = None if before is None else _past(before)
     configuration = load(config, code=USAGE)
     with _opened(configuration) as queue:
         waiting = queue.waiting() if queue else {}
         if endpoint is not None and endpoint not in {*waiting, *_names(configuration)}:
             fail(f"there is no endpoint {endpoint}, and nothing waits for one", code=USAGE)
         count = sum(one.count for name, one in waiting.items() if endpoint in (None, name))
-        which = "" if moment is None else f", as far as they were kept before {_text(moment)}"
+        which = "" if moment is None else f", as far as they were kept before {shown(moment)}"
         if count and not yes:
+            if sys.stdin is None:
+                fail("standard input is closed, so nobody can be asked: say --yes", code=USAGE)
             typer.confirm(f"Remove up to {count} events undelivered{which}?", abort=True, err=True)
         dropped = queue.drop(endpoint, moment) if queue and count else 0
     print(json.dumps({"dropped": dropped}) if as_json else f"{dropped} events dropped")
@@ -192,6 +197,19 @@ async def _tested(endpoint: Endpoint) -> list[dict[str, Any]]:
     return results
 
 
+def _replay(queue: Queue | None, chosen: list[Endpoint], *, quiet: bool) -> tuple[bool, list[Replayed]]:
+    """Whether it was a server that sent, and what became of it."""
+    from moorage.cli.progress import watching
+    from moorage.events.replaying import Replayed
+    from moorage.tasks import Leadership
+
+    if queue is None:
+        return False, [Replayed(one.name, 0, 0, "") for one in chosen]
+    here = Leadership(f"{queue.path}.lock").take()
+    with watching(lambda _: None, quiet=quiet) as watch:
+        return not here, [_replayed(queue, one, watch, here=here) for one in chosen]
+
+
 def _replayed(queue: Queue, endpoint: Endpoint, watch: Watch, *, here: bool) -> Replayed:
     from moorage.events.replaying import ask, deliver
 
@@ -219,11 +237,11 @@ def _listed(name: str, waiting: Waiting | None, counts: Counts | None, kept: lis
     return {
         "name": name,
         "waiting": count,
-        "oldest": _text(waiting.oldest) if waiting and count else None,
+        "oldest": shown(waiting.oldest) if waiting and count else None,
         "delivered": counts.successes if counts else 0,
         "dropped": counts.dropped if counts else 0,
         "events": [
-            {"number": one.number, "kept": _text(one.moment), "event": json.loads(one.event)} for one in kept
+            {"number": one.number, "kept": shown(one.moment), "event": json.loads(one.event)} for one in kept
         ],
     }
 
@@ -249,12 +267,17 @@ def _names(configuration: Configuration) -> list[str]:
 
 
 @contextlib.contextmanager
-def _opened(configuration: Configuration, *, create: bool = False) -> Iterator[Queue | None]:
-    """None where there is none yet, and none is to be made."""
+def _opened(configuration: Configuration) -> Iterator[Queue | None]:
+    """None where there is none yet: none is made, for the path may be a slip of the pen."""
     from moorage.events.queue import QueueError
     from moorage.notifications import NotificationsError, open_queue, queue_path
 
-    if not create and not queue_path(configuration).exists():
+    path = queue_path(configuration)
+    try:
+        there = path.exists()
+    except OSError as error:
+        fail(f"notifications.queue.path: {path}: {error.strerror}", code=USAGE)
+    if not there:
         yield None
         return
     try:
@@ -267,26 +290,8 @@ def _opened(configuration: Configuration, *, create: bool = False) -> Iterator[Q
         fail(str(error), code=USAGE)
 
 
-def _moment(text: str) -> float:
-    """Seconds since 1970."""
-    for read in (_date, _ago):
-        with contextlib.suppress(ValueError):
-            moment = read(text)
-            # In another time zone it may be in the year 0 or 10000, which no date has.
-            _text(moment)
-            return moment
-    fail(f"--before: {text} is neither a moment nor a duration such as 36h", code=USAGE)
-
-
-def _date(text: str) -> float:
-    return datetime.datetime.fromisoformat(text).timestamp()
-
-
-def _ago(text: str) -> float:
-    from moorage.config.values import nanoseconds
-
-    return time.time() - nanoseconds(text) / 1e9
-
-
-def _text(moment: float) -> str:
-    return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="seconds")
+def _past(text: str) -> float:
+    try:
+        return past(text)
+    except ValueError as error:
+        fail(f"--before: {error}", code=USAGE)

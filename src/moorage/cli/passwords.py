@@ -24,6 +24,10 @@ def htpasswd(
     _utf8("a user name", user)
     if ":" in user or not user.isprintable() or not user:
         fail("a user name must be printable, and not be empty or contain a colon")
+    if user.startswith("#") or user != user.strip():
+        fail(
+            "a user name must not begin with #, which is a remark in a password file, nor have blanks before or after it"
+        )
     secret = _utf8("a password", _asked() if password is None else password)
     if not 0 < len(secret) <= 72 or b"\0" in secret:
         fail("a password must have 1 to 72 bytes, none of them NUL: bcrypt looks at no more")
@@ -33,6 +37,8 @@ def htpasswd(
 
 
 def _asked() -> str:
+    if sys.stdin is None:
+        fail("a password is needed: write it after the name, or into standard input, which is closed")
     try:
         return getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     except UnicodeDecodeError:

@@ -31,6 +31,21 @@ def watching(tell: Callable[[Finding], None], *, quiet: bool) -> Iterator[Watch]
         yield _Lines(tell)
 
 
+@contextlib.contextmanager
+def spinning(text: str) -> Iterator[None]:
+    """On a terminal; elsewhere nothing is shown."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.spinner import Spinner
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with Live(Spinner("line", text), console=console, transient=True, redirect_stdout=_shown()):
+        yield
+
+
 def decimal(size: int) -> str:
     from rich.filesize import decimal as formatted
 
@@ -112,7 +127,11 @@ def _bar(console: object) -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        # What is printed meanwhile goes above the bar; into a file or a pipe it goes as it is.
-        redirect_stdout=sys.stdout.isatty(),
+        redirect_stdout=_shown(),
         redirect_stderr=True,
     )
+
+
+def _shown() -> bool:
+    """What is printed meanwhile goes above the bar; into a file or a pipe it goes as it is."""
+    return sys.stdout is not None and sys.stdout.isatty()

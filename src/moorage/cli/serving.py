@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from moorage.controllers import AccessSetup
     from moorage.drivers.base import Driver
 
+LOCAL = ("", "127.0.0.1", "0.0.0.0", "[::]")  # noqa: S104 - what others are told, not what is listened on
+"""Hosts of `http.addr` that `localhost` leads to, which clients trust without TLS."""
+
 SETTLING_SECONDS = 1.0
 """After which all replicas that start together on an empty bucket see the same key."""
 
 WELCOME = """
-  Moorage listens on {address}. Try it with an image you have:
+  Moorage listens on {typed}. Try it with an image you have:
 
-    docker tag hello-world {address}/hello-world
-    docker push {address}/hello-world
-    docker pull {address}/hello-world
+    docker tag hello-world {typed}/hello-world
+    docker push {typed}/hello-world
+    docker pull {typed}/hello-world
 """
 
 
@@ -47,13 +50,19 @@ def serve(config: Path | None, *, welcome: bool = False) -> None:
 
     def ready() -> None:
         print(f"moorage {__version__} listens on {address}{line}", file=sys.stderr)
-        if welcome:
-            print(WELCOME.format(address=address), flush=True)
+        if welcome and configuration.http.net == "tcp":
+            print(WELCOME.format(typed=typed(address)), flush=True)
 
     try:
         run_server(configuration, ready)
     except ServerError as error:
         fail(str(error))
+
+
+def typed(address: str) -> str:
+    """What a person at this machine writes to reach it."""
+    host, _, port = address.rpartition(":")
+    return f"localhost:{port}" if host in LOCAL else address
 
 
 def _access(configuration: Configuration) -> AccessSetup | None:

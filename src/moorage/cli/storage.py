@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moorage.cli.arguments import ConfigArgument, JsonOption, NoticeOption
+from moorage.cli.arguments import MOST_HOURS, ConfigArgument, JsonOption, NoticeOption
+from moorage.cli.roots import require_root
 from moorage.cli.starting import fail, load
 from moorage.drivers.base import DriverError
 from moorage.store.announcing import NOTICE_SECONDS
@@ -87,7 +88,8 @@ def check(
     ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Read no blob: look at sizes only.")] = False,
     age: Annotated[
-        float, typer.Option(min=0, help="Hours that a thing must be old to be taken for damaged.")
+        float,
+        typer.Option(min=0, max=MOST_HOURS, help="Hours that a thing must be old to be taken for damaged."),
     ] = 1.0,
     notice: NoticeOption = NOTICE_SECONDS,
     as_json: JsonOption = False,
@@ -97,6 +99,7 @@ def check(
     from moorage.cli.progress import decimal, watching
 
     configuration = load(config, code=FAILED)
+    require_root(configuration, code=FAILED)
     logs.configure(configuration)
     with watching(_teller(as_json), quiet=as_json) as watch:
         report = _checked(configuration, watch, repair=repair, quick=quick, age=age, notice=notice)

@@ -49,7 +49,8 @@ else in ./data.
 `moorage config check` prints every mistake with its line (or variable), its dotted path and the key that was
 probably meant, then the effective configuration with all defaults filled in and secrets as `***`. Wrong values
 are errors: the server does not start. Unknown keys are warnings. A key whose feature is not built yet is
-refused by name at start.
+refused by name at start. Files that the configuration names (certificates, passwords, groups) are not opened:
+the server looks at them when it starts.
 
 ## Environment variables
 

@@ -40,5 +40,7 @@ class Limits(Section):
         description="Bytes per second, measured over a minute, below which an upload is cut; 0: no limit.",
     )
     memory: Annotated[Size, Field(ge=1 << 20)] = Field(
-        default=64 << 20, description="Buffers for bodies in flight, per worker."
+        default=64 << 20,
+        description="Buffers for bodies in flight, per worker: so much for those of uploads, so much for downloads, and a "
+        "quarter for large manifests.",
     )

@@ -1,0 +1,28 @@
+"""A folder that is not there is no empty registry: a disk is not mounted, or a path mistyped."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from moorage.cli.starting import fail
+
+if TYPE_CHECKING:
+    from moorage.config import Configuration
+
+
+def require_root(configuration: Configuration, *, code: int = 1) -> None:
+    """The end, where the storage is a folder that cannot be looked into. An empty one will do, and so does another driver."""
+    from moorage.config.sections.drivers import Filesystem
+
+    parameters = configuration.storage.driver.parameters
+    if not isinstance(parameters, Filesystem):
+        return
+    root = os.path.abspath(parameters.rootdirectory)
+    try:
+        os.stat(os.path.join(root, "."))
+    except OSError as error:
+        absent = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        question = "; is the disk mounted, and the path right?" if absent else ""
+        fail(f"storage.filesystem.rootdirectory: {root}: {error.strerror}{question}", code=code)

@@ -44,7 +44,7 @@ async def test_a_bucket_is_checked_and_repaired(
             (layout.tag_link(A, Tag("moved")), b""),
         ]
     )
-    begin(moto_store, driver.key("/blob"))
+    begin(moto_store, driver.key(layout.blob_data(GONE)))
     report = checked(config, status=1)
     assert (report["repositories"], report["manifests"]) == (3, 6)
     assert [(one["kind"], one["digest"]) for one in report["findings"]] == [

@@ -15,14 +15,20 @@ import pytest
 
 from moorage.digest import Digest
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
+from moorage.drivers.objectstore.s3 import s3_driver
 from moorage.names import Name
 from moorage.store import layout
+from moorage.store.checking.registry import Rules, check_registry
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from moorage.tasks import UploadPurging
-from tests.drivers.objectstore.stores import driver_over
+from tests.drivers.objectstore.stores import driver_over, s3_options
 from tests.stores.server import store_server
-from tests.support.objectstores import S3
+from tests.support.objectstores import S3, moto
+
+BLOB = "docker/registry/v2/blobs/sha256/ab/abc/data"
+OTHERS = ("backups/db.tar", "docker/registry/v2.tar", "docker/mirror/data", "moorage.tar")
+"""Names in a bucket that a registry shares."""
 
 NO_AGE = datetime.timedelta(0)
 DAY = datetime.timedelta(days=1)
@@ -42,8 +48,8 @@ def begin(store: S3, key: str) -> None:
     client(store).create_multipart_upload(Bucket=store.bucket, Key=key)
 
 
-def unfinished(store: S3, root: str) -> list[str]:
-    found = client(store).list_multipart_uploads(Bucket=store.bucket, Prefix=f"{root}/")
+def unfinished(store: S3, root: str = "") -> list[str]:
+    found = client(store).list_multipart_uploads(Bucket=store.bucket, Prefix=f"{root}/" if root else "")
     return [upload["Key"] for upload in found.get("Uploads", ())]
 
 
@@ -52,9 +58,9 @@ def test_the_command_finds_what_interrupted_writers_left_and_removes_it(
 ) -> None:
     root, other = (f"purging/{secrets.token_hex(6)}" for _ in range(2))
     program, _, config = store_server(tmp_path, moto_store, root=root).command
-    blob = f"{root}/docker/registry/v2/blobs/sha256/ab/abc/data"
+    blob = f"{root}/{BLOB}"
     begin(moto_store, blob)
-    begin(moto_store, f"{other}/blob")
+    begin(moto_store, f"{other}/{BLOB}")
 
     def purge(*options: str) -> str:
         done = subprocess.run(
@@ -75,8 +81,28 @@ def test_the_command_finds_what_interrupted_writers_left_and_removes_it(
     assert told["uploads"] == []
     assert [one["object"] for one in told["multipart_uploads"]] == [blob]
     assert unfinished(moto_store, root) == []
-    assert unfinished(moto_store, other) == [f"{other}/blob"]
+    assert unfinished(moto_store, other) == [f"{other}/{BLOB}"]
     assert purge() == "0 uploads purged\n"
+
+
+@pytest.mark.parametrize("root", ["", "purging/shared"])
+async def test_uploads_of_other_programs_are_neither_told_nor_removed(tmp_path: Path, root: str) -> None:
+    """Beside the registry, with or without a root directory of its own; in a bucket that no other test fills."""
+    prefix = f"{root}/" if root else ""
+    with moto(tmp_path) as store:
+        others = [f"{prefix}{key}" for key in OTHERS]
+        mine = [f"{prefix}{key}" for key in (BLOB, "moorage/copying/abc/0")]
+        for key in (*others, *mine):
+            begin(store, key)
+        driver = s3_driver(s3_options(store, root), links_for=None)
+        # There is something to check.
+        await driver.write([(f"/{BLOB}", b"")])
+        report = await check_registry(Registry(Stock(driver)), Rules(quick=True))
+        told = [one.path for one in report.findings if one.kind == "unfinished-multipart-upload"]
+        assert sorted(told) == sorted(mine)
+        assert await purging(driver, NO_AGE).purge() == len(mine)
+        assert sorted(unfinished(store)) == sorted(others)
+        await driver.close()
 
 
 @pytest.fixture
@@ -107,7 +133,7 @@ async def test_workers_that_purge_at_once_do_no_harm(
     for _ in range(20):
         await begun(first)
     for number in range(3):
-        begin(moto_store, first.key(f"/blob{number}"))
+        begin(moto_store, first.key(f"/{BLOB}/{number}"))
     blob = layout.blob_data(Digest.of(b"a blob"))
     await first.write([(blob, b"a blob")])
     counts = await asyncio.gather(purging(first, NO_AGE).purge(), purging(second, NO_AGE).purge())
@@ -122,7 +148,7 @@ async def test_the_periodic_purge_spares_what_is_young(
 ) -> None:
     driver = drivers[0]
     data = await begun(driver)
-    begin(moto_store, driver.key("/blob"))
+    begin(moto_store, driver.key(f"/{BLOB}"))
     assert await purging(driver, DAY, dry_run=True).purge() == 1
     assert await purging(driver, DAY).purge() == 1, "the imitation tells that it was begun years ago"
     assert (await driver.written(data)).size == len(b"begun")

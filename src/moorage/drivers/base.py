@@ -168,7 +168,8 @@ class Driver(Protocol):
         ...
 
     async def open(self, path: str, *, mark: str = "") -> Reader:
-        """With the `mark` of a writer, the bytes that it had. Raises PathNotFound."""
+        """With the `mark` of a writer, the bytes that it had. Only for files that never hold other bytes: over a network,
+        a reader may go on with what was written over the file meanwhile, if it has the same size. Raises PathNotFound."""
         ...
 
     async def direct(self, path: str, method: str, client: str) -> str | None:
@@ -228,9 +229,11 @@ class Driver(Protocol):
         """A file, or a folder with all in it. Raises PathNotFound."""
         ...
 
-    async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
-        """What interrupted writers left that no path shows, begun before that time (in seconds since the epoch): names for
-        the operator, and when it began. With `remove`, it goes."""
+    async def abandoned(
+        self, folders: Iterable[str], before: float, *, remove: bool
+    ) -> list[tuple[str, float]]:
+        """What interrupted writers left below `folders` that no path shows, begun before that time (in seconds since the
+        epoch): names for the operator, and when it began. With `remove`, it goes. Other folders may be others'."""
         ...
 
     async def close(self) -> None: ...

@@ -27,7 +27,9 @@ class InPlace:
     async def write_noted(self: Files, path: str, data: bytes, note: bytes) -> None:
         await self.write([(path, data)])
 
-    async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
+    async def abandoned(
+        self, folders: Iterable[str], before: float, *, remove: bool
+    ) -> list[tuple[str, float]]:
         return []
 
     async def direct(self, path: str, method: str, client: str) -> str | None:

@@ -34,7 +34,9 @@ class ReadOnlyDriver:
     async def written(self, path: str) -> FileInfo:
         return await self._driver.written(path)
 
-    async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
+    async def abandoned(
+        self, folders: Iterable[str], before: float, *, remove: bool
+    ) -> list[tuple[str, float]]:
         return []
 
     async def direct(self, path: str, method: str, client: str) -> str | None:

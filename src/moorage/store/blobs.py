@@ -46,7 +46,7 @@ class RepositoryBlobs:
     ) -> None:
         """Move a verified file to its final place, and let this repository serve it, also under digests of other
         algorithms; then the folder `remove` goes. What lies there already is replaced: it may be damaged, and
-        whoever is reading it keeps the old bytes."""
+        whoever is reading it keeps the old bytes, or over a network may go on with the new ones."""
         since = time.monotonic()
         links, others = self._links_to(blob.digest, aliases)
         files = [(place, blob.digest.encode()) for place in (*others, *links)]

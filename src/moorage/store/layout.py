@@ -32,15 +32,18 @@ from moorage.digest import CANONICAL, Digest
 from moorage.names import Name, Tag, UploadId
 
 ROOT: Final = "/docker/registry/v2"
+OWN: Final = "/moorage"
+FOLDERS: Final = (ROOT, OWN)
+"""All of a registry lies in them; what lies beside them is somebody else's."""
 REPOSITORIES: Final = f"{ROOT}/repositories"
 BLOBS: Final = f"{ROOT}/blobs"
 CANONICAL_BLOBS: Final = f"{BLOBS}/{CANONICAL}"
-ALIASES: Final = "/moorage/aliases"
-COLLECTION: Final = "/moorage/collection"
-COLLECTED: Final = "/moorage/collected"
-COPYING: Final = "/moorage/copying"
-SECRET: Final = "/moorage/secret"  # noqa: S105 - a path
-TOKEN_KEYS: Final = "/moorage/keys"  # noqa: S105 - a path
+ALIASES: Final = f"{OWN}/aliases"
+COLLECTION: Final = f"{OWN}/collection"
+COLLECTED: Final = f"{OWN}/collected"
+COPYING: Final = f"{OWN}/copying"
+SECRET: Final = f"{OWN}/secret"
+TOKEN_KEYS: Final = f"{OWN}/keys"
 
 
 @lru_cache(maxsize=16_384)

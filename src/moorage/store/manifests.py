@@ -120,27 +120,28 @@ class Manifests:
         """Store a manifest under all its `digests` and lead `tags` to it. Returns the canonical digest. Raises
         ManifestBlobUnknown naming every reference that this repository lacks.
 
-        The order of what becomes visible: bytes, revision, tag history, referrer, and the tags last, when all
-        else is durable; so that a tag always leads to something whole.
+        The order of what becomes visible: the bytes; when they are durable, revision, tag history and referrer; and
+        the tags last, when all else is durable; so that every name leads to something whole.
         """
         await self._check(found)
         since = time.monotonic()
         canonical = Digest.of(found.payload)
         links = [layout.revision_link(self._name, digest) for digest in dict.fromkeys((canonical, *digests))]
-        files = [(layout.blob_data(canonical), found.payload)]
-        files += [(link, canonical.encode()) for link in links]
+        # A name without its bytes would be a damaged manifest, for which a collection keeps the whole repository.
+        content = [(layout.blob_data(canonical), found.payload)]
+        names = [(link, canonical.encode()) for link in links]
         named = digests[0] if digests else canonical
         for tag in tags:
-            files.append((layout.tag_index_link(self._name, tag, named), named.encode()))
+            names.append((layout.tag_index_link(self._name, tag, named), named.encode()))
         if found.subject is not None:
             subject = Digest.parse(found.subject.digest)
-            files.append((layout.referrer_link(self._name, subject, canonical), canonical.encode()))
+            names.append((layout.referrer_link(self._name, subject, canonical), canonical.encode()))
         leads = self._tags.links(tags, named)
         if note := notes.pack(found.payload, self._driver.notes) if named.canonical else b"":
-            await self._driver.write(files)
+            await self._driver.write(content, names)
             await abreast(AHEAD, leads, lambda lead: self._driver.write_noted(*lead, note))
         else:
-            await self._driver.write(files, leads)
+            await self._driver.write(content, names, leads)
         self._cache.put(canonical, found)
         await self._linked.remember(links, Blob(canonical, len(found.payload)), since)
         return canonical

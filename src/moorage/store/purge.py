@@ -39,11 +39,11 @@ class Abandoned:
 async def purge_abandoned(
     driver: Driver, *, before: datetime.datetime, dry_run: bool = False
 ) -> list[Abandoned]:
-    """Remove what was begun before that time. Nothing tells when its last byte came, so `before` should lie further back
-    than any request lasts. None where the store will not tell: not every one that speaks S3 knows that question, and
-    not everybody may ask it."""
+    """Remove what was begun before that time in the folders of the registry. Nothing tells when its last byte came, so
+    `before` should lie further back than any request lasts. None where the store will not tell: not every one that
+    speaks S3 knows that question, and not everybody may ask it."""
     try:
-        found = await driver.abandoned(before.timestamp(), remove=not dry_run)
+        found = await driver.abandoned(layout.FOLDERS, before.timestamp(), remove=not dry_run)
     except DriverError as error:
         log.warning("unfinished multipart uploads cannot be listed", extra={"reason": str(error)})
         return []

@@ -153,7 +153,7 @@ class Referrers:
 
     async def _keep(self, links: list[tuple[str, bytes]]) -> None:
         try:
-            await self._driver.write([*links, (layout.referrers_complete(self._name), b"")])
+            await self._driver.write(links, [(layout.referrers_complete(self._name), b"")])
         except DriverError as error:
             log.warning("referrers not kept", extra={"repository": self._name, "reason": str(error)})
         else:

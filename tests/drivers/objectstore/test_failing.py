@@ -12,6 +12,7 @@ from obstore.store import S3Store
 from moorage.drivers.base import DriverError, PathNotFound, WriteRefused
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.reading import ObjectReader
+from tests.contracts.streams import whole
 from tests.stores.bucket import Bucket
 from tests.support.heads import Head
 from tests.support.objectstores import S3
@@ -32,6 +33,31 @@ class First(Faults):
     def draw(self, request: Head) -> Fault | None:
         self._left -= 1
         return self._kind if self._left >= 0 else None
+
+
+class Crowd(Faults):
+    """The most requests that waited for their answer at one time: each is delayed before its fault is drawn."""
+
+    def __init__(self, proxy: StoreProxy) -> None:
+        super().__init__()
+        self._calls = proxy.calls
+        self._answered = len(proxy.calls)
+        self.most = 0
+
+    def draw(self, request: Head) -> Fault | None:
+        self.most = max(self.most, len(self._calls) - self._answered)
+        self._answered += 1
+        return None
+
+
+async def test_many_files_are_written_a_few_at_a_time(driver: ObjectStoreDriver, proxy: StoreProxy) -> None:
+    files = [(f"/a/{number}", b"%d" % number) for number in range(200)]
+    proxy.latency_seconds = 0.05
+    proxy.faults = crowd = Crowd(proxy)
+    await driver.write(files)
+    proxy.latency_seconds = 0.0
+    assert 1 < crowd.most <= 16
+    assert await driver.children("/a") == sorted(path[3:] for path, _ in files)
 
 
 @pytest.mark.parametrize("kind", [Fault.TRUNCATED, Fault.CUT_OFF])
@@ -75,6 +101,33 @@ async def test_a_long_answer_is_gone_on_with_as_long_as_it_brings_something(
     proxy.faults = Faults(1, [Fault.RESET])
     with pytest.raises(DriverError):
         _ = [part async for part in reader.stream(0, len(data), 1 << 16)]
+
+
+async def etag(driver: ObjectStoreDriver, path: str) -> str | None:
+    return (await obstore.head_async(driver._store, driver.key(path)))["e_tag"]
+
+
+async def test_whoever_reads_a_blob_while_it_is_pushed_again_goes_on(driver: ObjectStoreDriver) -> None:
+    """The same bytes in other parts are another version to S3."""
+    data = os.urandom(12 * MIB)
+    await driver.write([("/blob", data)])
+    tag = await etag(driver, "/blob")
+    reader = await driver.open("/blob")
+    creation = driver.create("/blob", len(data))
+    assert creation is not None
+    await creation.write([data])
+    await creation.commit()
+    assert await etag(driver, "/blob") != tag
+    assert await whole(reader, MIB) == data[MIB:]
+
+
+async def test_a_reader_does_not_go_on_with_a_file_of_another_size(driver: ObjectStoreDriver) -> None:
+    await driver.write([("/a", b"a" * MIB)])
+    reader = await driver.open("/a")
+    for size in (MIB - 1, MIB + 1, 10):
+        await driver.write([("/a", b"b" * size)])
+        with pytest.raises(DriverError):
+            await whole(reader, 100)
 
 
 async def test_an_upload_whose_copy_was_said_to_be_made_is_not_called_missing(

@@ -290,10 +290,10 @@ async def test_what_nobody_finished_is_found_over_many_pages_and_removed(
 ) -> None:
     store.bucket.limits = replace(store.bucket.limits, page=count // 10)
     for number in range(count):
-        store.bucket.begin(f"root/u/{number % 100}")
-    store.bucket.begin("root/young").begun = 5e9
-    others = store.bucket.begin("elsewhere")
-    assert len(await driver.abandoned(4e9, remove=False)) == count
-    assert len(store.bucket.uploads) == count + 2
-    assert len(await driver.abandoned(4e9, remove=True)) == count
-    assert [one.key for one in store.bucket.uploads.values()] == ["root/young", others.key]
+        store.bucket.begin(f"root/{'uv'[number % 2]}/{number % 100}")
+    store.bucket.begin("root/u/young").begun = 5e9
+    others = [store.bucket.begin(key).key for key in ("root/elsewhere", "u/1")]
+    assert len(await driver.abandoned(["/u", "/v"], 4e9, remove=False)) == count
+    assert len(store.bucket.uploads) == count + 3
+    assert len(await driver.abandoned(["/u", "/v"], 4e9, remove=True)) == count
+    assert [one.key for one in store.bucket.uploads.values()] == ["root/u/young", *others]

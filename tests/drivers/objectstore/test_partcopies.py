@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from moorage.drivers.base import DriverError, PathNotFound
+from moorage.drivers.base import DriverError, PathNotFound, StorageFull
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.s3 import s3_driver
 from tests.contracts.streams import content
 from tests.drivers.objectstore.stores import LINKS, s3_options
 from tests.support.objectstores import S3
-from tests.support.storefaults import Fault, Faults
+from tests.support.storefaults import Fault, Faults, Refusal
 from tests.support.storeproxy import StoreProxy
 
 DATA = "/u/data"
@@ -66,7 +66,7 @@ async def test_a_copy_that_fails_leaves_no_object_and_no_parts(
     proxy.faults = Faults()
     with pytest.raises(PathNotFound):
         await driver.stat("/blob")
-    assert await driver.abandoned(4e9, remove=False) == []
+    assert await driver.abandoned(["/u", "/blob"], 4e9, remove=False) == []
     await driver.move(DATA, "/blob", mark=mark)
     assert (await driver.stat("/blob")).size == 12 * MIB
 
@@ -76,6 +76,18 @@ async def test_what_was_left_by_a_process_that_died_is_found_and_removed(
 ) -> None:
     writer = await driver.writer(DATA, mark="0")
     await writer.write([b"x" * MIB] * 11)
-    found = await driver.abandoned(4e9, remove=True)
+    assert await driver.abandoned([], 4e9, remove=True) == []
+    assert await driver.abandoned(["/u/dat", "/blob"], 4e9, remove=True) == []
+    found = await driver.abandoned(["/blob", "/u"], 4e9, remove=True)
     assert [key.rpartition("/")[0] for key, _ in found] == [driver.key("/u/data")]
-    assert await driver.abandoned(4e9, remove=False) == []
+    assert await driver.abandoned(["/u"], 4e9, remove=False) == []
+
+
+@pytest.mark.parametrize("code", ["XMinioStorageFull", "QuotaExceeded"])
+async def test_a_store_that_has_no_room_for_the_copy_is_full(
+    driver: ObjectStoreDriver, proxy: StoreProxy, code: str
+) -> None:
+    mark = await uploaded(driver, os.urandom(12 * MIB))
+    proxy.faults = Faults(refusal=Refusal("507 Insufficient Storage", code, ("PUT",)))
+    with pytest.raises(StorageFull, match=code):
+        await driver.move(DATA, "/blob", mark=mark)

@@ -110,4 +110,4 @@ async def test_what_is_aborted_leaves_nothing(driver: ObjectStoreDriver, size: i
         await creation.write([b"x" * MIB])
     await creation.abort()
     assert not await driver.is_folder("/blobs")
-    assert await driver.abandoned(2e9, remove=False) == []
+    assert await driver.abandoned(["/blobs"], 2e9, remove=False) == []

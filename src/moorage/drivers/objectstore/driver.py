@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -22,7 +23,7 @@ from moorage.drivers.objectstore.limits import USUAL, Limits, part_size
 from moorage.drivers.objectstore.listing import EveryName, Listing
 from moorage.drivers.objectstore.reading import ChainReader, ObjectReader
 from moorage.drivers.objectstore.segments import Head, Segment, chain, longest
-from moorage.drivers.objectstore.together import together
+from moorage.drivers.objectstore.together import some_at_once
 from moorage.drivers.objectstore.translation import translated, unexplained
 from moorage.drivers.objectstore.writing import ObjectWriting, Recent, SegmentWriter
 from moorage.drivers.small import FILE_BYTES, WholeFile
@@ -32,6 +33,9 @@ KEY_BYTES: Final = 1024
 """The longest name of an object (S3, "Object key names"; Azure and Google allow the same)."""
 
 HASHING_THREADS: Final = 4
+
+WRITES_AT_ONCE: Final = 16
+"""Of one stage, which may have thousands of files: each call has a connection."""
 
 MOST_PART_BYTES: Final = 32 << 20
 """Three parts of an upload may be in memory."""
@@ -177,9 +181,10 @@ class ObjectStoreDriver:
     # Writing
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
-        """One call for each file; those of a stage are made at once."""
+        """One call for each file; those of a stage are made at once, up to `WRITES_AT_ONCE` of them."""
         for files in stages:
-            await together(self._put(path, data) for path, data in dict(files).items())
+            puts = [partial(self._put, path, data) for path, data in dict(files).items()]
+            await some_at_once(min(WRITES_AT_ONCE, len(puts)), puts)
 
     async def write_noted(self, path: str, data: bytes, note: bytes) -> None:
         """One call: the note is metadata of the object."""
@@ -358,10 +363,15 @@ class ObjectStoreDriver:
             raise PathNotFound(path, f"a segment is missing: {error}") from None
         return [(f"{path}/{segment.file}", segment.size) for segment in segments]
 
-    async def abandoned(self, before: float, *, remove: bool) -> list[tuple[str, float]]:
-        """Multipart uploads that were neither completed nor aborted: only S3 keeps them for ever. One call for a thousand,
-        one for each that goes."""
-        return await self._joiner.abandoned(self._prefix, before, abort=remove)
+    async def abandoned(
+        self, folders: Iterable[str], before: float, *, remove: bool
+    ) -> list[tuple[str, float]]:
+        """Multipart uploads that were neither completed nor aborted: only S3 keeps them for ever. For each folder one call for
+        a thousand, and one for each that goes."""
+        found: list[tuple[str, float]] = []
+        for folder in folders:
+            found += await self._joiner.abandoned(f"{self.key(folder)}/", before, abort=remove)
+        return found
 
     # Life
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from moorage.drivers.base import DriverError, PathNotFound, WriteRefused
+from moorage.drivers.base import DriverError, PathNotFound, StorageFull, WriteRefused
 from moorage.drivers.objectstore.parts import Range
 from moorage.drivers.objectstore.sdk import s3_client
-from moorage.drivers.objectstore.translation import forbids, meaning, reason
+from moorage.drivers.objectstore.translation import forbids, full, meaning, reason
 
 CONNECTIONS: Final = 32
 
@@ -104,6 +104,8 @@ def told(error: Exception, path: str) -> DriverError:
         return error
     if code(error) in ("NoSuchKey", "404"):
         return PathNotFound(path)
+    if full(code(error)):
+        return StorageFull(path, meaning(code(error)))
     if forbids(code(error)):
         return WriteRefused(path, meaning(code(error)))
     return DriverError(path, meaning(code(error)) or reason(error))

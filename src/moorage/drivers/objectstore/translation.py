@@ -65,7 +65,7 @@ def translated(path: str) -> Iterator[None]:
             raise DriverError(path, reason(error)) from None
         raise PathNotFound(path) from None
     except (BaseError, OSError, ValueError, NotImplementedError) as error:
-        if any(word in str(error) for word in _FULL):
+        if full(str(error)):
             raise StorageFull(path, reason(error)) from None
         raise failure(path, error) from None
 
@@ -76,6 +76,11 @@ def failure(path: str, error: Exception) -> DriverError:
     if code is not None and _WRITING.search(text) is not None and forbids(code[1]):
         return WriteRefused(path, reason(error))
     return DriverError(path, reason(error))
+
+
+def full(answer: str) -> bool:
+    """Whether the store's code, or text with that in it, means that it has no room."""
+    return any(word in answer for word in _FULL)
 
 
 def forbids(code: str) -> bool:

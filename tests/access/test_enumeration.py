@@ -83,7 +83,7 @@ async def test_no_number_makes_a_list_larger_than_a_page(path: str, registry: Re
         answer = await registry.ask("admin", "GET", f"{path}?n={n}")
         assert answer.status in (200, 400), n
         assert len(answer.body) < 2000
-        assert answer.status == 400 or n.isdigit(), n
+        assert answer.status == 400 or n.isdigit() or not n, n
         assert (await registry.ask("anonymous", "GET", f"{path}?n={n}")).status == 401
 
 

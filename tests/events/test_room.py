@@ -18,7 +18,7 @@ from tests.events.telling import endpoint, telling, wait_for_events
 from tests.faults.client import Client
 from tests.faults.processes import eventually
 from tests.support.disks import fill, small_disk
-from tests.support.server import free_port, moorage_command, running
+from tests.support.server import Server, free_port, moorage_command, running
 
 PATIENT = ("backoff: 1h", "maxbackoff: 1h", "threshold: 1", "timeout: 10s")
 LOST = "events are dropped"
@@ -128,17 +128,15 @@ def test_a_queue_that_cannot_be_is_refused_at_the_start_with_the_key_to_set(tmp_
 
 
 def test_beside_object_stores_the_queue_is_in_the_state_directory(tmp_path: Path) -> None:
-    config = tmp_path / "config.yml"
+    config, port = tmp_path / "config.yml", free_port()
     config.write_text(
-        "version: 0.1\nstorage:\n  inmemory:\nnotifications:\n  endpoints:\n"
+        f"version: 0.1\nstorage:\n  inmemory:\nhttp: {{addr: '127.0.0.1:{port}'}}\nnotifications:\n  endpoints:\n"
         + endpoint("one", "http://127.0.0.1:1/")
     )
-    environment = {**os.environ, "STATE_DIRECTORY": str(tmp_path / "state")}
-    done = subprocess.run(
-        moorage_command("events", "replay", str(config)), env=environment, check=False, capture_output=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "state" / "events.db").exists()
+    state = {"STATE_DIRECTORY": str(tmp_path / "state")}
+    serve = moorage_command("serve", str(config))
+    with running(Server(serve, port, tmp_path, tmp_path / "log", state)):
+        assert (tmp_path / "state" / "events.db").exists()
 
 
 MOUNTS = r"""/dev/vda / ext4 rw,relatime 0 0

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,15 +34,7 @@ class MinIO(RestartableServer):
 
     def start(self) -> None:
         """Raises RuntimeError with the end of its log when it does not get there."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **self.environment},
-                start_new_session=True,
-            )
+        self.launch()
         deadline = time.monotonic() + START_SECONDS
         client = boto_client(self.bucket())
         while time.monotonic() < deadline:

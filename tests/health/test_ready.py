@@ -14,15 +14,9 @@ from tests.stores.server import store_server
 from tests.support.objectstores import S3
 from tests.support.server import Server, free_port, running
 from tests.support.storefaults import Refusal
-from tests.support.storeproxy import StoreProxy, proxying
+from tests.support.storeproxy import StoreProxy
 
 COLLECTION = "/moorage/collection"
-
-
-@pytest.fixture
-def proxy(moto_store: S3) -> Iterator[StoreProxy]:
-    with proxying(moto_store.endpoint) as started:
-        yield started
 
 
 @pytest.fixture

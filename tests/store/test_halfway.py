@@ -4,7 +4,7 @@ done later, and nothing leads to what is not there.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.store.shelf import Shelf
 from tests.support.heads import Head
 from tests.support.objectstores import S3
 from tests.support.storefaults import Faults, Refusal
-from tests.support.storeproxy import StoreProxy, proxying
+from tests.support.storeproxy import StoreProxy
 
 A = Name("a")
 SUBJECT = image("subject")
@@ -40,12 +40,6 @@ class Refusing(Faults):
         if method == "PUT" and target.endswith(self._ending):
             return Refusal("403 Forbidden", "AccessDenied")
         return None
-
-
-@pytest.fixture
-def proxy(moto_store: S3) -> Iterator[StoreProxy]:
-    with proxying(moto_store.endpoint) as started:
-        yield started
 
 
 @pytest.fixture

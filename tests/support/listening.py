@@ -30,6 +30,19 @@ def program(name: str, *folders: Path) -> str:
     return found
 
 
+def spawned(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A process in a group of its own, with more variables, that appends to `log` whatever it writes."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+
+
 @contextlib.contextmanager
 def listening(
     command: Sequence[str], port: int, log: Path, environment: Mapping[str, str] | None = None
@@ -38,15 +51,7 @@ def listening(
 
     Raises RuntimeError with the end of what it wrote to `log` when it does not get there.
     """
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, **(environment or {})},
-            start_new_session=True,
-        )
+    process = spawned(command, log, environment or {})
     try:
         if not _ready(process, port):
             written = log.read_text(errors="replace")[-LOG_CHARACTERS:]

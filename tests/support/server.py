@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.support.forking import Forked, Running
+from tests.support.listening import spawned
 
 START_SECONDS = 30.0
 
@@ -75,21 +76,13 @@ class Server:
 
     def launch(self) -> Running:
         """Start, without waiting for anything."""
-        environment = {**os.environ, "OTEL_TRACES_EXPORTER": "none", **self.environment}
+        environment = {"OTEL_TRACES_EXPORTER": "none", **self.environment}
         program, *arguments = self.command
         fresh = any(name.startswith("PYTHON") for name in self.environment)
         if self.forks and not fresh and [program] == moorage_command():
-            self.process = Forked(arguments, environment, self.log)
-            return self.process
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                start_new_session=True,
-            )
+            self.process = Forked(arguments, {**os.environ, **environment}, self.log)
+        else:
+            self.process = spawned(self.command, self.log, environment)
         return self.process
 
     def stop(self, seconds: float = 20.0) -> int:

@@ -1,6 +1,6 @@
-"""Session fixtures of the object stores; each starts on first use, with one bucket that all tests share.
+"""Fixtures of the object stores; each starts once, on first use, with one bucket that all tests share.
 
-A test keeps to a root directory of its own in it. `proxying(store.endpoint)` gives it a proxy to count and to break.
+A test keeps to a root directory of its own in it. `proxy` is one in front of moto, and `proxying(store.endpoint)` of any.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import pytest
 
 from tests.support import objectstores
 from tests.support.objectstores import S3, Azure, Gcs
+from tests.support.storeproxy import StoreProxy, proxying
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +36,10 @@ def azurite_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azure]:
 def gcs_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
     with objectstores.gcs(tmp_path_factory.mktemp("gcs")) as store:
         yield store
+
+
+@pytest.fixture
+def proxy(moto_store: S3) -> Iterator[StoreProxy]:
+    """Between a test and its store, to count and to break."""
+    with proxying(moto_store.endpoint) as started:
+        yield started

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from tests.drivers.objectstore.stores import driver_over
 from tests.support.objectstores import S3
-from tests.support.storeproxy import StoreProxy, proxying
-
-
-@pytest.fixture
-def proxy(moto_store: S3) -> Iterator[StoreProxy]:
-    with proxying(moto_store.endpoint) as started:
-        yield started
+from tests.support.storeproxy import StoreProxy
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.server import free_port, moorage_command
+from tests.support.ports import free_port
+from tests.support.server import moorage_command
 
 from benchmarks import secure
 from benchmarks.restartable import RestartableServer

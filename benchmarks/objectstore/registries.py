@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 from benchmarks.load.specs import Bucket
 from benchmarks.restartable import RestartableServer

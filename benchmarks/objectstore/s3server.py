@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 from benchmarks.load.specs import Bucket
 from benchmarks.restartable import RestartableServer

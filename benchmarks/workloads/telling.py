@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 from benchmarks.load.specs import Images, Outcome
 from benchmarks.workloads.base import Case, Feature, Goal, Load, Stage, Workload

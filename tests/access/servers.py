@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.api.client import Answer
-from tests.support.server import Server, free_port, moorage_command, running
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_command, running
 
 
 @contextmanager

@@ -20,7 +20,8 @@ from tests.access.servers import ask, served
 from tests.auth.hashing import header, line
 from tests.events.listener import Listener
 from tests.support.exchange import exchange
-from tests.support.server import Server, free_port, moorage_command
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_command
 
 RIGHT, WRONG, AS_NAME, IN_CLEAR = "Canary/right-1", "Canary+wrong-2", "Canary-name-3", "Canary-clear-4"
 """A password, one that is wrong, one that is typed where the name should be, and one that is not hashed in the file."""

@@ -16,7 +16,8 @@ from tests.clients.models.base import ACCEPT, TAG, everything
 from tests.clients.models.oras import Oras
 from tests.clients.smallimages import SmallImage, small_image
 from tests.server.secure import AUTHORITY, CERTIFICATE, KEY, SecureServer, trusting
-from tests.support.server import Server, free_port, moorage_command
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_command
 
 PASSWORDS = {
     "alice": "alice's secret",

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tests.support.exchange import Answer, exchange
-from tests.support.server import Server, free_port, moorage_server
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_server
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 PATIENCE_SECONDS = 30.0

@@ -20,7 +20,8 @@ from tests.store.descriptors.servers import RedisServer, Sentinel
 from tests.store.descriptors.servers import running as running_redis
 from tests.stores.server import store_server
 from tests.support.objectstores import S3
-from tests.support.server import free_port, running
+from tests.support.ports import free_port
+from tests.support.server import running
 
 CANARY = "hunter2"
 OURS = "harbour"

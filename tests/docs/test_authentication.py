@@ -14,7 +14,8 @@ from tests.docs.pages import ROOT, Block, blocks
 from tests.server.secure import AUTHORITY, SecureServer
 from tests.support.command import Client
 from tests.support.engines import skopeo
-from tests.support.server import free_port, moorage_command, running
+from tests.support.ports import free_port
+from tests.support.server import moorage_command, running
 
 PAGE = ROOT / "docs/authentication.md"
 PASSWORD = "correct horse"

@@ -20,7 +20,8 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import ROOT, blocks
-from tests.support.server import Server, free_port, moorage_command
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_command
 from tests.support.tools import find, require
 
 SITE = ROOT / "deploy/nginx.conf"

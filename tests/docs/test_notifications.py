@@ -27,7 +27,8 @@ from tests.faults.images import MANIFEST_TYPE, Image, digest_of
 from tests.faults.processes import eventually
 from tests.server.secure import AUTHORITY
 from tests.support.listening import listening
-from tests.support.server import Server, free_port, moorage_command, running
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_command, running
 
 PAGE = ROOT / "docs/notifications.md"
 CHAT = ROOT / "docs/recipes/chat.md"

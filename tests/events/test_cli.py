@@ -19,7 +19,8 @@ from tests.events.listener import Listener, answer
 from tests.events.making import identity, kept
 from tests.events.telling import endpoint, telling, wait_for_events
 from tests.faults.client import Client
-from tests.support.server import Server, free_port, moorage_command, moorage_server, running
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_command, moorage_server, running
 
 PATIENT = ("backoff: 1h", "maxbackoff: 1h", "threshold: 1", "timeout: 10s")
 

@@ -33,7 +33,7 @@ from tests.events.listener import (
     silent,
 )
 from tests.events.making import identity, kept
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 HOUR = 3600.0
 

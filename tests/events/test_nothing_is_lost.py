@@ -20,7 +20,8 @@ from tests.faults.images import MANIFEST_TYPE, Image, image_of
 from tests.faults.memory import MIB
 from tests.faults.processes import eventually
 from tests.faults.target import seed
-from tests.support.server import Server, free_port, running
+from tests.support.ports import free_port
+from tests.support.server import Server, running
 
 WORKERS = "  workers: 2\n"
 REPOSITORIES = 3

@@ -18,7 +18,8 @@ from tests.events.telling import endpoint, telling, wait_for_events
 from tests.faults.client import Client
 from tests.faults.processes import eventually
 from tests.support.disks import fill, small_disk
-from tests.support.server import Server, free_port, moorage_command, running
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_command, running
 
 PATIENT = ("backoff: 1h", "maxbackoff: 1h", "threshold: 1", "timeout: 10s")
 LOST = "events are dropped"

@@ -30,7 +30,7 @@ from tests.events.listener import (
 )
 from tests.events.making import kept
 from tests.server.issuing import Authority
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 from tests.debug.asking import ask, until
 from tests.stores.server import store_server
 from tests.support.objectstores import S3
-from tests.support.server import Server, free_port, running
+from tests.support.ports import free_port
+from tests.support.server import Server, running
 from tests.support.storefaults import Refusal
 from tests.support.storeproxy import StoreProxy
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.debug.asking import Debugged, debugged, until
 from tests.health.sites import Site, serving
-from tests.support.server import free_port, running
+from tests.support.ports import free_port
+from tests.support.server import running
 
 
 @dataclass

@@ -14,7 +14,7 @@ from moorage.letsencrypt import Certificates
 from tests.letsencrypt.issuing import server_files
 from tests.letsencrypt.programs import built
 from tests.support.listening import listening
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 HOSTS = ("registry.example.com", "images.example.com")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from moorage.letsencrypt import CertificateError, Certificates
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 HOST = "registry.example.com"
 

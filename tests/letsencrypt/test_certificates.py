@@ -17,7 +17,7 @@ from moorage.letsencrypt import CertificateError, Certificates
 from moorage.letsencrypt.bundle import parse
 from tests.letsencrypt.issuing import autocert_file
 from tests.letsencrypt.pebble import HOSTS, Pebble, pebble
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 
 def test_the_first_certificate_is_for_all_hosts_and_leads_to_the_root(

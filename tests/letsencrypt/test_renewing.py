@@ -22,7 +22,7 @@ from moorage.letsencrypt.bundle import parse
 from moorage.letsencrypt.process import RenewingProcess
 from tests.letsencrypt.issuing import autocert_file
 from tests.letsencrypt.pebble import HOSTS, Pebble, pebble
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 SECONDS = 30.0
 LOGGING = {"level": "info", "form": "json", "fields": {"service": "test"}}

@@ -13,7 +13,7 @@ import pytest
 from moorage.letsencrypt.challenge import PATH
 from moorage.letsencrypt.errors import CertificateError
 from moorage.letsencrypt.responder import CONNECTIONS, HEAD_BYTES, Responder
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 HOSTS = ("registry.example.com", "images.example.com")
 

@@ -10,7 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from tests.support.exchange import exchange
-from tests.support.server import Server, free_port, moorage_server
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_server
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from tests.faults.processes import eventually
 from tests.metrics.scraped import counting, scrape
 from tests.server.issuing import DAY, Issued
 from tests.server.secure import AUTHORITY, CERTIFICATE, KEY, secure_server, stopped
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 SECONDS = 20.0
 EXPIRY = "registry_certificate_expiry_timestamp_seconds"

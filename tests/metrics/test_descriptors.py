@@ -17,7 +17,7 @@ from moorage.store.descriptors.circuit import Circuit
 from moorage.store.descriptors.memory import MemoryDescriptors
 from moorage.store.descriptors.redis import RedisDescriptors
 from tests.metrics.scraped import Page
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 
 async def test_hits_and_misses(tmp_path: Path) -> None:

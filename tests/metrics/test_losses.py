@@ -13,7 +13,8 @@ from tests.metrics.scraped import Page, counted_server, counting, scrape
 from tests.observe.mailserver import mail_server
 from tests.reporting.failing import ask, failing_registry
 from tests.support.exchange import exchange
-from tests.support.server import Server, free_port, running
+from tests.support.ports import free_port
+from tests.support.server import Server, running
 
 SECONDS = 30.0
 LINES = "registry_log_lost_lines_total"

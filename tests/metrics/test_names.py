@@ -21,7 +21,7 @@ from tests.metrics.promql import Expression, Mistake, read
 from tests.metrics.scraped import Page, counting, scrape
 from tests.server.secure import SecureServer, secure_server, stopped
 from tests.support.images import OCI_MANIFEST, canonical, digest_of
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 DASHBOARDS = sorted((ROOT / "deploy/grafana").glob("*.json"))

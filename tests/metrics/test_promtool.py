@@ -12,7 +12,7 @@ from tests.metrics.scraped import Page, counting, scrape
 from tests.metrics.test_names import push
 from tests.server.secure import secure_server, stopped
 from tests.support import tools
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = ROOT / "deploy/prometheus"

@@ -19,7 +19,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
 from tests.server.issuing import Authority
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 WAIT_SECONDS = 30.0
 PLAIN_AUTH = "Requiring AUTH while not requiring TLS"

@@ -16,7 +16,7 @@ from moorage.observe.mail import MailHandler
 from moorage.observe.smtp import Postbox
 from tests.observe.mailserver import PLAIN_AUTH, mail_server, silent_server
 from tests.observe.test_context import SECRET, address, request
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 log = logging.getLogger("moorage.of-this-test")
 

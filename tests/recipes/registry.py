@@ -9,7 +9,8 @@ from tests.clients.signing import Engine, engine
 from tests.docs.pages import ROOT, blocks
 from tests.docs.test_deploy import Proxy
 from tests.support.command import Client
-from tests.support.server import Server, free_port, moorage_command
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_command
 
 PAGE = ROOT / "docs/recipes/nginx.md"
 PASSWORDS = {"reader": "secret-1", "writer": "secret-2"}

@@ -20,7 +20,8 @@ from tests.docs.test_deploy import Proxy
 from tests.recipes.apache import PAGE, SITE, adapted, apache, settings
 from tests.recipes.registry import PASSWORDS, asking_registry, password_file, person, told_realm
 from tests.support.command import Client
-from tests.support.server import Server, free_port, running
+from tests.support.ports import free_port
+from tests.support.server import Server, running
 
 CARGO = os.urandom(6 << 20)
 SMALL_LIMIT = "\nLimitRequestBody 1000000\n"

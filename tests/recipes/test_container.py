@@ -26,7 +26,8 @@ from tests.faults.client import Client
 from tests.faults.images import make_image
 from tests.support import command, engines
 from tests.support.exchange import exchange
-from tests.support.server import Server, free_port, moorage_command, running
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_command, running
 from tests.support.tools import find, require, require_root
 from tests.support.userland import debian
 

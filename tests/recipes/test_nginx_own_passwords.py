@@ -13,7 +13,8 @@ from tests.docs.pages import blocks
 from tests.docs.test_deploy import SITE, Proxy, adapted, make_certificate, nginx
 from tests.recipes.registry import PAGE, asking_registry, password_file, person, told_realm
 from tests.support.command import Client
-from tests.support.server import Server, free_port, running
+from tests.support.ports import free_port
+from tests.support.server import Server, running
 from tests.support.tools import require
 
 CARGO = os.urandom(6 << 20)

@@ -17,7 +17,7 @@ from moorage.reporting.dispatch import Dispatch
 from moorage.reporting.rate import Rate
 from tests.reporting.asked import exchange, raised, reporter
 from tests.reporting.collecting import collector
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 
 def test_some_at_once_then_one_a_second() -> None:

@@ -10,7 +10,8 @@ import pytest
 from tests.reporting.asked import exchange, raised, reporter
 from tests.reporting.collecting import Received, collector, fine, new_relic, new_relic_collector
 from tests.reporting.failing import ask, failing_registry
-from tests.support.server import free_port, moorage_server, running
+from tests.support.ports import free_port
+from tests.support.server import moorage_server, running
 
 BAD = {
     500: "it answers 500",

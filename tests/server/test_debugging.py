@@ -12,7 +12,8 @@ import pytest
 
 from moorage.server.tallies import PREFIX
 from tests.debug.asking import ask, debugged, until
-from tests.support.server import Server, free_port, moorage_server, running
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_server, running
 
 
 def with_addr(folder: Path, addr: str, more: str = "") -> Server:

@@ -20,7 +20,8 @@ from tests.faults.processes import eventually, holder_of, worker_pids
 from tests.faults.wire import Wire, request_bytes
 from tests.server.broken import ISSUER_NAMES, named_twice
 from tests.server.secure import AUTHORITY, CERTIFICATE, secure_server, stopped
-from tests.support.server import Server, free_port, moorage_server, running
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_server, running
 
 WORKERS = 2
 SECONDS = 20.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.docs.pages import ROOT, blocks
 from tests.docs.test_deploy import SITE, configuration
 from tests.support.listening import listening, program
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 OPERATIONS = ROOT / "docs/operations.md"
 UPSTREAM = re.compile(r"upstream moorage \{.*?^\}\n", re.DOTALL | re.MULTILINE)

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tests.support.objectstores import S3, Azure, Gcs
-from tests.support.server import Server, free_port, moorage_command
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_command
 
 Service = S3 | Azure | Gcs
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.stores.server import Service, store_server
 from tests.support.objectstores import S3, Azure
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 
 def refused(folder: Path, service: Service, environment: dict[str, str] | None = None, **more: object) -> str:

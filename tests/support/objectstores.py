@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.support.dialects import GoogleToAmazon, PartialContent
 from tests.support.exchange import exchange
 from tests.support.listening import listening, program
-from tests.support.server import free_port
+from tests.support.ports import free_port
 from tests.support.storeproxy import proxying
 from tests.support.tools import HINT, absent
 

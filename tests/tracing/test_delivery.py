@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.exchange import exchange
-from tests.support.server import Server, free_port, moorage_server, running
+from tests.support.ports import free_port
+from tests.support.server import Server, moorage_server, running
 from tests.tracing.collector import asking, collecting, has
 
 BEGINS, ENDS = "traces cannot be exported", "traces are exported again"

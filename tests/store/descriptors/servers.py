@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support import tools
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 START_SECONDS = 30.0
 

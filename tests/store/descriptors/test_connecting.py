@@ -16,7 +16,7 @@ from tests.store.descriptors.conftest import Caches
 from tests.store.descriptors.facts import LINK, OTHER, OTHER_LINK, eventually, keep
 from tests.store.descriptors.servers import RedisServer, Sentinel, running
 from tests.support import tools
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 ENTRY = f"{{moorage:descriptor:}}{LINK}"
 

@@ -22,7 +22,7 @@ from tests.store.descriptors.facts import (
     keep,
 )
 from tests.store.descriptors.servers import RedisServer, Wire, running
-from tests.support.server import free_port
+from tests.support.ports import free_port
 
 LOGGER = "moorage.store.descriptors"
 

@@ -167,10 +167,10 @@ def queue_path(configuration: Configuration) -> Path:
     return Path(state or STATE_FOLDER, FILE)
 
 
-def open_queue(configuration: Configuration, *, check: bool = False) -> Queue:
-    """Raises NotificationsError."""
+def open_queue(configuration: Configuration, *, check: bool = False, mend: bool = True) -> Queue:
+    """`check` and `mend` as `Queue` has them. Raises NotificationsError."""
     from moorage.events.place import network_file_system
-    from moorage.events.queue import Queue, QueueError
+    from moorage.events.queue import Queue, QueueDamaged, QueueError
 
     path = queue_path(configuration).absolute()
     if kind := network_file_system(path):
@@ -179,7 +179,10 @@ def open_queue(configuration: Configuration, *, check: bool = False) -> Queue:
         )
     size, shares = configuration.notifications.queue.size, len(enabled(configuration))
     try:
-        return Queue(path, limit=size, shares=shares, check=check)
+        return Queue(path, limit=size, shares=shares, check=check, mend=mend)
+    except QueueDamaged as error:
+        told = f"{error}; a server moves the file aside when it starts"
+        raise NotificationsError(f"notifications.queue.path: {told}") from None
     except QueueError as error:
         raise NotificationsError(
             f"notifications.queue.path: events cannot be kept in {error}; set the key to a file that can be written"

@@ -93,6 +93,20 @@ def test_what_waits_is_listed_oldest_first(tmp_path: Path, listener: Listener) -
     assert "two" not in text
 
 
+def test_a_damaged_queue_is_left_to_the_server(tmp_path: Path, listener: Listener) -> None:
+    """One that runs would go on with a file that was moved away."""
+    server, config = configured(tmp_path, endpoint("one", listener.url))
+    path = server.root / ".moorage" / "events.db"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no database" * 1000)
+    for command in (["list"], ["replay"], ["drop", "--all", "--yes"]):
+        done = run(*command, config)
+        assert (done.returncode, done.stdout) == (2, ""), command
+        assert f"notifications.queue.path: {path}: file is not a database" in done.stderr.replace("\n", " ")
+    assert path.read_bytes() == b"no database" * 1000
+    assert list(path.parent.glob("*damaged*")) == []
+
+
 def test_there_may_be_more_room_in_a_list_than_events(tmp_path: Path, listener: Listener) -> None:
     server, config = configured(tmp_path, endpoint("one", listener.url))
     filled(server, one=[kept()])

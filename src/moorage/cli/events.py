@@ -281,7 +281,8 @@ def _opened(configuration: Configuration) -> Iterator[Queue | None]:
         yield None
         return
     try:
-        queue = open_queue(configuration)
+        # A server that runs would go on with the file that was moved away.
+        queue = open_queue(configuration, mend=False)
         try:
             yield queue
         finally:

@@ -61,6 +61,10 @@ class NoRoom(QueueError):
     """There is no room for the file, or in it. That may pass."""
 
 
+class QueueDamaged(QueueError):
+    """The file is not what was written, and was left where it is."""
+
+
 class QueueFull(QueueError):
     """Not all was kept: `lost` tells how many events of which endpoint were dropped, and they are counted already. The rest was
     kept."""
@@ -73,9 +77,9 @@ class QueueFull(QueueError):
 class Database:
     """Methods may be called from any thread."""
 
-    def __init__(self, path: Path, *, limit: int, check: bool = False) -> None:
-        """`limit`: bytes on disk. `check`: read all of a file that is not large, and find out whether it is sound. Raises QueueError,
-        NoRoom."""
+    def __init__(self, path: Path, *, limit: int, check: bool = False, mend: bool = True) -> None:
+        """`limit`: bytes on disk. `check`: read all of a file that is not large, and find out whether it is sound. `mend`: move one
+        aside that is not, which nobody else may have open. Raises QueueError, NoRoom."""
         self.path = path
         logged = min(LOG_BYTES, limit // 4)
         self._log_pages = max(LEAST_PAGES, logged // PAGE_BYTES // 2)
@@ -89,7 +93,7 @@ class Database:
                 # Events tell who did what: they are for nobody else on this machine. SQLite's other files are as this one.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
                 with alone(self._writing):
-                    self._first: sqlite3.Connection | None = self._sound(check)
+                    self._first: sqlite3.Connection | None = self._sound(check, mend)
                 opened.callback(self._first.close)
                 self._log = os.open(f"{path}-wal", os.O_RDONLY | os.O_CLOEXEC)
                 opened.callback(os.close, self._log)
@@ -119,13 +123,15 @@ class Database:
     def close(self) -> None:
         self._opened.close()
 
-    def _sound(self, check: bool) -> sqlite3.Connection:
+    def _sound(self, check: bool, mend: bool) -> sqlite3.Connection:
         """A connection to a file that is sound: one that is not is moved aside, and another one begun."""
         try:
             return self._made(check)
         except sqlite3.DatabaseError as error:
             if not damaged(error):
                 raise
+            if not mend:
+                raise QueueDamaged(self.path, str(error)) from None
             log.error(
                 "queue of events is damaged; it was moved aside, and another one begun",
                 extra={"path": str(self.path), "moved": str(_move_aside(self.path)), "reason": str(error)},

@@ -15,11 +15,20 @@ from pathlib import Path
 from typing import Final
 
 from moorage.events import rows
-from moorage.events.database import PAGE_BYTES, Database, Line, NoRoom, QueueError, QueueFull, reason
+from moorage.events.database import (
+    PAGE_BYTES,
+    Database,
+    Line,
+    NoRoom,
+    QueueDamaged,
+    QueueError,
+    QueueFull,
+    reason,
+)
 from moorage.events.pending import Fate, Pending
 from moorage.events.rows import Counts, Kept, Row, Waiting
 
-__all__ = ["Counts", "Kept", "Queue", "QueueError", "QueueFull", "Waiting", "Watch"]
+__all__ = ["Counts", "Kept", "Queue", "QueueDamaged", "QueueError", "QueueFull", "Waiting", "Watch"]
 
 DROPPED_AT_ONCE: Final = 1000
 """The log of the database grows with a transaction, and others wait for it."""
@@ -31,13 +40,16 @@ FILLING: Final = 0.75
 class Queue:
     """Methods may be called from several threads. They may wait for a device, or for another process."""
 
-    def __init__(self, path: Path, *, limit: int, shares: int = 1, check: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, limit: int, shares: int = 1, check: bool = False, mend: bool = True
+    ) -> None:
         """`limit`: bytes on disk. `shares`: for how many endpoints; each may take its part. `check`: read the file, unless it is
-        large, to find out whether it is sound. What is damaged is moved aside. On a disk without room, there will be a queue
-        as soon as there is some. Raises QueueError."""
+        large, to find out whether it is sound. `mend`: move aside what is damaged. On a disk without room, there will be a
+        queue as soon as there is some. Raises QueueError, QueueDamaged."""
         self.path = path
         self._limit = limit
         self._shares = max(1, shares)
+        self._mend = mend
         self._pending = Pending(self._settle)
         self._opening = threading.Lock()
         self._opened: _Opened | None = None
@@ -143,7 +155,8 @@ class Queue:
     def _open(self, *, check: bool = False) -> _Opened:
         with self._opening:
             if self._opened is None:
-                self._opened = _Opened(Database(self.path, limit=self._limit, check=check), self._shares)
+                database = Database(self.path, limit=self._limit, check=check, mend=self._mend)
+                self._opened = _Opened(database, self._shares)
             return self._opened
 
     def _settle(self, fates: Mapping[str, Fate]) -> bool:

@@ -174,7 +174,9 @@ class Application:
             service = build_service(configuration, self._registry, key)
             service.healthy = self._health.healthy
             await self._open(service, open_parts)
-            observers = [*self._observers()]
+            logger = logs.observer(configuration, self._shared.instance)
+            open_parts.callback(logger.close)
+            observers = [*self._observers(logger)]
             self._endpoint = Endpoint(service, headers=_headers(configuration), observers=observers)
             tasks = [asyncio.create_task(work()) for work in self._work()]
             open_parts.push_async_callback(_ended, tasks)
@@ -218,11 +220,11 @@ class Application:
             driver = self._metrics.metered(driver)
         return driver if self._tracing is None else self._tracing.traced(driver)
 
-    def _observers(self) -> Iterator[Observer]:
+    def _observers(self, logger: Observer) -> Iterator[Observer]:
         """The traces first, so that the others may name them."""
         if self._tracing is not None:
             yield self._tracing.observer
-        yield logs.observer(self._configuration, self._shared.instance)
+        yield logger
         if self._metrics is not None:
             yield self._metrics.observer
 

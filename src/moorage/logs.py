@@ -5,15 +5,16 @@ from __future__ import annotations
 import socket
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from moorage import __version__
 from moorage.api.exchange import Exchange
-from moorage.api.observing import Observer, Outcome
+from moorage.api.observing import Outcome
 from moorage.config import Configuration
 from moorage.config.values import host_and_port, plain
 from moorage.observe import access, context, files, logging
-from moorage.observe.files import Lines, Output, Together
+from moorage.observe.files import Output, Together
 
 if TYPE_CHECKING:
     from moorage.config.sections.log import Hook
@@ -43,8 +44,8 @@ def settings(configuration: Configuration, instance: str = "") -> dict[str, Any]
     }
 
 
-def observer(configuration: Configuration, instance: str = "") -> Observer:
-    """What lets lines of the log tell of their request, and writes the access log."""
+def observer(configuration: Configuration, instance: str = "") -> Requests:
+    """What lets lines of the log tell of their request, and writes the access log. To be closed when there are no more requests."""
     section = configuration.log.accesslog
     if section.disabled:
         return Requests()
@@ -57,37 +58,38 @@ def observer(configuration: Configuration, instance: str = "") -> Observer:
 
 
 class Requests:
+    """An `Observer`, which writes nothing by itself."""
+
     def begun(self, exchange: Exchange) -> None:
         context.begin(exchange, _remote)
 
     def ended(self, exchange: Exchange, outcome: Outcome) -> None:
         context.end()
 
+    def close(self) -> None:
+        """Nothing is held back from now on."""
+
 
 class AccessLog(Requests):
     """In the Combined Log Format."""
 
-    def __init__(self, output: Lines) -> None:
+    def __init__(self, output: Together) -> None:
         self._output = output
 
     def ended(self, exchange: Exchange, outcome: Outcome) -> None:
-        access.write(
-            exchange.scope,
-            outcome.status,
-            outcome.sent,
-            outcome.seconds,
-            exchange.id,
-            exchange.grant.user,
-            client=_forwarded(exchange),
-            output=self._output,
-        )
+        status, sent, seconds, _ = outcome
+        scope, user, client = exchange.scope, exchange.grant.user, _forwarded(exchange)
+        self._output.write(partial(access.line, scope, status, sent, seconds, exchange.id, user, client))
         context.end()
+
+    def close(self) -> None:
+        self._output.close()
 
 
 class Responses(Requests):
     """The same as events, in the form of the log."""
 
-    def __init__(self, output: Lines, formatter: logging.EventFormatter) -> None:
+    def __init__(self, output: Together, formatter: logging.EventFormatter) -> None:
         self._output = output
         self._formatter = formatter
 
@@ -100,9 +102,15 @@ class Responses(Requests):
         for name, value in outcome.answer.headers if outcome.answer else []:
             if name == b"content-type":
                 fields["http.response.contenttype"] = value.decode("latin-1")
-        line = self._formatter.line(time.time(), "info", "response completed", fields)
-        self._output.write(line.encode("utf-8", "replace") + b"\n")
+        self._output.write(partial(self._line, time.time(), fields))
         context.end()
+
+    def close(self) -> None:
+        self._output.close()
+
+    def _line(self, moment: float, fields: dict[str, Any]) -> bytes:
+        line = self._formatter.line(moment, "info", "response completed", fields)
+        return line.encode("utf-8", "replace") + b"\n"
 
 
 def _forwarded(exchange: Exchange) -> str:

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -172,36 +173,65 @@ def test_an_output_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         files.output("./nowhere/log")
 
 
+class Written(Output):
+    def __init__(self) -> None:
+        super().__init__("stdout", 1)
+        self.pieces: list[bytes] = []
+
+    def write(self, line: bytes) -> None:
+        self.pieces.append(line)
+
+
 async def test_what_is_written_in_one_turn_of_the_loop_is_written_together_and_in_order() -> None:
-    reading, writing = os.pipe()
-    together = Together(Output("stdout", writing))
-    lines = [b"%04d %s\n" % (number, b"x" * (number % 300)) for number in range(100)]
+    together = Together(written := Written())
+    lines = [b"%04d\n" % number for number in range(100)]
     for line in lines:
-        together.write(line)
-    await asyncio.sleep(0)
-    whole = os.read(reading, 1 << 20)
-    assert whole.splitlines(keepends=True) == lines
-    together.write(b"next\n")
-    await asyncio.sleep(0)
-    assert os.read(reading, 100) == b"next\n"
-    os.close(reading)
-    os.close(writing)
+        together.write(partial(bytes, line))
+    assert written.pieces == []
+    await asyncio.sleep(0.001)
+    assert written.pieces == [b"".join(lines)]
+
+
+async def test_a_line_that_comes_alone_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "PAUSE_SECONDS", 0.01)
+    together = Together(written := Written())
+    for number in range(3):
+        together.write(lambda: b"line\n")
+        await asyncio.sleep(0.001)
+        assert len(written.pieces) == number + 1
+        await asyncio.sleep(0.02)
+
+
+async def test_lines_that_come_soon_after_others_are_written_together_before_long() -> None:
+    together = Together(written := Written())
+    for number in range(20):
+        together.write(partial(b"%d\n".__mod__, number))
+        await asyncio.sleep(0)
+    assert 1 <= len(written.pieces) < 20
+    await asyncio.sleep(2 * files.PAUSE_SECONDS)
+    assert b"".join(written.pieces) == b"".join(b"%d\n" % number for number in range(20))
+
+
+async def test_at_the_end_nothing_is_held_back() -> None:
+    together = Together(written := Written())
+    together.write(lambda: b"first\n")
+    await asyncio.sleep(0.001)
+    together.write(lambda: b"second\n")
+    together.close()
+    assert written.pieces == [b"first\n", b"second\n"]
+    together.write(lambda: b"third\n")
+    await asyncio.sleep(0.001)
+    assert written.pieces[2:] == [b"third\n"]
 
 
 async def test_no_piece_is_larger_than_what_a_pipe_takes_at_once() -> None:
-    pieces: list[bytes] = []
-
-    class Kept(Output):
-        def write(self, line: bytes) -> None:
-            pieces.append(line)
-
-    together = Together(Kept("stdout", 1))
+    together = Together(written := Written())
     for _ in range(100):
-        together.write(b"x" * 299 + b"\n")
-    together.write(b"y" * 9999 + b"\n")
-    together.write(b"z\n")
-    await asyncio.sleep(0)
-    assert [len(piece) for piece in pieces] == [3900] * 7 + [2700, 10_000, 2]
+        together.write(lambda: b"x" * 299 + b"\n")
+    together.write(lambda: b"y" * 9999 + b"\n")
+    together.write(lambda: b"z\n")
+    await asyncio.sleep(0.001)
+    assert [len(piece) for piece in written.pieces] == [3900] * 7 + [2700, 10_000, 2]
 
 
 def test_of_lines_that_are_written_together_those_are_lost_that_did_not_come_whole(tmp_path: Path) -> None:

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
-from typing import Final
 
-from moorage.observe import files, shown
-from moorage.observe.files import STDOUT as STDOUT
-from moorage.observe.files import Lines
+from moorage.observe import shown
 from moorage.observe.shown import Scope
 
-OUTPUT: Final[Lines] = files.output("stdout")
 
-
-def write(
-    scope: Scope,
-    status: int,
-    sent: int,
-    seconds: float,
-    request: str,
-    user: str = "",
-    *,
-    client: str = "",
-    output: Lines = OUTPUT,
-) -> None:
-    """`sent` is the bytes of body, `user` who signed in, `client` the address, else the connection's other end."""
+def line(
+    scope: Scope, status: int, sent: int, seconds: float, request: str, user: str = "", client: str = ""
+) -> bytes:
+    """Of a request that has just ended. `sent` is the bytes of body, `user` who signed in, `client` the address, else the
+    connection's other end."""
     referer = agent = "-"
     for key, value in scope["headers"]:
         if key == b"user-agent":
@@ -35,7 +23,7 @@ def write(
     if not client:
         peer = scope.get("client")
         client = (peer[0] if peer else "") or "-"
-    output.write(
+    return (
         f"{client} - {shown.name(user)} [{_moment(int(time.time()))}] "
         f'"{scope["method"]} {shown.target(scope)} HTTP/{scope["http_version"]}" {status} {sent} '
         f'"{referer}" "{agent}" {seconds * 1000:.1f}ms {request}\n'.encode("utf-8", "replace")

@@ -13,7 +13,8 @@ import logging
 import os
 import select
 import time
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from moorage.observe import losses
 
@@ -22,14 +23,10 @@ log = logging.getLogger(__name__)
 STDOUT: Final = 1
 STDERR: Final = 2
 LOOK_SECONDS: Final = 1.0
+PAUSE_SECONDS: Final = 0.005
 MODE: Final = 0o640
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY
 _STREAMS: Final = {"stdout": STDOUT, "stderr": STDERR}
-
-
-class Lines(Protocol):
-    def write(self, line: bytes) -> None:
-        """A line with its end, or some. Raises nothing."""
 
 
 class Output:
@@ -102,28 +99,51 @@ class Output:
 
 
 class Together:
-    """What is written to an output in one turn of the event loop, at the turn's end: to write each line of many is a third of what
-    they cost. Nothing waits for more lines to come. For the thread of the loop."""
+    """Lines for an output, those that come soon after others made and written with them: one by one, they cost twice as much.
+
+    The first is written at the end of its turn of the event loop; those that come within `PAUSE_SECONDS` of a write wait for the
+    end of that time. For the thread of the loop.
+    """
 
     def __init__(self, output: Output) -> None:
         self._output = output
-        self._lines: list[bytes] = []
-        self._size = 0
+        self._lines: list[Callable[[], bytes]] = []
+        self._pause = PAUSE_SECONDS
+        self._next = 0.0
 
-    def write(self, line: bytes) -> None:
-        self._size += len(line)
-        # A pipe takes no more than this in one piece, and others may write to it.
-        if self._size > select.PIPE_BUF:
-            self._flush()
-            self._size = len(line)
+    def write(self, line: Callable[[], bytes]) -> None:
+        """`line` makes it, and raises nothing."""
         if not self._lines:
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_at(self._next, self._due)
         self._lines.append(line)
 
-    def _flush(self) -> None:
-        lines, self._lines, self._size = self._lines, [], 0
-        if lines:
-            self._output.write(b"".join(lines))
+    def close(self) -> None:
+        """From now on nothing waits but for the end of its turn."""
+        self._pause = self._next = 0.0
+        self._write()
+
+    def _due(self) -> None:
+        self._next = asyncio.get_running_loop().time() + self._pause
+        self._write()
+
+    def _write(self) -> None:
+        lines, self._lines = self._lines, []
+        for piece in _pieces([make() for make in lines]):
+            self._output.write(piece)
+
+
+def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Whole lines, as many in each as a pipe takes at once: others may write to it."""
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        if size + len(line) > select.PIPE_BUF and piece:
+            yield b"".join(piece)
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line)
+    if piece:
+        yield b"".join(piece)
 
 
 def open_file(path: str) -> int:

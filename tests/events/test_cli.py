@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from tests.events.listener import Listener, answer
 from tests.events.making import identity, kept
 from tests.events.telling import endpoint, telling, wait_for_events
 from tests.faults.client import Client
+from tests.support.forking import command
 from tests.support.ports import free_port
 from tests.support.server import Server, moorage_command, moorage_server, running
 
@@ -26,15 +26,7 @@ PATIENT = ("backoff: 1h", "maxbackoff: 1h", "threshold: 1", "timeout: 10s")
 
 
 def run(*arguments: str, given: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        moorage_command("events", *arguments),
-        check=False,
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, **variables},
-    )
+    return command("events", *arguments, given=given, environment=variables)
 
 
 def run_json(*arguments: str) -> tuple[int, Any]:
@@ -99,9 +91,9 @@ def test_a_damaged_queue_is_left_to_the_server(tmp_path: Path, listener: Listene
     path = server.root / ".moorage" / "events.db"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"no database" * 1000)
-    for command in (["list"], ["replay"], ["drop", "--all", "--yes"]):
-        done = run(*command, config)
-        assert (done.returncode, done.stdout) == (2, ""), command
+    for words in (["list"], ["replay"], ["drop", "--all", "--yes"]):
+        done = run(*words, config)
+        assert (done.returncode, done.stdout) == (2, ""), words
         assert f"notifications.queue.path: {path}: file is not a database" in done.stderr.replace("\n", " ")
     assert path.read_bytes() == b"no database" * 1000
     assert list(path.parent.glob("*damaged*")) == []

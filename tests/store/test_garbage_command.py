@@ -12,8 +12,9 @@ import pytest
 from tests.compat.cargo import Document, image, index
 from tests.compat.upload import push
 from tests.support.exchange import exchange
+from tests.support.forking import command
 from tests.support.images import ACCEPT_ALL, descriptor, stored_image
-from tests.support.server import Server, moorage_command, moorage_server, reference_server, running
+from tests.support.server import Server, moorage_server, reference_server, running
 from tests.support.tools import require
 
 AMD, ARM = image("amd64", docker=False), image("arm64", docker=False, layers=3)
@@ -29,9 +30,7 @@ def reference(tmp_path: Path) -> Server:
 
 def garbage_collect(tree: Path, *options: str) -> subprocess.CompletedProcess[str]:
     config = moorage_server(tree.parent / "moorage", root=tree).command[-1]
-    return subprocess.run(
-        moorage_command("garbage-collect", *options, config), check=False, capture_output=True, text=True
-    )
+    return command("garbage-collect", *options, config)
 
 
 def push_all(address: str, name: str, document: Document, *children: Document, tag: str) -> None:

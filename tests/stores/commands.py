@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.stores.server import Service, credentials, section
+from tests.support.forking import command
 from tests.support.objectstores import S3
-from tests.support.server import moorage_command
 
 
 def written(path: Path, storage: dict[str, object]) -> Path:
@@ -31,13 +31,7 @@ def in_bucket(path: Path, store: S3, root: str) -> Path:
 
 
 def storage(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        moorage_command("storage", *map(str, arguments)),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = command("storage", *map(str, arguments), seconds=120)
     assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
     assert "Traceback" not in done.stderr
     return done

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from tests.support.forking import Forked, Running
+from tests.support import forking
+from tests.support.forking import Running
 from tests.support.listening import spawned
 from tests.support.ports import free_port
 
@@ -73,7 +74,7 @@ class Server:
         program, *arguments = self.command
         fresh = any(name.startswith("PYTHON") for name in self.environment)
         if self.forks and not fresh and [program] == moorage_command():
-            self.process = Forked(arguments, {**os.environ, **environment}, self.log)
+            self.process = forking.server(arguments, {**os.environ, **environment}, self.log)
         else:
             self.process = spawned(self.command, self.log, environment)
         return self.process

@@ -37,7 +37,7 @@ def bound(at_full_size: int, count: int, full_count: int) -> int:
 
 @pytest.mark.parametrize(
     "pulls",
-    [Transfers(300, 12 * MIB), pytest.param(Transfers(1000, 20 * MIB), marks=pytest.mark.soak)],
+    [Transfers(300, 5 * MIB), pytest.param(Transfers(1000, 20 * MIB), marks=pytest.mark.soak)],
     ids=str,
 )
 def test_stalled_pulls_take_little_memory_and_all_match_when_they_drain(

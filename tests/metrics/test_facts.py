@@ -15,7 +15,7 @@ from moorage import metrics
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.metrics.collections import KEPT_SECONDS
 from moorage.store import layout
-from moorage.store.collected import Collected, collected, note
+from moorage.store.garbage.history import Collected, collected, note
 from tests.metrics.scraped import Page
 
 LAST = "registry_garbage_collection_last_timestamp_seconds"

@@ -15,7 +15,7 @@ from moorage.drivers.base import Driver, DriverError
 from moorage.errors import BlobUnknown, ManifestUnknown, RegistryError
 from moorage.manifest import parse
 from moorage.names import Name, Tag
-from moorage.store.garbage import CollectionAborted, collect
+from moorage.store.garbage.collection import CollectionAborted, collect
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from tests.contracts.disk import Inline

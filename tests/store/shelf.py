@@ -12,7 +12,7 @@ from moorage.manifest import parse
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.descriptors.base import Blob
-from moorage.store.garbage import Collection, collect
+from moorage.store.garbage.collection import Collection, collect
 from moorage.store.policy import ReferencePolicy
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock

@@ -12,7 +12,7 @@ from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.names import Name, Tag, UploadId
 from moorage.store import layout
-from moorage.store.garbage import CollectionAborted
+from moorage.store.garbage.collection import CollectionAborted
 from tests.store.images import image, index, noise
 from tests.store.shelf import Shelf, referrers_tag
 

@@ -16,7 +16,7 @@ from moorage.drivers.filesystem import FilesystemDriver
 from moorage.errors import RegistryError
 from moorage.names import Name, Tag, UploadId
 from moorage.store import layout
-from moorage.store.garbage import CollectionAborted
+from moorage.store.garbage.collection import CollectionAborted
 from tests.store.images import Image, image, index
 from tests.store.shelf import Shelf
 

@@ -15,7 +15,7 @@ import pytest
 from moorage.drivers.base import DriverError, PathNotFound
 from moorage.names import Name, Tag
 from moorage.store import layout
-from moorage.store.garbage import CollectionAborted
+from moorage.store.garbage.collection import CollectionAborted
 from tests.contracts.disk import Failing, Inline, fast_folder
 from tests.store.images import image, index, noise
 from tests.store.shelf import Shelf, Unreliable, referrers_tag

@@ -12,7 +12,7 @@ from moorage.drivers.base import PathNotFound, WriteRefused
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.names import Name
 from moorage.store import layout
-from moorage.store.garbage import collect
+from moorage.store.garbage.collection import collect
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from tests.drivers.objectstore.stores import driver_over

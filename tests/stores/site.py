@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from moorage.store.garbage import Collection, collect
+from moorage.store.garbage.collection import Collection, collect
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from tests.drivers.objectstore.stores import driver_over

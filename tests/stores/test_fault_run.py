@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from moorage.drivers.base import DriverError
-from moorage.store.garbage import CollectionAborted
+from moorage.store.garbage.collection import CollectionAborted
 from tests.faults.images import digest_of, make_image
 from tests.stores.bucket import blob_name
 from tests.stores.faultrun import LONGEST_SECONDS, FaultRun, faults_in

@@ -17,7 +17,7 @@ from moorage.store.announcing import NOTICE_SECONDS
 
 if TYPE_CHECKING:
     from moorage.drivers.base import Driver
-    from moorage.store.garbage import Collection
+    from moorage.store.garbage.collection import Collection
     from moorage.store.purge import Abandoned, Purged
 
 
@@ -39,7 +39,7 @@ def garbage_collect(
     from moorage.app import build_registry
     from moorage.cli.progress import spinning
     from moorage.storage import build_driver
-    from moorage.store.garbage import CollectionAborted, collect
+    from moorage.store.garbage.collection import CollectionAborted, collect
 
     configuration = load(config)
     require_root(configuration)
@@ -75,7 +75,7 @@ def garbage_collect(
 
 
 async def _note(driver: Driver, found: Collection, seconds: float) -> None:
-    from moorage.store.collected import note
+    from moorage.store.garbage.history import note
 
     garbage = found.garbage
     await note(

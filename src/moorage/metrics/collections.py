@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from moorage.drivers.base import Driver
-from moorage.store.collected import Collected, collected, parse, written
+from moorage.store.garbage.history import Collected, collected, parse, written
 
 KEPT_SECONDS: Final = 60.0
 

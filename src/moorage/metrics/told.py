@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from moorage import __version__
 from moorage.metrics.processes import Usage
-from moorage.store.collected import Collected
+from moorage.store.garbage.history import Collected
 
 EVENT_TYPES: Final = {
     "Events": "events",

@@ -1,15 +1,4 @@
-"""Garbage collection, while nothing is pushed: find what no manifest needs, then remove it.
-
-All that will go is known before the first removal, and whatever the storage fails to tell until then ends the
-collection: what cannot be read is not garbage. The work grows with manifests plus tags plus links plus blobs.
-
-    tree       what the listings show
-    contents   one repository, reduced to its references
-    marking    what of it must stay
-    finding    what may go, over the whole registry
-    sweeping   how it goes
-    announcing how others learn of it
-"""
+"""A garbage collection: everything that may go is found first, then removed."""
 
 from __future__ import annotations
 
@@ -20,9 +9,9 @@ from dataclasses import dataclass
 
 from moorage.drivers.base import DriverError
 from moorage.store.announcing import NOTICE_SECONDS, AnotherCollection, announced
-from moorage.store.finding import Counts, Search
+from moorage.store.garbage.search import Counts, Search
+from moorage.store.garbage.sweeping import Garbage, sweep
 from moorage.store.registry import Registry
-from moorage.store.sweeping import Garbage, sweep
 
 Report = Callable[[str], None]
 

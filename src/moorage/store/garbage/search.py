@@ -13,10 +13,11 @@ from moorage.digest import CANONICAL, Digest
 from moorage.drivers.base import Driver, FileInfo, PathNotFound
 from moorage.errors import DigestInvalid, NameInvalid
 from moorage.names import Name, Tag
-from moorage.store import layout, marking
+from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
 from moorage.store.contents import Contents, Key, Reading, digest_of, is_canonical, key, target
-from moorage.store.sweeping import Garbage
+from moorage.store.garbage import marking
+from moorage.store.garbage.sweeping import Garbage
 from moorage.store.tree import Tree
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import logging
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from moorage import tasks
+from moorage.app import Application
+from moorage.config import load
+from moorage.drivers.base import DriverError
 from moorage.drivers.inmemory import InMemoryDriver
+from moorage.leadership import Leadership
 from moorage.names import Name
 from moorage.store import layout
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
-from moorage.tasks import Leadership, UploadPurging, lead
+from moorage.tasks import UploadPurging, forever, led
 from tests.contracts.disk import Inline
 
 HOUR = datetime.timedelta(hours=1)
@@ -32,8 +36,27 @@ async def test_one_leads_until_it_is_gone(tmp_path: Path) -> None:
     os.close(second._fd)
 
 
-async def test_work_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "ELECTION_SECONDS", 0.001)
+async def test_who_cannot_open_the_lock_says_so_once_and_tries_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock = tmp_path / "folder" / "lock"
+    leadership = Leadership(str(lock))
+    winning = asyncio.create_task(leadership.won(0.001))
+    await asyncio.sleep(0.02)
+    assert not winning.done()
+    lock.parent.mkdir()
+    async with asyncio.timeout(10):
+        await winning
+    (line,) = caplog.records
+    assert (line.path, line.reason) == (str(lock), "No such file or directory")  # type: ignore[attr-defined]
+    os.close(leadership._fd)
+
+
+@pytest.mark.parametrize("leads", [True, False])
+async def test_work_that_fails_is_logged_and_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, leads: bool
+) -> None:
+    monkeypatch.setattr(tasks, "RETRY_SECONDS", 0.001)
     done = asyncio.Event()
     tries = 0
 
@@ -44,14 +67,36 @@ async def test_work_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytes
             raise RuntimeError("not now")
         done.set()
 
-    logging.disable(logging.CRITICAL)
     leader = Leadership(str(tmp_path / "lock"))
-    leading = asyncio.create_task(lead(leader, [fickle]))
-    await done.wait()
-    leading.cancel()
-    await asyncio.gather(leading, return_exceptions=True)
-    logging.disable(logging.NOTSET)
-    os.close(leader._fd)
+    working = asyncio.create_task(forever(partial(led, leader, fickle) if leads else fickle))
+    async with asyncio.timeout(10):
+        await done.wait()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    assert [record.message for record in caplog.records] == ["periodic task failed"] * 2
+    if leads:
+        os.close(leader._fd)
+
+
+async def test_a_store_that_fails_once_does_not_end_purging(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in memory and over object stores, where nobody is elected."""
+    monkeypatch.setattr(tasks, "JITTER_SECONDS", 0.0)
+    monkeypatch.setattr(tasks, "RETRY_SECONDS", 0.001)
+    config = tmp_path / "config.yml"
+    config.write_text("version: 0.1\nstorage:\n  inmemory: {}\n")
+    application = Application(load(config, {}).configuration)
+    asked = asyncio.Semaphore(0)
+
+    async def fails(path: str) -> list[str]:
+        asked.release()
+        raise DriverError(path, "not now")
+
+    monkeypatch.setattr(application._driver, "children", fails)
+    async with application._opened(), asyncio.timeout(10):
+        for _ in range(3):
+            await asked.acquire()
 
 
 async def session(registry: Registry, folder: Path, age: datetime.timedelta) -> Path:

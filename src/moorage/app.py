@@ -1,4 +1,5 @@
-"""The composition root: the one place that reads the configuration and builds the parts from it."""
+"""The composition root: assembles an application of the parts that `storage`, `caches`, `controllers`, `notifications`, `logs`, `health`
+and `reporting` build from the configuration."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import contextlib
 import re
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,6 +26,7 @@ from moorage.caches import build_descriptors
 from moorage.config import Configuration
 from moorage.drivers.base import Driver
 from moorage.drivers.readonly import ReadOnlyDriver
+from moorage.leadership import Leadership
 from moorage.middleware import Work, wrap
 from moorage.shared import Shared
 from moorage.storage import build_driver
@@ -32,7 +35,7 @@ from moorage.store.policy import ReferencePolicy
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from moorage.store.uploads import BATCHES
-from moorage.tasks import Leadership, UploadPurging, lead
+from moorage.tasks import UploadPurging, forever, led
 
 if TYPE_CHECKING:
     from moorage.controllers import AccessSetup
@@ -178,7 +181,7 @@ class Application:
             open_parts.callback(logger.close)
             observers = [*self._observers(logger)]
             self._endpoint = Endpoint(service, headers=_headers(configuration), observers=observers)
-            tasks = [asyncio.create_task(work()) for work in self._work()]
+            tasks = [asyncio.create_task(forever(work)) for work in self._work()]
             open_parts.push_async_callback(_ended, tasks)
             self._started()
             yield
@@ -235,11 +238,8 @@ class Application:
         purging = self._configuration.storage.maintenance.uploadpurging
         if purging.enabled and not self._configuration.storage.maintenance.readonly.enabled:
             purge = UploadPurging(self._registry, purging.age, purging.interval, purging.dryrun)
-            if self._shared.leader:
-                leadership = Leadership(self._shared.leader)
-                work.append(lambda: lead(leadership, [purge]))
-            else:
-                work.append(purge)
+            leader = self._shared.leader
+            work.append(partial(led, Leadership(leader), purge) if leader else purge)
         return work
 
     async def _elsewhere(self, scope: Scope) -> Answer:

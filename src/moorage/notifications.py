@@ -19,8 +19,8 @@ from moorage.config.sections import notifications as sections
 from moorage.config.sections.drivers import Filesystem
 from moorage.config.values import header_pairs, plain
 from moorage.events.base import EventSink, Source
+from moorage.leadership import Leadership
 from moorage.shared import Shared
-from moorage.tasks import Leadership
 
 if TYPE_CHECKING:
     from moorage.events.delivering import Deliverer
@@ -98,7 +98,7 @@ def build(configuration: Configuration, shared: Shared) -> Notifications | None:
     source = Source(address(shared.port), shared.instance)
     outages = Outages([one.name for one in subscribers], shared.outages, queue.alone)
     publisher = Publisher(queue, subscribers, source, outages, references=section.events.includereferences)
-    deliverer = Deliverer(queue, found, Leadership(f"{queue.path}.lock").take, shared.bell)
+    deliverer = Deliverer(queue, found, Leadership(f"{queue.path}.lock"), shared.bell)
     return Notifications(queue, publisher, deliverer, found, subscribers)
 
 

@@ -201,7 +201,7 @@ def _replay(queue: Queue | None, chosen: list[Endpoint], *, quiet: bool) -> tupl
     """Whether it was a server that sent, and what became of it."""
     from moorage.cli.progress import watching
     from moorage.events.replaying import Replayed
-    from moorage.tasks import Leadership
+    from moorage.leadership import Leadership
 
     if queue is None:
         return False, [Replayed(one.name, 0, 0, "") for one in chosen]

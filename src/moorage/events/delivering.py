@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from moorage.events.bell import Bell
 from moorage.events.delivery import Delivery
 from moorage.events.endpoint import Endpoint
 from moorage.events.queue import Queue, QueueError
+from moorage.leadership import Leadership
 
 log = logging.getLogger(__name__)
 
@@ -27,19 +28,19 @@ class Deliverer:
         self,
         queue: Queue,
         endpoints: Sequence[Endpoint],
-        take: Callable[[], bool],
+        leadership: Leadership,
         bell: Bell,
     ) -> None:
-        """`take` tries to become the one who delivers. Raises ValueError for a URL or a secret that is none."""
+        """`leadership`: of all processes that share the queue. Raises ValueError for a URL or a secret that is none."""
         self._queue = queue
         self._deliveries = {endpoint.name: Delivery(endpoint, queue) for endpoint in endpoints}
-        self._take = take
+        self._leadership = leadership
         self._bell = bell
         self._delivers = False
 
     async def run(self) -> None:
         """For ever."""
-        await self._elected()
+        await self._leadership.won(ELECTION_SECONDS)
         self._delivers = True
         while True:
             try:
@@ -64,18 +65,6 @@ class Deliverer:
     def _wake(self) -> None:
         for delivery in self._deliveries.values():
             delivery.wake()
-
-    async def _elected(self) -> None:
-        said = False
-        while True:
-            try:
-                if self._take():
-                    return
-            except OSError as error:
-                if not said:
-                    log.error("cannot find out who delivers events", extra={"reason": error.strerror})
-                said = True
-            await asyncio.sleep(ELECTION_SECONDS)
 
     async def _listen(self) -> None:
         watch = self._queue.watch()

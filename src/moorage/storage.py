@@ -95,17 +95,18 @@ def _s3(section: S3, links_for: timedelta | None) -> Driver:
 def _azure(section: Azure, links_for: timedelta | None) -> Driver:
     from moorage.drivers.objectstore.azure import AzureOptions, azure_driver
 
+    kind = section.credentials.type or ("shared_key" if section.accountkey else "client_secret")
     options = AzureOptions(
         account=section.accountname,
         container=section.container,
-        account_key=plain(section.accountkey),
+        account_key=plain(section.accountkey) if kind == "shared_key" else "",
         connection_string=plain(section.connectionstring),
         endpoint=str(section.serviceurl or ""),
         realm=section.realm,
         root=section.rootdirectory,
         client_id=section.credentials.clientid or "",
         tenant_id=section.credentials.tenantid or "",
-        client_secret=plain(section.credentials.secret),
+        client_secret=plain(section.credentials.secret) if kind == "client_secret" else "",
         tries=section.max_retries,
         first_pause=section.retry_delay,
         skip_verify=section.skipverify,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import AsyncIterator
-from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from standardwebhooks import Webhook
 
 from moorage import __version__
 from moorage.events.formats import message_id
-from moorage.events.outcome import Sent, wanted_seconds
+from moorage.events.outcome import Sent
 from moorage.events.sending import Sender
 from tests.events.attempt import HEADERS, endpoint, send
 from tests.events.listener import (
@@ -85,12 +84,6 @@ async def test_a_listener_says_for_how_long_it_wants_to_be_left_alone(
 ) -> None:
     listener.script = [answer(503, Retry_After=value)]
     assert (await send(endpoint(listener))).wait_seconds == seconds
-
-
-def test_a_listener_may_name_a_moment_instead() -> None:
-    now = 1_900_000_000.0
-    assert wanted_seconds(formatdate(now + 90, usegmt=True), now) == 90
-    assert wanted_seconds(formatdate(now - 90, usegmt=True), now) == 0
 
 
 # What is sent

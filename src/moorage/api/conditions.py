@@ -8,25 +8,27 @@ from moorage.errors import PreconditionFailed
 
 
 def unchanged(exchange: Exchange, digest: Digest) -> bool:
-    """Whether If-None-Match names what we would send. A bare digest counts: clients send it so."""
+    """Whether If-None-Match names the content that would be sent. A digest without quotes counts: clients send it so."""
     header = exchange.header(b"if-none-match")
     if header is None:
         return False
-    return header.strip() == "*" or digest in (_bare(tag) for tag in header.split(","))
+    return header.strip() == "*" or digest in (_opaque(tag.strip().removeprefix("W/")) for tag in header.split(","))
 
 
 def check_precondition(exchange: Exchange, digest: Digest) -> None:
-    """Raises PreconditionFailed when If-Match names something else than what we would send."""
+    """Raises PreconditionFailed when If-Match does not name the content that would be sent. A weak tag never does (section
+    13.1.1)."""
     header = exchange.header(b"if-match")
-    if header is not None and header.strip() != "*" and digest not in map(_bare, header.split(",")):
+    if header is not None and header.strip() != "*" and digest not in map(_opaque, header.split(",")):
         raise PreconditionFailed
 
 
 def ranges_apply(exchange: Exchange, digest: Digest) -> bool:
     """Whether a Range header is to be honoured: no If-Range, or one that names this very content."""
     header = exchange.header(b"if-range")
-    return header is None or (not header.startswith("W/") and _bare(header) == digest)
+    return header is None or _opaque(header) == digest
 
 
-def _bare(tag: str) -> str:
-    return tag.strip().removeprefix("W/").strip('"')
+def _opaque(tag: str) -> str:
+    """The content of an entity tag; that of a weak one keeps its `W/`, and so equals no digest."""
+    return tag.strip().strip('"')

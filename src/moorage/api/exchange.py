@@ -1,4 +1,4 @@
-"""One request on its way to an answer: what it asks, and the parts of the registry that may answer it."""
+"""One request on its way to an answer, with the parts of the registry that handle it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PROCESS = ""
 
 
 def name_process() -> None:
-    """Give this process its own beginning of request ids; workers share the one they were forked with."""
+    """Give this process its own prefix of request ids; otherwise a forked worker shares that of its parent."""
     global _PROCESS
     _PROCESS = secrets.token_hex(4)
 
@@ -44,7 +44,7 @@ class Exchange:
 
     __slots__ = (
         *("_body", "_headers", "_id", "_query"),
-        *("grant", "method", "name", "receive", "reference", "route", "scope", "service", "uploading"),
+        *("grant", "method", "mounted", "name", "receive", "reference", "route", "scope", "service", "uploading"),
     )
 
     def __init__(self, scope: Scope, receive: Receive, service: Service, name: str, reference: str) -> None:
@@ -52,12 +52,13 @@ class Exchange:
         self.receive = receive
         self.service = service
         self.method: str = scope["method"]
-        # Of several headers of one name the first one counts.
+        # Of several headers with the same name, the first counts.
         self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
         self.name = name
         self.reference = reference
         self.grant = OPEN
         self.uploading = False
+        self.mounted = False
         self.route: Route | None = None
         self._query: list[tuple[str, str]] | None = None
         self._id = ""
@@ -71,17 +72,17 @@ class Exchange:
 
     @property
     def received(self) -> int:
-        """Bytes of the request's body, so far."""
+        """Bytes of the request's body so far."""
         return self._body.received if self._body is not None else 0
 
     @property
     def client(self) -> str:
-        """The client's address, seen through the proxies that the configuration trusts with it; empty when unknown."""
+        """The client's address, seen through the proxies that are trusted to vouch for it; empty when unknown."""
         return client_address(self.scope, self.service.locations.vouching)
 
     @property
     def forwarded(self) -> bool:
-        """Whether something tells of a client behind the connection's other end."""
+        """Whether a header names a client behind the peer of the connection."""
         return not TELLING.isdisjoint(self._headers)
 
     @property
@@ -90,7 +91,7 @@ class Exchange:
 
     @property
     def unread(self) -> bool:
-        """Whether the request has a body that nobody has read to its end."""
+        """Whether the request has a body that has not been read to its end."""
         if self._body is not None:
             return not self._body.finished
         return b"transfer-encoding" in self._headers or self._headers.get(b"content-length", b"0") != b"0"
@@ -102,7 +103,7 @@ class Exchange:
 
     @property
     def id(self) -> str:
-        """The client's X-Request-Id if it is a plain short word, else one that no other request has."""
+        """The client's X-Request-Id if it is short and plain, else a unique id."""
         if not self._id:
             given = self.header(b"x-request-id") or ""
             plain = 0 < len(given) <= 64 and given.isascii() and given.replace("-", "").isalnum()
@@ -115,12 +116,12 @@ class Exchange:
         return self.service.registry.repository(self.name)
 
     def header(self, name: bytes) -> str | None:
-        """The first header of that (lower-case) name."""
+        """The first header with that lower-case name."""
         value = self._headers.get(name)
         return None if value is None else str(value, "latin-1")
 
     def parameters(self, name: str) -> list[str]:
-        """All values of a query parameter. Raises HeaderTooLarge, QueryInvalid for a query that is none."""
+        """All values of a query parameter. Raises HeaderTooLarge, and QueryInvalid for a malformed query."""
         if self._query is None:
             raw = self.scope["query_string"]
             if len(raw) > QUERY_LIMIT:

@@ -65,6 +65,7 @@ async def _mount(exchange: Exchange, repository: Repository) -> Answer | None:
         blob = await repository.blobs.mount(digest, Name.parse(given) if given else None)
     except (BlobUnknown, DigestInvalid, NameInvalid):
         return None
+    exchange.mounted = True
     await telling.blob_mounted(exchange, digest, blob.size, given or "")
     return _created(exchange, digest)
 

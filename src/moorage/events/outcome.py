@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import http
 import os
 import time
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from moorage import retryafter
 from moorage.events.redirects import BadRedirect
 
 
@@ -34,22 +34,11 @@ def answered(status: int, retry_after: str, *, elsewhere: bool) -> Sent:
         reason += (
             " after a redirect to another server, which gets none of the configured headers and no signature"
         )
-    return Sent(False, text, reason, wanted_seconds(retry_after, time.time()))
+    return Sent(False, text, reason, retryafter.seconds(retry_after, time.time()))
 
 
 def unanswered(error: Exception) -> Sent:
     return Sent(False, reason=_reason(error))
-
-
-def wanted_seconds(retry_after: str, now: float) -> float:
-    """What `Retry-After` says (RFC 9110, section 10.2.3); 0 if it says nothing that can be understood. `now`: since 1970."""
-    text = retry_after.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:12])
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
-        return 0.0
 
 
 def _phrase(status: int) -> str:

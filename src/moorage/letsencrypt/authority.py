@@ -12,7 +12,6 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +22,7 @@ from josepy.jwa import ES256, ES384, RS256, JWASignature
 from josepy.jwk import JWK, JWKEC, JWKRSA
 from requests import Response
 
-from moorage import __version__
+from moorage import __version__, retryafter
 from moorage.letsencrypt.account import AccountKey
 from moorage.letsencrypt.errors import CertificateError
 from moorage.letsencrypt.problems import describe, refused
@@ -157,7 +156,7 @@ class _Network(client.ClientNetwork):
         self.session.hooks["response"].append(self._remember)
 
     def _remember(self, response: Response, *_: Any, **__: Any) -> None:
-        self.wait = _seconds(response.headers.get("Retry-After", ""))
+        self.wait = retryafter.seconds(response.headers.get("Retry-After", ""), time.time())
 
     def post(self, *arguments: Any, **named: Any) -> Response:
         """A nonce may be rejected at any time, also several in a row."""
@@ -194,13 +193,3 @@ def _signing(key: AccountKey) -> tuple[JWK, JWASignature]:
     if isinstance(key, rsa.RSAPrivateKey):
         return JWKRSA(key=key), RS256
     return JWKEC(key=key), ES256 if isinstance(key.curve, ec.SECP256R1) else ES384
-
-
-def _seconds(retry_after: str) -> float:
-    """Of a Retry-After: seconds or a date (RFC 9110, 10.2.3)."""
-    with contextlib.suppress(ValueError):
-        if retry_after.isdecimal():
-            return float(retry_after)
-        if retry_after:
-            return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    return 0.0

@@ -169,5 +169,5 @@ class Series:
         if (event := _DID.get((route, method, status))) is None:
             return None
         if method == "POST" and status == 201:
-            return lambda exchange: uploads["mounted" if exchange.parameter("mount") else event]()
+            return lambda exchange: uploads["mounted" if exchange.mounted else event]()
         return lambda _: uploads[event]()

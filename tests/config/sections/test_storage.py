@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from moorage.config.schema import keys
-from moorage.config.sections.clouds import Gcs
+from moorage.config.sections.clouds import Azure, Gcs
 from moorage.config.sections.drivers import Filesystem, Inmemory
 from moorage.config.sections.s3 import S3
 from moorage.config.sections.storage import DRIVERS, Storage
@@ -26,6 +26,14 @@ def test_a_model_too_is_made_with_one_driver_only(found: dict[str, object]) -> N
 
 def test_too_few_threads_are_raised_to_the_least() -> None:
     assert Filesystem(maxthreads=1).maxthreads == 25
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [("shared_key", "accountkey"), ("client_secret", "credentials.secret")]
+)
+def test_a_kind_of_credentials_of_azure_needs_them(kind: str, key: str) -> None:
+    with pytest.raises(ValidationError, match=f"credentials.type is {kind}: set {key}"):
+        Azure.model_validate({"accountname": "a", "container": "c", "credentials": {"type": kind}})
 
 
 def test_s3_needs_a_region_or_an_endpoint() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from moorage.config.sections.base import Section
 from moorage.config.values import URL, Duration, Secret, Size
@@ -21,7 +22,9 @@ def _multiple(size: int) -> int:
 
 class AzureCredentials(Section):
     type: Literal["client_secret", "shared_key", "default_credentials"] | None = Field(
-        default=None, description="Kind of credentials; unset: `accountkey`."
+        default=None,
+        description="What is used: `secret`, `accountkey`, or what the environment has. Unset: the account's key if it is set, else the "
+        "secret if it is set, else the environment.",
     )
     clientid: str | None = Field(default=None, description="Id of the application.")
     tenantid: str | None = Field(default=None, description="Id of the tenant.")
@@ -43,9 +46,21 @@ class Azure(Section):
     )
     max_retries: int = Field(default=5, ge=-1, description="Tries after a failed operation; -1: none.")
     retry_delay: Annotated[Duration, Field(ge=timedelta(0))] = Field(
-        default=timedelta(milliseconds=100), description="Wait before the n-th new try, times n."
+        default=timedelta(milliseconds=100),
+        description="Wait before the first new try; it doubles each time, up to 5 s.",
     )
     skipverify: bool = Field(default=False, description="Accept any certificate. Unsafe.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Azure:
+        kind = self.credentials.type
+        if kind == "shared_key" and not (self.accountkey or self.connectionstring):
+            raise PydanticCustomError("credentials", "credentials.type is shared_key: set accountkey")
+        if kind == "client_secret" and not self.credentials.secret:
+            raise PydanticCustomError(
+                "credentials", "credentials.type is client_secret: set credentials.secret"
+            )
+        return self
 
 
 class GcsCredentials(Section):

@@ -1,4 +1,4 @@
-"""The cache of descriptors that the configuration names. Local disks need none: to ask them is as fast, and never stale."""
+"""Builds the configured cache of descriptors. Local disks need none: asking the disk is as fast and never stale."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 KEPT_SECONDS: Final = 600.0
 
 UNTOLD_SECONDS: Final = 10.0
-"""How long a link is believed that another server may have removed, which tells nobody here."""
+"""How long a link is remembered where other servers may delete links: they do not announce it to this server."""
 
 
 def build_descriptors(configuration: Configuration, driver: Driver, removals: Removals) -> Descriptors:
-    """Connects to nothing yet. Raises DriverError naming the key when the cache cannot be made."""
+    """Build the cache, without connecting to anything yet. Raises DriverError naming the key if that is impossible."""
     cache = configuration.storage.cache
     if not driver.distant or cache.blobdescriptor == "none":
         return Nothing()
@@ -39,7 +39,7 @@ def build_descriptors(configuration: Configuration, driver: Driver, removals: Re
 
 
 def warn_of_unsupported(configuration: Configuration) -> None:
-    """Keys of `redis` that change nothing: said once, at the start, not by every worker."""
+    """Log the keys of `redis` that have no effect. Called once at the start, not by every worker."""
     if configuration.storage.cache.blobdescriptor == "redis":
         from moorage.store.descriptors.connecting import UNSUPPORTED
 
@@ -91,5 +91,5 @@ def _redis(section: Redis) -> Descriptors:
 
 
 def _seconds(duration: timedelta | None) -> float:
-    """0 for what is unset, as `RedisOptions` has it."""
+    """The seconds, or 0 if unset, which is the convention of `RedisOptions`."""
     return duration.total_seconds() if duration is not None else 0.0

@@ -1,5 +1,5 @@
-"""Access control as the configuration names it: a controller that knows who it is, the rules around it, and the token service in
-front of both.
+"""Builds access control from the configuration: a controller that identifies the client, the rules around it, and the token
+service in front of both.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from moorage.config.sections.auth import Token
 from moorage.drivers.base import Driver
 
 ISSUER: Final = "moorage"
-"""`iss` in the tokens of the built-in service. Those of two registries differ by their keys."""
+"""`iss` in the tokens of the built-in service. Tokens of different registries differ in the keys that sign them."""
 
 SIGN_IN_HERE: Final = frozenset({"htpasswd", "oidc", "extension"})
-"""Kinds of `auth` that know who it is. With the others, tokens come from elsewhere."""
+"""Kinds of `auth` with which the registry itself signs users in. With `token` and `silly`, tokens come from elsewhere."""
 
 
 @dataclass(frozen=True)
 class AccessControl:
-    """`controller` None: everybody may do everything. `tokens` None: this registry is no token service."""
+    """`controller` None: every client may do everything. `tokens` None: this registry is not a token service."""
 
     controller: AccessController | None = None
     tokens: TokenService | None = None
@@ -54,7 +54,8 @@ class AccessControl:
 
 
 class AccessSetup:
-    """What can be made without asking anybody: the files that the configuration names are read. `open` makes the rest of it."""
+    """The part of access control that needs neither storage nor network: reads the files that the configuration names. `open`
+    builds the rest."""
 
     def __init__(
         self, configuration: Configuration, remembered: Remembered, kept: Kept | None = None
@@ -74,14 +75,14 @@ class AccessSetup:
         return possible and (self._rules is not None if wanted is None else wanted)
 
     async def open(self, driver: Driver) -> AccessControl:
-        """`driver`: where the keys lie with which tokens are signed. Raises AuthError."""
+        """`driver`: the storage that holds the keys for signing tokens. Raises AuthError."""
         if self._inner is None:
             return AccessControl()
         ruled = self._inner if self._rules is None else Ruled(self._inner, self._rules, self._groups)
         return await self._issuing(ruled, self._inner, driver) if self.issues_tokens else AccessControl(ruled)
 
     async def prepare(self, driver: Driver) -> None:
-        """Make the first signing key before there are workers. Raises AuthError when the storage takes none."""
+        """Make the first signing key before there are workers. Raises AuthError if the storage has no key and takes none."""
         if self.issues_tokens:
             await (await self._keys(driver)).close()
 
@@ -143,7 +144,7 @@ class AccessSetup:
 
 
 def build_rules(configuration: Configuration) -> Rules | None:
-    """None without any. Raises AuthError naming the rule."""
+    """The rules of the configuration, or None if it has none. Raises AuthError naming the rule."""
     rules = [
         Rule(
             repositories=tuple(section.repositories),
@@ -159,7 +160,7 @@ def build_rules(configuration: Configuration) -> Rules | None:
 
 
 def build_groups(configuration: Configuration, kept: Kept | None = None) -> GroupsOf:
-    """The groups of a user by the group file; none without one. Raises AuthError."""
+    """The groups of a user by the group file; without a file, a user has no groups. Raises AuthError."""
     path = configuration.auth.groupfile
     return Groups(path, kept=kept).groups_of if path else no_groups
 
@@ -172,7 +173,7 @@ def _token(section: Token, kept: Kept | None) -> TokenAccess:
 
 
 def _stamp(file: PasswordFile) -> Callable[[str], str | None]:
-    """The hash of the password: it changes with it, and with its salt."""
+    """Stamps that are the hashes in the password file: they change with the password and its salt."""
 
     def stamp(user: str) -> str | None:
         hashed = file.current().hashed(user)

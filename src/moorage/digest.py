@@ -10,7 +10,7 @@ from typing import Final
 from moorage.errors import DigestInvalid
 
 CANONICAL: Final = "sha256"
-"""The algorithm that names content on disk; content of another algorithm is a link to it."""
+"""The algorithm that names content in the storage; a digest of another algorithm is a link to that content."""
 
 ALGORITHMS: Final = {"sha256": 64, "sha512": 128}
 """Supported algorithms and the length of their hexadecimal form."""
@@ -25,9 +25,9 @@ class Digest(str):
 
     @classmethod
     def parse(cls, text: str) -> Digest:
-        """Raises DigestInvalid for anything but a supported algorithm and its lower-case hex.
+        """Check the whole text, because a digest becomes part of a file name.
 
-        Checked whole before any path is made of it: a digest becomes part of a file name.
+        Raises DigestInvalid for anything but a supported algorithm and its lower-case hex.
         """
         if _GRAMMAR.fullmatch(text) is None:
             raise DigestInvalid(f"not a supported digest: {text[:200]!r}", detail={"digest": text[:200]})
@@ -54,14 +54,14 @@ EMPTY: Final = Digest.of(b"")
 
 
 class Hashes:
-    """Running digests of one stream, in the canonical algorithm and in any others asked for."""
+    """Running digests of one stream, in the canonical algorithm and in any additional ones."""
 
     def __init__(self, algorithms: Iterable[str] = ()) -> None:
         self._hashers = {name: hashlib.new(name) for name in {CANONICAL, *algorithms}}
         self.size = 0
 
     def update(self, pieces: Iterable[bytes]) -> None:
-        """Take more bytes. hashlib lets other threads run meanwhile when a piece is over 2 KiB."""
+        """Hash more bytes. hashlib releases the GIL for pieces over 2 KiB."""
         for piece in pieces:
             for hasher in self._hashers.values():
                 hasher.update(piece)
@@ -71,5 +71,5 @@ class Hashes:
         return set(algorithms) <= self._hashers.keys()
 
     def digests(self) -> dict[str, Digest]:
-        """The digests of what was taken so far, by algorithm."""
+        """The digests of all bytes so far, by algorithm."""
         return {name: Digest(f"{name}:{hasher.hexdigest()}") for name, hasher in self._hashers.items()}

@@ -1,4 +1,4 @@
-"""The logs as the configuration names them."""
+"""Sets up the logs as the configuration asks for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def configure(configuration: Configuration, instance: str = "") -> None:
-    """For this process; `instance` is that of its server. Ends it with one sentence where a file cannot be opened."""
+    """Set up the logs of this process. `instance`: the id of its server. Exits with a message if a file cannot be opened."""
     section = configuration.log
     if not section.accesslog.disabled:
         _output("log.accesslog.output", section.accesslog.output)
@@ -33,7 +33,7 @@ def configure(configuration: Configuration, instance: str = "") -> None:
 
 
 def settings(configuration: Configuration, instance: str = "") -> dict[str, Any]:
-    """What `observe.logging.configure` takes, here or in a process without the configuration."""
+    """The arguments of `observe.logging.configure`, also for a process that does not have the configuration."""
     section = configuration.log
     return {
         "level": section.level,
@@ -45,7 +45,7 @@ def settings(configuration: Configuration, instance: str = "") -> dict[str, Any]
 
 
 def observer(configuration: Configuration, instance: str = "") -> Requests:
-    """What lets lines of the log tell of their request, and writes the access log. To be closed when there are no more requests."""
+    """An observer that connects log lines with their request, and writes the access log. Close it when there are no more requests."""
     section = configuration.log.accesslog
     if section.disabled:
         return Requests()
@@ -58,7 +58,7 @@ def observer(configuration: Configuration, instance: str = "") -> Requests:
 
 
 class Requests:
-    """An `Observer`, which writes nothing by itself."""
+    """An `Observer` that connects log lines with their request. By itself, it writes nothing."""
 
     def begun(self, exchange: Exchange) -> None:
         context.begin(exchange, _remote)
@@ -67,11 +67,11 @@ class Requests:
         context.end()
 
     def close(self) -> None:
-        """Nothing is held back from now on."""
+        """Write what waits; later lines are not held back."""
 
 
 class AccessLog(Requests):
-    """In the Combined Log Format."""
+    """The access log in the Combined Log Format."""
 
     def __init__(self, output: Together) -> None:
         self._output = output
@@ -87,7 +87,7 @@ class AccessLog(Requests):
 
 
 class Responses(Requests):
-    """The same as events, in the form of the log."""
+    """The access log as events in the format of the log."""
 
     def __init__(self, output: Together, formatter: logging.EventFormatter) -> None:
         self._output = output
@@ -114,7 +114,7 @@ class Responses(Requests):
 
 
 def _forwarded(exchange: Exchange) -> str:
-    """The client's address as proxies tell it that are trusted; empty where none tells."""
+    """The client's address as trusted proxies report it; empty if none does."""
     return exchange.client if exchange.forwarded else ""
 
 
@@ -138,13 +138,13 @@ def _output(key: str, name: str) -> Output:
     try:
         return files.output(name)
     except OSError as error:
-        # There is no log to tell it yet.
+        # There is no log yet.
         sys.stderr.write(f"moorage: {key}: {name}: {error.strerror}\n")
         raise SystemExit(1) from None
 
 
 def _mail(hook: Hook, formatter: logging.EventFormatter) -> MailHandler:
-    """Loaded only where it is wanted: a worker would have it in its memory."""
+    """The handler for a hook. Its modules are imported only if there is one, as every worker has them in memory."""
     from moorage.observe.mail import MailHandler
     from moorage.observe.smtp import Postbox
 

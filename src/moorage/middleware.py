@@ -1,5 +1,5 @@
-"""What `middleware.storage` puts around the storage driver. The libraries of `cloudfront` are imported when it is used:
-they are optional."""
+"""Wraps the storage driver in what `middleware.storage` configures. The libraries of `cloudfront` are optional, so they are
+imported only when it is used."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ Work = Callable[[], Coroutine[None, None, None]]
 
 
 def wrap(driver: Driver, configuration: Configuration) -> tuple[Driver, list[Work]]:
-    """The driver in its middleware, later entries around earlier ones, and what has to go on for ever meanwhile. Makes no
-    call. Raises DriverError naming the key.
+    """Return the driver in its middleware, later entries around earlier ones, and the background work that this needs.
 
-    All that middleware does is to tell where clients are sent. So with `storage.redirect.disable` its mistakes are found, and
-    the driver stays as it is.
+    Calls neither the store nor any other service. Raises DriverError naming the key.
+
+    Middleware only decides where clients are redirected to. So with `storage.redirect.disable` its configuration is still
+    checked, and the driver is returned as it is.
     """
     around, work = driver, list[Work]()
     for index, entry in enumerate(configuration.middleware.storage):
@@ -74,7 +75,7 @@ def _cloudfront(driver: Driver, options: StorageOptions, place: str, work: list[
 
 
 def _nearby(options: StorageOptions) -> AWSRanges | None:
-    """The addresses whose clients go to S3 directly."""
+    """The addresses of clients that are sent to S3 directly; None if there is no such filter."""
     if options.ipfilteredby == "none":
         return None
     from moorage.drivers.awsranges import AWSRanges

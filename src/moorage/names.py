@@ -56,7 +56,7 @@ class UploadId(str):
 
     @classmethod
     def new(cls) -> UploadId:
-        """A random version 4 UUID, the form that the reference implementation writes."""
+        """A random version 4 UUID, as the reference implementation writes it."""
         bits = (secrets.randbits(128) & ~(0xF000 << 64 | 0xC000 << 48)) | 0x4000 << 64 | 0x8000 << 48
         text = f"{bits:032x}"
         return cls(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")

@@ -1,4 +1,4 @@
-"""Notifications as the configuration names them."""
+"""Builds the notifications that the configuration asks for."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ HIDDEN: Final = "***"
 
 
 class NotificationsError(Exception):
-    """What is configured cannot be; the text names the key."""
+    """Notifications cannot work as configured. The message names the configuration key."""
 
 
 class Notifications:
-    """`sink` takes events, `work` delivers them for as long as the worker lives."""
+    """The notifications of a worker: `sink` takes events, and `work` delivers them as long as the worker lives."""
 
     def __init__(
         self,
@@ -63,14 +63,16 @@ class Notifications:
         publisher.arrived = deliverer.arrived
 
     async def close(self) -> None:
-        """What was told without waiting is kept first."""
+        """Store the events that were passed to `tell`, then close."""
         await self._publisher.close()
         await asyncio.to_thread(self._queue.close)
 
     def facts(self) -> list[dict[str, Any]]:
-        """What is configured and what was counted (`moorage.events.queue.Counts`), by endpoint, without secrets. `waiting`: how many
-        events. Times are seconds; `oldest` is the age of the event that waits longest, 0 if none waits. Reads the queue, which
-        takes a millisecond: call it in a thread. Raises `moorage.events.queue.QueueError`."""
+        """The configuration and the counts (`moorage.events.queue.Counts`) of each endpoint, without secrets.
+
+        `waiting`: how many events wait. `oldest`: the age of the oldest of them; 0 if none waits. Times are seconds. Reads the queue,
+        which takes a millisecond: call this in a thread. Raises `moorage.events.queue.QueueError`.
+        """
         from moorage.events.queue import Counts, Waiting
 
         waiting, counts, now = self._queue.waiting(), self._queue.counts(), time.time()
@@ -85,7 +87,7 @@ class Notifications:
 
 
 def build(configuration: Configuration, shared: Shared) -> Notifications | None:
-    """None where no endpoint is enabled. Raises NotificationsError."""
+    """The notifications of this worker; None if no endpoint is enabled. Raises NotificationsError."""
     if not enabled(configuration):
         return None
     from moorage.events.delivering import Deliverer
@@ -103,7 +105,7 @@ def build(configuration: Configuration, shared: Shared) -> Notifications | None:
 
 
 def prepare(configuration: Configuration) -> None:
-    """Find out before there are workers whether the queue can be used, and tell which endpoints there are. Raises
+    """Check that the queue and the endpoints can be used, and log the endpoints. Called before there are workers. Raises
     NotificationsError."""
     for one in configuration.notifications.endpoints:
         if one.disabled:
@@ -134,7 +136,7 @@ def enabled(configuration: Configuration) -> list[sections.Endpoint]:
 
 
 def endpoints(configuration: Configuration) -> list[Endpoint]:
-    """Those that are enabled, as delivery knows them."""
+    """The enabled endpoints, as `events.delivery` needs them."""
     from moorage.events.endpoint import Endpoint
 
     forbidden = configuration.notifications.forbidden
@@ -168,7 +170,7 @@ def queue_path(configuration: Configuration) -> Path:
 
 
 def open_queue(configuration: Configuration, *, check: bool = False, mend: bool = True) -> Queue:
-    """`check` and `mend` as `Queue` has them. Raises NotificationsError."""
+    """The configured queue. `check` and `mend`: see `Queue`. Raises NotificationsError."""
     from moorage.events.place import network_file_system
     from moorage.events.queue import Queue, QueueDamaged, QueueError
 
@@ -223,7 +225,7 @@ def address(port: int) -> str:
 
 
 def _seconds(value: timedelta) -> float:
-    """The reference implementation takes 0 for its default."""
+    """The seconds of a duration. 0 means the default, as in the reference implementation."""
     return value.total_seconds() or DEFAULT_SECONDS
 
 

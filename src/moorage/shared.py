@@ -1,4 +1,4 @@
-"""What the workers of one server share: made before they are forked, and the same to all of them."""
+"""What the workers of one server share. It is made before they are forked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOMENT: Final = struct.Struct("d")
 
 
 class Switch:
-    """A switch by which an operator takes a registry out of rotation, on whichever worker it is turned."""
+    """A switch that takes all workers of a server out of rotation, whichever worker turns it."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 1)
@@ -34,7 +34,7 @@ class Switch:
 
 
 class Ending:
-    """When the certificate that is served ends, in seconds since 1970: told by the launcher, read by every worker."""
+    """When the served certificate expires, in seconds since 1970: written by the launcher, read by every worker."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _MOMENT.size)
@@ -49,22 +49,30 @@ class Ending:
 
 @dataclass
 class Shared:
-    """`leader`: the file that the workers of all servers on one storage compete for; empty where there is one worker only.
-    `instance`: another one after each start. `port`: where the registry listens, 0 for a unix socket. `debug`: the debug listener's
-    socket, from which each worker takes connections. `metrics`: a folder in which each worker keeps what it counts; empty: nobody
-    counts. `certificate`: None without TLS. `removals`: of links; `folders`: of folders on a disk. `bell`: rings when an event was
-    kept. `kept`: of files about access. `outages`: which endpoints lose events."""
+    """Everything that the workers of one server share."""
 
     leader: str = ""
+    """The file that the workers of all servers on one storage compete to lock; empty if the storage is not a filesystem."""
     instance: str = field(default_factory=lambda: str(uuid.uuid4()))
+    """A new value at each start of the server."""
     port: int = 0
+    """The port on which the registry listens; 0 for a unix socket."""
     debug: socket.socket | None = None
+    """The socket of the debug listener, from which every worker accepts connections."""
     metrics: str = ""
+    """The folder in which each worker keeps its counts; empty if nothing is counted."""
     certificate: Ending | None = None
+    """None without TLS."""
     removals: Removals = field(default_factory=Removals)
+    """Changes whenever a worker removes links."""
     folders: Removals = field(default_factory=Removals)
+    """Changes whenever a worker removes folders on the disk."""
     remembered: Remembered = field(default_factory=Remembered)
+    """Credentials that were checked a short while ago."""
     kept: Kept = field(default_factory=Kept)
+    """The last valid contents of the files that control access."""
     switch: Switch = field(default_factory=Switch)
     bell: Bell = field(default_factory=Bell)
+    """Rings when an event was queued."""
     outages: OutageMemory = field(default_factory=OutageMemory)
+    """Which endpoints of notifications are losing events."""

@@ -1,5 +1,5 @@
-"""What `cryptography` raises when it is asked for something in a certificate or key that is damaged or odd: each part is
-read when somebody asks for it."""
+"""What `cryptography` raises for certificates and keys that are damaged or odd. It parses each part only when it is accessed,
+so any access may raise."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ UNREADABLE: Final = (
     *(TypeError, UnsupportedAlgorithm),
     *(x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType),
 )
-"""Besides ValueError."""
+"""The errors besides ValueError."""

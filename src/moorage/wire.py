@@ -1,4 +1,4 @@
-"""JSON on the wire. Digests, names and tags are texts of their own kinds, written as the texts that they are."""
+"""JSON on the wire. Digests, names and tags are subclasses of `str`, encoded as plain strings."""
 
 from __future__ import annotations
 

@@ -1,6 +1,17 @@
-"""HTTP: requests in, answers out. Handlers here, rules in `store`.
+"""HTTP: requests in, answers out. The handlers are here, the rules of the registry in `store`.
 
-`routes` is the API in one table, `endpoint` what every request passes, `exchange` the request, `answer` the answer,
-`rendering` errors; one module of handlers per resource. May import `store`, `drivers.base`, the pure values and
-Starlette's types. Read `routes`, then `endpoint`.
+    routes      the whole API in one table
+    endpoint    the way of every request: gates, handler, error boundary
+    admission   access control: from a route to a grant, from a refusal to an error
+    exchange    the request, with its `body`
+    answer      the answer, and how it is sent
+    rendering   errors as answers
+    service     the parts that handlers work with, within `limits`
+    observing   the interface of the access log, metrics and traces
+    telling     events of what happened
+
+There is one module of handlers for each resource: `base`, `catalog`, `tags`, `manifests`, `blobs`, `referrers`, `uploads`,
+`tokens`. They share `conditions`, `ranges`, `pages`, `resume`, `location` and `proxies`; `preflight` answers browsers. The
+package may import `store`, `auth`, `events.base`, `drivers.base`, the pure values and Starlette's types. Read `routes`, then
+`endpoint`.
 """

@@ -1,4 +1,4 @@
-"""`GET /v2/`: this is a registry (distribution-spec, "Determining support")."""
+"""`GET /v2/`: confirms that this is a registry (distribution-spec, "Determining support")."""
 
 from __future__ import annotations
 

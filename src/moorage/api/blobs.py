@@ -12,7 +12,7 @@ from moorage.drivers.base import Reader
 _CONTENT = (
     (b"content-type", b"application/octet-stream"),
     (b"accept-ranges", b"bytes"),
-    # The digest names these bytes for ever.
+    # The digest names these bytes forever.
     (b"cache-control", b"max-age=31536000, immutable"),
 )
 
@@ -37,7 +37,7 @@ async def head(exchange: Exchange) -> Answer:
 
 
 async def get(exchange: Exchange) -> Answer:
-    """The file is open before the answer begins, so a 200 is never followed by nothing."""
+    """The file is opened before the answer begins, so a 200 always has its bytes."""
     digest = Digest.parse(exchange.reference)
     if exchange.repository.blobs.redirects and (answer := await _redirect(exchange, digest)):
         return answer
@@ -51,7 +51,7 @@ async def get(exchange: Exchange) -> Answer:
         if ranges_apply(exchange, digest):
             part = ranges.wanted(exchange.header(b"range"), reader.size)
         if part is None or part[0] == 0:
-            # Of the parts of a layer that is fetched in several, the first one tells of it.
+            # A layer that is fetched in several parts counts as one pull, at the first part.
             telling.blob_pulled(exchange, digest, reader.size)
         if part is None:
             return _content(200, _headers(digest, reader.size), reader, 0, reader.size)
@@ -65,8 +65,8 @@ async def get(exchange: Exchange) -> Answer:
 
 
 async def _redirect(exchange: Exchange, digest: Digest) -> Answer | None:
-    """To where the storage, or what is put around it, serves the bytes. They are asked for first, so that nobody is sent to
-    what is not there; and a client that has them already is not sent anywhere."""
+    """A redirect to where the storage, or the middleware around it, serves the bytes; None if there is no such place. The blob
+    is looked up first, so no client is sent to one that does not exist; and a client that has the bytes already gets a 304."""
     found = await exchange.repository.blobs.direct(digest, exchange.method, exchange.client)
     if found is None:
         return None

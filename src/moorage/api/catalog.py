@@ -13,7 +13,7 @@ DEFAULT_SIZE = 100
 
 
 async def get(exchange: Exchange) -> Answer:
-    """What the client may see."""
+    """Lists the repositories that the client may see."""
     service, grant = exchange.service, exchange.grant
     page = Page.of(exchange, min(DEFAULT_SIZE, service.catalog_limit), service.catalog_limit)
     found: list[str] = []

@@ -12,7 +12,9 @@ def unchanged(exchange: Exchange, digest: Digest) -> bool:
     header = exchange.header(b"if-none-match")
     if header is None:
         return False
-    return header.strip() == "*" or digest in (_opaque(tag.strip().removeprefix("W/")) for tag in header.split(","))
+    return header.strip() == "*" or digest in (
+        _opaque(tag.strip().removeprefix("W/")) for tag in header.split(",")
+    )
 
 
 def check_precondition(exchange: Exchange, digest: Digest) -> None:

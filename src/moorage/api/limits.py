@@ -1,4 +1,4 @@
-"""How much at once: requests in flight by kind, memory for bodies, patience with clients."""
+"""Limits: requests in flight by kind, memory for bodies, patience with clients."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from moorage.errors import Unavailable
 
 RETRY_SECONDS = "2"
 COUNTED_BYTES: Final = 64 << 10
-"""What is kept whole and is no larger takes no room: nearly all manifests are smaller, and the limit of uploads bounds them."""
+"""A body that is kept whole counts only if it is larger: nearly all manifests are smaller, and the limit of uploads bounds them."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Per worker; from `http.limits` of the configuration."""
+    """The limits of one worker, from `http.limits` of the configuration."""
 
     reads: int = 4000
     downloads: int = 2000
@@ -28,7 +28,7 @@ class Limits:
 
 
 class Lane:
-    """Requests of one kind in flight (`with lane:`). Beyond `limit`: Unavailable."""
+    """Counts requests of one kind in flight (`with lane:`). Raises Unavailable beyond `limit`."""
 
     def __init__(self, name: str, limit: int) -> None:
         self._name = name
@@ -47,8 +47,8 @@ class Lane:
 
 
 class Memory:
-    """Buffers of bodies in flight. Those who come while there is much get large ones, which cost less time per byte;
-    the last ones get `least`, so that a thousand clients which take nothing hold little."""
+    """Sizes the buffers of bodies in flight. While much memory is free, requests get large buffers, which cost less time per
+    byte; when little is left they get `least`, so that a thousand stalled clients hold little."""
 
     def __init__(self, total: int, *, buffers: int, least: int, most: int) -> None:
         self._free = total
@@ -57,8 +57,8 @@ class Memory:
         self._most = most
 
     def reserve(self, body: int = sys.maxsize) -> int:
-        """The size of one buffer for somebody who holds `buffers` of them, or the whole `body` if that is less. To be
-        given back with `release`."""
+        """Reserve memory for a request that holds `buffers` buffers, or all of `body` if that is less. Returns the size of one
+        buffer; the caller gives the memory back with `release`."""
         size = min(self._most, max(self._least, self._free // (_SPARED * self._buffers)))
         self._free -= min(body, size * self._buffers)
         return size
@@ -68,19 +68,19 @@ class Memory:
 
 
 class Room:
-    """Memory for bodies that are kept whole: `total` bytes for all of them together."""
+    """Memory for bodies that are kept whole: `total` bytes for all of them together. One body alone may take more."""
 
     def __init__(self, total: int) -> None:
         self.total = total
         self.taken = 0
 
     def claim(self) -> Claim:
-        """Of one body."""
+        """A claim for one body."""
         return Claim(self)
 
 
 class Claim:
-    """What one body takes of the room; the end of the block gives it back."""
+    """The part of a room that one body takes, until the end of the block."""
 
     def __init__(self, room: Room) -> None:
         self._room = room
@@ -93,7 +93,8 @@ class Claim:
         self._release()
 
     def grow(self, size: int) -> None:
-        """To `size` bytes. Who is alone gets any number. Raises Unavailable when others leave less, and holds nothing then."""
+        """Grow to `size` bytes; a body that is alone may take any size. If the others leave less, raise Unavailable, and give
+        back all of the claim."""
         if size <= COUNTED_BYTES:
             return
         others = self._room.taken - self._bytes
@@ -110,4 +111,4 @@ class Claim:
 
 
 _SPARED = 8
-"""No reservation takes more than this part of what is free."""
+"""A reservation takes at most one eighth of the free memory, unless `least` is more."""

@@ -1,6 +1,6 @@
-"""Where the client finds us: the beginning of every Location and Link.
+"""The registry's address as the client sees it: the beginning of every Location and Link.
 
-Relative unless the configuration names a host or asks for absolute ones, because a relative reference is right
+References are relative unless the configuration names a host or wants absolute ones, because a relative reference is right
 behind any proxy. Headers that proxies set are believed only from the proxies that the configuration trusts.
 """
 
@@ -14,7 +14,7 @@ from starlette.types import Scope
 from moorage.api.proxies import Network, Networks, trusted_peer
 
 HEADER_LIMIT = 1024
-"""Bytes; a longer header of a proxy is ignored, and so is a longer Host."""
+"""In bytes. A longer header of a proxy is ignored, and so is a longer Host."""
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
@@ -23,9 +23,9 @@ _PAIR = re.compile(r'\s*([A-Za-z]+)\s*=\s*(?:"([^"]*)"|([^;,"\s]*))\s*')
 
 @dataclass(frozen=True)
 class Locations:
-    """`host` is `scheme://name[:port]`; `relative` None means relative unless there is a host; `prefix` is the path
-    below which the registry lies, without a final slash. `trusted`: whose word counts for URLs; `vouching`: whose word
-    counts for the client's address."""
+    """`host` is `scheme://name[:port]`; `relative` None means relative unless there is a host; `prefix` is the path below
+    which the registry lies, without a final slash. `trusted`: the proxies that are believed about URLs; `vouching`: those that
+    are believed about the client's address."""
 
     host: str = ""
     relative: bool | None = None
@@ -38,13 +38,13 @@ class Locations:
         object.__setattr__(self, "vouching", Networks(self.vouching))
 
     def of(self, scope: Scope, path: str) -> str:
-        """A reference to `path` (`/v2/…`) for the client of this request."""
+        """A reference to `path` (`/v2/…`), for the client of this request."""
         if self.relative or (self.relative is None and not self.host):
             return self._forwarded(scope).get("prefix", "") + self.prefix + path
         return self.absolute(scope, path)
 
     def absolute(self, scope: Scope, path: str) -> str:
-        """A URL of `path`; the path alone if the request has no usable Host."""
+        """A URL of `path`; the path alone if neither the configuration nor the request names a usable host."""
         if self.host:
             return self.host.rstrip("/") + self.prefix + path
         found = self._forwarded(scope)
@@ -57,7 +57,8 @@ class Locations:
         return f"{scheme}://{host}{found.get('prefix', '')}{self.prefix}{path}"
 
     def _forwarded(self, scope: Scope) -> dict[str, str]:
-        """proto, host, port and prefix as the nearest proxy tells them: RFC 7239, else X-Forwarded-*."""
+        """proto, host, port and prefix from the first value of each X-Forwarded-*; proto and host of the first element of
+        Forwarded (RFC 7239) take precedence. Empty if the peer is not a trusted proxy."""
         headers = {
             key: str(value, "latin-1")
             for key, value in reversed(scope["headers"])
@@ -78,7 +79,7 @@ class Locations:
 
 
 def _valid(found: dict[str, str]) -> dict[str, str]:
-    """What does not have the form it should is dropped: it would become a part of a header."""
+    """Drop malformed values, which would become part of a header."""
     if found.get("proto", "http").lower() not in ("http", "https"):
         del found["proto"]
     if "host" in found and not _HOST.fullmatch(found["host"]):

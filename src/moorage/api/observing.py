@@ -1,4 +1,4 @@
-"""What watches requests: the access log, metrics, traces. It neither changes them nor waits."""
+"""The interface of what watches requests: the access log, metrics, traces. Observers neither change requests nor wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(NamedTuple):
-    """`status`: 499 where the client was gone. `sent`: bytes of body. `answer`: None where none was begun."""
+    """How a request ended. `status`: 499 if the client had gone. `sent`: bytes of the body. `answer`: None if there was none."""
 
     status: int
     sent: int
@@ -19,7 +19,7 @@ class Outcome(NamedTuple):
 
 
 class Observer(Protocol):
-    """Called in the task of the request, in which context variables may be set. Must not raise."""
+    """Notified in the task of the request, so it may set context variables. Must not raise."""
 
     def begun(self, exchange: Exchange) -> None: ...
 

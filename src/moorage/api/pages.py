@@ -1,4 +1,4 @@
-"""Pages of lists: `n`, `last` and the Link to the next one (distribution-spec, "Listing tags"; RFC 8288)."""
+"""Pages of lists: `n`, `last` and the Link to the next page (distribution-spec, "Listing tags"; RFC 8288)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _NUMBER = re.compile(r"[0-9]{1,400}", re.ASCII)
 
 @dataclass(frozen=True)
 class Page:
-    """`size` None means all."""
+    """What a client asks for: at most `size` items, or all if None, that follow `last`."""
 
     size: int | None
     last: str
 
     @classmethod
     def of(cls, exchange: Exchange, default: int | None, most: int) -> Page:
-        """Raises PageSizeInvalid for what is no number. One over the limit gets the limit: a client that asks for
-        much wants as much as there is."""
+        """Raises PageSizeInvalid for a size that is not a number. A size above `most` becomes `most`: a client that asks for
+        that many wants as many as it can get."""
         text = exchange.parameter("n")
         last = exchange.parameter("last") or ""
         if not text:
@@ -33,7 +33,7 @@ class Page:
         return cls(most if len(text) > 9 else min(int(text), most), last)
 
     def cut(self, found: Sequence[str]) -> tuple[Sequence[str], bool]:
-        """The page out of one item more than its size, and whether there is another one."""
+        """The page, cut from up to one item more than its size, and whether there is another page."""
         if self.size is None or len(found) <= self.size:
             return found, False
         return found[: self.size], self.size > 0

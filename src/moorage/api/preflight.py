@@ -1,7 +1,7 @@
-"""What a browser asks before it sends a request of another site's page (Fetch standard, "CORS protocol").
+"""Preflight requests, which a browser sends before a request of another site's page (Fetch standard, "CORS protocol").
 
-Answered where `http.headers` has an Access-Control-Allow-Origin, and without authentication: a browser sends no
-credentials with such a question.
+They are answered if `http.headers` has an Access-Control-Allow-Origin, and without authentication, because a browser sends no
+credentials with them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def allowed(configured: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 def answer(methods: str, configured: RawHeaders) -> Answer:
-    """204; the configured headers are added to every answer anyway, so here is only what they leave out."""
+    """A 204 with the headers that are not configured; the configured ones are added to every answer."""
     names = {name for name, _ in configured}
     headers: RawHeaders = [(b"allow", methods.encode())]
     if b"access-control-allow-methods" not in names:

@@ -1,8 +1,8 @@
-"""Who asks: the client's address, seen through the proxies that the configuration trusts.
+"""The client's address, seen through the proxies that the configuration trusts.
 
-Every proxy adds the address of its own peer at the end of a header: `X-Forwarded-For`, or `for=` in `Forwarded`
-(RFC 7239, section 5.2). What stands further to the left was sent by somebody further away. A proxy that tells no chain may send the one
-address as `X-Real-IP`, which counts where neither of the others is there.
+Every proxy appends the address of its own peer to a header: `X-Forwarded-For`, or `for=` in `Forwarded` (RFC 7239, section 5.2).
+Addresses further to the left were added further away. A proxy that keeps no chain may send a single address as `X-Real-IP`, which
+counts if neither of the others is present.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from starlette.types import Scope
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 REMEMBERED: Final = 4096
-"""Addresses."""
+"""Addresses whose parsing is remembered."""
 LONGEST: Final = 128
-"""Characters of one, with a port and the name of an interface."""
+"""The longest address in characters, with a port and the name of an interface."""
 TELLING: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
-"""Headers by which proxies tell of their peer."""
+"""Headers in which proxies name their peer."""
 
 
 class Networks(tuple[Network, ...]):
-    """Hashed once, for they are asked about at each request."""
+    """Networks with a cached hash, as each request looks them up in a cache."""
 
     _hash: int
 
@@ -39,18 +39,18 @@ class Networks(tuple[Network, ...]):
 
 
 def trusted_peer(scope: Scope, trusted: tuple[Network, ...]) -> bool:
-    """Whether the headers that proxies set are believed of this connection's other end."""
+    """Whether the peer of this connection may set the headers of proxies."""
     client = scope.get("client")
-    # A unix socket has no address: whoever may open it is trusted.
+    # A unix socket has no address: every process that may open it is trusted.
     return client is None or not client[0] or _within(client[0], trusted)
 
 
 def client_address(scope: Scope, trusted: tuple[Network, ...]) -> str:
-    """The nearest address that is not a trusted proxy's, else the furthest of the proxies; without port and
-    brackets, IPv4 in its own form. A chain is followed up to what is no address. Empty when unknown.
+    """The nearest address that does not belong to a trusted proxy, else that of the furthest proxy; empty when unknown.
 
-    A proxy that adds to one of the two headers hands on the other as the client wrote it. So where both are sent
-    and do not agree, neither is believed.
+    The address has no port and no brackets, and mapped IPv4 becomes plain IPv4. A chain ends at the first hop that is not an
+    address. A proxy that appends to one of the two headers passes on the other as the client wrote it, so if both are present
+    and disagree, neither is believed.
     """
     peer = (scope.get("client") or ("",))[0]
     told = [header for header in scope["headers"] if header[0] in TELLING]
@@ -58,7 +58,7 @@ def client_address(scope: Scope, trusted: tuple[Network, ...]) -> str:
         return _address(peer) or ""
     forwarded, listed = _joined(told, b"forwarded"), _joined(told, b"x-forwarded-for")
     if not forwarded and not listed:
-        # One address, of a proxy that tells no chain.
+        # A single address, of a proxy that keeps no chain.
         listed = _joined(told, b"x-real-ip")
     look = _seen if len(forwarded) + len(listed) <= 4 * LONGEST else _seen.__wrapped__
     return look(peer, trusted, forwarded, listed)
@@ -76,7 +76,7 @@ def _seen(peer: str, trusted: tuple[Network, ...], forwarded: str, listed: str) 
 
 
 def _furthest(hops: Sequence[str], address: str, trusted: tuple[Network, ...]) -> str:
-    """As far as the proxies lead from `address`; the last hop is the nearest one."""
+    """The furthest address that trusted proxies vouch for, starting at `address`; the last hop is the nearest."""
     for hop in reversed(hops):
         found = _address(hop)
         if found is None:
@@ -88,13 +88,13 @@ def _furthest(hops: Sequence[str], address: str, trusted: tuple[Network, ...]) -
 
 
 def _joined(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str:
-    """All headers of that name as the one that they mean (RFC 9110, section 5.3)."""
+    """All headers of that name, combined into one (RFC 9110, section 5.3)."""
     return ",".join(str(value, "latin-1") for key, value in headers if key == name)
 
 
 def _forwarded(header: str) -> list[str]:
-    """What `for=` names, empty for an element without. Split at every comma: the quote that a client leaves open must
-    not swallow what a proxy adds, and no address has a comma."""
+    """The value of `for=` in each element; empty for an element without it. Every comma splits, even within quotes: a quote that
+    a client leaves open must not swallow what a proxy appends, and no address contains a comma."""
     elements = ([pair.partition("=") for pair in one.split(";")] for one in header.split(","))
     return [
         next((value for key, _, value in pairs if key.strip().lower() == "for"), "") for pairs in elements
@@ -102,8 +102,8 @@ def _forwarded(header: str) -> list[str]:
 
 
 def _address(node: str) -> str | None:
-    """The address in `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`, also in quotes; None for what is
-    no address, such as `unknown` and `_hidden`."""
+    """The address in `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`, also in quotes; None for anything else,
+    such as `unknown` and `_hidden`."""
     return _parsed(node) if len(node) <= LONGEST else None
 
 

@@ -1,4 +1,4 @@
-"""Byte ranges, of answers (RFC 9110, section 14) and of upload chunks (distribution-spec, "Pushing a blob in chunks")."""
+"""Byte ranges of answers (RFC 9110, section 14) and of upload chunks (distribution-spec, "Pushing a blob in chunks")."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Final
 
 from moorage.errors import RangeInvalid
 
-# As much white space as anybody sends by mistake: any number of it would be tried in every way.
+# White space is bounded, so that the time of a match is: unbounded runs would be split in every possible way.
 _BYTES = re.compile(r"bytes=\s{0,99}([0-9]*)\s{0,99}-\s{0,99}([0-9]*)\s{0,99}", re.ASCII | re.IGNORECASE)
 _CHUNK = re.compile(
     r"(?:bytes[ =])?([0-9]{1,18})-([0-9]{1,18})(?:/([0-9]{1,18}|\*))?", re.ASCII | re.IGNORECASE
 )
 
 EXACT_DIGITS: Final = 18
-"""Longer numbers lie behind the end of whatever is stored."""
+"""A longer number lies beyond the end of any blob."""
 
 
 def wanted(header: str | None, size: int) -> tuple[int, int] | None:
-    """`[start, stop)` that a Range header asks of `size` bytes; None for the whole.
+    """The part `[start, stop)` of `size` bytes that a Range header requests; None for the whole.
 
-    One range is served. Several, units other than bytes, and any range of nothing are answered with the whole, as RFC 9110
-    permits; what cannot be satisfied raises RangeInvalid.
+    Only a single range is served. Several ranges, units other than bytes, and any range of an empty blob get the whole, as RFC
+    9110 permits. A range that is malformed or cannot be satisfied raises RangeInvalid.
     """
     if header is None or not size or not header.lower().startswith("bytes=") or "," in header:
         return None
@@ -40,7 +40,7 @@ def wanted(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 def _position(digits: str) -> int:
-    """Python refuses to read numbers of thousands of digits, and a last position may have any number of them."""
+    """A position may have any number of digits, and Python refuses to parse thousands of them."""
     digits = digits.lstrip("0")
     return sys.maxsize if len(digits) > EXACT_DIGITS else int(digits or "0")
 
@@ -50,8 +50,8 @@ def _unsatisfiable(size: int) -> RangeInvalid:
 
 
 def chunk(header: str) -> tuple[int, int]:
-    """Offset and length of a chunk, from its Content-Range `<first>-<last>`; the form of RFC 9110, with a unit and a
-    total, will do too. Raises RangeInvalid."""
+    """Offset and length of a chunk, from its Content-Range `<first>-<last>`; the form of RFC 9110, with a unit and a total, is
+    accepted too. Raises RangeInvalid."""
     found = _CHUNK.fullmatch(header.strip())
     first, last, total = found.groups() if found else ("1", "0", None)
     if int(last) < int(first) or (total not in (None, "*") and int(total) <= int(last)):

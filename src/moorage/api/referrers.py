@@ -20,7 +20,8 @@ from moorage.wire import encode
 PAGE_SIZE: Final = 1000
 
 PAGE_BYTES: Final = 4 << 20
-"""Of descriptors: a page ends before one that would exceed it. One alone may have as many annotations as a manifest takes."""
+"""Bytes of descriptors: a page ends before the one that would exceed it. A single descriptor may have as many annotations as fit
+into a manifest."""
 
 
 class _Index(msgspec.Struct, rename="camel"):
@@ -52,7 +53,8 @@ async def get(exchange: Exchange) -> Answer:
 
 
 async def _page(found: AsyncGenerator[Referrer, None], size: int) -> tuple[list[Referrer], bool]:
-    """As many as a page takes, and whether there are more. At least one, however large it is, unless none was wanted."""
+    """The referrers that fit on a page, and whether there are more. The first one always fits, however large, unless `size` is
+    0."""
     shown: list[Referrer] = []
     taken = 0
     async with contextlib.aclosing(found):

@@ -1,4 +1,4 @@
-"""The one place where errors become answers."""
+"""Turns errors into answers; the only place that does."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def error_answer(error: RegistryError) -> Answer:
 
 
 def known_error(error: Exception) -> RegistryError | None:
-    """The registry's word for a failure of the store; None for what nobody foresaw. The operator's log gets the
-    path and the reason, the client neither."""
+    """The registry's error for a failure of the storage; None for an unexpected error. The path and the reason go to the
+    operator's log, not to the client."""
     if isinstance(error, RegistryError):
         return error
     if isinstance(error, StorageFull):
@@ -34,7 +34,7 @@ def known_error(error: Exception) -> RegistryError | None:
     if isinstance(error, InvalidPath):
         return NameInvalid("the name is too long for the registry's storage")
     if isinstance(error, WriteRefused):
-        # As in read-only mode. Clients show it and give up, while they repeat what they are told is unavailable.
+        # As in read-only mode. Clients show this error and give up, while they repeat a request after a 503.
         log.error("the storage refuses writes", extra={"reason": str(error)})
         return Unsupported("the registry may not write to its storage")
     if isinstance(error, DriverError):

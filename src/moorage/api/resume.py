@@ -1,7 +1,7 @@
 """The state that a client carries between the requests of an upload: `_state` in the Location.
 
-Signed, so that any process with the same key can believe it: base64url(HMAC-SHA256 ∥ JSON). The JSON is an array in a
-fixed order, so no two states share the bytes that are signed.
+It is signed, so that any process with the same key can trust it: base64url(HMAC-SHA256 ∥ JSON). The JSON is an array in a fixed
+order, so the signed bytes of two different states always differ.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _LIMIT = 4096
 
 
 class State(msgspec.Struct, array_like=True, frozen=True):
-    """What is signed. `boot` is the run of the machine that hashed the bytes: after a power cut the file may lack some
-    of them, so its digests are believed only in the same run; unless `mark` names the bytes (drivers.base.Writer)."""
+    """The signed state. `boot` identifies the run of the machine that hashed the bytes: after a power cut the file may lack some
+    of them, so the digests count only in the same run, unless `mark` names the bytes (drivers.base.Writer)."""
 
     purpose: str
     name: str
@@ -49,7 +49,7 @@ class State(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Beginning(NamedTuple):
-    """Who began an upload, empty for anybody, and when, in seconds since 1970."""
+    """Who began an upload (empty for anonymous clients), and when, in seconds since 1970."""
 
     user: str = ""
     time: float = 0.0
@@ -59,7 +59,7 @@ UNKNOWN = Beginning()
 
 
 class Known(NamedTuple):
-    """What a state tells of its upload."""
+    """What a state says about its upload."""
 
     progress: Progress
     algorithms: list[str]
@@ -96,7 +96,7 @@ class States:
         return base64.urlsafe_b64encode(self._mac(payload) + payload).decode().rstrip("=")
 
     def verify(self, text: str, name: Name, upload: UploadId) -> Known:
-        """Raises UploadInvalid for one that we did not sign for this very session."""
+        """Raises UploadInvalid for a state that this registry did not sign for this very upload."""
         try:
             if len(text) > _LIMIT:
                 raise UploadInvalid("the upload's state is too long")
@@ -126,9 +126,9 @@ def _boot() -> str:
 
 
 async def signing_key(secret: str, driver: Driver, *, settling: float = 0.0) -> bytes:
-    """The key made of the configured secret; without one, a random key that is kept in the storage, so that all
-    processes on it agree and a restart keeps uploads alive. `settling`: seconds to wait when one was made, where another
-    process may have made one at that very moment and the last one counts."""
+    """The key derived from the configured secret; without a secret, from a random one that is kept in the storage, so that all
+    processes on it agree and uploads survive a restart. `settling`: seconds to wait after making a secret, where another process
+    may have made one at the same moment and the last one written counts."""
     if secret:
         return hashlib.sha256(secret.encode()).digest()
     try:

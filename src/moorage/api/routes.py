@@ -1,4 +1,4 @@
-"""The whole HTTP API in one table: which path and method is which handler, and what it needs.
+"""The whole HTTP API in one table: the handler of each path and method, and what a client must be allowed to do.
 
     path                              methods
     /v2/                              GET HEAD
@@ -11,7 +11,7 @@
     /v2/<name>/blobs/uploads/<id>     GET HEAD PATCH PUT DELETE
     /auth/token                       GET POST
 
-A name may have slashes in it, and components called `manifests` or `blobs`, so paths are read from their end.
+A name may contain slashes, and components such as `manifests` or `blobs`, so paths are parsed from the end.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Handler = Callable[[Exchange], Awaitable[Answer]]
 
 @dataclass(frozen=True)
 class Operation:
-    """`needs` is what a client must be allowed to do; a write is refused while the registry is read-only, a delete
-    unless deleting is enabled."""
+    """One method of a route. `needs`: what a client must be allowed to do; an operation that needs `delete` is refused unless
+    deleting is enabled. `writes`: refused while the registry is read-only."""
 
     handler: Handler
     needs: Need
@@ -40,7 +40,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Route:
-    """`name`: as the reference implementation calls it in its metrics. `template`: its path, with what differs in braces."""
+    """`name`: as in the metrics of the reference implementation. `template`: the path, with its variable parts in braces."""
 
     name: str
     template: str
@@ -85,7 +85,7 @@ UPLOAD: Final = Route(
         **_read(uploads.get, needs="push"),
         "PATCH": Operation(uploads.patch, "push", writes=True),
         "PUT": Operation(uploads.put, "push", writes=True),
-        # Ending one's own upload takes nothing from anybody, so it is no delete.
+        # A client that ends its own upload takes nothing from anybody, so this needs `push`, not `delete`.
         "DELETE": Operation(uploads.delete, "push", writes=True),
     },
 )
@@ -99,8 +99,8 @@ _KINDS: Final = {"manifests": MANIFESTS, "blobs": BLOBS, "referrers": REFERRERS}
 
 
 def match(path: str) -> tuple[Route, str, str] | None:
-    """The route of a path that begins with `/v2` or is `/auth/token`, the repository's name and the reference, both
-    unchecked."""
+    """The route of a path, the name of the repository and the reference, both unchecked; None for a path outside the API. The
+    path begins with `/v2` or is `/auth/token`."""
     if path in ("/v2/", "/v2"):
         return BASE, "", ""
     parts = path[4:].rsplit("/", 2)

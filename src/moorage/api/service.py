@@ -1,4 +1,4 @@
-"""What the handlers work with, made once per process by `moorage.app`."""
+"""The parts that the handlers work with, made once per process by `moorage.app`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,15 @@ from moorage.store.registry import Registry
 if TYPE_CHECKING:
     from moorage.api.exchange import Exchange
 
-# The server holds so many pieces of an answer that its client is slow to take: sixteen to be written, five on their way.
+# The pieces of one answer that the server holds for a slow client: sixteen to be written, five on their way.
 DOWNLOAD_BUFFERS = 21
-# Of the memory for bodies. Large manifests are parsed one at a time, and what they are parsed into is larger again.
+# Manifests get a quarter of the memory for bodies. Large ones are parsed one at a time, and take more memory when parsed.
 MANIFESTS_SHARE = 4
 
 
 @dataclass
 class Service:
-    """`access` None: everybody may do everything. `tokens`: what `/auth/token` answers with. `upload_seconds`: how long an upload
-    goes on with a token that was valid when it began. `events` None: nobody wants to know what happened. `report`: is given what
-    nobody foresaw; must not raise."""
+    """The registry, and everything around it that a handler needs."""
 
     registry: Registry
     states: States
@@ -37,11 +35,16 @@ class Service:
     catalog_limit: int = 1000
     tags_limit: int = 1000
     access: AccessController | None = None
+    """None: every client may do everything."""
     tokens: TokenService | None = None
+    """Answers `/auth/token`; None: this registry is not a token service."""
     upload_seconds: float = 7 * 86400.0
+    """How long an upload may go on with a token that was valid when it began."""
     healthy: Callable[[], bool] = lambda: True
     events: EventSink | None = None
+    """None: no events are recorded."""
     report: Callable[[Exception, Exchange], None] = lambda error, exchange: None
+    """Takes unexpected errors; must not raise."""
 
     def __post_init__(self) -> None:
         limits = self.limits

@@ -1,7 +1,7 @@
-"""What handlers tell of: events of pushes, pulls, mounts and deletions (Docker Registry, "Work with notifications").
+"""Events of pushes, pulls, mounts and deletions (Docker Registry, "Work with notifications").
 
-A handler that changed something waits until its event is kept, before it answers. What it only read, it tells without
-waiting. HEAD is no pull: who asks whether something is there, or still the same, has not fetched it.
+A handler that changed something waits until its event is kept before it answers; pulls are reported without waiting. HEAD is not
+a pull, and neither is a 304: a client that checks whether something exists, or has changed, has not fetched it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moorage.names import Tag
 async def manifest_pushed(
     exchange: Exchange, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
 ) -> None:
-    """One event for each tag; one without a tag if there is none."""
+    """One event for each tag, or one event without a tag."""
     if sink := _who_wants(exchange, "push"):
         targets = [_manifest(exchange, sink, manifest, digest, tag) for tag in tags or ("",)]
         await _keep(exchange, sink, "push", *targets)
@@ -31,7 +31,7 @@ def manifest_pulled(exchange: Exchange, manifest: Manifest, digest: Digest) -> N
 
 
 async def manifest_deleted(exchange: Exchange, digest: Digest, tags: Iterable[Tag]) -> None:
-    """Its tags went before it, so they are told first."""
+    """The tags are removed before the manifest, so their events come first."""
     if sink := _who_wants(exchange, "delete"):
         targets = [gone(exchange.name, tag=tag) for tag in tags]
         await _keep(exchange, sink, "delete", *targets, gone(exchange.name, digest=digest))
@@ -63,7 +63,7 @@ async def blob_deleted(exchange: Exchange, digest: Digest) -> None:
 
 
 def _who_wants(exchange: Exchange, action: Action) -> EventSink | None:
-    """None where nobody does: then no event is made."""
+    """The sink, if it wants events of this action; otherwise None, and no event is made."""
     sink = exchange.service.events
     return sink if sink is not None and sink.wants(action) else None
 

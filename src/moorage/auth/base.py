@@ -1,13 +1,13 @@
-"""What an access controller promises: who asks, and what they may do.
+"""What an access controller promises: it says who the client is and what it may do.
 
-    AccessRefused         somebody may not do what they want
-      Challenge           not yet: come again with credentials (401)
-        TokenExpired      a token that was right, until its time was over
+    AccessRefused         the client may not do what it wants
+      Challenge           not without (other) credentials (401)
+        TokenExpired      a token that was valid, but has expired
       Denied              not at all (403)
       Throttled           too many wrong passwords (429)
-      Unreachable         whoever should say is not there (503)
+      Unreachable         the service that decides does not answer (503)
 
-A controller that fails must refuse: any other exception becomes a 500, and no access.
+A controller that fails must refuse: any other exception becomes a 500, and gives no access.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One action on one resource: `repository`, a name, and `pull`, `push` or `delete`; or `registry`, `catalog` and `*`
+    """One action on one resource: `repository`, its name, and `pull`, `push` or `delete`; or `registry`, `catalog` and `*`
     (Docker Registry, "Token scope documentation")."""
 
     kind: str
@@ -33,14 +33,14 @@ class Access:
 CATALOG = Access("registry", "catalog", "*")
 
 LIST = "list"
-"""The action of seeing the name of a repository in the catalog. No token names it: it comes with the catalog, where the rules
-allow to pull."""
+"""The action of seeing the name of a repository in the catalog. No token names it: access to the catalog includes it for the
+repositories that the rules allow to pull."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`authorization`: that header, empty without one. `address`: the client's, seen through trusted proxies; empty when
-    unknown."""
+    """What a client sent. `authorization`: the value of that header, empty without one. `address`: the client's address, seen
+    through trusted proxies; empty when unknown."""
 
     authorization: str = field(default="", repr=False)
     address: str = ""
@@ -52,8 +52,8 @@ def everything(_: Access) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Who it is, empty for anybody, and what they may do: `allows` is asked for what is known only later, such as the names in
-    a catalog or the source of a mount."""
+    """Who the client is, and what it may do. `user` is empty for anonymous clients. `allows` also decides what is known only
+    later, such as the names in a catalog or the source of a mount."""
 
     user: str = ""
     groups: frozenset[str] = frozenset()
@@ -61,20 +61,20 @@ class Grant:
 
     @property
     def unlimited(self) -> bool:
-        """Whether nothing is refused, of whatever repository."""
+        """Whether every access to every repository is allowed."""
         return self.allows is everything
 
 
 OPEN = Grant()
-"""Where there is no access control."""
+"""The grant of every client where there is no access control."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A way to come again, of which `api` makes a value of WWW-Authenticate (RFC 9110, section 11.6.1; RFC 6750, section 3).
+    """A way to authenticate, which `api` renders as a value of WWW-Authenticate (RFC 9110, section 11.6.1; RFC 6750, section 3).
 
-    `realm`: for Bearer the URL of the token service, a path if that is this registry. `error`: a code of RFC 6750,
-    section 3.1."""
+    `realm`: for Bearer the URL of the token service, or a path if this registry is the token service. `error`: a code of
+    RFC 6750, section 3.1."""
 
     scheme: str
     realm: str
@@ -83,7 +83,8 @@ class Offer:
 
 
 class AccessRefused(Exception):
-    """`wanted` is what was asked for, or the part of it that is refused. The text is for the operator's log."""
+    """Access is refused. `wanted` is all of the requested access, or the part that is refused. The text is for the operator's
+    log."""
 
     def __init__(self, wanted: Sequence[Access] = (), reason: str = "") -> None:
         self.wanted = tuple(wanted)
@@ -91,7 +92,7 @@ class AccessRefused(Exception):
 
 
 class Challenge(AccessRefused):
-    """`offers`: one at least, the preferred one first."""
+    """The client must authenticate. `offers`: at least one, the preferred one first."""
 
     def __init__(self, wanted: Sequence[Access], offers: Sequence[Offer], reason: str = "") -> None:
         self.offers = tuple(offers)
@@ -99,8 +100,8 @@ class Challenge(AccessRefused):
 
 
 class TokenExpired(Challenge):
-    """Right but for the time. `grant` is what it gave between `start` and `end`, in seconds since 1970: an upload that began
-    then may go on (a token may live shorter than the upload of a layer)."""
+    """The token is valid except for its time. `grant` is what it allowed between `start` and `end`, in seconds since 1970: an
+    upload that began in that time may go on (the upload of a layer may take longer than a token lives)."""
 
     def __init__(
         self, wanted: Sequence[Access], offers: Sequence[Offer], grant: Grant, start: float, end: float
@@ -112,11 +113,11 @@ class TokenExpired(Challenge):
 
 
 class Denied(AccessRefused):
-    """Somebody known, who may not."""
+    """The client is known, and may not do this."""
 
 
 class Throttled(AccessRefused):
-    """`seconds`: when to come again."""
+    """The client guessed too often. `seconds`: how long it has to wait."""
 
     def __init__(self, seconds: float, reason: str = "") -> None:
         self.seconds = seconds
@@ -124,19 +125,20 @@ class Throttled(AccessRefused):
 
 
 class Unreachable(AccessRefused):
-    """What is needed to decide does not answer."""
+    """A service that is needed for the decision does not answer."""
 
 
 class AccessController(Protocol):
     async def authorize(self, credentials: Credentials, wanted: Sequence[Access]) -> Grant:
-        """All of `wanted` is allowed; with an empty `wanted`, these are valid credentials. Raises AccessRefused."""
+        """Return a grant if all of `wanted` is allowed; with an empty `wanted`, if the credentials are valid. Raises
+        AccessRefused."""
         ...
 
     async def close(self) -> None: ...
 
 
 class TokenRequestInvalid(Exception):
-    """`error`: a code of RFC 6749, section 5.2; `description`: what is wrong with the request, for the client."""
+    """A token request has a mistake. `error`: a code of RFC 6749, section 5.2; `description`: the mistake, for the client."""
 
     def __init__(self, error: str, description: str) -> None:
         self.error = error
@@ -145,7 +147,7 @@ class TokenRequestInvalid(Exception):
 
 
 class TokenService(Protocol):
-    """What `/auth/token` answers; both answers are the members of a JSON object. Raises AccessRefused,
+    """Answers `/auth/token`. Both methods return the members of a JSON object, and raise AccessRefused and
     TokenRequestInvalid."""
 
     async def get(
@@ -157,7 +159,7 @@ class TokenService(Protocol):
         account: str | None,
         offline: bool,
     ) -> Mapping[str, Any]:
-        """Docker Registry, "Token authentication specification". `offline`: a refresh token is wanted too."""
+        """Docker Registry, "Token authentication specification". `offline`: the client also wants a refresh token."""
         ...
 
     async def post(self, form: Mapping[str, str], credentials: Credentials) -> Mapping[str, Any]:
@@ -166,5 +168,4 @@ class TokenService(Protocol):
 
 
 class AuthError(Exception):
-    """Access control cannot be set up; the text tells the operator which key of the configuration, or which file, and what to
-    do about it."""
+    """Access control cannot be set up. The text names the key of the configuration or the file, and says what to do about it."""

@@ -1,4 +1,4 @@
-"""Base64url without padding (RFC 7515, section 2), each value in one form only."""
+"""Base64url without padding (RFC 7515, section 2), with only one form for each value."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ def encode(raw: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """Raises ValueError, also for bits left over in the last character that are not zero."""
+    """Raises ValueError, also if unused bits of the last character are not zero."""
     raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    # The module leaves out what it does not know.
+    # The `base64` module skips characters that it does not know.
     if encode(raw) != text:
         raise ValueError("not base64url as it is written")
     return raw

@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 from typing import Final
 
 LONGEST: Final = 16 << 10
-"""Characters of the header."""
+"""The longest accepted header, in characters."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Login:
-    """What somebody says: a name, never empty, and a password. Without `==`, which takes longer the more is alike."""
+    """A user name, never empty, and a password, as the client claims. Has no `==`, whose time would tell how much is equal."""
 
     user: str
     password: str = field(repr=False)
 
 
 def parse(authorization: str) -> Login | None:
-    """None without a header, and for another scheme.
+    """The login in the header; None without a header, and for another scheme.
 
-    Raises ValueError for what nobody's credentials can be; its text has nothing of the header. Only UTF-8 is understood: to
-    guess among encodings would give each password several forms. Control characters are forbidden by section 2, and an
-    empty name would be nobody's."""
+    Raises ValueError for malformed credentials; its text repeats nothing of the header. Only UTF-8 is understood: guessing
+    among encodings would give each password several forms. Section 2 forbids control characters, and an empty name would mean
+    an anonymous user."""
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -45,7 +45,7 @@ def parse(authorization: str) -> Login | None:
 
 
 def _decoded(encoded: bytes) -> bytes:
-    """Raises ValueError for anything but the one right way to write it. (`validate` lets padding through that is too long.)"""
+    """Raises ValueError for anything but the canonical form. (`validate` accepts padding that is too long.)"""
     raw = base64.b64decode(encoded)
     if base64.b64encode(raw) != encoded:
         raise ValueError

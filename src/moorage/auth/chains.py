@@ -1,8 +1,9 @@
-"""Chains of certificates in tokens (`x5c`, RFC 7515, section 4.1.6): the key of the first counts if the last leads to a root.
+"""Certificate chains in tokens (`x5c`, RFC 7515, section 4.1.6): the key of the first certificate counts if the chain leads to a
+root.
 
-Written out, for the verifier of `cryptography` is one for web servers: it wants an extended key usage, and knows no Ed25519.
-As in the reference, any usage will do. Signatures are checked from the root down, so no key computes anything before a
-trusted one has vouched for it.
+The verifier of `cryptography` is not used, because it is made for web servers: it requires an extended key usage, and does not
+support Ed25519. As in the reference, any key usage of the first certificate is accepted. Signatures are checked from the root
+down, so no key is used in a computation before a trusted one has vouched for it.
 """
 
 from __future__ import annotations
@@ -31,16 +32,16 @@ _UNDERSTOOD: Final = frozenset(
 
 
 def leaf_key(chain: Sequence[str], roots: Sequence[x509.Certificate], now: float) -> tuple[PublicKey, float]:
-    """The key of the first certificate, and until when the whole chain is valid. Each must be issued by the next; the first that
-    is a root itself ends the chain, else a root must have issued the last. Raises KeyUnknown when none has, and ValueError for
-    what is no such chain."""
+    """The key of the first certificate, and until when the whole chain is valid. Each certificate must be issued by the next; the
+    first that is a root itself ends the chain, else a root must have issued the last. Raises KeyUnknown when none has, and
+    ValueError for an invalid chain."""
     certificates = [_parsed(one) for one in chain]
     try:
         path = _path(certificates, roots, now)
         return admitted(path[0].public_key()), min(_end(one) for one in path)
     except (ValueError, KeyUnknown):
         raise
-    # Parts of a certificate are read when they are asked for. Whatever that says of what a stranger wrote: this is no chain.
+    # Parts of a certificate are parsed lazily. Any error that this raises for untrusted input makes the chain invalid.
     except Exception as error:
         raise ValueError(f"a certificate of x5c cannot be used: {type(error).__name__}") from None
 
@@ -55,12 +56,12 @@ def _parsed(text: str) -> x509.Certificate:
 def _path(
     certificates: list[x509.Certificate], roots: Sequence[x509.Certificate], now: float
 ) -> list[x509.Certificate]:
-    """From the first to a root, checked."""
+    """The checked path from the first certificate to a root."""
     for index, one in enumerate(certificates):
         if one in roots:
             return _checked(certificates[: index + 1], now)
     refused: ValueError | None = None
-    # Several of one name: an authority that has been renewed.
+    # Several roots may have the same name: an authority that has been renewed.
     for root in roots:
         if root.subject == certificates[-1].issuer:
             try:
@@ -84,7 +85,7 @@ def _usable(certificate: x509.Certificate, now: float) -> None:
     if not certificate.not_valid_before_utc.timestamp() <= now <= _end(certificate):
         raise ValueError("a certificate of x5c is not valid now")
     for extension in certificate.extensions:
-        # What a name constraint says of the subject of a token, nothing tells.
+        # What a name constraint would mean for the subject of a token is not defined anywhere.
         constrained = extension.oid == ExtensionOID.NAME_CONSTRAINTS
         if constrained or (extension.critical and extension.oid not in _UNDERSTOOD):
             raise ValueError("a certificate of x5c has an extension that is not understood")
@@ -97,7 +98,7 @@ def _end(certificate: x509.Certificate) -> float:
 def _may_issue(certificate: x509.Certificate, between: int, *, is_root: bool) -> None:
     """`between`: how many certificates are below, without the leaf (RFC 5280, section 4.2.1.9)."""
     if is_root and certificate.version is x509.Version.v1:
-        return  # has no extensions; the operator says that it is an authority
+        return  # version 1 has no extensions; the operator vouches that it is an authority
     found = {type(one.value): one.value for one in certificate.extensions}
     constraints, usage = found.get(x509.BasicConstraints), found.get(x509.KeyUsage)
     if not isinstance(constraints, x509.BasicConstraints) or not constraints.ca:

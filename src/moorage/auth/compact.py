@@ -1,5 +1,5 @@
-"""A signed token as it travels: three parts in base64url with dots between (RFC 7515, section 7.1). Nothing in it is believed
-here; what could be read in more than one way is refused.
+"""The serialized form of a signed token: three parts in base64url, separated by dots (RFC 7515, section 7.1). Nothing in it is
+trusted here; whatever could be read in more than one way is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 from moorage.auth import base64url, strictjson
 
 LONGEST: Final = 16 << 10
-"""Characters of a token."""
+"""The longest accepted token, in characters."""
 LONGEST_CHAIN: Final = 8
 
 _COMPACT: Final = re.compile(r"([A-Za-z0-9_-]++)\.([A-Za-z0-9_-]++)\.([A-Za-z0-9_-]++)")
@@ -20,9 +20,9 @@ _TYPES: Final = frozenset({"jwt", "at+jwt"})
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """`kid` and `chain` (`x5c`) say by what it claims to be signed, and are None where the header has no such member. `statement`
-    is what the signature is over. `jwk`, `jku`, `x5u` and all other members of the header are left where they are: no token
-    brings its own key."""
+    """The parts of a token. `kid` and `chain` (`x5c`) name the key that the token claims to be signed with, and are None if the
+    header has no such member. `statement` is the text that is signed. `jwk`, `jku`, `x5u` and all other members of the header
+    are ignored: no token brings its own key."""
 
     algorithm: str
     kid: str | None
@@ -33,7 +33,7 @@ class Signed:
 
 
 def split(text: str) -> Signed:
-    """Raises ValueError, with a text that has nothing of the token."""
+    """Raises ValueError, whose text repeats nothing of the token."""
     if len(text) > LONGEST:
         raise ValueError("too long")
     parts = _COMPACT.fullmatch(text)
@@ -52,7 +52,7 @@ def split(text: str) -> Signed:
 
 def _header(raw: bytes) -> dict[str, object]:
     header = strictjson.parse(raw)
-    # Extensions that must be understood (RFC 7515, section 4.1.11): there is none that is. `b64` is one of them (RFC 7797).
+    # `crit` lists extensions that must be understood (RFC 7515, section 4.1.11), and none are. `b64` is one (RFC 7797).
     if "crit" in header or "b64" in header:
         raise ValueError("the header has an extension that is not understood")
     if "typ" in header and _text(header, "typ").lower().removeprefix("application/") not in _TYPES:

@@ -19,9 +19,11 @@ PATH: Final = "/.well-known/openid-configuration"
 
 
 class ProviderKeys:
-    """A KeySource. The provider says of itself where its keys are, and what it says is treated as keys are (`RemoteKeys`): asked
-    for when the first token comes, so that the registry starts while the provider is down; asked for again while it is used;
-    and in force as it came last while there is no answer."""
+    """A KeySource that learns from the provider's discovery document where its keys are.
+
+    The document is treated like the keys themselves (`RemoteKeys`): loaded for the first token, so that the registry starts
+    while the provider is down; loaded again while it is in use; and in force as last received while the provider does not
+    answer."""
 
     def __init__(
         self,
@@ -31,7 +33,8 @@ class ProviderKeys:
         patience: float = LOAD_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`key`: the configuration's name for the issuer. `patience`: seconds for each of the two answers. Raises AuthError."""
+        """`key`: the configuration's name for the issuer. `patience`: seconds for each of the two answers. Raises AuthError if
+        `issuer` cannot be the name of a provider."""
         _check(issuer, key)
         self._issuer = issuer
         self._keys_at = partial(RemoteKeys, key=key, parse=parse_public_jwks, patience=patience, clock=clock)
@@ -43,7 +46,7 @@ class ProviderKeys:
         return await self._ask(lambda source: source.current())
 
     async def newer(self) -> TrustedKeys:
-        """The keys may have moved, not only changed."""
+        """Asks for the document too, as the keys may have moved."""
         return await self._ask(lambda source: source.newer())
 
     async def close(self) -> None:
@@ -53,7 +56,7 @@ class ProviderKeys:
     async def _ask(self, ask: Callable[[RemoteKeys], Awaitable[TrustedKeys]]) -> TrustedKeys:
         await ask(self._document)
         if self._said != self._followed:
-            # Those of the old place stay in force until there are some at the new one.
+            # The keys of the old place stay in force until those of the new one have been loaded.
             self._sources = [self._keys_at(self._said), *self._sources[:1]]
             self._followed = self._said
         for source in self._sources[:-1]:
@@ -64,14 +67,14 @@ class ProviderKeys:
         return await ask(self._sources[-1])
 
     def _read(self, content: bytes, _: Refusal) -> TrustedKeys:
-        """Has no key in it, but where they are."""
+        """Remember where the keys are. The document itself has none."""
         self._said = jwks_uri(content, self._issuer)
         return TrustedKeys(())
 
 
 def jwks_uri(content: bytes, issuer: str) -> str:
-    """Where the keys are by what the provider says of itself. Raises ValueError unless it is the issuer that says so: else
-    whoever can put a document there could speak for another."""
+    """The address of the keys in a discovery document. Raises ValueError unless the document names the same issuer: otherwise the
+    document of one issuer could speak for another."""
     document = strictjson.parse(content)
     said, place = document.get("issuer"), document.get("jwks_uri")
     if said != issuer:
@@ -87,7 +90,7 @@ def jwks_uri(content: bytes, issuer: str) -> str:
 
 
 def _check(issuer: str, key: str) -> None:
-    """Raises AuthError for what cannot be the name of a provider."""
+    """Raises AuthError for an issuer that cannot be the name of a provider."""
     try:
         url = URL(issuer)
     except ValueError:

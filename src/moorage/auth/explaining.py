@@ -1,4 +1,4 @@
-"""Why the rules allow something or do not, for `moorage access explain`."""
+"""Why the rules allow or deny an access, for `moorage access explain`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moorage.auth.base import Access
 from moorage.auth.rules import Rule, Rules
 
 Lack = Literal["action", "user", "repository"]
-"""The one thing in which a rule does not match."""
+"""The only thing in which a rule does not match."""
 
 _NEAREST_FIRST: tuple[Lack, ...] = ("action", "user", "repository")
 
@@ -23,8 +23,8 @@ class NearMiss:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`place` and `text`: the rule that allows it, empty when denied. `near`: when denied, the rules that would allow it but for
-    one thing, those first that lack only the action, then those for another user, then those for other repositories."""
+    """`place` and `text`: the rule that allows the access; empty when denied. `near`: when denied, the rules that fail to allow
+    it for a single reason: first those that lack the action, then those for other users, then those for other repositories."""
 
     allowed: bool
     place: str = ""
@@ -33,7 +33,7 @@ class Explanation:
 
 
 def explain(rules: Rules, user: str, groups: frozenset[str], access: Access) -> Explanation:
-    """`user`: empty for somebody who is not signed in."""
+    """`user`: empty for a client that is not signed in."""
     decision = rules.decide(user, groups, access)
     if decision.rule is not None:
         return Explanation(True, decision.rule.place, as_text(decision.rule))
@@ -46,7 +46,7 @@ def explain(rules: Rules, user: str, groups: frozenset[str], access: Access) -> 
 
 
 def as_text(rule: Rule) -> str:
-    """The rule on one line, as YAML has it."""
+    """The rule as one line of YAML."""
     parts = [f"repositories: {_listed(rule.repositories)}"]
     if rule.users:
         parts.append(f"users: {_listed(sorted(rule.users))}")
@@ -59,7 +59,7 @@ def as_text(rule: Rule) -> str:
 
 
 def _listed(words: tuple[str, ...] | list[str]) -> str:
-    """Quoted, for `*` begins an alias in YAML."""
+    """A YAML list of quoted words, as a plain `*` would begin an alias."""
     quoted = (f"'{word.replace(chr(39), chr(39) * 2)}'" for word in words)
     return f"[{', '.join(quoted)}]"
 

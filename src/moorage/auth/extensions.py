@@ -1,10 +1,10 @@
-"""Access controllers of other packages, each a factory that an entry point in the group `moorage.auth` names.
+"""Access controllers of other packages. An entry point in the group `moorage.auth` names the factory of each.
 
     [project.entry-points."moorage.auth"]
     teams = "team_tokens:controller"
 
-The factory takes the options of the configuration and a `Context`, and makes what `base.AccessController` promises. Only the
-module that is asked for is imported. `oidc` is an entry of this package, made in the same way.
+The factory takes the options of the configuration and a `Context`, and returns a `base.AccessController`. Only the configured
+module is imported. `oidc` is an entry point of this package, loaded in the same way.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _PROMISED: Final = ("authorize", "close")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the registry tells a controller. `section`: where its options are in the configuration, the first word of an
-    AuthError. `groups_of`: those of a user by the group file. `kept`: for files of its own (`watched`)."""
+    """What the registry gives to a controller. `section`: where its options are in the configuration, the first word of an
+    AuthError. `groups_of`: the groups of a user by the group file. `kept`: for files of the controller's own (`watched`)."""
 
     section: str = "auth.extension.options"
     groups_of: GroupsOf = no_groups
@@ -38,17 +38,17 @@ class Context:
 
 class Factory(Protocol):
     def __call__(self, options: Mapping[str, Any], context: Context) -> AccessController:
-        """Raises AuthError. Called before there is an event loop, at start and again in each worker."""
+        """Raises AuthError. Called before there is an event loop, at the start of the server and again in each worker."""
         ...
 
 
 def load(name: str) -> Factory:
-    """Its controllers refuse whatever goes wrong in them (`guarded`). Raises AuthError, and so does the factory, whatever it
-    is that cannot be used."""
+    """A factory whose controllers refuse access when they fail (`guarded`). Both this function and the factory raise AuthError
+    for anything that cannot be used."""
     point = _entry_point(name)
     try:
         factory = point.load()
-    # A module that ends the process when it is imported, too.
+    # SystemExit: a module may end the process when it is imported.
     except (Exception, SystemExit) as error:
         raise AuthError(f"{KEY}: {_named(point)} cannot be imported: {_told(error)}") from error
     if not callable(factory):
@@ -93,7 +93,7 @@ def _made(
     lacking = [name for name in _PROMISED if not callable(getattr(controller, name, None))]
     if lacking or isinstance(controller, type):
         if inspect.iscoroutine(controller):
-            controller.close()  # else it warns that nobody waits for it
+            controller.close()  # otherwise Python warns that it was never awaited
         what = f"{_kind(controller)}, which is no access controller"
         detail = f": it has no {' and no '.join(lacking)}" if lacking else ""
         raise AuthError(f"{KEY}: {_named(point)} makes {what}{detail}")

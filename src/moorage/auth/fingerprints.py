@@ -1,5 +1,5 @@
-"""The names by which the `kid` of a token may call a key that has no name of its own. A `kid` only selects: that a key is
-called is no reason to trust it, so a name that several keys share does no harm.
+"""The names by which the `kid` of a token may refer to a key that has no name of its own. A `kid` only selects among trusted keys,
+so a name that several keys share does no harm.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PublicKey = RSAKey | ECKey | OKPKey
 
 
 def names_of(key: PublicKey) -> frozenset[str]:
-    """All of them: what version 2 of the reference looked for, what version 3 does, and what the RFC says."""
+    """All names of a key: that of version 2 of the reference, those of version 3, and that of RFC 7638."""
     found = {libtrust(key), key.thumbprint()}
     if isinstance(key, ECKey):
         found |= _mistaken(key)
@@ -26,15 +26,15 @@ def names_of(key: PublicKey) -> frozenset[str]:
 
 
 def libtrust(key: PublicKey) -> str:
-    """The first 240 bits of the SHA-256 of the DER form (SubjectPublicKeyInfo) in base32, twelve groups of four."""
+    """The first 240 bits of the SHA-256 of the DER form (SubjectPublicKeyInfo) in base32, in twelve groups of four."""
     der = key.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     text = base64.b32encode(hashlib.sha256(der).digest()[:30]).decode("ascii")
     return ":".join(text[at : at + 4] for at in range(0, len(text), 4))
 
 
 def _mistaken(key: ECKey) -> set[str]:
-    """Thumbprints (RFC 7638) of elliptic keys as programs of the field make them by mistake. Version 3.0 of the reference, and
-    docker_auth, take the base point of the curve for the key; 3.1 leaves out zeros in front of a coordinate."""
+    """Thumbprints (RFC 7638) of elliptic keys as common programs compute them by mistake. Version 3.0 of the reference and
+    docker_auth use the base point of the curve instead of the key; 3.1 omits leading zeros of a coordinate."""
     base_point = ec.derive_private_key(1, key.public_key.curve).public_key()
     return {_shortened(key.curve_name, key.public_key), _shortened(key.curve_name, base_point)}
 

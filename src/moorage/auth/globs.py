@@ -1,5 +1,5 @@
-"""Globs of repository names: `*` is anything within one component, `**` anything, slashes too, and `?` one character of a
-component. Nothing else has a meaning of its own: `team/**` is all below team, and not `team` itself.
+"""Globs of repository names: `*` matches anything within one component, `**` anything including slashes, and `?` one character of
+a component. Nothing else is special: `team/**` matches everything below `team`, but not `team` itself.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _CHARACTERS: Final = re.compile(r"[a-z0-9._/*?-]+")
 
 
 def check(glob: str) -> None:
-    """Raises ValueError for one that no repository can match, however it is named."""
+    """Raises ValueError for a glob that no repository name can match."""
     if not glob:
         raise ValueError("a glob is empty")
     if _CHARACTERS.fullmatch(glob) is None:
@@ -24,15 +24,15 @@ def check(glob: str) -> None:
 
 
 def compiled(globs: Iterable[str]) -> re.Pattern[str]:
-    """Matches, by `fullmatch`, the names that one of the globs does, in a time that grows with at most the square of their
-    length, for names are chosen by clients."""
+    """A pattern whose `fullmatch` accepts the names that match one of the globs. Its time grows at most with the square of the
+    length of a name, as clients choose the names."""
     return re.compile("|".join(f"(?:{_expression(glob)})" for glob in globs))
 
 
 def _expression(glob: str) -> str:
-    """Between two `**`, the first place where what stands between them fits is as good as any later one: so the group that
-    finds it is atomic, and there is no going back. The same holds for `*`, and what stands between two of them in one such
-    part. The last of each must reach the end."""
+    """The first place where the part between two `**` fits is as good as any later one, so the group that finds it is atomic,
+    and there is no backtracking. The same holds for what stands between two `*` within such a part. The last part must reach the
+    end."""
     first, *parts = re.split(r"\*\*+", glob)
     if not parts:
         return _part(first, last=True)

@@ -1,5 +1,5 @@
-"""Who is in which group, by a file: lines of Apache's AuthGroupFile, `group: user user …`, or of /etc/group,
-`group:x:1000:user,user`. Lines of one group add up.
+"""The group file: lines as in Apache's AuthGroupFile, `group: user user …`, or as in /etc/group, `group:x:1000:user,user`. Several
+lines of one group add up.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MEMBER: Final = re.compile(r'"([^"]*)"|(\S+)')
 
 
 class Groups:
-    """Read again when it changes."""
+    """A group file that is read again when it changes."""
 
     def __init__(self, path: str, key: str = "auth.groupfile", kept: Kept | None = None) -> None:
         """`kept`: see Watched. Raises AuthError."""
@@ -36,7 +36,7 @@ def no_groups(_: str) -> frozenset[str]:
 
 
 def parse(content: bytes) -> Mapping[str, frozenset[str]]:
-    """The groups of each user. Raises ValueError that names the line."""
+    """The groups of each user. Raises ValueError naming the line."""
     found: dict[str, set[str]] = {}
     for number, line in _lines(content):
         try:
@@ -49,8 +49,8 @@ def parse(content: bytes) -> Mapping[str, frozenset[str]]:
 
 
 def _lines(content: bytes) -> Iterator[tuple[int, str]]:
-    """With their numbers, without comments and empty ones. One that ends with a backslash goes on in the next, as in Apache's
-    files."""
+    """The lines with their numbers, without comments and empty lines. A line that ends with a backslash is continued by the
+    next, as in Apache's files."""
     begun, first = "", 0
     for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
         try:

@@ -1,4 +1,4 @@
-"""A controller of another package, so that whatever it does wrong refuses."""
+"""A wrapper for controllers of other packages, so that every failure of theirs refuses access."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ from moorage.observe.redaction import Redaction
 log = logging.getLogger(__name__)
 
 SECONDS: Final = 10.0
-"""For one answer."""
+"""The time limit of one answer."""
 AGAIN_SECONDS: Final = 60.0
-"""Before the same failure is told once more."""
+"""How long the same failure is not logged again."""
 LONGEST_MESSAGE: Final = 200
 _FRAMES: Final = 8
 
 
 class Guarded:
-    """What is neither a grant nor a refusal, and what does not come in time, is Unreachable. `name`: as the log calls it."""
+    """Turns everything that is neither a grant nor a refusal, or that does not come in time, into Unreachable. `name`: what the
+    log calls the controller."""
 
     def __init__(self, controller: AccessController, name: str, seconds: float = SECONDS) -> None:
         self._controller = controller
@@ -57,7 +58,7 @@ class Guarded:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            # It waited for something that was cancelled; nobody cancelled the request.
+            # The controller awaited something that was cancelled; the request itself was not.
             raise self._failed(error, credentials, wanted) from None
         except (Exception, SystemExit) as error:
             raise self._failed(error, credentials, wanted) from None
@@ -97,7 +98,7 @@ class Guarded:
 
 
 def _checked(grant: object) -> Grant:
-    """Raises TypeError. `allows` counts if it says True: a coroutine, which is what an `async def` gives, would be true too."""
+    """Raises TypeError. `allows` must return True itself: the coroutine of an `async def` would be true as well."""
     if not isinstance(grant, Grant):
         raise TypeError(f"authorize gave a {type(grant).__name__}, not a Grant")
     whole = isinstance(grant.user, str) and isinstance(grant.groups, frozenset) and callable(grant.allows)
@@ -110,7 +111,7 @@ def _checked(grant: object) -> Grant:
 
 
 def _check_refusal(refused: AccessRefused) -> None:
-    """Raises TypeError. What goes on when its time is over is a grant like any other."""
+    """Raises TypeError. Checks the grant of an expired token like any other, as uploads may go on with it."""
     if isinstance(refused, Challenge) and not (
         refused.offers and all(isinstance(one, Offer) for one in refused.offers)
     ):
@@ -122,12 +123,12 @@ def _check_refusal(refused: AccessRefused) -> None:
 
 
 def _origin(error: BaseException) -> BaseException:
-    """Of a timeout that which waited."""
+    """The cause of a timeout, whose traceback shows what was awaited; any other error itself."""
     return error.__cause__ if isinstance(error, TimeoutError) and error.__cause__ else error
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[str]:
-    """Below this module, the outermost first."""
+    """The frames below this module, the outermost first."""
     for _ in range(1 + _FRAMES):
         if traceback is None:
             return
@@ -138,7 +139,7 @@ def _frames(traceback: TracebackType | None) -> Iterator[str]:
 
 
 def _message(error: BaseException, credentials: Credentials) -> str:
-    """One line without anything of the credentials."""
+    """The message of an error on one line, left out if it repeats anything of the credentials."""
     try:
         text = str(error)[:LONGEST_MESSAGE]
     except Exception:

@@ -1,4 +1,4 @@
-"""Names and passwords of a password file, sent with every request (`Authorization: Basic`)."""
+"""Access by the names and passwords of a password file, sent with every request (`Authorization: Basic`)."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ NICE: Final = 5
 
 
 class Htpasswd:
-    """Whoever has a line in the file may do everything.
+    """Allows everything to every user who has a line in the file.
 
-    A check of a password takes long, on purpose. So what was right is remembered for a while, by all workers; the others are
-    checked one after the other, in a thread that gives way to everything else of this machine; and who guesses has to wait."""
+    Checking a password is slow on purpose. So all workers remember for a while which credentials were right; other credentials
+    are checked one after the other, in a thread of low priority; and clients that guess have to wait."""
 
     def __init__(
         self,
@@ -43,8 +43,7 @@ class Htpasswd:
         groups: GroupsOf = no_groups,
         waiting: int = WAITING,
     ) -> None:
-        """`remembered`: made before the workers are forked. `groups`: of a user. `waiting`: checks at most, with the one that
-        runs."""
+        """`remembered`: made before the workers are forked. `waiting`: the most checks at a time, including the running one."""
         self._file = file
         self._offer = Offer("Basic", realm)
         self._remembered = remembered
@@ -77,7 +76,8 @@ class Htpasswd:
 
 @dataclass(slots=True)
 class _Check:
-    """`addresses` of those who wait for it. The answer is None if all of them were sent away before its turn."""
+    """One check. `addresses`: of the clients that wait for it. Its answer is None if, when its turn came, all of them had been
+    throttled meanwhile."""
 
     login: Login
     proof: bytes = field(repr=False)
@@ -86,8 +86,8 @@ class _Check:
 
 
 class _Checks:
-    """Slow checks of one process, one at a time. Requests with the same credentials wait for the same one, which goes on when
-    one of them is cancelled: an attempt counts, even if nobody stayed to hear the answer."""
+    """The slow checks of one process, one at a time. Requests with the same credentials share one check, which goes on when a
+    request is cancelled: an attempt counts even if the client did not wait for the answer."""
 
     def __init__(self, file: PasswordFile, remembered: Remembered, throttle: Throttle, waiting: int) -> None:
         self._file = file
@@ -105,7 +105,7 @@ class _Checks:
         check = self._running.get(proof)
         if check is None:
             if len(self._running) >= self._waiting:
-                # Not all at once again.
+                # Random, so that the clients do not all come back at once.
                 raise self._refused(
                     login, address, 1 + secrets.randbelow(PATIENCE), "too many passwords to check"
                 )
@@ -139,7 +139,7 @@ class _Checks:
             right = await asyncio.get_running_loop().run_in_executor(
                 self._thread, passwords.check, login.user, login.password
             )
-        # The file may have changed meanwhile, and what it says now counts.
+        # The file may have changed meanwhile, and its current content counts.
         hashed = passwords.hashed(login.user)
         if right and self._file.current().hashed(login.user) == hashed:
             self._remembered.remember(_proof(self._remembered, hashed, login))
@@ -163,17 +163,17 @@ class _Checks:
 
 
 def _proof(remembered: Remembered, hashed: bytes, login: Login) -> bytes:
-    """Of what counts of the password, one character for each byte. What follows after it would make any number of proofs
-    of one password, and each of them would be checked and be right."""
+    """A proof that covers only the significant bytes of the password, one character for each. If it covered the bytes that
+    bcrypt ignores, one password would have any number of proofs, each of which would be checked and found right."""
     return remembered.proof(hashed, login.user, significant(login.password).decode("latin-1"))
 
 
 def _give_way() -> None:
-    """Lowers the priority of this thread only, as Linux does for the number of a thread."""
+    """Lower the priority of this thread alone: Linux accepts a thread's id where POSIX says process."""
     thread = threading.get_native_id()
     try:
         if os.getpriority(os.PRIO_PROCESS, thread) < NICE:
             os.setpriority(os.PRIO_PROCESS, thread, NICE)
     except OSError:
-        # A sandbox may forbid it. Passwords are checked all the same, only less politely.
+        # A sandbox may forbid it. Passwords are then checked at normal priority.
         return

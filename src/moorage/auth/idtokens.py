@@ -1,6 +1,6 @@
-"""Whether an ID token is right, and who it is for (OpenID Connect Core 1.0, section 3.1.3.7).
+"""Verification of ID tokens, and whom they identify (OpenID Connect Core 1.0, section 3.1.3.7).
 
-Signature, issuer, audience and time are judged as for tokens of a registry; what else it says is read by a `ClaimMapping`.
+Signature, issuer, audience and time are checked as in tokens of a registry; a `ClaimMapping` reads the other claims.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from moorage.auth.mapping import ClaimMapping
 from moorage.auth.verification import Verifier
 
 ALGORITHMS: Final = tuple(one for one in SUPPORTED if not one.startswith("HS"))
-"""Without secrets: whoever shares one with the provider could make its tokens."""
+"""No symmetric algorithms: everybody who shares a secret with the provider could make its tokens."""
 
 _JUDGED: Final = ("iss", "aud", "exp", "nbf", "iat")
 _ELSE: Final = {
@@ -27,7 +27,7 @@ _ELSE: Final = {
     "cnf": "bound to a key that does not come with it (RFC 7800)",
     "events": "a message of the provider (RFC 8417)",
 }
-"""Claims that no ID token has: what is signed by the same key, for the same audience, but means something else."""
+"""Claims that no ID token has. They mark tokens of another meaning, signed by the same key for the same audience."""
 
 
 def verifier(
@@ -39,8 +39,8 @@ def verifier(
     algorithms: Sequence[str] = ALGORITHMS,
     clock: Callable[[], float] = time.time,
 ) -> Verifier:
-    """Its claims have the user as the subject, and no access. `audience` must be in the audience. `x5c` is left alone: the provider's set
-    of keys says which are its own."""
+    """A verifier whose claims have the user as the subject, and no access. `audience` must be in the audience. `x5c` is ignored:
+    only the provider's key set says which keys are its own."""
     return Verifier(
         issuer,
         audience,
@@ -53,12 +53,12 @@ def verifier(
 
 
 def read(payload: bytes, issuer: str, audience: str, mapping: ClaimMapping) -> Claims:
-    """Raises ValueError."""
+    """The user and the groups of an ID token. Raises ValueError for one that is not valid."""
     said = strictjson.parse(payload)
     for name, what in _ELSE.items():
         if name in said:
             raise ValueError(f"it is no ID token but {what}")
-    # The others may have any form here, and must not be taken for those of a registry's token.
+    # The other claims may have any form here, and must not be read as those of a registry token.
     judged = json.dumps({name: said[name] for name in _JUDGED if name in said}).encode()
     found = claims.read(judged, issuer, audience)
     mapping.check(said)

@@ -1,4 +1,4 @@
-"""One JSON Web Key of a set (RFC 7517, section 4), as far as it can verify tokens. Private members are not looked at."""
+"""One JSON Web Key of a set (RFC 7517, section 4), for verifying tokens. Private members are ignored."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _MARKS_OF_KEYS: Final = (b"BEGIN ", b"ssh-", b"ecdsa-sha2-")
 
 
 def parse(entry: object, *, secrets: bool) -> TrustedKey | None:
-    """None for a key of an unknown type or curve, and for one that is for something else than verifying tokens. `secrets`: whether
-    it may be a symmetric one. Raises ValueError for one that cannot be read or must not be used."""
+    """The key of an entry; None for a key of an unknown type or curve, and for one whose use is not to verify tokens. `secrets`:
+    whether the key may be symmetric. Raises ValueError for a key that cannot be read or must not be used."""
     if not isinstance(entry, dict) or not isinstance(entry.get("kty"), str):
         raise ValueError("no key: an object with kty is")
     if not _verifies(entry):
@@ -31,7 +31,7 @@ def parse(entry: object, *, secrets: bool) -> TrustedKey | None:
     except (JoseError, TypeError, OverflowError, UnsupportedAlgorithm) as error:
         raise ValueError(f"no {entry['kty']} key: {error}") from None
     own = {_text(entry, "kid")} if "kid" in entry else set()
-    # The thumbprint of a secret would be a hash of it.
+    # A secret has no thumbprint as a name, because that would be a hash of the secret.
     return TrustedKey(key, frozenset(own) if isinstance(key, OctKey) else names_of(key) | own)
 
 

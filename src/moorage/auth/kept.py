@@ -1,4 +1,4 @@
-"""What watched files said last, for workers that do not know it themselves while one of them is broken."""
+"""The last good content of watched files, for workers that have not read it themselves when a file is broken."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 
 class Kept:
-    """Contents of files by their names, in memory that processes share which are forked after it was made.
+    """Contents of files by name, in memory shared by all processes that are forked after it was made.
 
-    It is empty when a server starts, which is how a broken file is an error then. A process that dies while it writes
-    takes all of it along: then a worker cannot start, but none lets in whoever was removed."""
+    It is empty when a server starts, so a broken file is an error then. If a process dies while it writes, all contents are
+    lost: a worker may then fail to start, but none admits a user who was removed."""
 
     def __init__(self) -> None:
         self._memory = os.memfd_create("kept")
@@ -23,8 +23,8 @@ class Kept:
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
-        """No other process reads or writes meanwhile: so what is read from a file in it is not older than what is kept of it."""
-        # A lock of the process, which goes with it. No process has two threads that read such files.
+        """Keep other processes from reading and writing: what is read from a file meanwhile is not older than what is kept."""
+        # The lock belongs to the process, and ends with it. No process reads such files in two threads.
         if not self._turns:
             fcntl.lockf(self._memory, fcntl.LOCK_EX)
         self._turns += 1
@@ -36,7 +36,7 @@ class Kept:
                 fcntl.lockf(self._memory, fcntl.LOCK_UN)
 
     def remember(self, name: str, content: bytes) -> None:
-        """Where there is no memory for it, nothing is kept of anything."""
+        """Keep the content. When there is not enough memory for it, nothing is kept of any file."""
         with self.turn():
             contents = {**self._contents(), name: content.decode("latin-1")}
             os.ftruncate(self._memory, 0)
@@ -49,7 +49,7 @@ class Kept:
         return content.encode("latin-1") if content is not None else None
 
     def _contents(self) -> dict[str, str]:
-        """Each byte of a file is one character."""
+        """The contents; each byte of a file is one character."""
         try:
             contents: dict[str, str] = json.loads(
                 os.pread(self._memory, os.fstat(self._memory).st_size, 0) or b"{}"

@@ -1,5 +1,5 @@
-"""What the two kinds of key files say: certificates in PEM (`rootcertbundle`), and a JWK Set (`jwks`, RFC 7517). They are read
-again when they change.
+"""The two kinds of key files: certificates in PEM (`rootcertbundle`), and a JWK Set (`jwks`, RFC 7517). They are read again when
+they change.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from moorage.auth.watched import Watched, name_of
 log = logging.getLogger(__name__)
 
 Refusal = Callable[[str], None]
-"""Takes why a key is not trusted, and raises ValueError or lets the others be used."""
+"""Takes the reason why a key is not trusted. Either raises ValueError, or returns so that the other keys are used."""
 Parse = Callable[[bytes, Refusal], TrustedKeys]
-"""Raises ValueError for content without a key."""
+"""Parses the content of a file. Raises ValueError for content without a key."""
 
 _BLOCK: Final = re.compile(
     rb"-----BEGIN (CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY)-----.+?-----END \1-----", re.DOTALL
@@ -31,7 +31,7 @@ _BLOCK: Final = re.compile(
 
 
 def parse_bundle(content: bytes, refusal: Refusal) -> TrustedKeys:
-    """Certificates and bare public keys; other blocks are passed over, as in the reference."""
+    """The certificates and bare public keys of a bundle; other blocks are skipped, as in the reference. Raises ValueError."""
     keys: list[TrustedKey] = []
     roots: list[x509.Certificate] = []
     for number, block in enumerate(_BLOCK.finditer(content), 1):
@@ -54,8 +54,8 @@ def parse_bundle(content: bytes, refusal: Refusal) -> TrustedKeys:
 
 
 def parse_jwks(content: bytes, refusal: Refusal, *, secrets: bool = True) -> TrustedKeys:
-    """A set; keys of an unknown kind or for another use are passed over (RFC 7517, section 5). `secrets`: whether a symmetric
-    key may be in it: not in what anybody can read."""
+    """The keys of a JWK Set; keys of an unknown kind or for another use are skipped (RFC 7517, section 5). `secrets`: whether
+    the set may have symmetric keys, which a published set must not. Raises ValueError."""
     listed = strictjson.parse(content).get("keys")
     if not isinstance(listed, list):
         raise ValueError("is no JWK Set: it has no list of keys")
@@ -78,7 +78,8 @@ def parse_public_jwks(content: bytes, refusal: Refusal) -> TrustedKeys:
 
 
 class KeyFile:
-    """Keys of a file. A weak one is a mistake at start; when it comes later, it is kept out and the others are in force."""
+    """The keys of a file. A key that is not trusted is an error at start; in a later change it is left out, and the other keys are
+    in force."""
 
     def __init__(self, path: str, key: str, parse: Parse, kept: Kept | None = None) -> None:
         """`kept`: see Watched. Raises AuthError."""

@@ -1,9 +1,9 @@
-"""The keys that tokens are trusted by, and which of them a token may have been signed with.
+"""The trusted keys, and which of them may have signed a token.
 
-The header of a token only ever selects. `kid` is looked for among the names of the trusted keys (`fingerprints`, and the
-`kid` of a JWK Set); without one, each key that fits the algorithm is tried. A `kid` that no key is called by is refused, as
-versions 2 and 3 of the reference refuse it: nobody's tokens depend on it being passed over. Unlike there, a token needs no
-`kid` at all, and one with `jwk` is looked at as if that were not there.
+The header of a token only ever selects among the keys. `kid` is looked up among their names (`fingerprints`, and the `kid` of a
+JWK Set); without it, each key that fits the algorithm is tried. An unknown `kid` is refused, as in versions 2 and 3 of the
+reference, so no existing tokens depend on its being ignored. Unlike in the reference, a token does not need a `kid`, and `jwk` is
+ignored.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ SUPPORTED: Final = (
     "EdDSA", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
     "ES256", "ES384", "ES512", "PS256", "PS384", "PS512",
 )  # fmt: skip
-"""Those of the reference. `none` is not among them."""
+"""The algorithms of the reference, without `none`."""
 
 LEAST_RSA_BITS: Final = 2048
 LEAST_SECRET_BYTES: Final = 32
 MOST_TRIED: Final = 32
-"""Keys that are tried for a token without `kid`: what one costs is bounded."""
+"""The most keys that are tried for one token, so that its cost is bounded."""
 
 _ALGORITHMS: Final[dict[str, JWSAlgModel]] = {
     one.name: one for one in JWS_ALGORITHMS if one.name in SUPPORTED
@@ -41,11 +41,11 @@ _CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 
 
 class KeyUnknown(Exception):
-    """No trusted key is called so, or none of them made the signature: newer keys might."""
+    """No trusted key has the name, or none of them made the signature; newer keys might."""
 
 
 class KeyWeak(ValueError):
-    """Could be used, but must not: somebody has to be told."""
+    """A key could be used, but must not be. The operator has to be informed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class TrustedKey:
 
 
 class TrustedKeys:
-    """Those of one moment; they do not change. `roots`: the certificates that a chain (`x5c`) may end at."""
+    """An immutable set of trusted keys. `roots`: the certificates at which a chain (`x5c`) may end."""
 
     def __init__(self, keys: Iterable[TrustedKey], roots: Iterable[x509.Certificate] = ()) -> None:
         self.keys = tuple(keys)
@@ -71,11 +71,11 @@ class TrustedKeys:
 
     @classmethod
     def of(cls, *public: object) -> TrustedKeys:
-        """Of public keys of `cryptography`. Raises ValueError for one that cannot be used."""
+        """The set of these public keys of `cryptography`. Raises ValueError for one that cannot be used."""
         return cls(trusted(one) for one in public)
 
     def candidates(self, algorithm: str, kid: str | None) -> tuple[Key, ...]:
-        """Keys that fit the algorithm. Raises KeyUnknown when none is called so."""
+        """The keys named `kid` that fit the algorithm; without `kid`, all that fit. Raises KeyUnknown if no key has the name."""
         if kid is None:
             return self._fitting[algorithm][:MOST_TRIED]
         named = self._named.get(kid)
@@ -85,13 +85,13 @@ class TrustedKeys:
 
 
 def trusted(public: object) -> TrustedKey:
-    """With the names that follow from it. Raises ValueError."""
+    """A public key with the names that follow from it. Raises ValueError."""
     key = admitted(public)
     return TrustedKey(key, names_of(key))
 
 
 def admitted(public: object) -> PublicKey:
-    """A public key of `cryptography` that may be used. Raises KeyWeak, and ValueError for a kind that signs no tokens."""
+    """A public key of `cryptography`, if it may be used. Raises KeyWeak, and ValueError for a kind that signs no tokens."""
     if isinstance(public, RSAPublicKey):
         if public.key_size < LEAST_RSA_BITS:
             raise KeyWeak(f"an RSA key of {public.key_size} bits; {LEAST_RSA_BITS} are the least")
@@ -104,8 +104,8 @@ def admitted(public: object) -> PublicKey:
 
 
 def fits(algorithm: str, key: Key) -> bool:
-    """In type and curve, and by what a JWK says that it is for (`use`, `key_ops`, `alg`). A secret is at least as long as the
-    hash (RFC 7518, section 3.2), and no public key is one."""
+    """Whether the algorithm fits the key's type and curve, and the purpose in its JWK (`use`, `key_ops`, `alg`). A secret must be
+    at least as long as the hash (RFC 7518, section 3.2); a public key never fits as a secret."""
     model = _ALGORITHMS[algorithm]
     try:
         model.check_key(key)
@@ -116,5 +116,5 @@ def fits(algorithm: str, key: Key) -> bool:
 
 
 def signed_by(key: Key, algorithm: str, statement: bytes, signature: bytes) -> bool:
-    """`key` fits the algorithm."""
+    """Whether the key, which must fit the algorithm, made the signature."""
     return _ALGORITHMS[algorithm].verify(statement, signature, key)

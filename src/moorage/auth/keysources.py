@@ -1,4 +1,4 @@
-"""Where trusted keys come from: what is asked for them at each token, and may change in between."""
+"""Where trusted keys come from. A source is asked for each token, and its keys may change in between."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from moorage.auth.remotekeys import RemoteKeys, is_url
 
 
 class KeySource(Protocol):
-    """As long as the keys are the same, it gives the same object."""
+    """A source of keys. While the keys are the same, it returns the same object."""
 
     async def current(self) -> TrustedKeys:
-        """Raises Unreachable while there have never been any."""
+        """The keys that are in force. Raises Unreachable as long as there have never been any."""
         ...
 
     async def newer(self) -> TrustedKeys:
-        """After a token that none of the current ones fits: those of now, if the source may be asked again so soon. Raises
+        """The latest keys, for a token that no current key fits; the current ones if the source was asked too recently. Raises
         Unreachable."""
         ...
 
@@ -27,7 +27,7 @@ class KeySource(Protocol):
 
 
 class FixedKeys:
-    """Those of this process, such as the built-in token service's own."""
+    """Keys that never change."""
 
     def __init__(self, keys: TrustedKeys) -> None:
         self._keys = keys
@@ -43,7 +43,8 @@ class FixedKeys:
 
 
 class JoinedKeys:
-    """Those of all sources. While one cannot be reached the others do; but a token that none of them fits is not false then."""
+    """The keys of all sources. While one source has no keys yet, the others suffice; but for a token that none of their keys
+    fits, `newer` then raises Unreachable, so it is not refused as false."""
 
     def __init__(self, *sources: KeySource) -> None:
         self._sources = sources
@@ -83,8 +84,8 @@ class JoinedKeys:
 def key_source(
     rootcertbundle: str | None, jwks: str | None, section: str = "auth.token", kept: Kept | None = None
 ) -> KeySource:
-    """Each a path, or a URL (http or https). `section`: the configuration's name for where they stand. `kept`: see Watched.
-    Raises AuthError."""
+    """The source of the configured keys. `rootcertbundle` and `jwks` are each a path, or a URL (http or https). `section`: their
+    place in the configuration. `kept`: see Watched. Raises AuthError."""
     sources: list[KeySource] = []
     if rootcertbundle is not None:
         key = f"{section}.rootcertbundle"

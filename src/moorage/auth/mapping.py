@@ -1,4 +1,4 @@
-"""Who somebody is by the claims of an ID token."""
+"""The user and the groups that the claims of an ID token name."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 LONGEST: Final = 255
-"""Characters of a user or a group."""
+"""The longest name of a user or a group, in characters."""
 MOST_GROUPS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimMapping:
-    """Claims are named as in the token, or by the way to them: `realm_access.roles` is `roles` in the object `realm_access`.
+    """Reads a user and groups from claims. A claim is named as in the token, or by a path: `realm_access.roles` is `roles` in the
+    object `realm_access`.
 
-    `userprefix` goes before what `userclaim` says. Each value of a claim in `groupclaims` makes a group, `claim:value`.
-    `required`: which values a claim must have one of."""
+    `userprefix` precedes the value of `userclaim`. Each value of a claim in `groupclaims` makes a group, `claim:value`.
+    `required`: for each claim, the values of which it must have one."""
 
     userclaim: str = "sub"
     userprefix: str = ""
@@ -25,13 +26,13 @@ class ClaimMapping:
     required: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def check(self, claims: Mapping[str, object]) -> None:
-        """Raises ValueError unless all that is required is there."""
+        """Raises ValueError unless the claims have everything that is required."""
         for name, values in self.required.items():
             if values.isdisjoint(texts(find(claims, name))):
                 raise ValueError(f"{name} is none of those that are required")
 
     def user(self, claims: Mapping[str, object]) -> str:
-        """Never empty. Raises ValueError; nobody is called by what can only be taken for a name."""
+        """The name of the user, never empty. Raises ValueError if the claim is not a text, or unusable as a name."""
         value = find(claims, self.userclaim)
         if not isinstance(value, str) or not value:
             raise ValueError(f"{self.userclaim}, which is the user, is no text")
@@ -41,8 +42,8 @@ class ClaimMapping:
         return user
 
     def groups(self, claims: Mapping[str, object]) -> frozenset[str]:
-        """A value that is too long or not printable makes none: whoever chose it is not shut out. Raises ValueError for too
-        many, of which somebody would have to choose."""
+        """The groups. A value that is too long or not printable makes no group, and does not keep the user out. Raises ValueError
+        for too many groups, as any selection of them would be arbitrary."""
         named = (
             f"{name}:{value}" for name in self.groupclaims for value in texts(find(claims, name)) if value
         )
@@ -53,7 +54,7 @@ class ClaimMapping:
 
 
 def find(claims: Mapping[str, object], name: str) -> object:
-    """None if it is not there. A claim with dots in its own name goes before one that the dots lead to."""
+    """The value of a claim, or None. A claim whose own name has the dots takes precedence over one that they lead to."""
     if name in claims:
         return claims[name]
     end = name.rfind(".")
@@ -68,7 +69,8 @@ def find(claims: Mapping[str, object], name: str) -> object:
 
 
 def texts(value: object) -> list[str]:
-    """Of a text, a number, true or false, or of each in a list, as JSON spells them. Objects and lists in it are none."""
+    """The text of a string, a number, true or false as JSON spells it, or of each such value in a list. Objects, nested lists and
+    null are left out."""
     if isinstance(value, list):
         return [text for one in value if (text := _text(one)) is not None]
     text = _text(value)

@@ -1,8 +1,8 @@
 """Access by ID tokens of an OpenID provider, such as CI systems give to their jobs.
 
-A job that has one signs in like a person whose password it is (`docker login -u job -p "$ID_TOKEN"`), as Docker does not send
-the tokens of others; or it sends it itself (`Authorization: Bearer`). Made like the controller of any other package
-(`extensions`), by an entry point.
+A job signs in with its token as the password (`docker login -u job -p "$ID_TOKEN"`), because Docker does not send tokens that
+another service issued; or it sends the token itself (`Authorization: Bearer`). The controller is loaded by an entry point, like
+those of other packages (`extensions`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from moorage.auth.options import Options
 from moorage.auth.verification import TokenOver, TokenRefused, Verifier
 
 REALM: Final = "OpenID token"
-"""No URL: a client would take that for a token service, and show it passwords."""
+"""Not a URL: a client would take that for a token service, and send it passwords."""
 
 KEYS: Final = (
     "issuer", "audience", "userclaim", "userprefix", "groupclaims", "required", "signingalgorithms",
@@ -36,12 +36,12 @@ SHARED: Final = frozenset(
         "https://token.actions.githubusercontent.com",
     }
 )
-"""Providers of everybody: anybody's jobs get tokens for any audience."""
+"""Public providers: jobs of anybody can get tokens for any audience."""
 
 
 class OpenIdAccess:
-    """Whoever has a right token may do everything; rules narrow it. The user name of a sign-in is not looked at: the token
-    says who it is."""
+    """Allows everything to a client with a valid token; rules narrow that. The user name of a sign-in is ignored: the token says
+    who the user is."""
 
     def __init__(self, tokens: Verifier) -> None:
         self._tokens = tokens
@@ -89,7 +89,7 @@ def _offer(authorization: str) -> Offer:
 def controller(
     options: Mapping[str, Any], context: Context, *, clock: Callable[[], float] = time.time
 ) -> OpenIdAccess:
-    """Asks nobody yet. `clock`: seconds since 1970. Raises AuthError."""
+    """The factory of the entry point. Does not contact the provider yet. `clock`: seconds since 1970. Raises AuthError."""
     given = Options(options, context.section, KEYS)
     issuer, audience = given.text("issuer"), given.text("audience")
     mapping = ClaimMapping(

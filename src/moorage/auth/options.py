@@ -1,4 +1,4 @@
-"""Options of a controller, as the configuration has them: of any type, until they are looked at."""
+"""Options of a controller in the configuration. They may have any type until they are read here."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from moorage.auth.mapping import texts
 
 
 class Options:
-    """Each reader raises AuthError that names the key; `section` is where they are."""
+    """The options in `section`. Each method that reads one raises AuthError naming its key."""
 
     def __init__(self, given: Mapping[str, Any], section: str, keys: Sequence[str]) -> None:
-        """`keys`: those that there are."""
+        """`keys`: the known options. Raises AuthError for an unknown one."""
         self._given = {key: value for key, value in given.items() if value is not None}
         self._section = section
         for key in given:
@@ -30,7 +30,7 @@ class Options:
         return AuthError(f"{self.place(key)}: {what}")
 
     def text(self, key: str, default: str | None = None, *, empty: bool = False) -> str:
-        """Required without a default."""
+        """A text, which is required if there is no default."""
         value = self._given.get(key, default)
         if value is None:
             raise self.mistake(key, "is missing")
@@ -47,7 +47,7 @@ class Options:
         return tuple(value)
 
     def choices(self, key: str) -> dict[str, frozenset[str]]:
-        """Names with lists of values; true, false and numbers are taken as JSON spells them, for YAML has them too."""
+        """Names with lists of values. True, false and numbers of YAML are spelled as in JSON."""
         value = self._given.get(key, {})
         if not isinstance(value, Mapping) or not all(isinstance(name, str) and name for name in value):
             raise self.mistake(key, "must be names with lists of values")

@@ -1,7 +1,7 @@
-"""The password file: lines of `user:hash`, of which those with bcrypt count, as in the reference implementation.
+"""The password file: lines of `user:hash`. Only bcrypt hashes count, as in the reference implementation.
 
-A line that cannot be used never gives access, and the others stay in force. Of several lines of one user the last counts, also
-if it cannot be used: so does the reference, while Apache takes the first. The file is never written, nor made.
+A line that cannot be used never gives access; the other lines stay in force. Of several lines of one user the last counts, even
+if it cannot be used, as in the reference; Apache takes the first. The file is never written or created.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from moorage.auth.watched import Watched
 log = logging.getLogger(__name__)
 
 HIGHEST_COST: Final = 17
-"""As for Apache's `htpasswd`: some ten seconds for one check."""
+"""The limit of Apache's `htpasswd`: one check takes some ten seconds."""
 
 LONGEST_PASSWORD: Final = 72
-"""Bytes that bcrypt looks at. What follows is cut off, as Go does; the library here would raise."""
+"""Bytes that bcrypt looks at. The rest is cut off, as Go does; the `bcrypt` library would raise."""
 
 Hashing = Callable[[bytes, bytes], bytes]
-"""Of a password and `$2b$`, cost, `$` and salt: that salt with 31 characters after it, the hash."""
+"""Takes a password, and `$2b$`, cost, `$` and salt; returns the latter followed by the 31 characters of the hash."""
 
 _LINE: Final = re.compile(
     rb"\$2[aby]\$(?P<cost>[0-9]{2})\$(?P<salt>[./A-Za-z0-9]{22})(?P<hash>[./A-Za-z0-9]{31})"
     rb"(?:[^./A-Za-z0-9].*)?"
 )
-"""With a remark after it, as Apache and the reference allow. Not with the next user's line, whose newline is missing."""
+"""A remark may follow, as Apache and the reference allow; but not the line of the next user, because a newline is missing."""
 
 _ALPHABET: Final = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _KINDS: Final = {
@@ -52,13 +52,14 @@ _SHOWN: Final = 10
 
 
 def significant(password: str) -> bytes:
-    """The bytes that bcrypt looks at: passwords with the same ones are the same password."""
+    """The bytes that bcrypt looks at: two passwords that agree in them are the same password."""
     return password.encode("utf-8", "surrogatepass")[:LONGEST_PASSWORD]
 
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """`text`: as in the file. `salt` is what Hashing takes, `expected` how its result ends."""
+    """The hash of one user. `number`: of the line. `text`: as in the file. `salt`: what Hashing takes; `expected`: the end of its
+    result."""
 
     number: int
     text: bytes = field(repr=False)
@@ -69,7 +70,8 @@ class Hashed:
 
 @dataclass(frozen=True, slots=True)
 class Passwords:
-    """What a file says. `highest`: cost of a line that counts. `ignored`: the numbers of those that do not, by what is wrong."""
+    """The content of a file. `highest`: the highest cost among the lines that count. `ignored`: the numbers of the other lines,
+    by the reason why they do not count."""
 
     users: Mapping[str, Hashed] = field(repr=False)
     highest: int
@@ -77,13 +79,15 @@ class Passwords:
     hashing: Hashing = bcrypt.hashpw
 
     def hashed(self, user: str) -> bytes:
-        """As it is in the file; empty for somebody unknown."""
+        """The hash as in the file; empty for an unknown user."""
         found = self.users.get(user)
         return found.text if found else b""
 
     def check(self, user: str, password: str) -> bool:
-        """Whatever is wrong takes as long as the highest cost m in the file, so that time does not tell who exists: a check
-        at cost c is 2^c rounds, and with idle ones at c, c+1, … m-1 it is 2^m. For a thread, not for the event loop."""
+        """Whether the password is right. Blocks, so call it in a thread.
+
+        Every failure takes as long as a check at the highest cost m in the file, so that the time does not tell which users
+        exist: a check at cost c takes 2^c rounds, and idle ones at c, c+1, … m-1 add up to 2^m."""
         found = self.users.get(user)
         if found is None or "\0" in password:
             self._work(self.highest)
@@ -110,7 +114,7 @@ class PasswordFile:
         hashing: Hashing = bcrypt.hashpw,
         kept: Kept | None = None,
     ) -> None:
-        """`kept`: see Watched. Raises AuthError for a file that is not there, cannot be read, or lets nobody in."""
+        """`kept`: see Watched. Raises AuthError for a file that is missing, cannot be read, or has no usable line."""
         self._path = path
         self._key = key
         self._hashing = hashing
@@ -140,7 +144,7 @@ class PasswordFile:
 
 
 def parse(content: bytes, hashing: Hashing = bcrypt.hashpw) -> Passwords:
-    """Raises ValueError if nobody could sign in."""
+    """Raises ValueError if no user could sign in."""
     users: dict[str, Hashed] = {}
     ignored: dict[str, list[int]] = {}
     for number, raw in enumerate(content.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
@@ -163,7 +167,7 @@ def parse(content: bytes, hashing: Hashing = bcrypt.hashpw) -> Passwords:
 
 
 def _user(name: bytes, colon: bytes) -> str:
-    """Raises ValueError with a kind."""
+    """Raises ValueError whose text is the kind of mistake."""
     if not colon:
         raise ValueError("no colon")
     if not name:
@@ -175,7 +179,7 @@ def _user(name: bytes, colon: bytes) -> str:
 
 
 def _hashed(number: int, text: bytes) -> Hashed:
-    """Raises ValueError with a kind."""
+    """Raises ValueError whose text is the kind of mistake."""
     match = _LINE.fullmatch(text)
     if match is None:
         raise ValueError(
@@ -186,7 +190,7 @@ def _hashed(number: int, text: bytes) -> Hashed:
         raise ValueError("damaged bcrypt")
     if cost > HIGHEST_COST:
         raise ValueError(f"bcrypt with a cost above {HIGHEST_COST}")
-    # The last character has four bits that belong to no byte. Go ignores them, the library here raises if one is set.
+    # The last character has four bits that belong to no byte. Go ignores them; the `bcrypt` library raises if one is set.
     last = _ALPHABET[_ALPHABET.index(match["salt"][-1]) & 0x30]
     salt = b"$2b$%02d$%s%c" % (cost, match["salt"][:-1], last)
     return Hashed(number, text, cost, salt, match["hash"])

@@ -1,6 +1,6 @@
-"""Refresh tokens: with one, a client gets new access tokens without the password, until that changes.
+"""Refresh tokens: with one, a client gets new access tokens without the password, until the password changes.
 
-They are signed like access tokens, for another audience. So neither is ever taken for the other.
+They are signed like access tokens, but for another audience, so neither is ever accepted as the other.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ SECONDS: Final = 30 * 86400
 
 
 class RefreshTokens:
-    """Only for users that have a stamp: the others' would be valid to their end, whatever happens to the user."""
+    """Makes and verifies refresh tokens, only for users that have a stamp: without one, a token would stay valid to its end,
+    whatever happens to the user."""
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class RefreshTokens:
         self._verifier = Verifier(issuer, self._audience, [ALGORITHM], keys, clock=clock)
 
     def issue(self, user: str, stamp: str) -> str | None:
-        """`stamp`: of the user (`Stamps.of`); without one there is no token."""
+        """A refresh token; None if `stamp`, that of the user (`Stamps.of`), is empty."""
         if not stamp:
             return None
         now = int(self._clock())
@@ -56,7 +57,7 @@ class RefreshTokens:
         )
 
     async def user_of(self, token: str) -> tuple[str, str]:
-        """The user, and his stamp. Raises TokenRefused."""
+        """The user of a token, and their stamp. Raises TokenRefused."""
         claims = await self._verifier.verify(token)
         stamp = stamp_in(claims.id)
         if not stamp or not self._stamps.holds(claims.subject, claims.id):

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Final
 
 SECONDS: Final = 300.0
-"""Counted from the slow check, however often they are used since: a table that renewed itself would never ask the file's
-hash again. Editing the file does not have to wait for that."""
+"""Counted from the slow check, however often the credentials are used since: an entry that renewed itself would never be checked
+against the file again. A change of the file takes effect without waiting for that."""
 
 BUCKETS: Final = 512
 WAYS: Final = 8
@@ -23,25 +23,25 @@ _MICROSECONDS: Final = 1_000_000
 
 
 class Remembered:
-    """A table of 4,096 entries, 160 KiB, in memory that processes share which are forked after it was made.
+    """A table of 4,096 entries, 160 KiB, in memory shared by all processes that are forked after it was made.
 
-    Neither passwords nor hashes of them are in it. A *proof* is an HMAC, under a key that is made with the table, of the
-    hash in the password file, the user and the password: when the file has another hash for the user, or none, no proof
-    of before is found any more. An entry is an HMAC, under the proof, of the time when it ends, and that time.
+    It contains neither passwords nor hashes of them. A *proof* is an HMAC, under a key that is made with the table, of the
+    hash in the password file, the user and the password: when the file has another hash for the user, or none, earlier proofs
+    are not found any more. An entry is an HMAC, under the proof, of the time when it ends, and that time.
 
-    No process locks. Entries are written over while others read them, or half written by one that dies; but as the MAC
-    covers the time, half of one entry and half of another are nobody's: what was torn is a miss, and costs one slow check.
-    In a full bucket the entry that ends first goes; only what was right gets in, so guessing pushes nothing out."""
+    There are no locks. A process may overwrite an entry while another reads it, or die when it has written half of it; but as
+    the MAC covers the time, an entry made of two halves fits no proof: a torn entry is a miss, and costs one slow check. In a
+    full bucket the entry that ends first is replaced; only right credentials are entered, so guessing evicts nothing."""
 
     def __init__(self, memory: mmap.mmap | None = None, *, now: Callable[[], float] = time.monotonic) -> None:
-        """`memory`: of SIZE bytes, zeros."""
+        """`memory`: SIZE bytes, all zero."""
         self._memory = memory if memory is not None else mmap.mmap(-1, SIZE)
         self._key = secrets.token_bytes(32)
         self._now = now
 
     def proof(self, hashed: bytes, user: str, password: str) -> bytes:
-        """32 bytes, the same in all workers for the same three, for others never. `hashed`: as in the password file, empty for
-        a user that it does not have."""
+        """32 bytes that are the same in all workers for the same arguments, and different for any others. `hashed`: as in the
+        password file, empty for a user that the file does not have."""
         names = (part.encode("utf-8", "surrogatepass") for part in (user, password))
         return hmac.digest(self._key, encoded(hashed, *names), "sha256")
 
@@ -68,7 +68,7 @@ class Remembered:
 
 
 def encoded(*parts: bytes) -> bytes:
-    """Each with its length before it, so that no two lists of parts have the same bytes."""
+    """The parts, each preceded by its length, so that no two lists of parts give the same bytes."""
     return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
 

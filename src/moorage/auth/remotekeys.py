@@ -1,4 +1,4 @@
-"""Keys that a token service publishes under a URL. What it said last stays in force while it does not answer."""
+"""Keys that a token service publishes under a URL. The last ones stay in force while the service does not answer."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ MOST_BYTES: Final = 256 << 10
 MOST_REDIRECTS: Final = 3
 FRESH_SECONDS: Final = 300.0
 STALE_SECONDS: Final = 600.0
-"""Older keys are waited for, so that a key that was withdrawn while nobody asked is not believed once more."""
+"""Keys older than this are loaded again before they are used, so that a key that was withdrawn while no tokens came is not trusted
+once more."""
 PAUSE_SECONDS: Final = 10.0
-"""Between two questions, however many tokens come with keys that are unknown."""
+"""The least time between two requests for the keys, however many tokens with unknown keys arrive."""
 FIRST_PAUSE_SECONDS: Final = 1.0
 """The same while there are no keys at all."""
 FAILING_SECONDS: Final = 1.0
-"""How long a token waits for the first keys when they could not be loaded before."""
+"""How long a token waits for the first keys if loading them has failed before."""
 
 _HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -39,8 +40,8 @@ def is_url(place: str) -> bool:
 
 
 class RemoteKeys:
-    """Asked when first needed, and again every five minutes while they are. One question at a time, for all who wait for it;
-    `patience`: seconds for an answer. `clock` counts seconds."""
+    """Loads keys when they are first needed, and again every five minutes while they are in use. There is one request at a time,
+    for all tokens that wait for it. `patience`: seconds for an answer. `clock` counts seconds."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class RemoteKeys:
         patience: float = LOAD_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Raises AuthError."""
+        """Raises AuthError for a URL that is not one."""
         self._url = _address(url, key)
         self._where = {"key": key, "url": shown(self._url)}
         self._parse = parse
@@ -87,7 +88,7 @@ class RemoteKeys:
             await asyncio.gather(self._question, return_exceptions=True)
 
     def _ask(self) -> None:
-        """Unless that is being done, or was a moment ago."""
+        """Load the keys, unless a request is running or a pause has not passed yet."""
         pause = FIRST_PAUSE_SECONDS if self._keys is None else PAUSE_SECONDS
         now = self._clock()
         if (self._question is None or self._question.done()) and now - self._asked >= pause:
@@ -95,7 +96,7 @@ class RemoteKeys:
             self._question = asyncio.create_task(self._renew())
 
     async def _ask_and_wait(self, seconds: float | None = None) -> None:
-        """`seconds`: how long at most. The question goes on when this client leaves, for others wait for it too."""
+        """`seconds`: how long to wait at most. The request goes on when this client leaves, as others may wait for it too."""
         self._ask()
         if self._question is not None:
             await asyncio.wait([self._question], timeout=seconds)
@@ -103,7 +104,7 @@ class RemoteKeys:
     async def _renew(self) -> None:
         try:
             content = await _load(self._url, self._patience)
-            # As long as the same is said, the keys are the same object.
+            # While the content is the same, so is the object.
             if self._keys is None or content != self._content:
                 self._keys = await asyncio.to_thread(self._parse, content, self._keep_out)
                 self._content = content
@@ -129,19 +130,19 @@ def _address(text: str, key: str) -> URL:
         if url.scheme in ("http", "https") and url.host:
             return url
     except ValueError:
-        pass  # its text has the URL, and that may have a password
+        pass  # the text of the error repeats the URL, which may have a password
     raise AuthError(f"{key}: is no URL; write https://host/path, or the path of a file")
 
 
 def shown(url: URL) -> str:
-    """Without what may be a secret: user, password and query."""
+    """The URL without the parts that may be secret: user, password, query and fragment."""
     return str(url.with_user(None).with_query(None).with_fragment(None))
 
 
 async def _load(url: URL, patience: float) -> bytes:
     """Raises aiohttp.ClientError, OSError (TimeoutError among them) and ValueError."""
     timeout = aiohttp.ClientTimeout(total=patience)
-    # Compressed, a little could become much.
+    # A small compressed body could expand to a huge one.
     async with aiohttp.ClientSession(timeout=timeout, trust_env=True, auto_decompress=False) as session:
         for _ in range(1 + MOST_REDIRECTS):
             headers = {"Accept-Encoding": "identity", **outward.headers()}
@@ -156,7 +157,7 @@ async def _load(url: URL, patience: float) -> bytes:
 
 
 def _redirected(url: URL, location: str) -> URL:
-    """On the same server only, with the credentials that it has been given before."""
+    """The target of a redirect, with the credentials of the URL before. Raises ValueError unless it is on the same server."""
     target = url.join(URL(location))
     if not location or target.origin() != url.origin():
         raise ValueError("it redirects to another server; write the address of that one")
@@ -173,7 +174,7 @@ async def _read(stream: aiohttp.StreamReader) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """Nothing that could repeat the URL."""
+    """The reason for the log, without any text that could repeat the URL."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return error.strerror or type(error).__name__
     return str(error) if type(error) is ValueError else type(error).__name__

@@ -1,4 +1,4 @@
-"""The rules around any other controller, which only has to say who it is."""
+"""The rules around another controller, which only has to identify the client."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ANYBODY = Grant()
 
 
 class Ruled:
-    """Allows what both do. Without credentials, and where nothing is wanted, it is the other's turn to challenge: from the answer to
-    `GET /v2/` Docker learns whether it has to sign in at all."""
+    """Allows what both `inner` and the rules allow. A request without credentials that names no access is left to `inner` to
+    challenge: from the answer to `GET /v2/` Docker learns whether it has to sign in at all."""
 
     def __init__(self, inner: AccessController, rules: Rules, groups: GroupsOf = no_groups) -> None:
         self._inner = inner
@@ -49,6 +49,7 @@ class Ruled:
         await self._inner.close()
 
     async def _challenge(self, credentials: Credentials, wanted: Sequence[Access]) -> NoReturn:
-        """As the other controller would challenge somebody without credentials; one that never does has no way to sign in."""
+        """Raise the challenge of `inner` for a client without credentials; Denied if `inner` does not challenge, and so has no
+        way to sign in."""
         await self._inner.authorize(Credentials(address=credentials.address), wanted)
         raise Denied(wanted, "no rule lets anybody do this, and there is no way to sign in")

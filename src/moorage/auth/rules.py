@@ -1,4 +1,4 @@
-"""The list `access`: rules that allow. What no rule allows is denied, so their order says nothing."""
+"""The rules of the `access` list. Rules only allow, and what no rule allows is denied, so their order has no meaning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from moorage.auth import globs
 from moorage.auth.base import CATALOG, LIST, Access, AuthError
 
 REMEMBERED: Final = 8192
-"""Decisions. Names are chosen by clients, so there must be an end to them."""
+"""Decisions that are remembered. Clients choose the names, so the number must be bounded."""
 
 _SATISFIED_BY: Final = {
     "pull": frozenset({"pull", "push"}),
@@ -21,7 +21,7 @@ _SATISFIED_BY: Final = {
     "delete": frozenset({"delete"}),
     "catalog": frozenset({"catalog"}),
 }
-"""What must be in `allow` for an action: whoever pushes looks for what is there already."""
+"""Which words in `allow` permit an action. `push` includes `pull`, because a push looks for the blobs that exist already."""
 
 ACTIONS: Final = frozenset({"pull", "push", "delete", "catalog"})
 EVERYBODY: Final = "*"
@@ -29,8 +29,10 @@ EVERYBODY: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`repositories`: globs (`auth.globs`). `users`: names, or `*` for everybody who is signed in. `anonymous`: everybody,
-    signed in or not. `allow`: of pull, push, delete and catalog. `place`: how it is named to people, such as `access[2]`."""
+    """One rule.
+
+    `repositories`: globs (`auth.globs`). `users`: names, or `*` for every signed-in user. `anonymous`: for everybody, signed in
+    or not. `allow`: any of pull, push, delete and catalog. `place`: what messages call the rule, such as `access[2]`."""
 
     repositories: tuple[str, ...]
     users: frozenset[str] = frozenset()
@@ -41,7 +43,7 @@ class Rule:
     _names: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Raises AuthError for one that can never allow anything, or has words in it that mean nothing."""
+        """Raises AuthError for a rule that can never allow anything, or that has an unknown action or an impossible glob."""
         try:
             _check(self)
         except ValueError as error:
@@ -49,13 +51,14 @@ class Rule:
         object.__setattr__(self, "_names", globs.compiled(self.repositories))
 
     def concerns(self, access: Access) -> bool:
-        """The catalog is one, whatever repositories the rule is about: what it shows is what may be pulled."""
+        """Whether the rule is about this resource. Every rule is about the catalog, whatever its repositories: the catalog shows
+        only repositories that may be pulled."""
         if access.kind == "repository":
             return self._names.fullmatch(access.name) is not None
         return access == CATALOG
 
     def names(self, user: str, groups: frozenset[str]) -> bool:
-        """Whether the rule is for this user; an empty one is anybody."""
+        """Whether the rule is for this user; `user` is empty for a client that is not signed in."""
         if self.anonymous:
             return True
         if not user:
@@ -63,7 +66,7 @@ class Rule:
         return user in self.users or EVERYBODY in self.users or not self.groups.isdisjoint(groups)
 
     def permits(self, access: Access) -> bool:
-        """Whether the action is one that it allows."""
+        """Whether the rule allows the action."""
         action = "catalog" if access == CATALOG else access.action
         return not self.allow.isdisjoint(_SATISFIED_BY.get(action, ()))
 
@@ -89,7 +92,7 @@ def _check(rule: Rule) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`rule`: the first one that allows it; None when denied."""
+    """`rule`: the first rule that allows the access; None when denied."""
 
     allowed: bool
     rule: Rule | None = None
@@ -105,8 +108,8 @@ class Rules:
         self._remembered = lru_cache(maxsize=REMEMBERED)(self._decide)
 
     def decide(self, user: str, groups: frozenset[str], access: Access) -> Decision:
-        """`user`: empty for somebody who is not signed in."""
-        # Groups of which no rule speaks would be kept with each decision: somebody may be in hundreds.
+        """`user`: empty for a client that is not signed in."""
+        # Only the groups that a rule names: a user may be in hundreds, and each decision keeps them.
         return self._remembered(user, groups & self._groups, access)
 
     def allows(self, user: str, groups: frozenset[str], access: Access) -> bool:

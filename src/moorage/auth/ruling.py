@@ -1,4 +1,4 @@
-"""What the rules say of somebody, with the groups that he brings along and those that the group file puts him in."""
+"""What the rules allow a user, with the groups of their grant and those of the group file."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from moorage.auth.rules import Rules
 
 
 class Ruling:
-    """Without `rules`, everybody who is signed in may do everything. Asked anew each time, so that what changes in the group file
-    counts at once."""
+    """Decides by rules and groups; without `rules`, every signed-in user may do everything. The groups are looked up for every
+    decision, so a change of the group file counts at once."""
 
     def __init__(self, rules: Rules | None, groups: GroupsOf = no_groups) -> None:
         self._rules = rules
         self._groups = groups
 
     def allows(self, user: str, groups: frozenset[str], access: Access) -> bool:
-        """`groups`: those that the user brings along; `user` is empty for somebody who is not signed in."""
+        """`groups`: those of the user besides the group file's. `user`: empty for a client that is not signed in."""
         if self._rules is None:
             return bool(user)
         return self._rules.allows(user, groups | self._groups(user) if user else groups, access)
 
     def narrowed(self, grant: Grant) -> Grant:
-        """What the grant allows, and the rules too. Its groups are those that the user brings along: what the file says may change."""
+        """The grant, limited to what the rules allow too. The groups of the group file are left out of it, as they may change."""
         brought = grant.groups - self._groups(grant.user)
 
         def allows(access: Access) -> bool:

@@ -1,8 +1,8 @@
-"""The keys of the built-in token service: each an object in the storage, shared by all workers and replicas.
+"""The keys of the built-in token service: each is an object in the storage, shared by all workers and replicas.
 
-Everybody accepts all of them. New tokens are signed with the newest one that has been there for so long that the others know it.
-Whoever notices that it is old makes another one; an old one is removed when nothing that it signed can be valid any more.
-Nobody waits for anybody: two that make one at the same time make two, and both are good.
+Every process accepts all keys. New tokens are signed with the newest key that is old enough for the other processes to know it.
+A process that finds the newest key due for rotation makes another one; an old key is removed when no token that it signed can be
+valid any more. No process waits for another: if two make a key at the same time, there are two new keys, and both are good.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 60.0
 SETTLED_SECONDS: Final = 75.0
-"""A key so old is known to all that look every minute; the others look when they meet it."""
+"""A key of this age is known to every process that looks each minute; a process that has not looked does so when it meets the
+key."""
 UNKNOWN_SECONDS: Final = 1.0
-"""Between two looks for a key that is not known: anybody can name one."""
+"""The least time between two looks for an unknown key, as any client can name one."""
 PATIENCE_SECONDS: Final = 5.0
 """How long a request waits for such a look."""
 GRACE_SECONDS: Final = 3600.0
-"""A key is kept so much longer than its tokens, for clocks differ."""
+"""How much longer than its tokens a key is kept, because clocks differ."""
 ROTATION_SECONDS: Final = 30 * 86400.0
 
 FAILING: Final = "keys for signing tokens cannot be looked at, those that are known stay in force"
@@ -39,8 +40,8 @@ UNUSABLE: Final = "a key for signing tokens cannot be used and is ignored"
 
 
 class SigningKeys:
-    """Signs, and is the source of the keys by which it is verified (`keysources.KeySource`). Keys that are known stay in force while
-    the storage fails."""
+    """Signs tokens, and is the source of the keys that verify them (`keysources.KeySource`). Known keys stay in force while the
+    storage fails."""
 
     def __init__(
         self, driver: Driver, token_seconds: float, rotation_seconds: float, clock: Callable[[], float]
@@ -67,8 +68,8 @@ class SigningKeys:
         key: str = "auth.issuer",
         clock: Callable[[], float] = time.time,
     ) -> SigningKeys:
-        """`token_seconds`: the longest life of any token. `key`: what all of this is called in the configuration. Raises AuthError when
-        the storage neither holds a key nor takes one."""
+        """`token_seconds`: the longest lifetime of any token. `key`: the section of the configuration, for messages. Raises
+        AuthError if the storage neither holds a key nor takes one."""
         keys = cls(driver, token_seconds, rotation_seconds, clock)
         try:
             await keys._look()
@@ -89,7 +90,7 @@ class SigningKeys:
         return self._trusted
 
     async def newer(self) -> TrustedKeys:
-        """With what other processes have made by now, asked once a second at most."""
+        """All keys, including those that other processes have made by now; looks at most once a second."""
         now = self._clock()
         if _over(self._asked, now, UNKNOWN_SECONDS):
             self._asked = now
@@ -104,7 +105,8 @@ class SigningKeys:
         await asyncio.gather(*self._looks, return_exceptions=True)
 
     def _signing(self) -> SigningKey:
-        """On the very first start, when none is old enough, the oldest one: all of those who start together agree on that."""
+        """The newest key that is old enough; if none is, as on the very first start, the oldest key, because all processes that
+        start together agree on that one."""
         now = self._clock()
         settled = [key for key in self._keys if key.created + SETTLED_SECONDS <= now]
         return settled[-1] if settled else self._keys[0]
@@ -114,7 +116,7 @@ class SigningKeys:
             self._begin()
 
     def _begin(self) -> None:
-        """A task, so that whoever goes away does not end the look that others wait for."""
+        """Look in a task, so that a request that is cancelled does not end the look that others wait for."""
         look = asyncio.create_task(self._look_again())
         self._looks.append(look)
         look.add_done_callback(self._looks.remove)
@@ -129,7 +131,7 @@ class SigningKeys:
             self._told.discard(FAILING)
 
     async def _look(self) -> None:
-        """Raises DriverError when there is no key, and none can be made."""
+        """Raises DriverError when the keys cannot be listed, or there is none and none can be written."""
         self._looked = self._clock()
         found = await self._found(self._keys)
         if not found or self._looked - max(found).created >= self._rotation_seconds:
@@ -138,7 +140,7 @@ class SigningKeys:
         await self._remove_old()
 
     async def _found(self, known: Iterable[SigningKey]) -> list[SigningKey]:
-        """Raises DriverError. What is known already is not read again, for a key never changes."""
+        """The keys in the storage. Known ones are not read again, as a key never changes. Raises DriverError."""
         try:
             names = await self._driver.children(layout.TOKEN_KEYS)
         except PathNotFound:
@@ -161,7 +163,8 @@ class SigningKeys:
         return None
 
     async def _with_another(self, found: list[SigningKey]) -> list[SigningKey]:
-        """And with those that others made at the same moment. Raises DriverError when there is none at all."""
+        """The keys with a new one, and with those that others made at the same moment. Raises DriverError when there is no key
+        and none can be written."""
         made = SigningKey.new(int(self._clock()))
         try:
             await self._driver.write([(f"{layout.TOKEN_KEYS}/{made.name}", made.content())])
@@ -177,14 +180,14 @@ class SigningKeys:
         return found if made in found else [*found, made]
 
     def _take(self, found: Iterable[SigningKey]) -> None:
-        """While the keys are the same, so is the object: with another one, verified tokens are verified again."""
+        """Keep the same TrustedKeys object while the keys are the same: with a new one, every token is verified again."""
         keys = tuple(sorted(found))
         if keys != self._keys:
             self._keys = keys
             self._trusted = TrustedKeys(key.trusted for key in keys)
 
     async def _remove_old(self) -> None:
-        """Those whose last token was signed before the next key was in use, and is over."""
+        """Remove each key whose last token has expired; it was signed before the next key came into use."""
         for old, following in pairwise(self._keys):
             in_use = following.created + SETTLED_SECONDS + self._token_seconds + GRACE_SECONDS
             if in_use > self._clock():
@@ -199,12 +202,12 @@ class SigningKeys:
             self._take(key for key in self._keys if key is not old)
 
     def _tell(self, message: str, error: Exception, path: str = "") -> None:
-        """Once, not every minute."""
+        """Log a failure once, not every minute."""
         if (told := message + path) not in self._told:
             self._told.add(told)
             log.warning(message, extra={"path": path or layout.TOKEN_KEYS, "reason": str(error)})
 
 
 def _over(then: float, now: float, seconds: float) -> bool:
-    """A clock that went back does not make anybody wait."""
+    """Whether the seconds have passed, or the clock was set back."""
     return not 0 <= now - then < seconds

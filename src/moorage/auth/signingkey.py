@@ -1,4 +1,4 @@
-"""One key that signs tokens: Ed25519, as it lies in the storage, and what it signs (RFC 8037; RFC 7515, section 7.1)."""
+"""One key that signs tokens: Ed25519, its form in the storage, and its signatures (RFC 8037; RFC 7515, section 7.1)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _NAME: Final = re.compile(r"(?P<created>[0-9]{10})-(?P<id>[A-Za-z0-9_-]{43})")
 
 @dataclass(frozen=True, slots=True, order=True)
 class SigningKey:
-    """`created`: in seconds since 1970. `id`: the thumbprint (RFC 7638), which is the `kid` of what it signs. `trusted`: its public
-    half. Ordered by age, the oldest first."""
+    """A key, ordered by age with the oldest first. `created`: in seconds since 1970. `id`: the thumbprint (RFC 7638), which is the
+    `kid` of its tokens. `trusted`: the public half."""
 
     created: int
     id: str
@@ -37,7 +37,7 @@ class SigningKey:
 
     @classmethod
     def parse(cls, name: str, content: bytes) -> SigningKey:
-        """Raises ValueError for content that is not that key, whole and unchanged; the text has nothing of it."""
+        """Raises ValueError unless the content is that key, complete and unchanged; its text repeats nothing of the content."""
         match = _NAME.fullmatch(name)
         if match is None:
             raise ValueError("its name is not that of a key")
@@ -61,7 +61,7 @@ class SigningKey:
 
     @property
     def name(self) -> str:
-        """In the storage; names are sorted by age."""
+        """The name in the storage; names sort by age."""
         return f"{self.created:010}-{self.id}"
 
     def content(self) -> bytes:

@@ -1,4 +1,4 @@
-"""For development: whoever sends an Authorization header may do everything, as in the reference implementation."""
+"""For development: a client that sends any Authorization header may do everything, as in the reference implementation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ USER = "silly"
 
 
 class Silly:
-    """Looks whether the header is there, not what it says."""
+    """Checks that the header is present, not what it says."""
 
     def __init__(self, realm: str, service: str) -> None:
         self._offer = Offer("Bearer", realm, service)

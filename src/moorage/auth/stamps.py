@@ -1,6 +1,6 @@
-"""What ends the tokens of a user at once: a stamp that changes with the password, and is gone with the user.
+"""Stamps, which end all tokens of a user at once: a stamp changes with the password, and disappears with the user.
 
-It travels in `jti`, after a dot. Only a hash of it does, for whoever has a token can read it.
+A hash of the stamp travels in `jti`, after a dot. The stamp itself does not, as everybody who has the token can read it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Final
 from moorage.auth import base64url
 
 REMEMBERED: Final = 4096
-"""Users."""
+"""Users whose hashed stamps are remembered."""
 
 Stamp = Callable[[str], str | None]
-"""The stamp of a user; None for one who has none, or is gone."""
+"""The stamp of a user; None for a user who has none, or no longer exists."""
 
 
 def no_stamps(_: str) -> str | None:
@@ -26,21 +26,22 @@ def no_stamps(_: str) -> str | None:
 
 
 class Stamps:
-    """Where users have none, no token has one, and nothing ends before its time."""
+    """The stamps of users and of their tokens. Where users have no stamps, tokens have none either, and stay valid to their
+    end."""
 
     def __init__(self, stamp: Stamp = no_stamps) -> None:
         self._stamp = stamp
 
     def of(self, user: str) -> str:
-        """A hash of the user's stamp; empty for one without, and for anybody.
+        """A hash of the user's stamp; empty for a user without one, and for anonymous clients.
 
-        For a new token it is taken before the password is checked. After that it might be that of another password already, and
-        who knows the old one would have a token that outlives it."""
+        For a new token it must be taken before the password is checked. Afterwards it might already be the stamp of a new
+        password, and a client that knows only the old one would get a token that outlives it."""
         stamp = self._stamp(user) if user else None
         return _hashed(user, stamp) if stamp is not None else ""
 
     def holds(self, user: str, token_id: str) -> bool:
-        """Whether the user has the same stamp as when the token was made; none then and now is the same."""
+        """Whether the user has the same stamp as when the token was made, or had none then and has none now."""
         return hmac.compare_digest(stamp_in(token_id).encode(), self.of(user).encode())
 
 
@@ -51,7 +52,7 @@ def _hashed(user: str, stamp: str) -> str:
 
 
 def new_id(stamp: str) -> str:
-    """A `jti`: never the same again."""
+    """A unique `jti`."""
     return f"{secrets.token_hex(12)}.{stamp}"
 
 

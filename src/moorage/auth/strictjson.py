@@ -1,6 +1,7 @@
-"""JSON that can be read in one way only: what tokens and sets of keys are made of.
+"""JSON that can be read in only one way, for tokens and key sets.
 
-Two readers that take a doubled name differently see two different tokens under one signature (RFC 8725, section 2.4)."""
+Two readers that treat a duplicate name differently would see two different tokens under one signature (RFC 8725, section 2.4).
+"""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from typing import Final, NoReturn
 
 
 def parse(raw: bytes) -> dict[str, object]:
-    """An object. Raises ValueError for everything else, and for what is not UTF-8, has a name twice, has NaN or Infinity, or
-    is nested too deeply."""
+    """A JSON object. Raises ValueError for everything else, and for content that is not UTF-8, has a name twice, has NaN or
+    Infinity, or is nested too deeply."""
     try:
         found = _DECODER.decode(raw.decode())
     except UnicodeDecodeError:

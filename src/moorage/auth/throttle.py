@@ -1,4 +1,4 @@
-"""Which clients have guessed too often. No input or output; the clock is a parameter."""
+"""Which clients have guessed too often. Does no input or output; the clock is a parameter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ADDRESSES: Final = 10_000
 
 @dataclass(slots=True)
 class _Window:
-    """Begins with the first failure or refusal. Both are counted by user, those in names that nobody has as of one."""
+    """Counts of one address, from its first failure or refusal on. Both are counted by user; all unknown users count as one."""
 
     end: float
     failures: dict[str, float] = field(default_factory=dict)
@@ -37,15 +37,16 @@ class _Window:
 class Throttle:
     """Counts by client address, in windows of `seconds`.
 
-    After `failures` wrong passwords an address has to wait: nothing of it is checked against the file until its window is
-    over. What is remembered to be right still passes, so that one wrong script does not stop all who share its address. But
-    this tells wrong from right without work, so after `refusals` more guesses the address is shut out: nothing passes.
+    After `failures` wrong passwords an address has to wait: its credentials are not checked against the file until its window
+    is over. Credentials that are remembered to be right still pass, so that one broken script does not stop everybody who shares
+    its address. But this tells right guesses from wrong ones at no cost, so after `refusals` more guesses the address is shut
+    out: nothing passes.
 
-    Who then is right is forgiven what was counted in their own name, and nothing else. Behind one address there may be many
-    people, and somebody is right all the time: if that forgave the guesses at others, nobody there would ever have to wait.
+    A right password clears what was counted for its own user, and nothing else. Many people may share an address, and some of
+    them sign in all the time: if that cleared the guesses at other users, no guesser there would ever have to wait.
 
-    Memory is bounded: of more than `addresses` the one that failed longest ago is forgotten. Networks of IPv6 count as one
-    address by their first 64 bits, which is the least that a single customer has. All whose address is unknown are one."""
+    Memory is bounded: beyond `addresses`, the address that failed longest ago is forgotten. An IPv6 network counts as one
+    address by its first 64 bits, the least that a single customer has. All clients with an unknown address count as one."""
 
     def __init__(
         self,
@@ -64,19 +65,21 @@ class Throttle:
         self._windows: OrderedDict[str, _Window] = OrderedDict()
 
     def wait(self, address: str) -> float:
-        """Seconds until a password of this address is checked again; 0 for at once."""
+        """Seconds until a password of this address is checked again; 0 if it may be checked now."""
         window = self._current(address)
         return self._left(window) if window and window.failed >= self._failures else 0.0
 
     def shut(self, address: str) -> float:
-        """Seconds until anything of this address is looked at again; 0 for at once."""
+        """Seconds until any credentials of this address are accepted again; 0 if they are now."""
         window = self._current(address)
         return self._left(window) if window and window.refused >= self._refusals else 0.0
 
     def failed(self, address: str, guess: bytes = b"", user: str = "") -> bool:
-        """A wrong password. Whether it is the one after which the address has to wait. `guess` stands for user and password: the same
-        ones again count for less, for nobody guesses so, but a client with an old password asks once for each layer that it pushes.
-        `user`: empty for a name that nobody has, as no such name is to be kept."""
+        """Count a wrong password. Returns whether it is the one after which the address has to wait.
+
+        `guess` identifies user and password: repeating them counts for less, as an attacker does not repeat guesses, but a client
+        with an old password sends it for each layer that it pushes. `user`: empty for an unknown user, as such names are not
+        kept."""
         window = self._counted(address)
         before = window.failed
         window.failures[user] = window.failures.get(user, 0.0) + (
@@ -87,14 +90,15 @@ class Throttle:
         return before < self._failures <= window.failed
 
     def refused(self, address: str, user: str = "") -> bool:
-        """Credentials that were not remembered went unchecked. Whether they are those after which the address is shut out."""
+        """Count credentials that were neither remembered nor checked. Returns whether they are those after which the address is
+        shut out."""
         window = self._counted(address)
         window.refusals[user] = window.refusals.get(user, 0) + 1
         return window.refused == self._refusals
 
     def succeeded(self, address: str, user: str) -> None:
-        """A check found the password right. Not to be told of what was remembered: whoever shares an address with that user could
-        then guess at their password for as long as they work."""
+        """Forgive a user whose password was checked and is right. Do not call this for remembered credentials: an attacker behind
+        the same address could then guess the password of that user for as long as the user works."""
         network = _network(address)
         if window := self._windows.get(network):
             window.failures.pop(user, None)
@@ -104,7 +108,7 @@ class Throttle:
 
     @property
     def size(self) -> int:
-        """Addresses that are counted now."""
+        """The number of addresses that are kept now."""
         return len(self._windows)
 
     def _current(self, address: str) -> _Window | None:

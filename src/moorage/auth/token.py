@@ -14,15 +14,17 @@ from moorage.auth.verification import TokenOver, TokenRefused
 
 class Verifies(Protocol):
     async def verify(self, text: str) -> Claims:
-        """Raises TokenRefused, TokenOver for one that was right, and Unreachable."""
+        """Raises TokenRefused, TokenOver for a token that has expired but was valid, and Unreachable."""
         ...
 
     async def close(self) -> None: ...
 
 
 class TokenAccess:
-    """`realm`: where tokens are to be had; a path if that is this registry. `groups`: those that the registry itself knows of a
-    user, beside those that the token names."""
+    """Allows what the token of a request allows.
+
+    `realm`: the URL of the token service; a path if it is this registry. `groups`: those that the registry itself knows for a
+    user, in addition to those in the token."""
 
     def __init__(
         self,
@@ -37,7 +39,7 @@ class TokenAccess:
         self._groups = groups
 
     async def authorize(self, credentials: Credentials, wanted: Sequence[Access]) -> Grant:
-        """What a challenge names is all that was wanted, and not what is missing: a client asks for a token with just that."""
+        """A challenge names all that was wanted, not only what is missing: the client requests a token for exactly that."""
         text = _bearer(credentials.authorization)
         if text is None:
             raise self._challenge(wanted, "", "there is no token")
@@ -67,7 +69,7 @@ class TokenAccess:
 
 
 def _bearer(authorization: str) -> str | None:
-    """The token, looked at no closer; None without one, and for another scheme."""
-    # A little more than may be, so that one that is too long is too long, and is not copied.
+    """The token, unchecked; None without one, and for another scheme."""
+    # One character more than the limit: a token that is too long still is, and is not copied whole.
     scheme, text = authorization[:7], authorization[7 : 8 + LONGEST]
     return text if scheme.lower() == "bearer " and text else None

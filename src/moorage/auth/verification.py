@@ -1,4 +1,4 @@
-"""Whether a token is right: its signature by a trusted key, then what it says, then the time."""
+"""Verification of tokens: the signature by a trusted key, then the claims, then the time."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from moorage.auth.keysources import KeySource
 from moorage.auth.verified import VerifiedTokens
 
 LEEWAY_SECONDS: Final = 60.0
-"""By how much the clocks of the token service and of the registry may differ; that of the reference."""
+"""How much the clocks of the token service and of the registry may differ, as in the reference."""
 
 
 class TokenRefused(Exception):
-    """The text says why, and has nothing of the token."""
+    """A token is not valid. The text gives the reason, and repeats nothing of the token."""
 
 
 class TokenOver(TokenRefused):
-    """Right but for the time: it was accepted between `start` and `end`, in seconds since 1970, leeway included."""
+    """A token has expired, and is valid otherwise. It was accepted between `start` and `end`, in seconds since 1970, leeway
+    included."""
 
     def __init__(self, claims: Claims, start: float, end: float) -> None:
         self.claims = claims
@@ -37,8 +38,11 @@ class TokenOver(TokenRefused):
 
 
 class Verifier:
-    """`service` must be in the audience. `algorithms`: empty for all that the reference knows. `read`: what a token says, where that is
-    not what a registry's says (`claims.read`). `chains`: whether `x5c` in its header counts. `clock`: seconds since 1970."""
+    """Verifies tokens of one issuer.
+
+    `service` must be in the audience. `algorithms`: empty for all that the reference knows. `read`: reads the claims, for tokens
+    that are not those of a registry; `claims.read` by default. `chains`: whether `x5c` in the header counts. `clock`: seconds
+    since 1970."""
 
     def __init__(
         self,
@@ -66,7 +70,7 @@ class Verifier:
         self._verified = VerifiedTokens()
 
     async def verify(self, text: str) -> Claims:
-        """Raises TokenRefused, and Unreachable when there are no keys to judge by. One that is too long costs nothing."""
+        """Raises TokenRefused, and Unreachable when there are no keys yet. A token that is too long costs no work."""
         if len(text) > compact.LONGEST or not text.isascii():
             raise TokenRefused("it is too long, or no token at all")
         keys, now = await self._keys.current(), self._clock()
@@ -100,14 +104,14 @@ class Verifier:
             raise ValueError("it begins later")
         end = found.end + self._leeway
         if now > end:
-            # Nothing tells since when a token without nbf and iat was there: so long as it is not there any more.
+            # Without nbf and iat, a token does not say when it began to be valid, so no upload counts as begun in its time.
             start = end if found.start is None else found.start - self._leeway
             raise TokenOver(found, start, end)
 
 
 def _signed_until(signed: Signed, keys: TrustedKeys, now: float, chains: bool) -> float:
-    """Until when the signature counts: a certificate may end before the token does. Raises KeyUnknown when another key might
-    have made it, else ValueError."""
+    """Until when the signature counts: a certificate may expire before the token does. Raises KeyUnknown when a key that is not
+    known yet may have made the signature, else ValueError."""
     candidates: Sequence[Key]
     chain = signed.chain if chains else None
     if chain is None:

@@ -1,4 +1,6 @@
-"""Files that are read again when they change: the last good content stays in force, and the log says so."""
+"""Files that are read again when they change. If a change cannot be used, the last good content stays in force and an error is
+logged.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,14 @@ T = TypeVar("T")
 
 
 class Watched(Generic[T]):
-    """What a file says. `key` is the configuration's name for it, `parse` raises ValueError for content that cannot be used.
+    """The parsed content of a file. `key` is its name in the configuration; `parse` raises ValueError for unusable content.
 
-    Looked at when asked for, once a second at most, by times, size and inode: a file that is replaced by
-    renaming, or by moving a symbolic link to it, is noticed like one that is written to."""
+    `current` checks the times, size and inode of the file, at most once a second: so a file that is replaced by renaming, or by
+    changing a symbolic link, is noticed like one that is written to."""
 
     def __init__(self, path: str, key: str, parse: Callable[[bytes], T], kept: Kept | None = None) -> None:
-        """`kept`: what the workers of a server had in force. Raises AuthError for a file that cannot be used at start."""
+        """`kept`: shares the content in force among the workers of a server. Raises AuthError if the file cannot be used and no
+        content is kept, as at the start of a server."""
         self.path = path
         self._key = key
         self._parse = parse
@@ -56,7 +59,7 @@ class Watched(Generic[T]):
         try:
             self._content = self._read()
         except (OSError, ValueError) as error:
-            # Another worker may have seen a content that this one was not asked for.
+            # Another worker may have read a good content that this one never looked at.
             before = self._before()
             self._content = self._content if before is None else before
             self._tell(error)
@@ -72,7 +75,7 @@ class Watched(Generic[T]):
         return content
 
     def _before(self) -> T | None:
-        """What any worker had in force last."""
+        """The content that any worker had in force last, or None."""
         kept = self._kept.recall(self._name)
         try:
             return None if kept is None else self._parse(kept)
@@ -87,13 +90,13 @@ class Watched(Generic[T]):
 
 
 def name_of(path: str, key: str) -> str:
-    """Under which its content is kept: one file may be several things."""
+    """The name under which the content is kept; it includes the key because one file may serve several purposes."""
     return f"{key} {path}"
 
 
 def _read(path: str) -> bytes:
     if not os.path.isfile(path) and os.path.exists(path):
-        # Reading from a pipe would wait for whoever writes to it.
+        # Reading from a pipe would wait for a writer.
         raise ValueError("is no file")
     with open(path, "rb") as file:
         return file.read()

@@ -1,4 +1,4 @@
-"""`moorage access`: what the rules of the configuration say."""
+"""`moorage access`: explains the rules of the configuration."""
 
 from __future__ import annotations
 

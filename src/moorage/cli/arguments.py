@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 MOST_HOURS: Final = 1_000_000
-"""Longer than there are registries, and a moment that a date can tell."""
+"""More than a century, and small enough that a date can represent the resulting moment."""
 
 MOST_NOTICE_SECONDS: Final = 3600
 

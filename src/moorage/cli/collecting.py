@@ -55,7 +55,7 @@ def garbage_collect(
             notice_seconds=notice,
             report=report,
         )
-        # Where there is no registry, nothing is written: the path may be a slip of the pen.
+        # Nothing is written where there is no registry, as the path may be mistyped.
         if not dry_run and (found.counts.repositories or found.counts.blobs):
             await _note(driver, found, time.monotonic() - began)
         return found

@@ -1,4 +1,4 @@
-"""Commands that are asked to end do so cleanly: what they have told servers, or put into the storage for a while, is taken back."""
+"""Ends interrupted commands cleanly, so that they withdraw what they announced to servers or put into the storage temporarily."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final
 
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
-"""The statuses that shells give a command that SIGINT or SIGTERM ended."""
+"""The exit statuses that shells report for commands ended by SIGINT and SIGTERM."""
 
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM is taken as Ctrl-C, which asyncio makes a cancellation; only the status tells them apart. Who started this with
-    SIGTERM ignored wants it so."""
+    """Treat SIGTERM like Ctrl-C, which asyncio turns into a cancellation; only the exit status differs. If the process was started
+    with SIGTERM ignored, it stays ignored."""
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
@@ -26,7 +26,7 @@ def terminable() -> Iterator[None]:
         asked.append(number)
         interrupt = signal.getsignal(signal.SIGINT)
         if not callable(interrupt):
-            # Ctrl-C is ignored, as in the background of a shell that is no terminal's.
+            # SIGINT is ignored, as in background jobs of a non-interactive shell.
             raise KeyboardInterrupt
         interrupt(number, frame)
 

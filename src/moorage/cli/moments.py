@@ -1,4 +1,4 @@
-"""A moment of the past, as it is written on the command line."""
+"""Parses moments of the past given on the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXAMPLES: Final = (
 
 
 def past(text: str) -> float:
-    """Seconds since 1970. Raises ValueError with a sentence about `text`."""
+    """The moment in seconds since 1970. Raises ValueError with a message about `text`."""
     moment = _moment(text)
     if moment is None:
         raise ValueError(f"{text} is neither a moment nor a duration with a unit: {EXAMPLES}")
@@ -23,7 +23,7 @@ def past(text: str) -> float:
 
 
 def shown(moment: float) -> str:
-    """In UTC. Raises ValueError for what is in no year from 1 to 9999."""
+    """The moment as a date in UTC. Raises ValueError if its year is not between 1 and 9999."""
     return datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="seconds")
 
 
@@ -31,7 +31,7 @@ def _moment(text: str) -> float | None:
     for read in (_date, _ago):
         with contextlib.suppress(ValueError):
             moment = read(text)
-            # In another time zone it may be in the year 0 or 10000, which no date has.
+            # In UTC it may fall into the year 0 or 10000, which a date cannot represent.
             shown(moment)
             return moment
     return None
@@ -43,7 +43,7 @@ def _date(text: str) -> float:
 
 
 def _ago(text: str) -> float:
-    """A number alone would be nanoseconds, but whoever writes one means a year, or hours."""
+    """A moment given as its age. A number without a unit is rejected: it would be nanoseconds, but is meant as a year or hours."""
     from moorage.config.values import nanoseconds
 
     text = text.strip()

@@ -1,4 +1,4 @@
-"""Standard output of commands: that it cannot be written is told in one line, and from failures of all other files."""
+"""Standard output of commands: a failure to write it is reported in one line, and distinguished from failures of other files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STDOUT: Final = 1
 
 
 class _OutputFailed(Exception):
-    """No OSError: whoever expects those of a storage must not take it for one."""
+    """Standard output cannot be written. Not an OSError, so that code that handles those of a storage does not catch it."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error.strerror)
@@ -36,7 +36,7 @@ class _Checked(io.FileIO):
 
 @contextlib.contextmanager
 def written() -> Iterator[None]:
-    """What is printed meanwhile is written in the end, or the command fails. Who does not read on is told nothing."""
+    """Make sure that all output is written at the end, or fail the command. If the reader has closed the pipe, no message is printed."""
     before = sys.stdout
     if before is None:
         yield
@@ -60,7 +60,7 @@ def written() -> Iterator[None]:
 
 
 def _discard() -> None:
-    """What is left in buffers is flushed at the exit, and must not fail again."""
+    """Redirect stdout to /dev/null: what is left in buffers is flushed at exit, and must not fail again."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, STDOUT)
     os.close(nowhere)

@@ -46,7 +46,7 @@ def _asked() -> str:
 
 
 def _utf8(what: str, text: str) -> bytes:
-    """Arguments hold bytes that are no UTF-8 as halves of surrogate pairs, which no text has."""
+    """The text in UTF-8. Bytes of arguments that are not UTF-8 appear as lone surrogates, which cannot be encoded."""
     try:
         return text.encode()
     except UnicodeEncodeError:

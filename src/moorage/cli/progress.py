@@ -1,4 +1,4 @@
-"""How far a long command is: a bar on a terminal, else a line now and then; on stderr, so that stdout is the result alone."""
+"""Progress of long commands: a bar on a terminal, else a line now and then. On stderr, so that stdout has only the result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINE_SECONDS: Final = 10.0
 
 @contextlib.contextmanager
 def watching(tell: Callable[[Finding], None], *, quiet: bool) -> Iterator[Watch]:
-    """`tell` is given each finding; quiet, nothing else is shown."""
+    """A watch that passes each finding to `tell`, and shows the progress unless `quiet`."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -33,7 +33,7 @@ def watching(tell: Callable[[Finding], None], *, quiet: bool) -> Iterator[Watch]
 
 @contextlib.contextmanager
 def spinning(text: str) -> Iterator[None]:
-    """On a terminal; elsewhere nothing is shown."""
+    """Show a spinner on a terminal, and nothing elsewhere."""
     from rich.console import Console
     from rich.live import Live
     from rich.spinner import Spinner
@@ -61,7 +61,7 @@ class _Quiet(Unwatched):
 
 
 class _Lines(_Quiet):
-    """The first line of a stage at once, so that it is seen what takes the time."""
+    """Prints lines. The first line of a stage appears at once, to show what takes the time."""
 
     def __init__(self, tell: Callable[[Finding], None]) -> None:
         super().__init__(tell)
@@ -133,5 +133,5 @@ def _bar(console: object) -> Progress:
 
 
 def _shown() -> bool:
-    """What is printed meanwhile goes above the bar; into a file or a pipe it goes as it is."""
+    """Whether to print output above the bar. Output to a file or a pipe is left as it is."""
     return sys.stdout is not None and sys.stdout.isatty()

@@ -1,4 +1,4 @@
-"""A folder that is not there is no empty registry: a disk is not mounted, or a path mistyped."""
+"""Checks the root folder. A missing folder is not an empty registry: a disk is not mounted, or the path is mistyped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def require_root(configuration: Configuration, *, code: int = 1) -> None:
-    """The end, where the storage is a folder that cannot be looked into. An empty one will do, and so does another driver."""
+    """Exit if the storage is a folder that cannot be accessed. An empty folder is fine, and so is another driver."""
     from moorage.config.sections.drivers import Filesystem
 
     parameters = configuration.storage.driver.parameters

@@ -1,6 +1,7 @@
-"""`moorage serve`: what is wrong with the storage is told before the first worker starts.
+"""`moorage serve`: reports problems with the storage and other parts before the first worker starts.
 
-What is imported here is in the memory of the launcher and of every worker, so this is without typer."""
+What this module imports is in the memory of the launcher and of every worker, so it does without Typer.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from moorage.drivers.base import Driver
 
 LOCAL = ("", "127.0.0.1", "0.0.0.0", "[::]")  # noqa: S104 - what others are told, not what is listened on
-"""Hosts of `http.addr` that `localhost` leads to, which clients trust without TLS."""
+"""Hosts in `http.addr` that `localhost` reaches, which clients trust without TLS."""
 
 SETTLING_SECONDS = 1.0
-"""After which all replicas that start together on an empty bucket see the same key."""
+"""After this time, all replicas that start together on an empty bucket see the same key."""
 
 WELCOME = """
   Moorage listens on {typed}. Try it with an image you have:
@@ -34,7 +35,7 @@ WELCOME = """
 
 
 def serve(config: Path | None, *, welcome: bool = False) -> None:
-    """Serve the registry until SIGTERM; `welcome`: print what to try first."""
+    """Serve the registry until SIGTERM. `welcome`: print what to try first."""
     from moorage import logs
     from moorage.server import ServerError
     from moorage.server import serve as run_server
@@ -60,13 +61,13 @@ def serve(config: Path | None, *, welcome: bool = False) -> None:
 
 
 def typed(address: str) -> str:
-    """What a person at this machine writes to reach it."""
+    """The address to type on this machine."""
     host, _, port = address.rpartition(":")
     return f"localhost:{port}" if host in LOCAL else address
 
 
 def _access(configuration: Configuration) -> AccessSetup | None:
-    """Find out before the first client does that nobody could sign in. None where nobody has to."""
+    """Check before the first client connects that clients can sign in. None if they need not."""
     if configuration.auth.kind == "none":
         return None
     from moorage.auth.base import AuthError
@@ -80,7 +81,7 @@ def _access(configuration: Configuration) -> AccessSetup | None:
 
 
 def _check_tracing() -> None:
-    """Find out before there are workers whether what the variables of OpenTelemetry ask for can be done."""
+    """Check before there are workers that tracing can work as OpenTelemetry's environment variables ask for."""
     from moorage import tracing
 
     try:
@@ -99,7 +100,7 @@ def _prepare_notifications(configuration: Configuration) -> None:
 
 
 def _prepare_storage(configuration: Configuration, access: AccessSetup | None) -> None:
-    """Find out before the first client does that the storage cannot be written to."""
+    """Check before the first client connects that the storage can be used."""
     from moorage.api.resume import signing_key
     from moorage.auth.base import AuthError
     from moorage.drivers.filesystem import FilesystemDriver
@@ -119,7 +120,7 @@ def _prepare_storage(configuration: Configuration, access: AccessSetup | None) -
     try:
         driver.prepare(read_only=read_only)
         if keyless:
-            # Before there are workers, so that all of them find the same key.
+            # Before workers are forked, so that all of them find the same key.
             asyncio.run(signing_key("", driver))
         if access is not None:
             asyncio.run(access.prepare(ReadOnlyDriver(driver) if read_only else driver))
@@ -128,12 +129,12 @@ def _prepare_storage(configuration: Configuration, access: AccessSetup | None) -
     except AuthError as error:
         fail(str(error))
     finally:
-        # No idle threads of ours when the workers are forked.
+        # The driver's threads must be gone before the workers are forked.
         asyncio.run(driver.close())
 
 
 def _ask_store(configuration: Configuration, access: AccessSetup | None, keyless: bool) -> None:
-    """In a process of its own: the client of the store has threads, which workers that are forked later would lack."""
+    """Check an object store in a process of its own: its client has threads, which workers forked later would lack."""
     import multiprocessing
 
     asking = multiprocessing.get_context("fork").Process(

@@ -1,4 +1,4 @@
-"""What commands share: the configuration, and how they end when it cannot be used. Without typer, as `serve` is."""
+"""What commands share: loading the configuration, and exiting with a message. Does without Typer, as `serve` does."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def fail(message: str, *, code: int = 1) -> NoReturn:
-    """One line on stderr, and the end."""
+    """Print one line on stderr and exit."""
     print(f"moorage: {message}", file=sys.stderr)
     raise SystemExit(code)
 
 
 def load(path: Path | None, *, code: int = 1) -> Configuration:
-    """The configuration, its warnings on stderr; every mistake on stderr and the end when it cannot be used."""
+    """Load the configuration and print its warnings on stderr. If it cannot be used, print every mistake on stderr and exit."""
     from moorage.config import ConfigurationError, unbuilt
     from moorage.config import load as read
 

@@ -1,4 +1,4 @@
-"""`moorage storage`: whole registries moved and looked through."""
+"""`moorage storage`: copies a whole registry, or checks it for damage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 storage_app = typer.Typer(help="Copy a whole registry, or look for damage in it.", no_args_is_help=True)
 
 FAILED = 2
-"""The exit status when the storage fails, or nothing was begun; 1 tells of findings."""
+"""The exit status if the storage fails or nothing was begun; 1 means that there are findings."""
 
 FromOption = Annotated[Path, typer.Option("--from", help="The configuration of the registry to copy.")]
 ToOption = Annotated[Path, typer.Option("--to", help="The configuration that names the storage to fill.")]
@@ -151,7 +151,7 @@ def _teller(as_json: bool) -> Callable[[Finding], None]:
 
 
 def _ignore(_: Finding) -> None:
-    """It is in the report."""
+    """Print nothing: the JSON report has the findings."""
 
 
 def _tell(finding: Finding) -> None:
@@ -168,8 +168,7 @@ def _refuse_same(source: Configuration, target: Configuration) -> None:
 
 
 def _place(configuration: Configuration) -> tuple[object, ...]:
-    """What tells one storage from another. Two names of one place that are not seen here do no harm: everything is there
-    already."""
+    """Identifies a storage. If two names of one storage go unnoticed, copying does no harm: everything is there already."""
     name, parameters = configuration.storage.driver
     root = str(getattr(parameters, "rootdirectory", ""))
     if name == "filesystem":

@@ -1,4 +1,4 @@
-"""The page that Prometheus reads: what all workers counted, and what is asked at each reading."""
+"""The page for Prometheus: the counts of all workers, and facts that are collected at each request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Counts:
         )
 
     async def page(self) -> bytes | None:
-        """None where nobody counts."""
+        """The page, or None if nothing is counted."""
         if self._metrics is None:
             return None
         return await asyncio.to_thread(self._metrics.page, await self._facts.families())

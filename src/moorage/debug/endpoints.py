@@ -1,4 +1,4 @@
-"""What is known of the endpoints of notifications, in the form that `/debug/vars` of the reference implementation gives it."""
+"""Facts about the endpoints of notifications, in the format of the reference implementation's `/debug/vars`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moorage.notifications import Notifications
 
 
 async def endpoints(notifications: Notifications | None) -> dict[str, Any]:
-    """For JSON: all of them, or why nothing is known of them."""
+    """The endpoints for JSON, or the error that kept them from being read."""
     if notifications is None:
         return {"endpoints": []}
     from moorage.events.queue import QueueError
@@ -23,8 +23,8 @@ async def endpoints(notifications: Notifications | None) -> dict[str, Any]:
 
 
 def _endpoint(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Times are whole nanoseconds; `Dropped` and `Oldest` are not the reference's. `Pending` is what waits in the queue of the
-    server, and the rest is counted over all its workers."""
+    """One endpoint for JSON. Times are whole nanoseconds. `Pending` is the number of events in the queue of the server, and the
+    other numbers count over all its workers. The reference implementation has no `Dropped` and no `Oldest`."""
     return {
         "name": told["name"],
         "url": told["url"],

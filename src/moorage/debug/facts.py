@@ -1,4 +1,4 @@
-"""What `/debug/vars` tells: the facts of one worker, under the names of the reference implementation where it has such facts."""
+"""The content of `/debug/vars`: facts about one worker, under the reference implementation's names where it has such facts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from moorage.store.descriptors import redispool
 
 
 async def facts(parts: Parts, lag: Lag, began: float) -> dict[str, Any]:
-    """For JSON. `began`: when the worker did, in seconds since 1970. Nothing of the environment, and no secret, is in it."""
+    """The facts for JSON, without the environment and without secrets. `began` is when the worker started, in seconds since 1970."""
     return {
         "cmdline": sys.argv,
         "memstats": _memory(),
@@ -36,12 +36,12 @@ async def facts(parts: Parts, lag: Lag, began: float) -> dict[str, Any]:
 
 
 def _memory() -> dict[str, Any]:
-    """`Sys`: what the process has of the machine's memory now, `MaxSys` what it had at most, in bytes."""
+    """`Sys` is the memory in use by the process, `MaxSys` the most it has had so far, in bytes."""
     now = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     generations = gc.get_stats()
     return {
         "Sys": now,
-        # The kernel is behind with the most.
+        # The kernel updates the maximum with a delay.
         "MaxSys": max(now, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10),
         "NumGC": sum(one["collections"] for one in generations),
         "Generations": [
@@ -68,13 +68,13 @@ def _process(parts: Parts, began: float) -> dict[str, Any]:
 
 
 def _siblings() -> list[int]:
-    """The workers of the server, by their process numbers, with what renews a certificate if something does. Which of the workers
-    answers, chance decides."""
+    """The process ids of the server's workers, any of which may answer a request, and of the process that renews the
+    certificate, if there is one."""
     launcher = os.getppid()
     try:
         told = Path(f"/proc/{launcher}/task/{launcher}/children").read_text()
     except OSError:
-        # Not every kernel tells.
+        # Not every kernel has this file.
         return [os.getpid()]
     return sorted(map(int, told.split()))
 
@@ -90,7 +90,8 @@ async def _registry(parts: Parts) -> dict[str, Any]:
 
 
 def _redis(parts: Parts) -> dict[str, Any]:
-    """`Active` as in version 3 of the reference: connections with a command just now. `Idle` and `Most` are not the reference's."""
+    """The connections to Redis. `Active` counts those that are running a command, as in version 3 of the reference implementation,
+    which has no `Idle` and no `Most`."""
     pool = redispool.connections()
     return {
         "Config": parts.configuration.redis.model_dump(mode="json"),

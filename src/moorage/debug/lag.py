@@ -1,4 +1,4 @@
-"""How late the event loop is with what is due: the time for which something held it up."""
+"""How late the event loop runs what is due, because something blocks it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEPT: Final = 120
 
 
 class Lag:
-    """In seconds: when it was looked at last, and the longest of the last minute."""
+    """The latest lag, and the longest of the last minute, in seconds."""
 
     def __init__(self) -> None:
         self._found: deque[float] = deque([0.0], maxlen=KEPT)
@@ -25,7 +25,7 @@ class Lag:
         return max(self._found)
 
     async def watch(self) -> None:
-        """For ever."""
+        """Keep measuring, forever."""
         clock = asyncio.get_running_loop().time
         while True:
             due = clock() + LOOK_SECONDS

@@ -1,4 +1,4 @@
-"""What the pages tell of."""
+"""The parts of a worker that the pages describe."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from moorage.store.registry import Registry
 
 @dataclass(frozen=True)
 class Parts:
-    """Of one worker. `metrics` None: nobody counts; `notifications` None: nobody wants to know what happens."""
+    """The parts of one worker."""
 
     configuration: Configuration
     shared: Shared
     registry: Registry
     health: Health
     metrics: Metrics | None
+    """None if nothing is counted."""
     notifications: Notifications | None
+    """None if no endpoints are configured."""

@@ -1,6 +1,6 @@
-"""Profiles in the form that pprof, and what understands it, reads: profile.proto, compressed.
+"""Profiles in the format of pprof and compatible tools: compressed profile.proto.
 
-Of that form only what is needed is written: https://github.com/google/pprof/blob/main/proto/profile.proto
+Only the fields that are needed are written: https://github.com/google/pprof/blob/main/proto/profile.proto
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _BYTES: Final = 2
 
 
 class _Texts:
-    """Texts are written once, and named by their number; that of the empty one is 0."""
+    """The string table: each text is written once, and referred to by its number. The empty text has the number 0."""
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {"": 0}
@@ -39,7 +39,7 @@ def encoded(profile: Profile) -> bytes:
         [
             *(_message(1, kind) for kind in kinds),
             *(_message(2, sample) for sample in samples),
-            # One place in each function: which line of it is not looked at.
+            # One location per function: lines are not recorded.
             *(_message(4, _location(number, code)) for (_, code), number in functions.items()),
             *(_message(5, _function(texts, number, *call)) for call, number in functions.items()),
             _number(9, profile.began),

@@ -1,7 +1,7 @@
-"""What this process spends processor time on: what its threads do is looked at a hundred times a second.
+"""A sampling profiler of processor time, which looks at the threads of this process a hundred times per second.
 
-What is looked at runs nearly as fast as ever. The profilers of the standard library are called at every call instead, which makes
-a busy worker half as fast and shows small functions as dear.
+The process runs nearly at full speed meanwhile. The profilers of the standard library run at every call instead, which makes a
+busy worker half as fast and small functions look expensive.
 """
 
 from __future__ import annotations
@@ -24,31 +24,37 @@ BETWEEN_SECONDS: Final = 0.01
 LONGEST_SECONDS: Final = 60.0
 
 SWITCH_SECONDS: Final = 20e-6
-"""After how long a thread has to let the one that looks run. With Python's own 5 ms it is nearly always one that had let go by itself,
-to write or to wait, so all time seemed to be spent on that."""
+"""How soon a running thread has to yield to the sampling thread. With Python's default of 5 ms, the running thread has nearly
+always yielded by itself, to write or to wait, so that all time seems to be spent there."""
 
 Call: TypeAlias = tuple[str, CodeType]
-"""The name of a module, and a function of it."""
+"""The name of a module, and one of its functions."""
 
 
 @dataclass(slots=True)
 class Spent:
-    """`seen`: how often; `nanoseconds`: of processor time."""
+    """The samples of one stack."""
 
     seen: int = 0
+    """How often the stack was seen."""
     nanoseconds: int = 0
+    """The processor time spent there."""
 
 
 @dataclass
 class Profile:
-    """By the name of a thread and its calls, the outermost first. `began`: in nanoseconds since 1970."""
+    """A finished profile."""
 
     began: int = field(default_factory=time.time_ns)
+    """In nanoseconds since 1970."""
     nanoseconds: int = 0
+    """How long it took."""
     spent: dict[tuple[str, tuple[Call, ...]], Spent] = field(default_factory=dict)
+    """By the name of a thread and its calls, outermost first."""
 
     def folded(self) -> str:
-        """A line for each stack: its calls joined by semicolons, and microseconds: what flame graphs are drawn from."""
+        """The format from which flame graphs are drawn: a line for each stack, with its calls joined by semicolons, and
+        microseconds."""
         return "".join(
             f"{';'.join([thread, *(f'{module}:{code.co_qualname}' for module, code in stack)])}"
             f" {spent.nanoseconds // 1000}\n"
@@ -57,7 +63,7 @@ class Profile:
 
 
 class Busy(Exception):
-    """Somebody else takes a profile."""
+    """Another profile is being taken."""
 
 
 class Profiler:
@@ -67,7 +73,7 @@ class Profiler:
         self._taking = False
 
     async def take(self, seconds: float) -> Profile:
-        """Raises Busy."""
+        """Profile the process for so many seconds. Raises Busy."""
         if self._taking:
             raise Busy
         self._taking = True
@@ -108,7 +114,7 @@ def _look(seconds: float, over: threading.Event) -> Profile:
 
 
 class Processor:
-    """What the threads use of it, but for the one that asks."""
+    """Measures the processor time of all threads except the calling one."""
 
     def __init__(self) -> None:
         self._before: dict[int, int] = {}
@@ -116,14 +122,14 @@ class Processor:
             pass
 
     def used(self) -> Iterator[tuple[threading.Thread, int]]:
-        """Threads that used any since they were asked for last, and nanoseconds."""
+        """The threads that used processor time since the previous call, with the nanoseconds."""
         for thread in threading.enumerate():
-            # After a fork, the thread still has the number of the one that forked.
+            # After a fork, Python still has the thread id of the parent for the main thread.
             number = os.getpid() if thread is threading.main_thread() else thread.native_id
             if number is None or thread is threading.current_thread():
                 continue
             try:
-                # By the thread's number, not by its clock: to ask for the clock of one that has ended ends the process.
+                # By the thread's id, not by its clock: asking for the clock of a thread that has ended crashes the process.
                 total = int(Path(f"/proc/self/task/{number}/schedstat").read_text().split()[0])
             except OSError:
                 continue

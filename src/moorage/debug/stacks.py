@@ -1,4 +1,4 @@
-"""Where everything stands that this process does: its threads, tasks and requests. No values of variables."""
+"""The stacks of all threads, tasks and requests of this process, without the values of variables."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Any, Final
 DEEPEST: Final = 200
 
 _BEGINNINGS: Final = frozenset({"BaseProcess.run", "Thread._bootstrap_inner"})
-"""A process that was forked goes on above all that the one before it had called."""
+"""Where stacks end. The frames above are uninteresting; in a forked process they are calls of its parent."""
 
 
 def stacks() -> str:
-    """Plain text, the innermost call first. What stands at the same place is told once, with how often. Must be called in the
+    """All stacks as plain text, innermost call first. Identical stacks are listed once, with their number. Must be called in the
     thread of the event loop."""
     coroutines = _waiting_coroutines()
     tasks = asyncio.all_tasks()
@@ -43,7 +43,7 @@ def _threads() -> Iterator[tuple[str, ...]]:
 
 
 def calls(innermost: FrameType) -> Iterator[FrameType]:
-    """From the innermost to where the process, or the thread, began."""
+    """The frames from the innermost one to the beginning of the process or thread."""
     frame: FrameType | None = innermost
     for _ in range(DEEPEST):
         if frame is None or frame.f_code.co_qualname in _BEGINNINGS:
@@ -61,7 +61,7 @@ def _waiting_coroutines() -> list[CoroutineType[Any, Any, Any]]:
 
 
 def _chain(outermost: Any) -> tuple[str, ...]:
-    """From what it waits for to where it began."""
+    """The stack of a waiting coroutine, from the awaited object to the outermost call."""
     found: list[str] = []
     one = outermost
     while one is not None and len(found) < DEEPEST:

@@ -1,8 +1,17 @@
-"""Storage drivers: bytes under paths, and nothing else.
+"""Storage drivers: bytes under paths, and nothing else. Read `base` first: it is the interface, with its errors.
 
-`base` is the interface, with its errors. `filesystem` implements it, over the system calls in `disk`: open files in `files`,
-contents kept in `small`, files on their way to their names in `staging`, known folders in `folders`, `threads` for what may wait.
-So does `inmemory`; `inplace` is what the two have in common. `objectstore` implements it for clouds. `readonly` stands before
-another one, and so does what changes where clients are sent: `redirects`, and `cloudfront` with `awsranges`, on `delegating`.
-May import nothing of the package. Read `base` first.
+Drivers:
+
+    filesystem     local or mounted disks: system calls in `disk`, open files in `files`, cached contents in `small`,
+                   atomic writes in `staging`, durable folders in `folders`, worker threads in `threads`
+    inmemory       memory of one process; shares `inplace` with `filesystem`
+    objectstore    S3, Azure and Google Cloud Storage
+
+Wrappers around another driver:
+
+    readonly       refuses to change anything
+    redirects      changes where clients are redirected to, on top of `delegating`;
+    cloudfront     so does this one, with the addresses of `awsranges`
+
+This package imports nothing from the rest of Moorage.
 """

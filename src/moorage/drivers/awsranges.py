@@ -1,7 +1,7 @@
-"""The addresses of AWS, as it publishes them, and whether one is among them.
+"""The published address ranges of AWS, and whether they contain an address.
 
-The form of the list: VPC User Guide, "AWS IP address ranges JSON". Needs aiohttp: imported only where clients
-are told apart by their address.
+The format of the list: VPC User Guide, "AWS IP address ranges JSON". Needs aiohttp, so this module is imported only where
+clients are distinguished by their address.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LISTS = (("prefixes", "ip_prefix"), ("ipv6_prefixes", "ipv6_prefix"))
 
 
 class AddressRanges:
-    """The addresses of some networks: sorted intervals of numbers, for IPv4 and for IPv6."""
+    """The addresses of a set of networks, as sorted intervals of numbers, for IPv4 and for IPv6."""
 
     def __init__(self, networks: Iterable[IPv4Network | IPv6Network] = ()) -> None:
         networks = list(networks)
@@ -35,8 +35,8 @@ class AddressRanges:
         self._intervals = {4: _intervals(four), 6: _intervals(six)}
 
     def __contains__(self, address: object) -> bool:
-        """Of an address as a text; what is no address is in no network. An IPv4 address mapped into IPv6
-        (RFC 4291, section 2.5.5.2) counts as that IPv4 address."""
+        """Whether an address, given as text, is in one of the networks; False for text that is not an address. An IPv4-mapped
+        IPv6 address (RFC 4291, section 2.5.5.2) counts as the IPv4 address."""
         try:
             found = ip_address(str(address))
         except ValueError:
@@ -53,8 +53,8 @@ def _intervals(networks: Iterable[IPv4Network | IPv6Network]) -> tuple[list[int]
 
 
 def parse(document: bytes, regions: frozenset[str] | None = None) -> AddressRanges:
-    """The ranges of a list in the form of `ip-ranges.json`: of all services, and of the regions (in lower
-    case) or of all. Raises ValueError for what is not such a list, or has no such range."""
+    """Parse a list in the format of `ip-ranges.json`: the ranges of all services in the `regions` (in lower case), or in every
+    region. Raises ValueError for anything else, and for a list without such a range."""
     try:
         listed = json.loads(document)
         entries = [(one[key], one.get("region")) for name, key in _LISTS for one in listed.get(name, ())]
@@ -73,13 +73,15 @@ def _networks(prefixes: Iterable[object]) -> Iterator[IPv4Network | IPv6Network]
         try:
             yield ip_network(str(prefix), strict=False)
         except ValueError:
-            continue  # one that cannot be read must not cost the others
+            continue  # one unreadable entry must not cost the others
 
 
 class AWSRanges:
-    """The ranges of some regions, named in one text, separated by commas, in any case; None for every region.
-    They are loaded from `url` while `watch` runs, once per `every`; before, no address is among them. Raises
-    ValueError for a text that names no region."""
+    """The ranges of some regions, given as a comma-separated list in any case; None for every region.
+
+    They are loaded from `url` while `watch` runs, once per `every`; until the first time they contain no address. Raises
+    ValueError if the text names no region.
+    """
 
     def __init__(self, url: str, *, every: timedelta, regions: str | None = None) -> None:
         self._url = str(url)
@@ -95,8 +97,8 @@ class AWSRanges:
         return address in self._ranges
 
     async def watch(self) -> None:
-        """Load the list again and again, for ever. When that fails, the ranges stay as they are, and it is
-        tried again after a pause that doubles from five seconds up to ten minutes."""
+        """Keep loading the list, forever. After a failure the ranges stay as they are, and the next try comes after a pause
+        that doubles from five seconds to ten minutes, but never exceeds `every`."""
         pause = 0.0
         while True:
             try:
@@ -124,5 +126,5 @@ class AWSRanges:
             if answer.status != 200:
                 raise ValueError(f"status {answer.status}")
             document = await answer.read()
-        # Some ten thousand networks: long enough to hold up the requests.
+        # Parsing some ten thousand networks takes long enough to delay requests.
         return await asyncio.to_thread(parse, document, self._regions)

@@ -1,8 +1,8 @@
-"""Clients get files from Amazon CloudFront, by URLs that are signed for a while.
+"""Redirects clients to Amazon CloudFront, with signed URLs that expire.
 
-The form of such a URL: CloudFront Developer Guide, "Create a signed URL using a canned policy".
-This is the storage middleware `cloudfront` of the reference implementation. Needs botocore and cryptography:
-imported only where it is configured.
+The format of the URLs: CloudFront Developer Guide, "Create a signed URL using a canned policy".
+This is the storage middleware `cloudfront` of the reference implementation. Needs botocore and cryptography, so it
+is imported only where it is configured.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from moorage.drivers.redirects import READS, stem
 
 
 class CloudFront(DelegatingDriver):
-    """Sends clients to the distribution at `baseurl`, whose origin is the storage of the driver below: the
-    object key that `key` gives for a path follows the path of the URL. A URL is valid for `duration`. Clients
-    whose address is in `nearby` get the URL of the driver below.
+    """Redirects clients to the distribution at `baseurl`, whose origin is the storage of the wrapped driver.
 
-    `privatekey` is an RSA key in PEM (PKCS#1 or PKCS#8), `keypairid` what CloudFront calls its public half.
-    Raises ValueError for another key, and for a base URL without scheme or host."""
+    A URL is `baseurl` with the object key that `key` returns for the path, and is valid for `duration`. Clients whose address
+    is in `nearby` get the URL of the wrapped driver instead.
+
+    `privatekey` is an RSA key in PEM (PKCS#1 or PKCS#8), and `keypairid` is CloudFront's id of its public key. Raises
+    ValueError for any other key, and for a base URL without scheme or host.
+    """
 
     def __init__(
         self,
@@ -55,7 +57,7 @@ class CloudFront(DelegatingDriver):
             return None
         if client in self._nearby:
             return await self._driver.direct(path, method, client)
-        # Encoded as it will be asked for: the signature covers the URL letter by letter.
+        # Encoded as the client will request it: the signature covers the URL byte by byte.
         url = f"{self._stem}/{quote(self._key(path).lstrip('/'))}"
         signed: str = self._signer.generate_presigned_url(
             url, date_less_than=datetime.now(UTC) + self._duration
@@ -67,7 +69,7 @@ def _signing(pem: bytes) -> Callable[[bytes], bytes]:
     try:
         loaded = load_pem_private_key(pem, password=None)
     except (TypeError, ValueError, UnsupportedAlgorithm):
-        # What the library says may quote the key.
+        # The library's message may quote the key.
         raise ValueError("the private key is not a PEM file without a password") from None
     if not isinstance(loaded, RSAPrivateKey):
         raise ValueError("the private key is not an RSA key")

@@ -1,4 +1,4 @@
-"""A driver that passes everything on to another one: the ground for those that change one answer."""
+"""A driver that delegates everything to another one: the base of wrappers that change a few methods."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from moorage.drivers.base import Driver
 
 
 class DelegatingDriver:
-    """What a subclass does not answer itself, the driver below answers."""
+    """Delegates what a subclass does not implement to the wrapped driver."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -19,7 +19,7 @@ class DelegatingDriver:
     async def direct(self, path: str, method: str, client: str) -> str | None:
         return await self._driver.direct(path, method, client)
 
-    # The methods of the driver below are handed out themselves: a call costs a look-up more, not a coroutine
-    # more, and what the interface gains later needs no line here.
+    # Returns the wrapped driver's own methods: a call costs one more attribute lookup, but not one more coroutine, and methods
+    # added to the interface later need no code here.
     def __getattr__(self, name: str) -> Any:
         return getattr(self._driver, name)

@@ -16,7 +16,7 @@ from moorage.drivers.threads import Threads
 
 
 def translate(error: OSError, path: str) -> DriverError:
-    """The one place where the kernel's words become the driver's. `path` is the driver's path."""
+    """Translate the kernel's error into the driver's, here and nowhere else. `path` is the driver's path."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
         return PathNotFound(path)
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -29,7 +29,7 @@ def translate(error: OSError, path: str) -> DriverError:
 SPARE_BYTES: Final = 256 << 10
 SPARE_COUNT: Final = 32
 _spare: list[bytearray] = []
-"""Buffers of the usual size that nobody uses now: fresh memory for every file costs more than the copy into it."""
+"""Unused buffers of the usual size: allocating memory for every file costs more than copying into it."""
 
 
 def _buffer(size: int) -> bytearray:
@@ -37,8 +37,10 @@ def _buffer(size: int) -> bytearray:
 
 
 class FileReader:
-    """Reads pages that the kernel has at hand on the event loop, and waits for the others in a worker thread;
-    `inline` False never reads on the event loop."""
+    """Reads pages that the kernel has in memory on the event loop, and the others in a worker thread.
+
+    Without `inline`, all reads happen in a worker thread.
+    """
 
     def __init__(
         self, disk: Disk, threads: Threads, fd: int, path: str, found: os.stat_result, *, inline: bool
@@ -64,12 +66,13 @@ class FileReader:
                 raise DriverError(self._path, f"ends at {start} of {self.size} bytes")
             yield buffer if count == len(buffer) else buffer[:count]
             start += count
-        # Only at a regular end: a thread may still be writing into the buffer of a stream that was cancelled.
+        # Only after a regular end: if the stream was cancelled, a thread may still be writing into the buffer.
         if len(whole) == SPARE_BYTES and len(_spare) < SPARE_COUNT:
             _spare.append(whole)
 
     def at_hand(self, buffer: bytearray, start: int) -> int:
-        """How many bytes could be read into the buffer without waiting for a device; -1 when there are none."""
+        """Read as much as possible into the buffer without waiting for a device. Returns the number of bytes, 0 at the end of
+        the file, or -1 if nothing can be read without waiting."""
         try:
             return self._disk.preadv(self._fd, [buffer], start, os.RWF_NOWAIT)
         except OSError as error:
@@ -94,17 +97,17 @@ class FileReader:
 
 
 TURN: Final = 16
-"""Batches that a thread writes before others get theirs."""
+"""How many batches a thread writes for one file before it lets other work take its turn."""
 
 SENT_BYTES: Final = 8 << 20
-"""A large file goes to the device in such parts while it grows; else its last sync would wait for all of it."""
+"""After how many bytes a growing file is sent to the device; otherwise the final sync would wait for all of it."""
 
 
 class FileWriter:
-    """Appends; the lock on the file is held until it is closed.
+    """Appends to a file, and holds the lock on it until it is closed.
 
-    What is given waits in a short queue, which a worker thread empties while more arrives: from one batch to the next
-    without a trip to the event loop and back. Only the event loop decides whether a thread is at work.
+    Batches wait in a short queue. A worker thread empties it while more arrive, and goes from one batch to the next without a
+    trip to the event loop and back. Only the event loop starts a thread and notes when it has ended.
     """
 
     def __init__(self, disk: Disk, threads: Threads, fd: int, path: str, size: int) -> None:
@@ -137,12 +140,12 @@ class FileWriter:
         self._raise()
 
     async def close(self) -> None:
-        """Raises DriverError, StorageFull: network file systems tell only now what became of a write."""
+        """Close the file. Raises DriverError, StorageFull: network file systems report failed writes only now."""
         try:
             while self._working:
                 await self._change()
         except asyncio.CancelledError:
-            # The thread must not find another file behind its descriptor.
+            # The thread may still use the descriptor, which must not come to name another file.
             self._abandoned = self._working
             if not self._working:
                 self._give_up()
@@ -161,11 +164,11 @@ class FileWriter:
         with contextlib.suppress(OSError):
             self._close()
 
-    # Whoever asked for the writer may be gone when it comes.
+    # A caller that was cancelled while the writer was being opened never closes it.
     __del__ = _give_up
 
     async def _change(self) -> None:
-        """Until a batch is done, or the thread."""
+        """Wait until a batch is written or the thread has ended."""
         self._changed.clear()
         self._awaited = True
         await self._changed.wait()
@@ -194,7 +197,7 @@ class FileWriter:
         self._changed.set()
 
     def _work(self) -> None:
-        """In a worker thread."""
+        """Write waiting batches. Runs in a worker thread."""
         for _ in range(TURN):
             if not self._waiting:
                 return

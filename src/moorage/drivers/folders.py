@@ -1,9 +1,9 @@
-"""Folders whose names are known to survive a power cut.
+"""Which folders are known to survive a power cut.
 
-A file is durable only when every folder above it is. A folder found to exist may have been made a moment ago by
-another request that has not synced it yet, so existence proves nothing; this process having synced its parent
-once does. That is remembered, so in the steady state a write syncs the folders it changes and no others. A folder that
-was removed and made anew is another one, so all that is remembered goes when any process of the server removes some.
+A file is durable only when every folder above it is. That a folder exists proves nothing: another request may have made
+it a moment ago and not have synced it yet. That this process has synced its parent once does prove it. This is
+remembered, so in the steady state a write syncs only the folders that it changes. A folder that was removed and made
+again is a different one, so everything remembered is dropped when any process of the server removes folders.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ T = TypeVar("T")
 REMEMBERED: Final = 65_536
 
 ATTEMPTS: Final = 10
-"""How often a folder that others keep removing is made again."""
+"""How often an operation is repeated on a folder that others keep changing."""
 
 Changed: TypeAlias = dict[str, list[str]]
-"""Folders that a write changed, each with those of its line that are not known to be durable."""
+"""The folders that a write changed, each with those of itself and its ancestors that are not known to be durable."""
 
 
 class Removals(Protocol):
-    """Shared by processes that remove folders below one root: other bytes after each removal by any of them."""
+    """Shared by processes that remove folders below one root: `last` returns other bytes after each `tell` by any of them."""
 
     def last(self) -> bytes: ...
 
@@ -34,8 +34,8 @@ class Removals(Protocol):
 
 
 class Folders:
-    """Makes folders and tells which ones must be synced. Worker threads share it without a lock: an entry that is
-    lost to a race only costs one more sync."""
+    """Makes folders and syncs those not known to be durable. Worker threads share it without a lock: an entry lost to a race
+    only costs one more sync."""
 
     def __init__(self, disk: Disk, root: str, removals: Removals | None = None) -> None:
         self._disk = disk
@@ -51,7 +51,7 @@ class Folders:
             try:
                 return self._make(folder)
             except FileNotFoundError:
-                # A folder that was durable once has been removed by another process.
+                # Another process has removed a folder that is remembered as durable.
                 self._durable.clear()
         return self._make(folder)
 
@@ -65,8 +65,8 @@ class Folders:
         return unsettled
 
     def within(self, target: str, action: Callable[[], T], changed: Changed | None = None) -> T:
-        """Do something in the folder of `target`; if it is not there (another process removes what it finds empty),
-        make it and do it again. Folders made so are added to `changed`."""
+        """Run `action`, which needs the folder of `target`. If the folder is missing, make it and try again: another process
+        may remove folders that it finds empty. Folders made here are added to `changed`."""
         folder = os.path.dirname(target)
         for _ in range(ATTEMPTS):
             try:
@@ -79,8 +79,8 @@ class Folders:
         return action()
 
     def sync(self, changed: Changed) -> None:
-        """Sync the changed folders, and the parents of those not known to be durable, the deepest first. One that is
-        gone again was removed after our write, as if that had come later."""
+        """Sync the changed folders, and the parents of those not known to be durable, deepest first. A folder that is gone
+        was removed after the write, so it needs no sync."""
         self._heed()
         unsettled = dict.fromkeys(folder for fresh in changed.values() for folder in fresh)
         unsettled |= dict.fromkeys(above for folder in changed for above in self._unsettled(folder))
@@ -93,7 +93,7 @@ class Folders:
         self._settle(unsettled)
 
     def _unsettled(self, folder: str) -> list[str]:
-        """It and those above it that are not known to be durable, the deepest first."""
+        """Which of the folder and its ancestors are not known to be durable, deepest first."""
         found: list[str] = []
         while folder not in self._durable and len(folder) >= len(self._root):
             found.append(folder)
@@ -101,22 +101,23 @@ class Folders:
         return found
 
     def _heed(self) -> None:
-        """Others removed something: what was durable may be another folder of the same name by now."""
+        """Forget everything if any process has removed folders: a durable one may be a new folder of the same name now."""
         if self._removals is not None and (last := self._removals.last()) != self._removed:
             self._removed = last
             self._durable.clear()
 
     def removed(self) -> None:
-        """Folders were removed that others may remember. Uploads end too often for that, and nobody remembers theirs."""
+        """Notify all processes that folders were removed which they may remember. Not called for the folders of uploads: they
+        are removed often, and no process remembers them."""
         if self._removals is not None:
             self._removals.tell()
 
     def _settle(self, folders: Iterable[str]) -> None:
-        """The parents of these folders have been synced."""
+        """Remember folders as durable, once their parents have been synced."""
         if len(self._durable) > REMEMBERED:
             self._durable.clear()
         self._durable.update(folders)
 
     def forget(self, folder: str) -> None:
-        """The folder is gone, or about to be removed."""
+        """Forget a folder that is gone or about to be removed."""
         self._durable.discard(folder)

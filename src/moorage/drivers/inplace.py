@@ -1,4 +1,4 @@
-"""What drivers have in common whose files grow in place, here and not in a store elsewhere."""
+"""The common part of drivers whose files grow in place, on this machine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Files(Protocol):
 
 
 class InPlace:
-    """No note is kept; a writer keeps others out and needs no mark; nobody can be sent elsewhere; an upload is moved when it is verified, and
-    what is left of one is seen at its path."""
+    """Keeps no notes, uses no marks and never redirects clients. Writers are exclusive, a verified upload is moved to its place,
+    and what is left of an interrupted one shows at its path."""
 
     exclusive = True
     distant = False

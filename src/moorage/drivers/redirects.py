@@ -1,4 +1,4 @@
-"""Where clients are sent for a file: to a server with the same tree, or to the storage under another name.
+"""Changes where clients are redirected to: to a server with the same tree, or to the storage under another name.
 
 These are the storage middleware `redirect` and `rewrite` of the reference implementation.
 """
@@ -11,15 +11,17 @@ from moorage.drivers.base import Driver
 from moorage.drivers.delegating import DelegatingDriver
 
 READS = frozenset({"GET", "HEAD"})
-"""The methods that a URL is given for."""
+"""The methods for which clients are redirected."""
 
-# What may stand in a path as it is (RFC 3986, section 3.3), and the sign of what is encoded already.
+# Characters that a path may contain as they are (RFC 3986, section 3.3), and `%`, so that encoded ones are left alone.
 _PATH = "/%:@!$&'()*+,;="
 
 
 def stem(baseurl: str) -> str:
-    """`SCHEME://HOST[:PORT][/PATH]` of a URL, without a slash at the end; user, query and fragment are left
-    out. Raises ValueError when there is no scheme or no host."""
+    """The part `SCHEME://HOST[:PORT][/PATH]` of a URL, without a trailing slash. User, query and fragment are dropped.
+
+    Raises ValueError when there is no scheme or no host.
+    """
     parts = urlsplit(baseurl)
     host = parts.netloc.rpartition("@")[2]
     if not parts.scheme or not parts.hostname:
@@ -30,8 +32,10 @@ def stem(baseurl: str) -> str:
 
 
 class Redirected(DelegatingDriver):
-    """Sends clients to `baseurl`, below which files have the paths that they have here. The driver below is
-    not asked. Raises ValueError for a base URL without scheme or host."""
+    """Redirects clients to `baseurl`, below which the files have the same paths, without asking the wrapped driver.
+
+    Raises ValueError for a base URL without scheme or host.
+    """
 
     def __init__(self, driver: Driver, *, baseurl: str) -> None:
         super().__init__(driver)
@@ -43,9 +47,11 @@ class Redirected(DelegatingDriver):
 
 
 class Rewritten(DelegatingDriver):
-    """Changes the URL of the driver below: another scheme, another host (with its port), a path that has lost
-    the prefix `trimpathprefix`. The query stays, and None stays None. What is empty changes nothing. Raises
-    ValueError for what cannot be a scheme or a host."""
+    """Changes the URLs of the wrapped driver: their scheme, their host (with its port), and the prefix `trimpathprefix` of
+    their path, which is cut off. An empty option changes nothing, and the query stays.
+
+    Raises ValueError for an invalid scheme or host.
+    """
 
     def __init__(
         self,
@@ -57,7 +63,7 @@ class Rewritten(DelegatingDriver):
     ) -> None:
         super().__init__(driver)
         self._scheme, self._host = (scheme or "").lower(), host or ""
-        # The prefix is written in plain, and cut off a path that is percent-encoded.
+        # The prefix is configured in plain text, and the paths that it is cut off are percent-encoded.
         self._prefix = quote(trimpathprefix or "", _PATH)
         parts = urlsplit(f"{self._scheme or 'https'}://{self._host or 'host'}")
         if parts.scheme != (self._scheme or "https") or parts.netloc != (self._host or "host"):

@@ -1,8 +1,8 @@
-"""The contents of small files, kept while the file stays what it was.
+"""The contents of small files, cached while the file stays the same.
 
-A link, a config, a small layer: reading one takes three system calls, and every one of them lets another thread take
-the interpreter, which costs more than the call. Asking whether the file is still the same one takes a single call. So
-nothing here is a proof that a file exists: each use compares inode, time and size with those of the file that is there.
+Reading a link, a config or a small layer takes three system calls, and each of them lets another thread take the
+interpreter, which costs more than the call. Checking that the file is still the same takes a single call. A cached content
+does not prove that the file exists: each use compares inode, time and size with those of the file on the disk.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ FILE_BYTES: Final = 64 << 10
 KEPT_BYTES: Final = 16 << 20
 
 ENTRY_BYTES: Final = 512
-"""What an entry takes besides its content."""
+"""The memory that an entry takes besides its content."""
 
 SETTLED_SECONDS: Final = 1.0
-"""A file changed so recently may change once more without its time telling: clocks of file systems have ticks."""
+"""A file that was changed so recently may change again without a new time: the clocks of file systems are coarse."""
 
 
 class WholeFile:
-    """A file that was small enough to be read when it was opened."""
+    """A file that was read whole when it was opened."""
 
     def __init__(self, data: bytes) -> None:
         self._content = data
@@ -44,7 +44,7 @@ class WholeFile:
 
 
 class SmallFiles:
-    """By path, the least recently used forgotten when they exceed `limit` bytes. For one thread."""
+    """Contents by path, at most `limit` bytes; the least recently used are dropped. Not thread-safe."""
 
     def __init__(self, limit: int = KEPT_BYTES) -> None:
         self._limit = limit
@@ -55,7 +55,7 @@ class SmallFiles:
         return path in self._files
 
     def get(self, path: str, found: os.stat_result) -> bytes | None:
-        """The content, if the file that is there now (`found`) is the one it was read from."""
+        """The content, or None if the file that is there now (`found`) is not the one that it was read from."""
         known, data = self._files[path]
         if known != version(found):
             self.drop(path)
@@ -64,7 +64,7 @@ class SmallFiles:
         return data
 
     def put(self, path: str, found: os.stat_result, data: bytes) -> None:
-        """Keep what was read from the open file `found`."""
+        """Keep the content of a file; `found` describes the file from before the read."""
         if len(data) != found.st_size or len(data) > FILE_BYTES:
             return
         if time.time() - found.st_mtime < SETTLED_SECONDS:
@@ -81,5 +81,5 @@ class SmallFiles:
 
 
 def version(found: os.stat_result) -> Version:
-    """Equal as long as the file is the same one and unchanged."""
+    """A value that stays equal as long as the file is the same one and unchanged."""
     return found.st_ino, found.st_mtime_ns, found.st_size

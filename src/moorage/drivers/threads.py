@@ -1,6 +1,6 @@
-"""Worker threads for what may wait: calls that write, sync, list, or ask a device.
+"""Worker threads for calls that may block: those that write, sync, list or wait for a device.
 
-The standard library's executor would do the same. Its two futures and its locks cost more than the trip to the thread
+The standard library's executor does the same, but its two futures and its locks cost more than the trip to the thread
 itself (25 against 6 microseconds of processor time, measured with eight callers), and a push makes a dozen trips.
 """
 
@@ -22,7 +22,7 @@ _Call = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
 
 class Threads:
-    """At most `limit`, started when they are needed. Used from event loops only."""
+    """A pool of at most `limit` threads, started as needed. For use from event loops only."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -31,8 +31,10 @@ class Threads:
         self._unfinished = 0
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-        """What the function returns or raises; OSError where the system has no room for a thread. Giving up the future does not
-        stop the function."""
+        """Call the function in a thread. The future gets its result or error, or OSError if no thread can be started.
+
+        Cancelling the future does not stop the function.
+        """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         if (
             self._started <= min(self._limit - 1, self._unfinished)
@@ -46,7 +48,7 @@ class Threads:
         return future
 
     def _start(self) -> bool:
-        """Without one more, those that are there take the calls, one after the other."""
+        """Start one more thread if the system allows it; otherwise the existing threads take the calls in turn."""
         thread = threading.Thread(target=self._work, name=f"storage-{self._started + 1}", daemon=True)
         try:
             thread.start()
@@ -63,10 +65,10 @@ class Threads:
                 result = function()
             except BaseException as raised:
                 error = raised
-            # A loop that has been closed meanwhile waits for nothing.
+            # If the loop has been closed meanwhile, nothing waits for the result.
             with contextlib.suppress(RuntimeError):
                 future.get_loop().call_soon_threadsafe(self._finish, future, result, error)
-            # Nothing of the call is held on to while the next one is waited for.
+            # Keep no references to the call while waiting for the next one.
             del call, function, future, result, error
 
     def _finish(self, future: asyncio.Future[T], result: T, error: BaseException | None) -> None:
@@ -79,6 +81,6 @@ class Threads:
             future.set_exception(error)
 
     def close(self) -> None:
-        """The threads end when they have done what they were called for."""
+        """Let the threads end after the calls that are already queued."""
         for _ in range(self._started):
             self._calls.put(None)

@@ -1,4 +1,4 @@
-"""What happened, told to whoever wants to know: events, the queue that keeps them, their delivery to endpoints.
+"""Notifications about what happened: events, the queue that keeps them, and their delivery to endpoints.
 
-Read `base` first: the values, and what a sink promises. Then `queue` (kept), `publisher` (in), `delivery` and `sending` (out).
+Read `base` first: the values, and what a sink promises. Then `queue` (storage), `publisher` (in), `delivery` and `sending` (out).
 """

@@ -1,6 +1,6 @@
-"""Networks to which no events go: the check is made where a connection begins, on the address that it will go to.
+"""Forbidden networks, to which no events are sent. The check is made when a socket is created, on the address it connects to.
 
-So it does not matter whether a URL has an address or a name, what the name led to a moment ago, and what redirects say.
+So it does not matter whether a URL has an address or a name, what the name resolved to a moment ago, or where redirects lead.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from moorage.events.endpoint import Network
 
 _IP: Final = (socket.AF_INET, socket.AF_INET6)
 AddrInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
-"""What getaddrinfo gives."""
+"""An item of what getaddrinfo returns."""
 
 
 class Guard:
-    """Makes the sockets of connections. `opened` counts them. `refused`: the last address to which none was made, or nothing."""
+    """Creates the sockets of connections. `opened` counts them. `refused`: the last forbidden address asked for, or empty."""
 
     def __init__(self, forbidden: Sequence[Network]) -> None:
         self._forbidden = forbidden
@@ -26,7 +26,7 @@ class Guard:
         self.refused = ""
 
     def socket(self, target: AddrInfo) -> socket.socket:
-        """Raises PermissionError for a forbidden address."""
+        """Create a socket for the address. Raises PermissionError if the address is forbidden."""
         family, kind, protocol, _, address = target
         self.opened += 1
         if family in _IP and is_in(str(address[0]), self._forbidden):
@@ -36,7 +36,7 @@ class Guard:
 
 
 def is_in(address: str, networks: Iterable[Network]) -> bool:
-    """An IPv4 address that is written as an IPv6 one is reached over IPv4, and counts as that too."""
+    """Whether the address is in one of the networks. An IPv4-mapped IPv6 address also counts as its IPv4 address."""
     found = ip_address(address)
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return any(one in network for network in networks for one in (found, mapped) if one is not None)

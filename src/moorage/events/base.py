@@ -1,10 +1,10 @@
-"""Events as values, in the words of the reference implementation (Docker Registry, "Work with notifications").
+"""Events as values, in the terms of the reference implementation (Docker Registry, "Work with notifications").
 
 Event
   Target     what it is about: a blob, a manifest, a tag
-  Request    the request that did it
-  Actor      who did it
-  Source     the registry that tells it
+  Request    the request that caused it
+  Actor      the user who caused it
+  Source     the registry that reports it
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from moorage.manifest import Descriptor
 Action = Literal["push", "pull", "mount", "delete"]
 
 BLOB: Final = "application/octet-stream"
-"""The media type of a blob: what it is in an image, only manifests know."""
+"""The media type of a blob: only manifests know its role in an image."""
 
 
 class Target(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """`length` is `size` under its older name. `from_repository`: where a blob was mounted from."""
+    """What an event is about. `length` is the older name of `size`. `from_repository`: where a blob was mounted from."""
 
     media_type: str
     size: int
@@ -39,7 +39,7 @@ class Target(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw
 
 
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`addr`: the client's, seen through trusted proxies."""
+    """The request that caused an event. `addr`: the client's address, seen through trusted proxies."""
 
     id: str
     method: str
@@ -53,7 +53,7 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Source(msgspec.Struct, frozen=True, rename={"instance_id": "instanceID"}, omit_defaults=True):
-    """`addr`: the name of the machine and the port. `instance_id`: another one after each start of the server."""
+    """The registry that reports an event. `addr`: host name and port. `instance_id`: different after each start of the server."""
 
     addr: str = ""
     instance_id: str = ""
@@ -70,33 +70,35 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class EventSink(Protocol):
-    """Takes events. `references`: whether those of a manifest are to be listed in its events."""
+    """Accepts events. `references`: whether events of a manifest list the manifest's references."""
 
     source: Source
     references: bool
 
     def wants(self, action: Action) -> bool:
-        """Whether anybody does; else the event need not be made. Asked before each."""
+        """Whether any endpoint wants such events; called before an event is made."""
         ...
 
     async def write(self, events: Sequence[Event]) -> None:
-        """Keep the events before anybody is told that what they tell of was done: they are durable on return, unless there
-        is no room for them, which is counted and logged. Does not raise."""
+        """Store the events before the client gets a response. They are durable on return, unless there is no room for them,
+        which is counted and logged. Does not raise."""
         ...
 
     def tell(self, event: Event) -> None:
-        """Keep an event soon, without waiting: of what changed nothing. One that dies with the process is lost. Does not
-        raise."""
+        """Store an event soon, without waiting. For requests that change nothing: if the process dies first, the event is
+        lost. Does not raise."""
         ...
 
 
 def gone(repository: str, *, digest: str = "", tag: str = "") -> Target:
-    """A manifest or blob that went, or a tag, which is told without a digest. The empty fields are in the JSON, as they are in
-    that of the reference implementation."""
+    """The target of a deletion: a manifest or blob, or a tag, which has no digest.
+
+    Its empty fields are in the JSON, as they are in the reference implementation's.
+    """
     return Target(media_type="", size=0, digest=digest, repository=repository, tag=tag)
 
 
 def happened(action: Action, target: Target, request: Request, actor: Actor, source: Source) -> Event:
-    """An event of now."""
+    """An event with a new id and the current time."""
     moment = datetime.datetime.now(datetime.UTC)
     return Event(str(uuid.uuid4()), moment, action, target, request, actor, source)

@@ -1,4 +1,4 @@
-"""How the process that delivers learns from the others of its server that something was kept: a byte of memory that all share."""
+"""Signals to the delivering process that another process of its server has stored events, by a byte of shared memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import mmap
 
 
 class Bell:
-    """Made before the workers are forked. Ring after something was kept; who hears it looks after that, so nothing is missed."""
+    """Made before the workers are forked. Ring it after storing events: the delivering process then looks into the queue."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 1)
@@ -15,7 +15,7 @@ class Bell:
         self._memory[0] = 1
 
     def heard(self) -> bool:
-        """Whether it rang since this was asked last."""
+        """Whether it rang since the last call."""
         if not self._memory[0]:
             return False
         self._memory[0] = 0

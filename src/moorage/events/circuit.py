@@ -1,4 +1,4 @@
-"""When to try again: soon at first, and after a number of failures in a row ever more seldom."""
+"""When to retry: soon at first, and after a number of consecutive failures at growing intervals."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Final
 FIRST_SECONDS: Final = 0.1
 """The longest wait after the first failure; it doubles with each."""
 DOUBLINGS: Final = 30
-"""More would only make the numbers overflow."""
+"""An upper bound that keeps the numbers from overflowing."""
 
 
 class Circuit:
-    """Knows no clock: it says how many seconds to wait. `threshold` failures in a row open it. Then there is one try after `backoff`
-    to twice that, and after each further failure twice as long, up to `most`. Chance keeps those who wait for one listener from
-    coming back to it all at once."""
+    """Computes how many seconds to wait after a failure; it has no clock.
+
+    `threshold` consecutive failures open the circuit. The next attempt follows after `backoff` to twice that, and the wait doubles
+    with each further failure, up to `most`. Jitter keeps the registries that wait for one listener from returning all at once.
+    """
 
     def __init__(
         self,
@@ -29,7 +31,7 @@ class Circuit:
         self._most = max(most, backoff)
         self._chance = chance
         self.failures = 0
-        """In a row."""
+        """Consecutive failures."""
 
     @property
     def open(self) -> bool:
@@ -39,7 +41,7 @@ class Circuit:
         self.failures = 0
 
     def failed(self, asked: float = 0.0) -> float:
-        """Seconds to wait. `asked`: for how long the listener wants to be left alone, which is believed up to `most`."""
+        """Seconds to wait. `asked`: how long the listener asks to be left alone, which is honored up to `most`."""
         self.failures += 1
         if self.open:
             doubled = self._backoff * 2 ** min(self.failures - self._threshold + 1, DOUBLINGS)

@@ -1,4 +1,4 @@
-"""What the log says of an endpoint that fails: that it does, that this goes on, that it is over; not more, however long or often."""
+"""Log lines about a failing endpoint: one when it begins to fail, one when backing off begins, one when it works again, and no more."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from moorage.events.endpoint import Endpoint
 log = logging.getLogger(__name__)
 
 QUIET_SECONDS: Final = 60.0
-"""Between the beginnings of two failures that are told, for the sake of endpoints that fail now and then."""
+"""Minimum time between logging the beginnings of two outages, for endpoints that fail now and then."""
 
 
 class Complaints:
-    """`clock` counts seconds."""
+    """Logs the failures of one endpoint. `clock` returns seconds."""
 
     def __init__(self, endpoint: Endpoint, clock: Callable[[], float] = time.monotonic) -> None:
         self._said = {"endpoint": endpoint.name, "url": endpoint.shown}
@@ -29,7 +29,10 @@ class Complaints:
         return self._told
 
     def failed(self, reason: str, failures: int, seconds: float, *, backing_off: bool) -> None:
-        """`failures` in a row; `seconds` until the next try."""
+        """Log a failure: as a warning if it begins an outage or a back-off, otherwise for debugging only.
+
+        `failures`: how many in a row. `seconds`: until the next attempt.
+        """
         said = self._said | {"reason": reason}
         log.debug("events were not delivered", extra=said | {"failures": failures, "wait": round(seconds, 3)})
         now = self._clock()
@@ -44,6 +47,6 @@ class Complaints:
             )
 
     def ended(self, waiting: int) -> None:
-        """Only for one that was told. `waiting`: how many events are still to be delivered."""
+        """Log the end of an outage; only if its beginning was logged (`told`). `waiting`: the events still to be delivered."""
         self._told = self._told_open = False
         log.info("endpoint of notifications takes events again", extra=self._said | {"waiting": waiting})

@@ -1,8 +1,7 @@
 """The file of the queue: an SQLite database in WAL mode, one for all processes of a node.
 
-Writers stand in line at a lock of their own beside it, because SQLite's way of waiting is to sleep and try again. A commit
-writes to the log of the database only; `Database.sync` makes durable what was committed, outside of the lock, so that the
-processes of a node sync together.
+Writers queue at a separate lock file, because SQLite waits by sleeping and polling. A commit writes to the write-ahead log only;
+`Database.sync` makes it durable outside of the lock, so that the processes of a node can share a sync.
 """
 
 from __future__ import annotations
@@ -26,18 +25,18 @@ log = logging.getLogger(__name__)
 VERSION: Final = 1
 PAGE_BYTES: Final = 4096
 LOG_BYTES: Final = 8 << 20
-"""Of the room that the queue may take, what the log of the database gets at most."""
+"""The part of the queue's disk space that the write-ahead log may take at most."""
 
 LEAST_PAGES: Final = 16
 SPARE_PAGES: Final = 1024
 BACK_PAGES: Final = 32
-"""How many go back to the disk with each transaction that finds more to spare."""
+"""How many free pages each transaction returns to the file system while there are more than SPARE_PAGES."""
 
 CHECKED_BYTES: Final = 64 << 20
-"""To read so much takes a tenth of a second."""
+"""The largest file that is checked at the start. Reading it takes a tenth of a second."""
 
 FOREIGN_SECONDS: Final = 5.0
-"""How long to wait for one who does not know the lock, such as the shell of SQLite."""
+"""How long to wait for programs that do not use the lock file, such as SQLite's shell."""
 
 _NEW: Final = (f"page_size = {PAGE_BYTES}", "auto_vacuum = INCREMENTAL")
 _NO_ROOM: Final = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
@@ -45,7 +44,7 @@ _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Damaged(sqlite3.DatabaseError):
-    """The file is not what was written."""
+    """The file is damaged."""
 
 
 class QueueError(Exception):
@@ -58,16 +57,15 @@ class QueueError(Exception):
 
 
 class NoRoom(QueueError):
-    """There is no room for the file, or in it. That may pass."""
+    """There is no room for the file, or in it. This may pass."""
 
 
 class QueueDamaged(QueueError):
-    """The file is not what was written, and was left where it is."""
+    """The file is damaged, and was left where it is."""
 
 
 class QueueFull(QueueError):
-    """Not all was kept: `lost` tells how many events of which endpoint were dropped, and they are counted already. The rest was
-    kept."""
+    """Some events were dropped: `lost` is their number by endpoint, already counted. The others were stored."""
 
     def __init__(self, path: Path, reason: str, lost: dict[str, int]) -> None:
         super().__init__(path, reason)
@@ -75,11 +73,11 @@ class QueueFull(QueueError):
 
 
 class Database:
-    """Methods may be called from any thread."""
+    """The queue's database file and its locks. Methods may be called from any thread."""
 
     def __init__(self, path: Path, *, limit: int, check: bool = False, mend: bool = True) -> None:
-        """`limit`: bytes on disk. `check`: read all of a file that is not large, and find out whether it is sound. `mend`: move one
-        aside that is not, which nobody else may have open. Raises QueueError, NoRoom."""
+        """`limit`: bytes on disk. `check`: read the whole file, unless it is large, to verify that it is sound. `mend`: move a
+        damaged file aside, which no other process may have open. Raises QueueError, NoRoom."""
         self.path = path
         logged = min(LOG_BYTES, limit // 4)
         self._log_pages = max(LEAST_PAGES, logged // PAGE_BYTES // 2)
@@ -90,7 +88,7 @@ class Database:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._writing = _lock_file(path)
                 opened.callback(os.close, self._writing)
-                # Events tell who did what: they are for nobody else on this machine. SQLite's other files are as this one.
+                # Events reveal who did what, so no other user may read them. SQLite's other files get the mode of this one.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
                 with alone(self._writing):
                     self._first: sqlite3.Connection | None = self._sound(check, mend)
@@ -104,7 +102,7 @@ class Database:
             self._opened = opened.pop_all()
 
     def connect(self) -> Line:
-        """Another connection, for one kind of work. Raises sqlite3.Error, OSError."""
+        """A connection for one kind of work. Raises sqlite3.Error, OSError."""
         connection, self._first = self._first or self._connect(), None
         line = Line(self.path, connection)
         self._opened.callback(line.close)
@@ -112,19 +110,19 @@ class Database:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Nobody else writes, in any process."""
+        """Exclude all other writers, in any process."""
         with self._turn, alone(self._writing):
             yield
 
     def sync(self) -> None:
-        """What was committed is durable on return. Raises OSError."""
+        """Make everything committed so far durable. Raises OSError."""
         os.fdatasync(self._log)
 
     def close(self) -> None:
         self._opened.close()
 
     def _sound(self, check: bool, mend: bool) -> sqlite3.Connection:
-        """A connection to a file that is sound: one that is not is moved aside, and another one begun."""
+        """A connection to a sound file: a damaged one is moved aside and a new one begun, if `mend` allows."""
         try:
             return self._made(check)
         except sqlite3.DatabaseError as error:
@@ -164,10 +162,10 @@ class Database:
         )
         try:
             for pragma in (
-                # Only a file that is made now can be told what it is like; on a full disk, to say it again fails.
+                # These work on a new file only. On a full disk, repeating them fails.
                 *(_NEW if self.path.stat().st_size == 0 else ()),
                 "journal_mode = WAL",
-                # Commits are synced here; SQLite syncs only around copying its log into the file.
+                # `sync` makes commits durable; SQLite itself syncs only at checkpoints.
                 "synchronous = NORMAL",
                 f"wal_autocheckpoint = {self._log_pages}",
                 f"journal_size_limit = {2 * self._log_pages * PAGE_BYTES}",
@@ -188,18 +186,18 @@ class Line:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._turn = threading.Lock()
-        # A lock of flock belongs to the open file: each connection needs its own.
+        # An flock belongs to the open file description: each connection needs its own.
         self._writing = _lock_file(path)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[sqlite3.Connection]:
-        """Other processes wait. Raises OSError."""
+        """The connection, while all other writers wait. Raises OSError."""
         with self._turn, alone(self._writing):
             yield self._connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """As `alone`, in a transaction. Raises sqlite3.Error, OSError."""
+        """Like `alone`, in a transaction. Raises sqlite3.Error, OSError."""
         with self.alone() as connection, transaction(connection):
             yield connection
             _give_back(connection)
@@ -210,7 +208,7 @@ class Line:
             yield self._connection
 
     def close(self) -> None:
-        """Whoever is at it ends first; whoever comes later gets an sqlite3.Error."""
+        """Close once the current user is done. Later uses raise sqlite3.Error."""
         with self._turn:
             self._connection.close()
             os.close(self._writing)
@@ -218,7 +216,7 @@ class Line:
 
 @contextlib.contextmanager
 def alone(fd: int) -> Iterator[None]:
-    """Nobody else is in here who locks the same file through another descriptor."""
+    """Hold the file's lock, which excludes every other descriptor of the file, in any process."""
     fcntl.flock(fd, fcntl.LOCK_EX)
     try:
         yield
@@ -227,8 +225,8 @@ def alone(fd: int) -> Iterator[None]:
 
 
 def no_room(error: Exception) -> bool:
-    """Whether it is for a full disk or the limit that nothing can be written. A full disk also shows as a failure of input or
-    output, where SQLite extends its shared memory."""
+    """Whether writing failed because the disk is full or the limit is reached. A full disk can also show as an I/O error, when
+    SQLite extends its shared memory."""
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
     return isinstance(error, sqlite3.Error) and _primary(error) in _NO_ROOM
@@ -239,17 +237,17 @@ def damaged(error: sqlite3.Error) -> bool:
 
 
 def reason(error: Exception) -> str:
-    """In words, without the path."""
+    """The error in words, without the path."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return "there is no room" if no_room(error) else str(error)
 
 
 def _give_back(connection: sqlite3.Connection) -> None:
-    """Some of the room that events took which are gone. A little is kept for those that come."""
+    """Return some of the space of removed events to the file system. A little is kept for new ones."""
     if connection.execute("PRAGMA freelist_count").fetchone()[0] > SPARE_PAGES:
         for _ in range(BACK_PAGES):
-            # Asked for more at once, the module of Python still takes one step.
+            # With a larger argument, Python's sqlite3 module still frees a single page.
             connection.execute("PRAGMA incremental_vacuum(1)")
 
 

@@ -1,4 +1,4 @@
-"""Who delivers: one process of a node, so that events stay in order. Another takes over when it dies."""
+"""Delivery by one process of a node, so that events stay in order. Another process takes over when it dies."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 
 ELECTION_SECONDS: Final = 1.0
 LISTEN_SECONDS: Final = 0.05
-"""How often the deliverer asks whether another worker kept something: to ask is to read a byte."""
+"""How often the deliverer checks whether another worker has stored events, which costs reading one byte."""
 LOOK_LISTENS: Final = 20
-"""After so many times it looks for itself, for what others wrote than the workers of its server."""
+"""After so many checks it looks into the queue itself, for events of processes other than the workers of its server."""
 
 
 class Deliverer:
@@ -31,7 +31,7 @@ class Deliverer:
         leadership: Leadership,
         bell: Bell,
     ) -> None:
-        """`leadership`: of all processes that share the queue. Raises ValueError for a URL or a secret that is none."""
+        """`leadership`: shared by all processes of the queue. Raises ValueError for an invalid URL or secret."""
         self._queue = queue
         self._deliveries = {endpoint.name: Delivery(endpoint, queue) for endpoint in endpoints}
         self._leadership = leadership
@@ -39,7 +39,7 @@ class Deliverer:
         self._delivers = False
 
     async def run(self) -> None:
-        """For ever."""
+        """Wait until this process may deliver, then deliver forever."""
         await self._leadership.won(ELECTION_SECONDS)
         self._delivers = True
         while True:
@@ -56,7 +56,7 @@ class Deliverer:
             tasks.create_task(self._listen())
 
     def arrived(self) -> None:
-        """Something was kept in this process."""
+        """Call this after this process has stored events."""
         if self._delivers:
             self._wake()
         else:

@@ -1,7 +1,7 @@
-"""Delivery to one endpoint: at least once, in the order in which events were kept, one request at a time, for as long as it takes.
+"""Delivery to one endpoint: at least once, in the order in which events were stored, one request at a time, for as long as it takes.
 
-An event goes from the queue when the endpoint has taken it. A process that dies in between sends it again, and a listener knows it
-by its id.
+An event leaves the queue once the endpoint has accepted it. If the process dies in between, the event is sent again, and the
+listener recognizes it by its id.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ from moorage.events.sending import Sender
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 5.0
-"""How often to look without having been woken."""
+"""How often to look into the queue without having been woken."""
 AHEAD: Final = 50
 AHEAD_SECONDS: Final = 0.1
-"""For how many events, and for how long, the queue is not looked at between two requests. As many are sent again after a crash."""
+"""For how many events, and for how long, requests follow each other without a look into the queue. As many may be sent again after
+a crash."""
 BROKEN_SECONDS: Final = 5.0
-"""The wait after an error that is none of the endpoint's."""
+"""The wait after an error that the endpoint did not cause."""
 
 T = TypeVar("T")
 
 
 class Delivery:
-    """What an endpoint does not take waits in the queue, and is tried again and again."""
+    """Delivers to one endpoint. Events that it does not accept stay in the queue and are retried."""
 
     def __init__(self, endpoint: Endpoint, queue: Queue) -> None:
-        """Raises ValueError for a URL or a secret that is none."""
+        """Raises ValueError for an invalid URL or secret."""
         self._endpoint = endpoint
         self._queue = queue
         self._sender = Sender(endpoint)
@@ -47,16 +48,16 @@ class Delivery:
         self._complaints = Complaints(endpoint)
 
     def wake(self) -> None:
-        """Something was kept: look now, unless the endpoint fails. Call it in the event loop."""
+        """Look into the queue now, unless the endpoint is failing. Call this in the event loop."""
         self._news.set()
 
     def hurry(self) -> None:
-        """Try now, even if the endpoint has failed a moment ago. Call it in the event loop."""
+        """Try now, even if the endpoint failed a moment ago. Call this in the event loop."""
         self._now.set()
         self._news.set()
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Deliver until cancelled."""
         try:
             while True:
                 await self._pause(await self._turn())
@@ -64,8 +65,10 @@ class Delivery:
             await self._sender.close()
 
     async def _turn(self) -> float:
-        """One look into the queue, and one request if there is something. How many seconds to wait before the next. Does not raise:
-        neither a queue that cannot be read nor a mistake may end the delivery."""
+        """Look into the queue and send what is there. Returns the seconds to wait before the next turn.
+
+        Does not raise: neither an unreadable queue nor a bug may end the delivery.
+        """
         try:
             seconds = await self._deliver()
         except Exception:
@@ -94,7 +97,7 @@ class Delivery:
             await self._remove(taken)
 
     async def _send(self, kept: list[Kept], taken: dict[str, list[int]]) -> float:
-        """Puts into `taken`, by the status of the answer, what the endpoint took until it failed, or the time was up."""
+        """Send until the endpoint fails or the time is up. Puts the numbers of accepted events into `taken`, by response status."""
         clock = asyncio.get_running_loop().time
         until = clock() + AHEAD_SECONDS
         for start in range(0, len(kept), self._endpoint.batch):
@@ -110,7 +113,7 @@ class Delivery:
         return 0.0
 
     async def _remove(self, taken: dict[str, list[int]]) -> None:
-        """Even when it is cancelled now, what was taken goes from the queue, or it would be sent once more."""
+        """Remove accepted events from the queue, even when cancelled; otherwise they would be sent again."""
         for status, numbers in taken.items():
             await _finished(asyncio.to_thread(self._queue.delivered, self._endpoint.name, numbers, status))
         if self._complaints.told and not self._circuit.failures:
@@ -118,7 +121,7 @@ class Delivery:
             self._complaints.ended(waiting.count if waiting else 0)
 
     def _failed(self, sent: Sent) -> float:
-        """Seconds to wait."""
+        """Note a failure. Returns the seconds to wait."""
         circuit = self._circuit
         seconds = circuit.failed(sent.wait_seconds)
         self._complaints.failed(sent.reason, circuit.failures, seconds, backing_off=circuit.open)
@@ -130,14 +133,14 @@ class Delivery:
 
 
 async def _within(seconds: float, event: asyncio.Event) -> None:
-    # `asyncio.wait_for` of Python 3.11 may swallow a cancellation.
+    # In Python 3.11, `asyncio.wait_for` may swallow a cancellation.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
 
 
 async def _finished(work: Awaitable[T]) -> T:
-    """What is begun is ended before a cancellation is passed on."""
+    """Await the work, and let it finish before passing on a cancellation."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)

@@ -1,4 +1,4 @@
-"""Where events go, and how: what there is to know of one endpoint."""
+"""The settings of one endpoint: where its events go, and how."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ Format = Literal["v1", "v2", "cloudevents"]
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """`timeout`, `backoff` and `maxbackoff` are seconds, `threshold` counts failures in a row, and `batch` is how many events one
-    request has at most. `secrets`: each signs, so that a listener may know the old one or the new one. `forbidden`: networks to
-    which nothing is sent, whatever name leads there."""
+    """An endpoint of notifications.
+
+    `timeout`, `backoff` and `maxbackoff` are seconds, `threshold` counts consecutive failures, and `batch` is the most events in one
+    request. Each of the `secrets` signs, so that a listener may know either the old or the new one. `forbidden`: networks to which
+    nothing is sent, whatever name leads there.
+    """
 
     name: str
     url: str = field(repr=False)
@@ -32,6 +35,6 @@ class Endpoint:
 
     @property
     def shown(self) -> str:
-        """The URL without what may be secret in it: user, password and query."""
+        """The URL without the parts that may be secret: user, password and query."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,4 +1,4 @@
-"""Bodies made of events as they are kept: the envelope of the reference implementation, and CloudEvents 1.0."""
+"""Request bodies made from stored events: the envelope of the reference implementation, and CloudEvents 1.0."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Source(msgspec.Struct):
 
 
 class _Told(_Id):
-    """What CloudEvents repeat of an event, next to the whole of it."""
+    """The fields of an event that a CloudEvent repeats beside the whole event."""
 
     timestamp: str
     action: str
@@ -65,8 +65,10 @@ _told = msgspec.json.Decoder(_Told).decode
 
 
 def written(form: Format, events: Sequence[bytes], *, batched: bool) -> Body:
-    """`batched`: the endpoint may get several events at once. Without it, there is one event. Envelopes are joined of the events as
-    they are, without a look inside."""
+    """The body of a request. `batched`: the endpoint may get several events at once; otherwise there is exactly one.
+
+    Envelopes are joined from the stored events without parsing them.
+    """
     if form != "cloudevents":
         return Body(CONTENT_TYPES[form], b'{"events":[' + b",".join(events) + b"]}")
     if batched:
@@ -75,14 +77,17 @@ def written(form: Format, events: Sequence[bytes], *, batched: bool) -> Body:
 
 
 def message_id(events: Sequence[bytes]) -> str:
-    """The id of the event; of several, one that stands for exactly these. The id of the first alone would not do: a listener that
-    has seen it takes a request for repeated, although this time there is more in it."""
+    """The id of the event, or for several events, an id derived from all of theirs.
+
+    The id of the first would not do: a listener that has seen it would discard the request as a repetition, although there are
+    more events in it this time.
+    """
     ids = [_id(event).id for event in events]
     return ids[0] if len(ids) == 1 else str(uuid.uuid5(uuid.NAMESPACE_OID, " ".join(ids)))
 
 
 def _cloud_event(event: bytes) -> _CloudEvent:
-    """Its type has no kind of thing in it, as the event of a deletion does not tell manifests from blobs."""
+    """An event as a CloudEvent. Its type does not name the kind of target, as deletions do not distinguish manifests from blobs."""
     told = _told(event)
     target = told.target
     name = f":{target.tag}" if target.tag else f"@{target.digest}" if target.digest else ""

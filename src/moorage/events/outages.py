@@ -1,4 +1,4 @@
-"""Which endpoints lose events now, as all workers of a server know it: so that it is logged once, by one of them."""
+"""Which endpoints are losing events, shared by all workers of a server so that only one of them logs it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from contextlib import AbstractContextManager
 from typing import Final, NamedTuple
 
 QUIET_SECONDS: Final = 5.0
-"""An endpoint that fits some events and loses others is still in its outage."""
+"""An outage ends when nothing was lost for so long: in between, some events may fit while others are lost."""
 
 _SLOT: Final = struct.Struct("=dq")
 _SLOTS: Final = mmap.PAGESIZE // _SLOT.size
 
 
 class OutageMemory:
-    """A page of memory, made before the workers are forked: for each endpoint when it last lost an event, and how many."""
+    """A page of shared memory, made before the workers are forked. For each endpoint: when it last lost an event, and how many
+    it lost in this outage."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
@@ -31,7 +32,7 @@ class OutageMemory:
 
 
 class Over(NamedTuple):
-    """An outage that ended, with how many events it cost."""
+    """An outage that ended, and how many events it cost."""
 
     endpoint: str
     lost: int
@@ -52,7 +53,7 @@ class Outages:
         self._clock = clock
 
     def lost(self, lost: dict[str, int]) -> list[str]:
-        """For which endpoints this is the first loss of an outage."""
+        """Record lost events by endpoint. Returns the endpoints whose outage begins with this loss."""
         begun = []
         with self._alone():
             for endpoint, count in lost.items():
@@ -63,7 +64,7 @@ class Outages:
         return begun
 
     def kept(self, endpoints: set[str]) -> list[Over]:
-        """Whose outage is over, now that an event was kept for each of these."""
+        """Record that an event was stored for each endpoint. Returns the outages that are over."""
         candidates = [endpoint for endpoint in endpoints if self._memory.get(self._slots[endpoint])[0]]
         if not candidates:
             return []

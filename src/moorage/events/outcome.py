@@ -1,4 +1,4 @@
-"""What became of one request to an endpoint, in words that say nothing secret: not the URL, not what was answered."""
+"""The outcome of one request to an endpoint, described without secrets: without the URL and the listener's own words."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from moorage.events.redirects import BadRedirect
 
 @dataclass(frozen=True)
 class Sent:
-    """`status`: of the answer, as in `202 Accepted`; empty if none came. `reason`: why the events do not count as delivered.
-    `wait_seconds`: for how long the listener asks to be left alone."""
+    """The outcome of a request.
+
+    `status`: of the response, as in `202 Accepted`; empty if there was none. `reason`: why the events do not count as delivered.
+    `wait_seconds`: how long the listener asks to be left alone.
+    """
 
     delivered: bool
     status: str = ""
@@ -25,7 +28,7 @@ class Sent:
 
 
 def answered(status: int, retry_after: str, *, elsewhere: bool) -> Sent:
-    """`elsewhere`: it was another server that answered, to which a redirect led."""
+    """The outcome of a request that got a response. `elsewhere`: it came from another server, to which a redirect led."""
     text = f"{status} {_phrase(status)}".rstrip()
     if 200 <= status < 400:
         return Sent(True, text)
@@ -42,7 +45,7 @@ def unanswered(error: Exception) -> Sent:
 
 
 def _phrase(status: int) -> str:
-    """The listener's own words could be anything, and each would be counted by itself."""
+    """The standard phrase of a status. The listener's own phrase could be anything, and each would get its own counter."""
     try:
         return http.HTTPStatus(status).phrase
     except ValueError:

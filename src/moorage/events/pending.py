@@ -1,4 +1,4 @@
-"""What became of events and is not in the file of the queue yet, because that could not be written."""
+"""Outcomes of events that could not be written to the queue yet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moorage.events.rows import Counts, Kept
 
 @dataclass
 class Fate:
-    """`numbers` go from the queue; `sums` and `statuses` are to be added to the counts of an endpoint."""
+    """`numbers` are events to remove from the queue; `sums` and `statuses` are added to the counts of the endpoint."""
 
     numbers: list[int] = field(default_factory=list)
     sums: Counter[str] = field(default_factory=Counter)
@@ -26,7 +26,7 @@ class Fate:
 
 
 Write: TypeAlias = Callable[[Mapping[str, Fate]], bool]
-"""Whether it could be written."""
+"""Writes outcomes by endpoint. Returns whether that worked."""
 
 
 class Pending:
@@ -36,7 +36,7 @@ class Pending:
         self._turn = threading.Lock()
 
     def add(self, endpoint: str, fate: Fate) -> None:
-        """Write it, with all that could not be written before."""
+        """Write an outcome, with those that could not be written before."""
         with self._turn:
             self._fates.setdefault(endpoint, Fate()).add(fate)
             if self._write(self._fates):
@@ -48,7 +48,7 @@ class Pending:
                 self._fates = {}
 
     def gone(self, endpoint: str) -> frozenset[int]:
-        """Of events that are in the file, those that are to go."""
+        """The numbers of events that are still in the file, but are to be removed."""
         fate = self._fates.get(endpoint)
         return frozenset(fate.numbers) if fate else frozenset()
 

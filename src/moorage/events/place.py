@@ -1,4 +1,4 @@
-"""Where a queue may be: on a disk of this machine. SQLite's log works in memory that processes share, and two machines have none."""
+"""Detects network file systems, where a queue must not be: SQLite's write-ahead log needs memory shared by all its processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NETWORK: Final = (
 
 
 def network_file_system(path: Path) -> str:
-    """Its kind, as in `nfs4`, where the folder of a file is on one; empty otherwise, and where that cannot be found out."""
+    """The type of the network file system, such as `nfs4`, that the file's folder is on; empty if it is on none or unknown."""
     try:
         mounts = Path("/proc/self/mounts").read_text(errors="surrogateescape")
     except OSError:
@@ -34,13 +34,13 @@ def network_file_system(path: Path) -> str:
 
 
 def kind_of_file_system(folder: str, mounts: str) -> str:
-    """`mounts`: lines of proc_mounts(5)."""
+    """The type of the file system that a folder is on. `mounts`: the content of /proc/mounts, see proc_mounts(5)."""
     kind, longest = "", ""
     for line in mounts.splitlines():
         _, escaped, found, *_ = line.split(" ")
         mounted = _OCTAL.sub(lambda match: chr(int(match[1], 8)), escaped)
         within = folder == mounted or folder.startswith(mounted.rstrip("/") + "/")
-        # Of two on the same folder the later one hides the earlier.
+        # Of two mounts on the same folder, the later one hides the earlier.
         if within and len(mounted) >= len(longest):
             kind, longest = found, mounted
     return kind

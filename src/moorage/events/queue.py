@@ -1,6 +1,6 @@
 """Events that wait for their endpoints, on disk: one queue for all processes of a node.
 
-An endpoint may fill its share of the queue and no more, so that one that is down for long leaves room for the others.
+Each endpoint may fill only its share of the queue, so that one that is down for long leaves room for the others.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from moorage.events.rows import Counts, Kept, Row, Waiting
 __all__ = ["Counts", "Kept", "Queue", "QueueDamaged", "QueueError", "QueueFull", "Waiting", "Watch"]
 
 DROPPED_AT_ONCE: Final = 1000
-"""The log of the database grows with a transaction, and others wait for it."""
+"""Rows per transaction: the write-ahead log grows with a transaction, and other writers wait for it."""
 
 FILLING: Final = 0.75
-"""How full of events the pages of the file are counted to be."""
+"""The fraction of the file's pages that events are assumed to fill."""
 
 
 class Queue:
-    """Methods may be called from several threads. They may wait for a device, or for another process."""
+    """The queue. Methods may be called from several threads, and may block on a device or another process."""
 
     def __init__(
         self, path: Path, *, limit: int, shares: int = 1, check: bool = False, mend: bool = True
     ) -> None:
-        """`limit`: bytes on disk. `shares`: for how many endpoints; each may take its part. `check`: read the file, unless it is
-        large, to find out whether it is sound. `mend`: move aside what is damaged. On a disk without room, there will be a
-        queue as soon as there is some. Raises QueueError, QueueDamaged."""
+        """`limit`: bytes on disk. `shares`: the number of endpoints, each of which may take its share. `check`: read the file, unless
+        it is large, to verify that it is sound. `mend`: move a damaged file aside. On a full disk, the queue is created as soon as
+        there is room. Raises QueueError, QueueDamaged."""
         self.path = path
         self._limit = limit
         self._shares = max(1, shares)
@@ -57,8 +57,8 @@ class Queue:
             self._open(check=check)
 
     def put(self, events: Sequence[Row]) -> None:
-        """Keep events, each as endpoint, repository and JSON: durable on return. Raises QueueFull if not all could be kept, for
-        whatever reason; what was not is counted as dropped."""
+        """Store events, each as endpoint, repository and JSON; they are durable on return. Raises QueueFull if some could not be
+        stored, for whatever reason; these are counted as dropped."""
         try:
             opened = self._open()
             with opened.putting.alone() as connection:
@@ -73,45 +73,45 @@ class Queue:
             raise QueueFull(self.path, "as many events wait as may", dict(lost))
 
     def first(self, endpoint: str, count: int) -> list[Kept]:
-        """The oldest that wait, at most `count`. Raises QueueError."""
+        """The oldest waiting events of an endpoint, at most `count`. Raises QueueError."""
         more = count + len(self._pending.gone(endpoint))
         with self._reading() as connection:
             kept = rows.first(connection, endpoint, more)
         return self._pending.without_gone(endpoint, kept)[:count]
 
     def delivered(self, endpoint: str, numbers: Sequence[int], status: str) -> None:
-        """They go, and are counted. After a power cut they may be there again. Does not raise: what cannot be written is
-        remembered here and tried with the next."""
+        """Remove and count delivered events. After a power cut they may be back. Does not raise: what cannot be written is remembered
+        and retried with the next outcome."""
         count = len(numbers)
         fate = Fate(list(numbers), Counter({"successes": count}), Counter({status: count}))
         self._pending.add(endpoint, fate)
 
     def failed(self, endpoint: str, status: str) -> None:
-        """Count an attempt. `status`: as in `500 Internal Server Error`, empty for no answer. Does not raise."""
+        """Count a failed attempt. `status`: as in `500 Internal Server Error`, empty for no response. Does not raise."""
         fate = Fate(sums=Counter({"failures" if status else "errors": 1}))
         if status:
             fate.statuses[status] = 1
         self._pending.add(endpoint, fate)
 
     def dropped(self, endpoint: str, count: int) -> None:
-        """Count events that were not kept. Does not raise."""
+        """Count events that were not stored. Does not raise."""
         self._pending.add(endpoint, Fate(sums=Counter({"dropped": count})))
 
     def waiting(self) -> dict[str, Waiting]:
-        """By endpoint, also of those that the configuration has no longer. Raises QueueError."""
+        """What waits, by endpoint, including endpoints that are no longer configured. Raises QueueError."""
         with self._reading() as connection:
             return rows.waiting(connection)
 
     def counts(self) -> dict[str, Counts]:
-        """By endpoint. Raises QueueError."""
+        """The counts by endpoint. Raises QueueError."""
         with self._reading() as connection:
             found = rows.counts(connection)
         self._pending.add_to(found)
         return found
 
     def drop(self, endpoint: str | None, before: float | None) -> int:
-        """Remove what waits, of one endpoint or all, all or what was kept before a moment; how many. They are counted as dropped.
-        Raises QueueError."""
+        """Remove waiting events, of one endpoint or all, optionally only those stored before a moment. They are counted as dropped.
+        Returns their number. Raises QueueError."""
         count = 0
         while True:
             with self._guarded(), self._open().settling().writing() as connection:
@@ -121,12 +121,12 @@ class Queue:
             count += dropped
 
     def hurry(self, endpoint: str | None) -> None:
-        """Ask whoever delivers to try at once, to one endpoint or all. Raises QueueError."""
+        """Ask the delivering process to try at once, for one endpoint or all. Raises QueueError."""
         with self._guarded(), self._open().settling().writing() as connection:
             rows.hurry(connection, endpoint)
 
     def hurries(self) -> dict[str, int]:
-        """How often that was asked for, by endpoint. Raises QueueError."""
+        """How often `hurry` was called, by endpoint. Raises QueueError."""
         with self._reading() as connection:
             return rows.hurries(connection)
 
@@ -134,15 +134,15 @@ class Queue:
         return Watch(self)
 
     def alone(self) -> AbstractContextManager[None]:
-        """Nobody writes meanwhile, in any process. Not to be used around anything else of the queue. A queue that there is not, for
-        lack of room, keeps nobody out."""
+        """Exclude all writers, in any process. Do not call other methods of the queue inside. If the queue cannot be opened, for
+        example for lack of room, this excludes no writer."""
         try:
             return self._open().database.alone()
         except QueueError:
             return contextlib.nullcontext()
 
     def line(self) -> Line:
-        """A connection for another kind of work. Raises QueueError."""
+        """A separate connection for another kind of work. Raises QueueError."""
         with self._guarded():
             return self._open().database.connect()
 
@@ -183,7 +183,7 @@ class Queue:
 
 
 class _Opened:
-    """The file, with a connection that keeps events and another for all else, which is made when it is needed."""
+    """The open file, with one connection that stores events and another for everything else, made when it is needed."""
 
     def __init__(self, database: Database, shares: int) -> None:
         self.database = database
@@ -201,7 +201,7 @@ class _Opened:
 
 
 class Watch:
-    """Tells whether others wrote to the queue, in microseconds, through a connection of its own."""
+    """Detects within microseconds whether others have written to the queue, through a connection of its own."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
@@ -209,7 +209,7 @@ class Watch:
         self._version = 0
 
     def changed(self) -> bool:
-        """Since it was asked last. If that cannot be found out, it may be so."""
+        """Whether the queue has changed since the last call; True if that cannot be found out."""
         try:
             self._line = self._line or self._queue.line()
             with self._line.reading() as connection:

@@ -1,4 +1,4 @@
-"""Where a redirect leads: events are posted again to the new address, whatever a browser would do."""
+"""Where a redirect leads. Events are posted again to the new address, even where a browser would switch to GET."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from yarl import URL
 
 MOST: Final = 5
 FOLLOWED: Final = frozenset({301, 302, 307, 308})
-"""303 says that the answer to a request that was taken is to be had elsewhere: nobody wants it."""
+"""Statuses that are followed. 303 is not: the request was accepted, and its result, available elsewhere, is not needed."""
 
 
 class BadRedirect(Exception):
-    """The text says why it is not followed."""
+    """A redirect that is not followed. The message says why."""
 
 
 def redirected(url: URL, status: int, location: str) -> URL | None:
-    """None if the answer is the last one. Raises BadRedirect."""
+    """The address to post to next; None if the response is final. Raises BadRedirect."""
     if status not in FOLLOWED or not location:
         return None
     target = joined(url, location)
@@ -28,7 +28,7 @@ def redirected(url: URL, status: int, location: str) -> URL | None:
 
 
 def joined(url: URL, location: str) -> URL | None:
-    """Where a `Location` leads, without a password that it may tell; None for what is no address of HTTP."""
+    """Where a `Location` leads, without user and password; None if it is not an HTTP address."""
     try:
         target = url.join(URL(location))
     except ValueError:

@@ -1,7 +1,7 @@
-"""What is in the tables of the queue, and in which words it is asked for. Functions take a connection and raise sqlite3.Error.
+"""The tables of the queue, and the SQL that reads and writes them. Functions take a connection and raise sqlite3.Error.
 
-A row of `event` is one event for one endpoint. Its place is the number of the endpoint, then a number that grows by one with each
-event that is kept for it and is never used again: one tree, in which each endpoint's events lie together in their order.
+A row of `event` is one event for one endpoint. Its `place` combines the endpoint's id with a number that grows by one with each
+event of the endpoint and is never reused: so a single B-tree holds each endpoint's events together and in order.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CREATE TRIGGER event_gone AFTER DELETE ON event BEGIN
     WHERE id = OLD.place >> 40;
 END;
 """
-"""A row of `event` is taken to have 64 bytes besides its texts, and 40 bits of its place are its number."""
+"""A row of `event` is assumed to take 64 bytes besides its texts. The low 40 bits of its place are its number."""
 
 _INSERT: Final = """
 INSERT INTO event SELECT (id << 40) + kept + 1, ?2, ?3, ?4 FROM endpoint
@@ -49,8 +49,8 @@ _BITS: Final = 40
 
 
 class Kept(NamedTuple):
-    """One event that waits for one endpoint. `number`: ascending in the order in which they were kept. `event`: JSON of an
-    `Event`. `moment`: when it was kept, in seconds since 1970."""
+    """One event that waits for one endpoint. `number` ascends in the order of storing. `event`: the JSON of an `Event`.
+    `moment`: when it was stored, in seconds since 1970."""
 
     number: int
     repository: str
@@ -60,7 +60,7 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Waiting:
-    """`oldest`: when the first of them was kept, in seconds since 1970; 0 if none waits."""
+    """The events that wait for an endpoint. `oldest`: when the first was stored, in seconds since 1970; 0 if none waits."""
 
     count: int
     oldest: float
@@ -68,9 +68,12 @@ class Waiting:
 
 @dataclass
 class Counts:
-    """Since the queue was made. `events`: kept. `successes`: events that were delivered. `failures`: attempts that were answered
-    with something else, `errors`: attempts without an answer. `dropped`: events that were not kept, or were removed
-    undelivered. `statuses`: of answers, as in `202 Accepted`."""
+    """Counts of one endpoint since the queue was created.
+
+    `events`: stored events. `successes`: delivered events. `failures`: attempts that the endpoint answered with an error, `errors`:
+    attempts without a response. `dropped`: events that were not stored, or were removed undelivered. `statuses`: by status of
+    the response, as in `202 Accepted`.
+    """
 
     events: int = 0
     successes: int = 0
@@ -87,17 +90,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        # A full disk may have rolled it back already.
+        # SQLite may have rolled back already, for example on a full disk.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
 
 
 def insert(connection: sqlite3.Connection, rows: Sequence[Row], share: int) -> Counter[str]:
-    """Keep what fits into `share` bytes for each endpoint, in one transaction. How many of which endpoint did not, which are counted.
+    """Store what fits into `share` bytes per endpoint, in one transaction. Counts and returns what did not fit, by endpoint.
 
-    The usual case is one statement, which is a transaction by itself: with each, a thread lets go of the interpreter and waits to
-    have it again.
+    The usual case is a single statement, which is a transaction by itself: with each statement, the thread releases the GIL and
+    waits to get it back.
     """
     now = time.time()
     values = [(*row, now, share) for row in rows]
@@ -134,7 +137,7 @@ def remove(connection: sqlite3.Connection, endpoint: str, numbers: Sequence[int]
 
 
 def drop(connection: sqlite3.Connection, endpoint: str | None, before: float | None, most: int) -> int:
-    """At most so many of each endpoint; how many in all. They are counted as dropped."""
+    """Remove at most `most` events of each endpoint and count them as dropped. Returns how many in all."""
     count = 0
     for number, name in connection.execute("SELECT id, name FROM endpoint").fetchall():
         if endpoint in (None, name):
@@ -151,7 +154,7 @@ def drop(connection: sqlite3.Connection, endpoint: str | None, before: float | N
 def add(
     connection: sqlite3.Connection, endpoint: str, sums: Mapping[str, int], statuses: Mapping[str, int]
 ) -> None:
-    """To the counts of an endpoint."""
+    """Add to the counts of an endpoint."""
     number = _number(connection, endpoint)
     given = Counter(sums)
     connection.execute(
@@ -195,7 +198,7 @@ def hurries(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def _number(connection: sqlite3.Connection, endpoint: str) -> int:
-    """Of an endpoint that may be new."""
+    """The id of an endpoint, which may be new."""
     ask = "SELECT id FROM endpoint WHERE name = ?"
     found = connection.execute(ask, (endpoint,)).fetchone()
     if found is None:
@@ -209,5 +212,5 @@ def _place(endpoint: int, number: int) -> int:
 
 
 def _range(endpoint: int) -> tuple[int, int]:
-    """The places before the first and of the last event that an endpoint could ever have."""
+    """The place before the first event that an endpoint could ever have, and the place of the last."""
     return _place(endpoint, 0), _place(endpoint + 1, 0) - 1

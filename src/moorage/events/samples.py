@@ -1,4 +1,4 @@
-"""Events to try an endpoint with: one of each action, of a repository that is named so that nobody takes it for real."""
+"""Sample events to test an endpoint with: one for each action, in a repository whose name is clearly not a real one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DIGEST: Final = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f6
 
 
 def samples(source: Source) -> list[Event]:
-    """In the order push, pull, mount, delete."""
+    """The sample events, in the order push, pull, mount, delete."""
     url = f"http://{source.addr}/v2/{REPOSITORY}"
     image = Target(
         media_type=OCI_MANIFEST,

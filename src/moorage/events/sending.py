@@ -1,7 +1,7 @@
 """One POST to an endpoint, with everything that may go wrong on the way. Needs aiohttp: imported only where there are endpoints.
 
-No proxy is used and no cookie kept, and certificates are checked. One connection is kept alive. Of what a listener answers, the
-status counts; of the rest only so much is read that the connection can be used again.
+No proxy is used, no cookies are kept, and certificates are verified. One connection is kept alive. Only the status of a response
+counts; up to 4 KiB of the body are read so that the connection can be reused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Sender:
     """Sends to one endpoint, one request at a time."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        """Raises ValueError for a URL or a secret that is none."""
+        """Raises ValueError for an invalid URL or secret."""
         self._endpoint = endpoint
         self._keys = [signature.key(secret) for secret in endpoint.secrets]
         url = _address(endpoint.url)
@@ -44,15 +44,17 @@ class Sender:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, events: Sequence[bytes]) -> Sent:
-        """Does not raise, whatever a listener does. `events`: at least one, as they are kept, and no more than the endpoint takes at
-        once."""
+        """Send events. `events`: the stored JSON of at least one, and of at most as many as the endpoint accepts at once.
+
+        Does not raise, whatever the listener does.
+        """
         try:
             async with asyncio.timeout(self._endpoint.timeout) as limit:
                 answer, url = await self._post(events)
         except TimeoutError:
             return Sent(False, reason=f"no answer within {self._endpoint.timeout:g} s")
         except (BadRedirect, aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
-            # A RuntimeError is how uvloop puts some addresses that cannot be connected to.
+            # uvloop raises RuntimeError for some addresses that it cannot connect to.
             if self._guard.refused:
                 return Sent(False, reason=f"nothing is sent to {self._guard.refused}, which is forbidden")
             return unanswered(error)
@@ -66,7 +68,7 @@ class Sender:
             self._session = None
 
     async def _post(self, events: Sequence[bytes]) -> tuple[aiohttp.ClientResponse, URL]:
-        """The last answer, after all redirects, and whose it is. Raises BadRedirect and what aiohttp raises."""
+        """The final response, after all redirects, and its URL. Raises BadRedirect and aiohttp's errors."""
         body = formats.written(self._endpoint.format, events, batched=self._endpoint.batch > 1)
         own = CIMultiDict({"Content-Type": body.content_type, "User-Agent": f"moorage/{__version__}"})
         message = formats.message_id(events) if self._keys else ""
@@ -74,7 +76,7 @@ class Sender:
         private.extend(self._headers)
         url, trusted = self._url, True
         for _ in range(1 + redirects.MOST):
-            # Where a redirect has led away once, nothing that is secret goes any more, not even back.
+            # Once a redirect has led to another server, no secret is sent any more, not even back to the first one.
             trusted = trusted and url.origin() == self._url.origin()
             headers = _over(own, private) if trusted else own
             answer = await self._request(url, headers, body.content)
@@ -90,8 +92,8 @@ class Sender:
         raise BadRedirect(f"it redirects more than {redirects.MOST} times")
 
     async def _request(self, url: URL, headers: CIMultiDict[str], body: bytes) -> aiohttp.ClientResponse:
-        """A listener may close a kept connection just when it is used again, which says nothing of it: the request is repeated on
-        another one."""
+        """Send a request, and repeat it on a new connection if a kept one breaks: the listener may close an idle connection just
+        when it is reused, which is not a failure."""
         self._guard.refused = ""
         opened = self._guard.opened
         session = self._open()
@@ -109,7 +111,7 @@ class Sender:
                     limit=1, keepalive_timeout=KEEPALIVE_SECONDS, socket_factory=self._guard.socket
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # The time is limited from the first address to the last answer, here.
+                # `send` limits the total time, from the first connection to the last response.
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 auto_decompress=False,
                 skip_auto_headers=("Accept-Encoding",),
@@ -118,7 +120,7 @@ class Sender:
 
 
 def _address(text: str) -> URL:
-    """Raises ValueError, without the text, in which there may be a password."""
+    """The URL. Raises ValueError without the text, which may contain a password."""
     with contextlib.suppress(ValueError):
         url = URL(text)
         if url.scheme in ("http", "https") and url.host:
@@ -131,14 +133,14 @@ def _basic(user: str, password: str) -> str:
 
 
 def _over(below: CIMultiDict[str], above: CIMultiDict[str]) -> CIMultiDict[str]:
-    """All of `above`, and of `below` what that has not."""
+    """All headers of `above`, and those of `below` that are not in `above`."""
     headers = above.copy()
     headers.extend((name, value) for name, value in below.items() if name not in above)
     return headers
 
 
 async def _drain(answer: aiohttp.ClientResponse, deadline: float | None = None) -> None:
-    """The status is known, so whatever happens here changes nothing but whether the connection is kept."""
+    """Read the rest of a response. The status is known already, so this only decides whether the connection is kept."""
     read = 0
     try:
         async with asyncio.timeout_at(deadline):
@@ -149,5 +151,5 @@ async def _drain(answer: aiohttp.ClientResponse, deadline: float | None = None) 
     except (aiohttp.ClientError, OSError, ValueError):
         pass
     finally:
-        # Nothing happens to a connection that was read to its end: it is kept already.
+        # This does not affect a connection whose response was read to its end: it is back in the pool already.
         answer.close()

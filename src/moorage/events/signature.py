@@ -1,4 +1,4 @@
-"""Signatures by which a listener knows who sent events, and when (Standard Webhooks 1.0)."""
+"""Signatures that prove to a listener who sent events, and when (Standard Webhooks 1.0)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ PREFIX: Final = "whsec_"
 
 
 def key(secret: str) -> bytes:
-    """The bytes that sign. A secret that begins with `whsec_` is base64 behind it, any other stands for itself. Raises ValueError,
-    without the secret in its text."""
+    """The bytes to sign with. A secret that begins with `whsec_` has base64 behind it; any other is used as it is. Raises ValueError
+    without the secret in its message."""
     if not secret.startswith(PREFIX):
         found = secret.encode()
     else:
@@ -29,7 +29,7 @@ def key(secret: str) -> bytes:
 
 
 def signed(keys: Iterable[bytes], message: str, moment: int, body: bytes) -> Iterator[tuple[str, str]]:
-    """The headers of one attempt. `message` stays the same when it is sent again, `moment` (seconds since 1970) does not."""
+    """The headers of one attempt. `message` is the same for each attempt, `moment` (seconds since 1970) is not."""
     content = f"{message}.{moment}.".encode() + body
     digests = [hmac.new(one, content, hashlib.sha256).digest() for one in keys]
     if digests:

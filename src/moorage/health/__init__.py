@@ -1,9 +1,9 @@
-"""Is the registry fit to serve? Asked now and then, so that a probe of ours costs nobody anything.
+"""Whether the registry is fit to serve. Checks run periodically, so that asking for the result costs nothing.
 
-verdict    what all checks say together, and the switch; read first
-check      one check: how often it may fail, and what the log says
-probes     what is asked: the storage, files, addresses; `http` URLs, where the configuration names some
-building   from the configuration to all of that
+verdict    the combined result of all checks, and the switch; read first
+check      one check: how often it may fail, and what is logged
+probes     probes of the storage, of files and of addresses; `http` probes URLs, if any are configured
+building   builds all of that from the configuration
 """
 
 from moorage.health.building import build

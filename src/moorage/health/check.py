@@ -1,4 +1,4 @@
-"""One thing that is asked now and then, and what its answers say together."""
+"""A check: a probe that runs periodically, and the state that follows from its results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 log = logging.getLogger(__name__)
 
 Probe: TypeAlias = Callable[[], Awaitable[None]]
-"""Returns when all is well, else raises. What it raises is for the operator, and has no secrets in it."""
+"""Returns if all is well, else raises. The error is for the operator, and contains no secrets."""
 
 ANSWER_SECONDS: Final = 10.0
 FIRST_SECONDS: Final = 1.0
@@ -22,8 +22,10 @@ class Failing(Exception):
 
 
 class Check:
-    """Fails after `threshold` failures in a row, is well again after one success, and says so once each time. `changed` is called
-    then. `reason`: why it fails; empty while it is well."""
+    """Fails after `threshold` failures of its probe in a row, and is well again after one success.
+
+    Each change is logged once, and `changed` is called. `reason` says why the check fails; it is empty while all is well.
+    """
 
     def __init__(
         self,
@@ -48,7 +50,8 @@ class Check:
         return not self.reason
 
     async def watch(self) -> None:
-        """For ever. Each process takes times of its own, so that those that start together do not ask together."""
+        """Run the probe every `interval` seconds, forever, with jitter, so that processes that start together do not probe
+        together."""
         await asyncio.sleep(random.uniform(0, min(FIRST_SECONDS, self._interval)))  # noqa: S311 - no secret
         while True:
             await self.ask()
@@ -61,7 +64,7 @@ class Check:
         except TimeoutError:
             self._failed(f"no answer in {self._timeout:g} seconds")
         except Exception as error:
-            # Whatever it was, the watch goes on.
+            # Any error counts as a failure, and never ends the watch.
             self._failed(str(error) or type(error).__name__)
         else:
             self._worked()

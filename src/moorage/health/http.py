@@ -1,4 +1,4 @@
-"""The probe of a URL. Needs aiohttp: imported only where URLs are probed."""
+"""The probe of a URL. Needs aiohttp, so it is imported only where URLs are probed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _USER = re.compile(r"(?<=://)[^/?#]*@")
 
 
 def answers(uri: str, status: int, headers: Sequence[tuple[str, str]] = ()) -> Probe:
-    """HEAD must end with that status. Redirects are followed, unless the status is that of one."""
+    """A probe that expects `status` as the answer to HEAD. It follows redirects, unless `status` is a redirect itself."""
     if any(name.lower() == "authorization" for name, _ in headers):
         uri = _USER.sub("", uri)
 
@@ -45,7 +45,7 @@ async def _head(uri: str, headers: Sequence[tuple[str, str]], *, follow: bool) -
 async def _last(
     session: aiohttp.ClientSession, first: URL, headers: Sequence[tuple[str, str]], *, follow: bool
 ) -> int:
-    """The status after all redirects. Where one has led to another server, nothing that is secret goes any more, not even back."""
+    """The status after all redirects. Once one has led to another server, no more secrets are sent, not even back to the first."""
     url, trusted = first, True
     for _ in range(1 + REDIRECTS):
         trusted = trusted and url.origin() == first.origin()
@@ -59,7 +59,7 @@ async def _last(
 
 
 def _target(url: URL, answer: aiohttp.ClientResponse) -> URL | None:
-    """None if the answer is the last one."""
+    """Where a redirect leads; None if the answer is not one."""
     location = answer.headers.get("Location", "")
     if answer.status not in FOLLOWED or not location:
         return None
@@ -70,7 +70,7 @@ def _target(url: URL, answer: aiohttp.ClientResponse) -> URL | None:
 
 
 def _reason(error: Exception) -> str:
-    """Without the URL that most errors tell, for there may be a password in it."""
+    """A text for the error without the URL, which most errors contain and which may contain a password."""
     if isinstance(error, aiohttp.ClientResponseError):
         return f"answers with what is no HTTP: {type(error).__name__}"
     if isinstance(error, (aiohttp.ClientConnectionError, OSError)):

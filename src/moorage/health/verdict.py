@@ -1,4 +1,4 @@
-"""Whether the registry is fit to serve: what all checks say, and the switch."""
+"""Whether the registry is fit to serve: the combined result of all checks, and the switch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FRESH_SECONDS: Final = 1.0
 
 
 class Health:
-    """`checks` decide whether requests are served; `storage` is asked besides, by who wants to know whether it answers now."""
+    """The state of one worker. `checks` decide whether requests are served; `ready` also runs the check `storage`."""
 
     def __init__(
         self,
@@ -40,15 +40,16 @@ class Health:
 
     @property
     def work(self) -> Sequence[Callable[[], Coroutine[None, None, None]]]:
-        """Goes on for as long as the worker lives."""
+        """The background work, which runs as long as the worker."""
         return [check.watch for check in self._checks]
 
     def healthy(self) -> bool:
-        """Whether to serve requests. Asked at each."""
+        """Whether to serve requests. Called for every request."""
         return self._well and not self._switch.down
 
     async def ready(self) -> bool:
-        """Whether to send requests here: all is well, and the storage answers. However many ask, it is asked once in a second."""
+        """Whether to send requests here: all is well, and the storage answers. However often this is called, the storage is
+        probed at most once per second."""
         if not self.healthy():
             return False
         if self._clock() >= self._fresh:
@@ -59,14 +60,14 @@ class Health:
         return self._storage.well
 
     def failing(self) -> dict[str, str]:
-        """Why, by the name of the check."""
+        """The reasons of all failing checks, by name of the check."""
         found = {check.name: check.reason for check in self._checks if not check.well}
         if self._switch.down:
             found[MANUAL] = "taken out of service by hand"
         return found
 
     def turn(self, *, down: bool) -> None:
-        """Out of service, or back, on all workers of the server."""
+        """Take all workers of the server out of service, or put them back."""
         if self._switch.down != down:
             log.warning("taken out of service by hand" if down else "back in service")
             self._switch.turn(down=down)

@@ -1,8 +1,9 @@
-"""Certificates by ACME (RFC 8555), challenge http-01. Reading order: `certificates` (what the launcher uses), `bundle`
-(the file that is served), `cache` (the folder), `authority` (speaks ACME), `responder` (what the authority asks), and
-`renewing` (the process that renews).
+"""Certificates by ACME (RFC 8555), challenge http-01.
 
-Only `authority` and `problems` import the library `acme`, and they are imported when there is something to ask.
+Reading order: `certificates` (what the launcher uses), `bundle` (the file that is served), `cache` (the folder), `authority`
+(the ACME client), `responder` (answers the authority's challenges), and `renewing` (the process that renews).
+
+Only `authority` and `problems` import the library `acme`, and they are imported only to ask for a certificate.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The key of our account at the authority, kept where Go's autocert keeps it. Whoever has the key has the account."""
+"""The key of the account at the authority, stored where Go's autocert stores it. Holding the key means owning the account."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from moorage.letsencrypt.cache import Cache
 log = logging.getLogger(__name__)
 
 NAMES = ("acme_account+key", "acme_account.key")
-"""The second one is that of old versions of autocert, and only read."""
+"""Names of the key's file. The second is the one of old versions of autocert, and is only read."""
 
 AccountKey: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 def account_key(cache: Cache) -> AccountKey:
-    """The one that is there, else a new one. To be called by who has the turn. Raises CertificateError."""
+    """The stored key, or a new one. The caller must hold `Cache.turn`. Raises CertificateError."""
     for name in NAMES:
         if (pem := cache.read(name)) is None:
             continue

@@ -1,4 +1,4 @@
-"""The file that is served: a private key and the chain of its certificate, as PEM, as Go's autocert writes them."""
+"""The file that is served: a private key and its certificate chain, in PEM, as Go's autocert writes them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from moorage.unreadable import UNREADABLE
 
 @dataclass(frozen=True)
 class Bundle:
-    """`pem` is the whole file; names and times (with zone) are those of the first certificate of the chain."""
+    """A key and its certificate chain. `pem` is the whole file. Names and times (with time zone) are those of the leaf certificate."""
 
     pem: bytes
     names: tuple[str, ...]
@@ -32,7 +32,7 @@ class Bundle:
 
     @property
     def due(self) -> datetime:
-        """When a third of the lifetime is left, which is when it is to be renewed."""
+        """When to renew the certificate: when a third of its lifetime is left."""
         return self.until - (self.until - self.since) / 3
 
     def covers(self, hosts: Iterable[str]) -> bool:
@@ -40,7 +40,7 @@ class Bundle:
 
 
 def parse(pem: bytes) -> Bundle:
-    """Raises ValueError if it is not one private key and the chain of the certificate for it."""
+    """Parse a file. Raises ValueError if it is not a private key with the chain of its certificate."""
     try:
         key = load_pem_private_key(pem, password=None)
     except (TypeError, UnsupportedAlgorithm) as error:
@@ -57,7 +57,7 @@ def parse(pem: bytes) -> Bundle:
 
 
 def join(key: ec.EllipticCurvePrivateKey, chain: bytes) -> Bundle:
-    """Of the key and the chain that an authority sent for it. Raises ValueError if they do not belong together."""
+    """Join a key with the chain that an authority sent for it. Raises ValueError if they do not belong together."""
     try:
         certificates = x509.load_pem_x509_certificates(chain)
     except UNREADABLE as error:
@@ -71,7 +71,7 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """In the form that autocert reads: EC PRIVATE KEY."""
+    """The key in the format that autocert reads: EC PRIVATE KEY."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 
 

@@ -1,6 +1,6 @@
-"""The folder where keys and certificates are kept: that of Go's `autocert.DirCache`, a file for each name.
+"""The folder with keys and certificates, in the layout of Go's `autocert.DirCache`: a file for each name.
 
-Files are written whole: under a temporary name, synced, renamed. Processes that share the folder, also over NFS, take turns.
+Files are written atomically: under a temporary name, synced, renamed. Processes that share the folder, even over NFS, take turns.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _POLL_SECONDS = 0.2
 
 
 class Cache:
-    """All methods raise CertificateError where the folder cannot be used."""
+    """The folder. All methods raise CertificateError if it cannot be used."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def prepare(self) -> None:
-        """Make the folder, for its owner only, if it is not there."""
+        """Create the folder if it does not exist, accessible to its owner only."""
         if self.folder.exists() and not self.folder.is_dir():
             raise CertificateError(
                 f"{self.folder} is a file ({KEY}): version 2 of the reference kept certificates in one, version 3 in a "
@@ -46,7 +46,7 @@ class Cache:
         return self.folder / name
 
     def read(self, name: str) -> bytes | None:
-        """None if there is no such file."""
+        """The content of a file; None if it does not exist."""
         with self._translated():
             try:
                 return self.path(name).read_bytes()
@@ -54,7 +54,7 @@ class Cache:
                 return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Whoever reads finds the old content or the new one, also after a crash."""
+        """Write a file atomically: readers find either the old content or the new, also after a crash."""
         with self._translated():
             temporary = self.path(_TEMPORARY + secrets.token_hex(8))
             try:
@@ -73,14 +73,14 @@ class Cache:
             self.path(name).unlink(missing_ok=True)
 
     def set_aside(self, name: str) -> None:
-        """Keep under another name what cannot be read, for somebody who may want to know."""
+        """Rename an unreadable file, to keep it for inspection."""
         with self._translated(), contextlib.suppress(FileNotFoundError):
             os.replace(self.path(name), self.path(name + DAMAGED))
             log.warning("cannot be read, kept aside", extra={"file": str(self.path(name + DAMAGED))})
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
-        """One process at a time. Waits until the others are done, at most LONGEST_TURN seconds."""
+        """Hold the folder's lock, which one process has at a time. Waits at most LONGEST_TURN seconds for the others."""
         with self._translated():
             lock = os.open(self.path(LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -111,7 +111,7 @@ class Cache:
             time.sleep(_POLL_SECONDS)
 
     def _clean(self) -> None:
-        """Remove what a process that was killed left; who has the turn is the only one that writes."""
+        """Remove temporary files of killed processes. Only the holder of the lock writes, so they are not in use."""
         with self._translated():
             for left in self.folder.glob(f"{_TEMPORARY}*"):
                 left.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What the launcher uses: a certificate at start, and a process that renews it."""
+"""What the launcher uses: a certificate at the start, and a process that renews it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 RSA = "+rsa"
-"""What autocert adds to the name of a certificate whose key is RSA."""
+"""The suffix that autocert adds to the file name of a certificate with an RSA key."""
 
 
 class Certificates:
-    """One certificate for all `hosts`, kept in the folder `cache` under the first one's name, with its key and chain.
+    """One certificate for all `hosts`, stored with its key and chain in the folder `cache` under the first host's name.
 
-    `challenge_address` is `[host]:port`, to which port 80 of every host must lead. `ca_bundle`: CA certificates that the
-    authority's own one is checked against. Raises CertificateError for hosts that cannot have a certificate.
+    `challenge_address` is `[host]:port`, to which port 80 of every host must lead. `ca_bundle`: CA certificates to verify the
+    authority's own certificate against. Raises CertificateError for hosts that cannot have a certificate.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Certificates:
 
     @property
     def path(self) -> Path:
-        """The file that is served: key and chain. It is replaced whole when there is a new one."""
+        """The file that is served: key and chain. It is replaced atomically by a new one."""
         return self._cache.path(self.hosts[0])
 
     @property
@@ -67,8 +67,10 @@ class Certificates:
         return ",".join(self.hosts)
 
     def ensure(self) -> Path:
-        """`path`, when there is a certificate that has not expired: what is kept, or what the authority gives. Ends the
-        threads that it starts. Raises CertificateError."""
+        """Make sure that there is a certificate that has not expired, and ask the authority for one if necessary.
+
+        Returns `path`. All threads that this starts have ended on return. Raises CertificateError.
+        """
         if find_spec("acme") is None:
             raise CertificateError(
                 "http.tls.letsencrypt: acme is not installed: pip install 'moorage[letsencrypt]'"
@@ -82,13 +84,15 @@ class Certificates:
         return self.path
 
     def renew(self) -> Bundle:
-        """The certificate, a new one if a third of its lifetime or less was left. Raises CertificateError; then what was
-        there is still there."""
+        """The certificate, renewed if at most a third of its lifetime is left. Raises CertificateError; the stored certificate is
+        then unchanged."""
         return self._obtain_unless(lambda bundle: _now() < bundle.due)
 
     def start(self, logging: Mapping[str, Any]) -> None:
-        """Renew from now on, in a process of its own that ends with this one. `logging`: what `observe.logging.configure`
-        takes. When called again, starts another process if that one has ended by itself."""
+        """Start a separate process that renews the certificate, and that ends with this one.
+
+        `logging`: the arguments of `observe.logging.configure`. Further calls restart the process if it has ended by itself.
+        """
         settings = {
             "cache": str(self._cache.folder),
             "hosts": self.hosts,
@@ -100,14 +104,14 @@ class Certificates:
         self._process.start({"logging": dict(logging), "certificates": settings})
 
     def stop(self) -> None:
-        """End that process; whatever it does, the folder stays usable."""
+        """Stop the process. The folder stays usable, whatever the process is doing."""
         self._process.stop()
 
     def _obtain_unless(self, good: Callable[[Bundle], bool]) -> Bundle:
         if (kept := self._kept(self.hosts[0])) and good(kept):
             return kept
         with self._cache.turn():
-            # Somebody else may have had the turn before.
+            # Another process may have had the turn before.
             if (kept := self._kept(self.hosts[0])) and good(kept):
                 return kept
             if (kept := self._kept(self.hosts[0] + RSA)) and good(kept):
@@ -116,7 +120,7 @@ class Certificates:
             return self._ask()
 
     def _kept(self, name: str) -> Bundle | None:
-        """What is under this name if it can be read and is for all hosts."""
+        """The certificate under this name, if it can be parsed and covers all hosts."""
         pem = self._cache.read(name)
         try:
             kept = bundles.parse(pem) if pem is not None else None

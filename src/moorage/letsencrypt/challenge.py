@@ -1,4 +1,4 @@
-"""The page that an authority asks for (RFC 8555, section 8.3), and what other requests to port 80 get. Pure."""
+"""Responses to challenges (RFC 8555, section 8.3) and to other requests on port 80. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PATH = "/.well-known/acme-challenge/"
 
 
 def answer(head: bytes, answers: Mapping[str, str], hosts: Sequence[str]) -> bytes:
-    """The whole response to one request. Challenges are answered, other pages are sent to https on the same host."""
+    """The whole response to one request. Challenges are answered; other paths are redirected to https on the same host."""
     method, _, rest = head.decode("latin-1").partition(" ")
     target = rest.partition(" ")[0]
     if (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 
 class CertificateError(Exception):
-    """There is no certificate; the text is one line that tells the operator why, and what to do.
+    """There is no certificate. The message is one line that tells the operator why, and what to do.
 
-    `asked`: the authority was asked and said no, which counts against its rate limits.
-    `wait`: seconds it wants to be left alone; 0 if it did not say.
+    `asked`: the authority was asked and refused, which counts against its rate limits.
+    `wait`: how many seconds the authority wants to be left alone; 0 if it did not say.
     """
 
     def __init__(self, text: str, *, asked: bool = False, wait: float = 0.0) -> None:
@@ -20,7 +20,7 @@ LONGEST_TEXT = 800
 
 
 def one_line(text: str) -> str:
-    """Without line breaks and control characters, which others may have put there, and not endless."""
+    """The text without line breaks and control characters, which may come from outside, and of limited length."""
     line = " ".join(text.split())
     line = "".join(letter if letter.isprintable() else "?" for letter in line)
     return line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 1] + "…"

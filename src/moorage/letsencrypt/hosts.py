@@ -13,7 +13,7 @@ _KEY = "http.tls.letsencrypt.hosts"
 
 
 def host_names(given: Iterable[str]) -> tuple[str, ...]:
-    """In lower case, without a last dot, each once, in the order given. Raises CertificateError."""
+    """The hosts in lower case, without a final dot and without duplicates, in the given order. Raises CertificateError."""
     names = tuple(dict.fromkeys(_host_name(host) for host in given))
     if not names:
         raise CertificateError(f"{_KEY} is empty: name the hosts that the certificate is for")

@@ -1,4 +1,4 @@
-"""What an authority, the network or the library `acme` says, in one line for the operator. Imported when it is needed."""
+"""Errors of an authority, the network or the library `acme`, in one line for the operator. Imported only when needed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ADVICE = {
 
 
 def refused(problem: messages.Error, host: str = "") -> str:
-    """The problem document (RFC 7807) and those in it, each with the host that it is about, and what to do."""
+    """A problem document (RFC 7807) and its subproblems in words, each with the host that it is about, and what to do."""
     about = problem.identifier.value if problem.identifier else host
     said = problem.detail or problem.title or problem.description or "gives no reason"
     parts = [f"{about}: {said}" if about else said]
@@ -37,7 +37,7 @@ def refused(problem: messages.Error, host: str = "") -> str:
 
 
 def describe(error: Exception, url: str, wait: float) -> CertificateError:
-    """For anything that asking the authority at `url` can raise; `wait` is its Retry-After in seconds."""
+    """The CertificateError for anything that asking the authority at `url` can raise. `wait`: its Retry-After in seconds."""
     if isinstance(error, messages.Error):
         return CertificateError(f"{url} refuses: {refused(error)}", asked=True, wait=wait)
     if isinstance(error, errors.Error):
@@ -58,14 +58,14 @@ def describe(error: Exception, url: str, wait: float) -> CertificateError:
 
 
 def _library(error: errors.Error) -> str:
-    """A ClientError often holds nothing but the response."""
+    """The text of an error of `acme`. A ClientError often holds only the response."""
     response = error.args[0] if error.args else None
     status = getattr(response, "status_code", None)
     return f"HTTP status {status}" if status else str(error) or type(error).__name__
 
 
 def _innermost(error: BaseException) -> str:
-    """What the system said: requests and urllib3 wrap it several times."""
+    """The system's message, which requests and urllib3 wrap several times."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return str(getattr(error, "strerror", None) or error)

@@ -26,7 +26,7 @@ _COMMAND = (sys.executable, "-P", "-m", "moorage.letsencrypt.renewing")
 
 
 class RenewingProcess:
-    """Nothing runs before `start`. One that ended by itself is not started again before `restart_seconds`."""
+    """Starts and stops the process. If it ends by itself, it is started again after `restart_seconds` at the earliest."""
 
     def __init__(self, restart_seconds: float = RESTART_SECONDS) -> None:
         self._restart_seconds = restart_seconds
@@ -35,7 +35,7 @@ class RenewingProcess:
 
     @property
     def pid(self) -> int | None:
-        """None if it does not run."""
+        """The process id; None if the process does not run."""
         process = self._process
         if process and (status := process.poll()) is not None:
             log.warning("the process that renews certificates ended", extra={"status": status})
@@ -43,7 +43,7 @@ class RenewingProcess:
         return process.pid if process else None
 
     def start(self, settings: Mapping[str, Any]) -> None:
-        """Start it, unless it runs or was started just before. Raises CertificateError."""
+        """Start the process, unless it runs or was started just before. Raises CertificateError."""
         if self.pid is not None:
             return
         if self._started and time.monotonic() - self._started < self._restart_seconds:
@@ -60,7 +60,7 @@ class RenewingProcess:
             pipe.write(json.dumps({**settings, "parent": os.getpid()}, default=str).encode())
 
     def stop(self) -> None:
-        """Returns when it has ended."""
+        """Stop the process and wait for its end."""
         if (process := self._process) is None:
             return
         self._process, self._started = None, 0.0

@@ -1,4 +1,4 @@
-"""What is remembered of an authority that said no: neither a restart nor another process may ask again too soon."""
+"""Remembers an authority's refusals in the cache, so that neither a restart nor another process asks again too soon."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SAID = 500
 
 @dataclass(frozen=True)
 class Refusal:
-    """`count` in a row, `until` in seconds since the epoch, `said` by the authority or about it."""
+    """The last refusal. `count`: how many in a row. `until`: when to ask again, in seconds since the epoch. `said`: the message."""
 
     count: int
     until: float
@@ -25,7 +25,7 @@ class Refusal:
 
 
 class Refusals:
-    """Those of one question: these hosts, asked there. Another configuration is another question."""
+    """The refusals of one question, that is, of these hosts at this directory. Another configuration is another question."""
 
     def __init__(self, cache: Cache, hosts: tuple[str, ...], directory_url: str) -> None:
         self._cache = cache
@@ -36,7 +36,7 @@ class Refusals:
         """Raises CertificateError if it is too early to ask."""
         refusal = self._read()
         left = refusal.until - time.time() if refusal else 0.0
-        # More than was ever written is a clock that was wrong.
+        # A longer wait is never written: the clock was wrong then.
         if refusal and 0 < left <= LONGEST_WAIT * 1.2:
             raise CertificateError(
                 f"{refusal.said} (not asked again before {moment(refusal.until)}; to ask at once, remove "
@@ -45,7 +45,7 @@ class Refusals:
             )
 
     def add(self, error: CertificateError) -> float:
-        """Remember; the seconds until it may be asked again."""
+        """Remember a refusal. Returns the seconds until the authority may be asked again."""
         before = self._read()
         count = (before.count if before else 0) + 1
         wait = until_retry(count, error.wait)

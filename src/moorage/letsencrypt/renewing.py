@@ -1,6 +1,6 @@
-"""`python -m moorage.letsencrypt.renewing`: the process that renews. Settings come as JSON on stdin.
+"""`python -m moorage.letsencrypt.renewing`: the process that renews. It reads its settings as JSON from stdin.
 
-It ends by itself when its parent has ended, and at once on SIGTERM: whatever it was about, the folder stays usable.
+It ends when its parent has ended, and at once on SIGTERM: whatever it is doing, the folder stays usable.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _PARENT_SECONDS = 2.0
 
 
 def main() -> None:
-    # Whoever started this process may have held or ignored them.
+    # The launcher may have blocked or ignored these.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    # A server is told by it to read its files again.
+    # SIGHUP makes a server read its files again, and is not for this process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
     settings: dict[str, Any] = json.loads(sys.stdin.read() or "{}")
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def keep(certificates: Certificates, wait: Callable[[float], None]) -> None:
-    """Renew for ever; `wait` gets seconds, and ends it by raising."""
+    """Renew forever. `wait` gets the seconds to wait, and ends the loop by raising."""
     failures = 0
     while True:
         try:
@@ -65,8 +65,8 @@ def _warn(certificates: Certificates, said: str, pause: float) -> None:
 
 
 def _wait(seconds: float, parent: int) -> None:
-    """Ends the process when its parent has ended; that is looked for, since a signal at its death would also come at
-    the death of the thread that started this process."""
+    """Wait, and end the process if its parent has ended. This polls, because a parent-death signal would also be sent when the
+    thread that started this process ends."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         if os.getppid() != parent:

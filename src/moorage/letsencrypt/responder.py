@@ -1,6 +1,6 @@
-"""What the authority asks: `GET http://<host>/.well-known/acme-challenge/<token>`. Listens only while there is a challenge.
+"""Answers the authority's `GET http://<host>/.well-known/acme-challenge/<token>`. Listens only while there is a challenge.
 
-Anybody can reach it meanwhile: each connection has one short request, little time, and gives way to newer ones.
+Any client can reach it in that time: each connection may send one short request, has little time, and gives way to newer ones.
 """
 
 from __future__ import annotations
@@ -39,8 +39,10 @@ class _Client:
 
 
 class Responder:
-    """A context manager with a thread of its own, which has ended when it is left. `address` is `[host]:port`; `hosts`
-    are those whose other requests are sent to https. Raises CertificateError if it cannot listen."""
+    """A context manager that answers challenges in a thread of its own, which has ended on exit.
+
+    `address` is `[host]:port`. Other requests to `hosts` are redirected to https. Raises CertificateError if it cannot listen.
+    """
 
     def __init__(self, address: str, hosts: Sequence[str]) -> None:
         self._address = address
@@ -49,7 +51,7 @@ class Responder:
         self._clients: dict[socket.socket, _Client] = {}
 
     def publish(self, answers: Mapping[str, str]) -> None:
-        """Key authorizations by token; answered from now on."""
+        """Answer these challenges from now on. `answers`: key authorizations by token."""
         self._answers.update(answers)
 
     def __enter__(self) -> Responder:
@@ -80,7 +82,7 @@ class Responder:
                 self._drop(client)
 
     def _turn(self) -> bool:
-        """What is ready now; False if it is time to end."""
+        """Handle the sockets that are ready. Returns False when it is time to end."""
         for key, _ in self._ready.select(_POLL_SECONDS):
             if key.fileobj is self._ending:
                 return False
@@ -94,7 +96,7 @@ class Responder:
         try:
             client, _ = self._listener.accept()
         except OSError:
-            # It has left already; or there are no descriptors, which must not become a loop without rest.
+            # The client has left already, or no descriptor is left: the pause keeps that from becoming a busy loop.
             time.sleep(0.01)
             return
         client.setblocking(False)
@@ -104,7 +106,7 @@ class Responder:
         self._ready.register(client, selectors.EVENT_READ)
 
     def _read(self, client: socket.socket) -> None:
-        """Who leaves, or sends more than a head, gets no answer."""
+        """Read from a client, and answer a complete head. A client that leaves or sends a longer head gets no response."""
         head = self._clients[client].head
         with contextlib.suppress(OSError):
             received = client.recv(HEAD_BYTES)
@@ -112,7 +114,7 @@ class Responder:
             if received and _END not in head and len(head) <= HEAD_BYTES:
                 return
             if _END in head[:HEAD_BYTES]:
-                # It fits into the buffer of a connection that was sent nothing before.
+                # The response fits into the send buffer, which is still empty.
                 client.send(answer(bytes(head), self._answers, self._hosts))
         self._drop(client)
 
@@ -137,5 +139,5 @@ def _listen(address: str) -> socket.socket:
 
 
 def _reason(error: OSError) -> str:
-    """create_server adds the address to the system's words."""
+    """The system's message, without the address that create_server adds."""
     return error.strerror.partition(" (while")[0] if error.strerror else str(error)

@@ -1,4 +1,4 @@
-"""A cache of descriptors that tells how often it knew the answer."""
+"""Counts lookups in the cache of descriptors, and how often it had the answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from moorage.store.descriptors.base import Blob, Descriptors
 
 
 class Looks:
-    """How often something was looked for, and found, by the names of version 3 of the reference implementation and of version 2."""
+    """Counters of lookups and hits, under the names of both version 3 and version 2 of the reference implementation."""
 
     def __init__(self, slot: Slot) -> None:
         counters = slot.counters
@@ -37,12 +37,12 @@ class Looks:
         self._view[self._older["Hit" if found else "Miss"]] += 1.0
 
     def failed(self, failures: int) -> None:
-        """As many since this worker was started."""
+        """Set the number of failures since this worker was started."""
         self._view[self._errors] = self._before + failures
 
 
 class Counted:
-    """The descriptors below, with each look counted."""
+    """A descriptor cache around another one that counts each lookup."""
 
     def __init__(self, inner: Descriptors, looks: Looks) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""Pulls and pushes of each repository, for a bounded number of them: names come from clients, and a series for each would have no end."""
+"""Pulls and pushes by repository, for a bounded number of them: names come from clients, so the number of series must be limited."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from moorage.metrics.series import Counter
 
 LIMIT: Final = 500
 OTHER: Final = "_other"
-"""No name of a repository begins with an underscore."""
+"""The label that further repositories share. No repository's name begins with an underscore."""
 
 PULLS: Final = "registry_repository_pulls_total"
 PUSHES: Final = "registry_repository_pushes_total"
 
 
 class Repositories:
-    """The first `limit` names have series of their own, the others share one."""
+    """Counts pulls and pushes. The first `limit` names have series of their own; the others share one."""
 
     def __init__(self, numbers: Numbers, limit: int = LIMIT) -> None:
         self._view = numbers.view

@@ -1,6 +1,6 @@
 """Metrics and their series: one for each combination of labels.
 
-To find a series by its labels costs microseconds, so whoever counts on each request finds its series once and keeps it.
+Finding a series by its labels takes microseconds, so code that counts on each request finds its series once and keeps it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ Count = Callable[[], None]
 _STEPS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 DURATIONS: Final = (*_STEPS, 25.0, 60.0)
 ACTIONS: Final = (0.0001, *_STEPS)
-"""In seconds: those of the reference implementation, and finer ones below."""
+"""Bounds in seconds: those of the reference implementation, and finer ones below."""
 
 SIZES: Final = tuple(1024 << power for power in range(22))
-"""In bytes: 1 KiB to 2 GiB. Whole numbers, and those above none, as what is compared with them: comparing kinds costs more."""
+"""Bounds in bytes: 1 KiB to 2 GiB. They are ints, and those above floats, like the values: comparing different types costs more."""
 
 
 class Counter:
-    """`name` ends with `_total`."""
+    """A counter. Its `name` ends with `_total`."""
 
     def __init__(self, numbers: Numbers, name: str, help_text: str, *labels: str) -> None:
         self._numbers = numbers
@@ -32,12 +32,12 @@ class Counter:
         self.view = numbers.view
 
     def place(self, *values: str) -> int:
-        """Of the series, in the view of the numbers."""
+        """The place of a series in the view of the numbers."""
         labels = dict(zip(self._labels, values, strict=True))
         return self._numbers.place(self._name.removesuffix("_total"), self._name, labels, self._help)
 
     def one(self, *values: str) -> Count:
-        """What adds one to the series."""
+        """A function that adds one to a series."""
         view, place = self.view, self.place(*values)
 
         def count() -> None:
@@ -59,8 +59,9 @@ class Gauge:
 
 
 class Histogram:
-    """`bounds` ascend; what exceeds the last one is counted too. To observe a value is this, written out where it happens on each
-    request, for a call would cost more than it:
+    """A histogram with ascending `bounds` and a bucket for larger values.
+
+    Code that runs on each request observes a value with these lines in place, because a call would cost more than they do:
 
         view[buckets[bisect_left(bounds, value)]] += 1.0
         view[total] += value
@@ -77,10 +78,10 @@ class Histogram:
         self.view = numbers.view
 
     def places(self, *values: str) -> tuple[list[int], int]:
-        """`buckets` and `total` of the series."""
+        """The places `buckets` and `total` of a series."""
         labels = dict(zip(self._labels, values, strict=True))
         place = self._numbers.place
-        # Each counts for its own bucket only; they are added up when they are read.
+        # Buckets are not cumulative here; prometheus_client adds them up when it reads them.
         buckets = [
             place(self._name, f"{self._name}_bucket", {**labels, "le": _text(bound)}, self._help)
             for bound in (*self._bounds, float("inf"))

@@ -1,5 +1,4 @@
-"""Facts in the form in which Prometheus reads them. Imported when a page is asked for, so that a worker that nobody asks is without
-prometheus_client."""
+"""Facts as metric families. Imported when a page is requested, so that other workers do not load prometheus_client."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ EVENT_TYPES: Final = {
 
 
 def queues(facts: Sequence[Mapping[str, Any]]) -> list[Metric]:
-    """Of `moorage.notifications.Notifications.facts`, with the names of the reference implementation."""
+    """The facts of `moorage.notifications.Notifications.facts`, under the names of the reference implementation."""
     events = CounterMetricFamily(
         "registry_notifications_events", "The number of total events.", labels=["type", "endpoint"]
     )
@@ -83,7 +82,7 @@ def certificate(expires: float) -> list[Metric]:
 
 
 def lost(lines: int, mails: int, reports: Mapping[str, int]) -> list[Metric]:
-    """What the operator was not told. `reports` by the reason."""
+    """Lost log lines, failed mail, and lost `reports` by reason."""
     unreported = CounterMetricFamily(
         "registry_error_reports_lost",
         "Reports of unexpected errors that do not arrive.",

@@ -1,4 +1,4 @@
-"""The access log: one line per request in the Combined Log Format, with its time and the request id at its end."""
+"""The access log: one line per request in the Combined Log Format, followed by the duration and the request id."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from moorage.observe.shown import Scope
 def line(
     scope: Scope, status: int, sent: int, seconds: float, request: str, user: str = "", client: str = ""
 ) -> bytes:
-    """Of a request that has just ended. `sent` is the bytes of body, `user` who signed in, `client` the address, else the
-    connection's other end."""
+    """The line for a request that has just ended. `sent`: bytes of the body. `user`: the authenticated user. `client`: the client's
+    address; if empty, the connection's peer is shown."""
     referer = agent = "-"
     for key, value in scope["headers"]:
         if key == b"user-agent":

@@ -1,6 +1,6 @@
-"""Which request a line of the log belongs to. Its fields are made when a line is written, which is seldom.
+"""Which request a log line belongs to. Its fields are made only when a line is written, which is rare.
 
-Whatever a request begins, also in tasks of its own, is about that request until it has ended.
+Lines from tasks that a request starts belong to that request until it ends.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from moorage.observe import shown
 from moorage.observe.redaction import Redaction, secrets
 
 trace: ContextVar[str] = ContextVar("trace", default="")
-"""The id of the trace (W3C Trace Context) to which this request belongs, for whoever traces to set."""
+"""The id of the trace (W3C Trace Context) that this request belongs to; set by `tracing`."""
 
 LONGEST_TEXT: Final = 8192
-"""Characters of what an exception says."""
+"""Maximum number of characters of an exception's text."""
 
 _KINDS: Final = {
     "manifests": "vars.reference",
@@ -42,7 +42,7 @@ class Client(Protocol):
 
 
 class Request(Protocol):
-    """What is told of: `moorage.api.exchange.Exchange`. `name` and `reference` as they stand in the path."""
+    """The part of `moorage.api.exchange.Exchange` that is logged. `name` and `reference` are as in the path."""
 
     @property
     def scope(self) -> Mapping[str, Any]: ...
@@ -59,25 +59,25 @@ class Request(Protocol):
 
 
 _Begun: TypeAlias = tuple[Request, float, Callable[[Any], str]]
-# A list, which the end of the request empties for all who have it: tasks that go on keep no request in memory.
+# A list, which `end` empties for all tasks that share it: tasks that outlive the request do not keep it in memory.
 _current: ContextVar[list[_Begun] | None] = ContextVar("request", default=None)
 
 
 def begin(request: Request, address: Callable[[Any], str]) -> None:
-    """From now on lines are about this request. `address` is asked for the client's when a line is written."""
+    """Begin a request: log lines now belong to it. `address` returns the client's address; it is called when a line is written."""
     _current.set([(request, time.time(), address)])
 
 
 def end() -> None:
-    """The request that began here is over."""
+    """End the request that began in this context."""
     if current := _current.get():
         current.clear()
 
 
 def fields() -> dict[str, Any]:
-    """Of the trace and the request that are on: none, or those of the reference implementation."""
+    """The fields of the current trace and request, named as in the reference implementation; empty without them."""
     found: dict[str, Any] = {}
-    # Another thread may end the request meanwhile.
+    # A copy, because another thread may end the request meanwhile.
     for begun in tuple(_current.get() or ()):
         found |= request_fields(*begun)
     if identity := trace.get():
@@ -86,13 +86,13 @@ def fields() -> dict[str, Any]:
 
 
 def redaction() -> Redaction:
-    """For texts that exceptions wrote: knows what the client of the request that is on sent to be let in."""
+    """A redaction for exception texts that knows the credentials of the current request."""
     begun = tuple(_current.get() or ())
     return Redaction((one for request, *_ in begun for one in secrets(request.scope)), LONGEST_TEXT)
 
 
 def request_fields(request: Request, started: float, address: Callable[[Any], str]) -> dict[str, Any]:
-    """Those that are empty are left out."""
+    """The fields of a request, without empty ones."""
     scope = request.scope
     found: dict[str, Any] = {
         "http.request.id": request.id,
@@ -117,7 +117,7 @@ def request_fields(request: Request, started: float, address: Callable[[Any], st
 
 
 def stamp(moment: float) -> str:
-    """`2026-11-26T22:36:17.469Z` of seconds since 1970."""
+    """A time in seconds since 1970, as in `2026-11-26T22:36:17.469Z`."""
     whole = int(moment)
     return f"{_second(whole)}.{int((moment - whole) * 1000):03d}Z"
 

@@ -1,8 +1,8 @@
-"""Where lines of logs go: standard streams, and files that may be moved away, fill up and come back.
+"""Where log lines go: standard streams, and files that may be moved away, fill up and come back.
 
-Lines are written whole, so the workers of a server can share a stream or file. A file that was moved or removed is made anew
-within a second, without a signal. Whatever goes wrong, no request fails of it: the lines that were lost are counted, and that
-is told as soon as it can be.
+Lines are written whole, so the workers of a server can share a stream or file. A file that was moved or removed is created again
+within a second, without a signal. No request fails because of a log: lost lines are counted, and the loss is logged as soon as
+possible.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ _STREAMS: Final = {"stdout": STDOUT, "stderr": STDERR}
 
 
 class Output:
-    """`name` is `stdout`, `stderr` or the path of a file, at which is looked every `look_seconds`. `lost`: how many lines could
-    not be written since the start."""
+    """A stream or file that lines are written to.
+
+    `name` is `stdout`, `stderr` or the path of a file, which is checked every `look_seconds`. `lost`: the number of lines that could
+    not be written since the start.
+    """
 
     def __init__(self, name: str, fd: int, *, file: bool = False, look_seconds: float = LOOK_SECONDS) -> None:
         self.name = name
@@ -44,10 +47,10 @@ class Output:
         self._told = 0
 
     def write(self, line: bytes) -> None:
-        """May be called in any thread."""
+        """Write one or more lines. May be called from any thread."""
         if self._file and time.monotonic() >= self._look_at:
             self._look()
-        # From half a line, where a device was full, the next one is kept apart.
+        # If the device was full in the middle of a line, the next one begins on a line of its own.
         whole, written = b"\n" + line if self._torn else line, 0
         try:
             while written < len(whole):
@@ -78,7 +81,7 @@ class Output:
         )
 
     def _look(self) -> None:
-        """Whether the file is still at its path. The number of its descriptor stays the same for all threads that write."""
+        """Open the file again if it is not at its path any more. Its descriptor number stays the same for writing threads."""
         self._look_at = time.monotonic() + self._look_seconds
         with contextlib.suppress(OSError):
             if os.path.samestat(os.stat(self.name), os.fstat(self._fd)):
@@ -99,10 +102,10 @@ class Output:
 
 
 class Together:
-    """Lines for an output, those that come soon after others made and written with them: one by one, they cost twice as much.
+    """Formats and writes lines in batches, which costs half as much as one by one.
 
-    The first is written at the end of its turn of the event loop; those that come within `PAUSE_SECONDS` of a write wait for the
-    end of that time. For the thread of the loop.
+    The first line is written at the end of its turn of the event loop; lines that arrive within `PAUSE_SECONDS` of a write wait for
+    the end of that time. Use it in the thread of the loop only.
     """
 
     def __init__(self, output: Output) -> None:
@@ -112,13 +115,13 @@ class Together:
         self._next = 0.0
 
     def write(self, line: Callable[[], bytes]) -> None:
-        """`line` makes it, and raises nothing."""
+        """Write the line that `line` returns. `line` must not raise."""
         if not self._lines:
             asyncio.get_running_loop().call_at(self._next, self._due)
         self._lines.append(line)
 
     def close(self) -> None:
-        """From now on nothing waits but for the end of its turn."""
+        """Write what waits. Later lines wait only for the end of their turn."""
         self._pause = self._next = 0.0
         self._write()
 
@@ -133,7 +136,7 @@ class Together:
 
 
 def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Whole lines, as many in each as a pipe takes at once: others may write to it."""
+    """Whole lines, joined into pieces that a pipe takes atomically, as other processes may write to it too."""
     piece: list[bytes] = []
     size = 0
     for line in lines:
@@ -147,7 +150,7 @@ def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def open_file(path: str) -> int:
-    """Open at its end, made if need be. Raises OSError, also for a named pipe that nobody reads."""
+    """Open a file for appending, and create it if necessary. Raises OSError, also for a named pipe without a reader."""
     fd = os.open(path, _FLAGS | os.O_NONBLOCK, MODE)
     os.set_blocking(fd, True)
     return fd
@@ -157,8 +160,8 @@ _open: Final[dict[str, Output]] = {}
 
 
 def output(name: str) -> Output:
-    """The one of this name, opened when it is asked for first: a worker goes on with what its launcher opened, whatever became
-    of the folder. Raises OSError."""
+    """The output of this name, opened on first use: a worker continues with what its launcher opened, even if the folder is gone.
+    Raises OSError."""
     where = name if name in _STREAMS else os.path.abspath(name)
     if where not in _open:
         stream = _STREAMS.get(where)

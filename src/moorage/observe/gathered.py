@@ -1,4 +1,4 @@
-"""Events that wait for the next mail: of each kind, which is a level and a message, the first one and how many there were."""
+"""Events that wait for the next mail. Of each kind, that is, level and message, the first event and the count are kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Fields: TypeAlias = Callable[[logging.LogRecord], dict[str, Any]]
 
 @dataclass
 class Kind:
-    """`text`: the fields of the first event, a line each."""
+    """Events with the same level and message. `text`: the fields of the first event, one per line."""
 
     level: str
     message: str
@@ -34,7 +34,7 @@ class Kind:
 
 
 class Gathered:
-    """Bounded, whatever happens: `more` counts events of kinds that found no place."""
+    """Gathered events, of at most MOST_KINDS kinds. `_more` counts the events of kinds beyond that."""
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str], Kind] = {}
@@ -44,7 +44,7 @@ class Gathered:
         return bool(self._kinds)
 
     def add(self, record: logging.LogRecord, fields: Fields) -> None:
-        """`fields` is asked for the first event of a kind only."""
+        """Add an event. `fields` is called for the first event of a kind only."""
         level, message = named(record), record.getMessage()
         known = self._kinds.get((level, message))
         if known is not None or len(self._kinds) >= MOST_KINDS:
@@ -70,14 +70,14 @@ class Gathered:
             known.count += events
 
     def subject(self, host: str) -> str:
-        """What is worst, in one line."""
+        """The worst event, in one line."""
         worst = max(self._kinds.values(), key=lambda kind: kind.rank)
         others = sum(kind.count for kind in self._kinds.values()) + self._more - 1
         text = f"[{worst.level}] {host}: {_line(worst.message)}"[:LONGEST_SUBJECT]
         return f"{text} (and {others} more)" if others else text
 
     def text(self, origin: str) -> str:
-        """Of all, after a line that says whose they are."""
+        """The text of the mail: `origin` in a line, then all kinds."""
         more = [f"{self._more} events of other kinds are in the log only.\n"] if self._more else []
         return "\n".join([f"{_line(origin)}\n", *map(str, self._kinds.values()), *more])
 
@@ -87,6 +87,6 @@ def _line(text: str) -> str:
 
 
 def _shown(value: object) -> str:
-    """Further lines are indented, and nothing steers a terminal."""
+    """The value with its further lines indented and without control characters."""
     lines = str(value)[:LONGEST_VALUE].splitlines() or [""]
     return "\n    ".join(map(_line, lines))

@@ -44,15 +44,18 @@ def configure(
     output: str = "stderr",
     also: Sequence[logging.Handler] = (),
 ) -> None:
-    """`fields` are added to every line, `caller` adds the place in the source; `output` is `stderr`, `stdout` or a path; `also` are
-    told of each event too. Raises OSError for a file that cannot be opened."""
+    """Set up the root logger. Raises OSError for a file that cannot be opened.
+
+    `fields` are added to every line, and `caller` adds the place in the source. `output` is `stderr`, `stdout` or a path. `also` are
+    further handlers.
+    """
     lines = LineHandler(EventFormatter(form, fields, caller=caller), files.output(output))
     logging.basicConfig(level=LEVELS.get(level, logging.INFO), handlers=[lines, *also], force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
 class LineHandler(logging.Handler):
-    """Nothing that is logged raises, whatever is wrong with it or with the output."""
+    """Writes each event as a line. Logging never raises, whatever is wrong with the event or the output."""
 
     def __init__(self, formatter: EventFormatter, output: files.Output) -> None:
         super().__init__()
@@ -69,7 +72,7 @@ class LineHandler(logging.Handler):
 
 
 class EventFormatter(logging.Formatter):
-    """What a call gives as `extra` becomes fields of the line."""
+    """Formats events as lines. What a call passes as `extra` becomes fields of the line."""
 
     def __init__(self, form: Format, fields: Mapping[str, Any], *, caller: bool = False) -> None:
         super().__init__()
@@ -82,7 +85,7 @@ class EventFormatter(logging.Formatter):
         return self.line(record.created, named(record), record.getMessage(), self.fields(record))
 
     def fields(self, record: logging.LogRecord) -> dict[str, Any]:
-        """Of this event alone, those of its request included."""
+        """The fields of this event and its request, without those that are on every line."""
         found: dict[str, Any] = {}
         if self._caller:
             found = {
@@ -97,7 +100,7 @@ class EventFormatter(logging.Formatter):
         return found | context.fields()
 
     def line(self, moment: float, level: str, message: str, fields: Mapping[str, Any]) -> str:
-        """Without its end. Characters that steer a terminal are escaped."""
+        """A line without its newline. Control characters are escaped."""
         time, level_name, message_name = _HEADS[self._form]
         event = {time: context.stamp(moment), level_name: level, message_name: message, **fields}
         for key, value in self.always.items():
@@ -109,12 +112,12 @@ class EventFormatter(logging.Formatter):
         return _ENCODER.encode(event)
 
     def _free(self, name: str) -> str:
-        """As the reference implementation renames what would stand in for the line's own words."""
+        """The name of a field, prefixed if the line itself uses it, as in the reference implementation."""
         return f"fields.{name}" if name in self._taken else name
 
 
 def named(record: logging.LogRecord) -> str:
-    """The level, as the reference implementation calls it."""
+    """The level's name in the reference implementation."""
     return "fatal" if record.levelno >= logging.CRITICAL else record.levelname.lower()
 
 
@@ -124,7 +127,7 @@ def _name(key: str) -> str:
 
 
 def _word(value: object) -> str:
-    """Quoted where a reader of logfmt needs it."""
+    """A value, quoted where logfmt requires it."""
     if not isinstance(value, str):
         value = _ENCODER.encode(value) if isinstance(value, dict | list | bool) else str(value)
     return value if _BARE.fullmatch(value) else encode_basestring_ascii(value)

@@ -1,6 +1,6 @@
-"""How often what watches the registry failed itself, over all processes of a server: for whoever asks, for the log tells of it once.
+"""Counts what logging, mail and reporting lost, over all processes of a server. The log itself mentions such a failure only once.
 
-Made when this is imported, which the launcher does before it forks workers: they add to its numbers.
+The counters are made when this module is imported, which the launcher does before it forks the workers that add to them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ _COUNT: Final = re.compile(r"^eventfd-count:\s*([0-9a-f]+)$", re.MULTILINE)
 
 
 class Losses:
-    """A number that begins with 0, and that all processes forked from this one add to, from any thread. The kernel adds, so nothing
-    is lost or counted twice, whichever of them is killed."""
+    """A counter shared by this process and those forked from it, for use from any thread. The kernel adds, so nothing is lost or
+    counted twice when a process is killed."""
 
     def __init__(self) -> None:
         self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -24,8 +24,8 @@ class Losses:
         os.eventfd_write(self._fd, count)
 
     def count(self) -> int:
-        """Raises OSError where the system does not tell."""
-        # To read from it would take the number away from the others.
+        """The current count. Raises OSError if the kernel does not show it."""
+        # Reading from the descriptor would reset the count.
         told = _COUNT.search(Path(f"/proc/self/fdinfo/{self._fd}").read_text())
         if told is None:
             raise OSError("the kernel does not tell the count of an eventfd")
@@ -33,11 +33,11 @@ class Losses:
 
 
 lines: Final = Losses()
-"""Lines of logs that could not be written."""
+"""Log lines that could not be written."""
 
 mails: Final = Losses()
-"""Mail about the log that could not be sent at a try."""
+"""Failed attempts to send mail about the log."""
 
 reports: Final = {reason: Losses() for reason in ("too_many", "undelivered", "failed")}
-"""Reports of unexpected errors, by why no service has them: errors beyond what is reported in a minute; reports that one service did not
-take; what could not be made a report."""
+"""Reports of unexpected errors that no service got, by reason: errors beyond the limit per minute; reports that a service did not
+accept; errors that could not be made into a report."""

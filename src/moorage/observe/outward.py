@@ -1,4 +1,4 @@
-"""What tells whom we ask to which trace that belongs: headers of W3C Trace Context, for whoever traces to give."""
+"""Trace headers (W3C Trace Context) for requests that this process sends."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ Inject: TypeAlias = Callable[[MutableMapping[str, str]], None]
 
 
 def _nothing(_: MutableMapping[str, str]) -> None:
-    """Nobody traces."""
+    """Adds no headers, as tracing is off."""
 
 
 _inject: Inject = _nothing
 
 
 def carry(inject: Inject) -> None:
-    """From now on, in this process."""
+    """Have `inject` provide the headers from now on, in this process. `tracing` calls this."""
     global _inject
     _inject = inject
 
 
 def headers() -> dict[str, str]:
-    """Of the trace that the current task belongs to; none without one."""
+    """The headers of the trace that the current task belongs to; empty without one."""
     found: dict[str, str] = {}
     _inject(found)
     return found

@@ -1,4 +1,4 @@
-"""Sending one mail: encrypted if the server offers it, and the password over nothing less."""
+"""Sends one mail, encrypted if the server offers it. Unless `insecure`, a password needs an encrypted or local connection."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from email.utils import format_datetime, localtime, make_msgid
 from typing import Final
 
 SECONDS: Final = 10.0
-"""For which a server may be silent."""
+"""How long the server may be silent."""
 IMPLICIT_TLS: Final = 465
 
 
 class Unencrypted(Exception):
-    """The password would go over a connection that others can read."""
+    """The password would be sent over an unencrypted connection."""
 
 
 @dataclass(frozen=True)
 class Postbox:
-    """Where mail goes, and from whom. `insecure`: any certificate will do, and the password may go unencrypted."""
+    """A mail server, sender and receivers. `insecure`: accept any certificate, and send the password even unencrypted."""
 
     host: str
     port: int
@@ -35,7 +35,7 @@ class Postbox:
     insecure: bool = False
 
     def send(self, subject: str, text: str) -> None:
-        """Raises OSError (of which smtplib's own errors are), Unencrypted, and ValueError for an address that is none."""
+        """Send a mail. Raises OSError (including smtplib's errors), Unencrypted, and ValueError for an invalid address."""
         message = EmailMessage()
         message["From"] = self.sender
         message["To"] = ", ".join(self.receivers)
@@ -53,7 +53,7 @@ class Postbox:
                 self._sign_in(server)
             server.send_message(message)
             with contextlib.suppress(OSError):
-                # It has the mail, whatever it says now.
+                # The server has accepted the mail, whatever it answers now.
                 server.quit()
         finally:
             server.close()

@@ -1,4 +1,4 @@
-"""Tracebacks for the log, without what an exception repeats of the credentials of its request."""
+"""Tracebacks for the log, without credentials of the request that an exception may repeat."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Raised: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | No
 
 
 def formatted(raised: Raised, redact: Callable[[str], str]) -> str:
-    """As Python prints it. `redact` is given each text that an exception wrote; files, functions and source are none of them."""
+    """A traceback as Python prints it, with the text of each exception redacted. Files, functions and source lines stay as they are."""
     told = traceback.TracebackException(*raised, compact=True)
     for one in _all(told):
         _redact(one, redact)
@@ -19,14 +19,14 @@ def formatted(raised: Raised, redact: Callable[[str], str]) -> str:
 
 
 def _redact(told: Any, redact: Callable[[str], str]) -> None:
-    # The library has no other way to format a whole chain, with groups and notes, and to change what its members say.
+    # `traceback` has no other way to change the texts in a chain with groups and notes.
     told._str = redact(told._str)
     if told.__notes__ is not None:
         told.__notes__ = [redact(str(note)) for note in told.__notes__]
 
 
 def _all(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
-    """With causes, contexts and members of groups."""
+    """The exception with its causes, contexts and members of groups."""
     left = [told]
     while left:
         one = left.pop()

@@ -1,8 +1,8 @@
-"""Services that are told of unexpected errors: Bugsnag, New Relic and Sentry.
+"""Reports unexpected errors to Bugsnag, New Relic and Sentry.
 
-Read first: `report` (what is told, and what never is), then `dispatch` (a `Reporter` over the services that are on) and `courier`
-(the thread of each service, which nobody waits for). `bugsnag`, `newrelic` and `sentry` make a message of a report, each with the
-library of its service, and are imported only where the configuration has its key. `rate`, `tally` and `posting` are parts of these.
+Read `report` first (what is reported, and what never is), then `dispatch` (a `Reporter` over the configured services) and `courier`
+(a thread for each service, which no request waits for). `bugsnag`, `newrelic` and `sentry` turn a report into a message with the
+library of their service, and are imported only if the configuration has its key. `rate`, `tally` and `posting` are helpers.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 class Reporter(Protocol):
     def report(self, error: Exception, exchange: Exchange) -> None:
-        """Tell of an error that nobody foresaw, and of the request in which it happened. Neither waits nor raises."""
+        """Report an unexpected error and the request in which it happened. Neither waits nor raises."""
         ...
 
     async def close(self) -> None:
-        """What was reported is sent first, if that takes no longer than a moment."""
+        """Send what was reported so far, if that takes only a moment, then close."""
         ...
 
 
 class ReportingError(Exception):
-    """A service that is configured cannot be told anything. The text begins with the key."""
+    """A configured service cannot be used. The message begins with the configuration key."""
 
 
 def build(configuration: Configuration) -> Reporter | None:
-    """None where no service is configured. Raises ReportingError for a library that is missing."""
+    """The reporter of the configuration; None if no service is configured. Raises ReportingError if a library is missing."""
     services = [_made(name, make) for name, make in _wanted(configuration.reporting)]
     if not services:
         return None

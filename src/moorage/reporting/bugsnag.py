@@ -1,8 +1,8 @@
-"""Bugsnag: its library makes the message. How it would send it is not used, for that takes a thread for each message, without
-limits in number and time."""
+"""Bugsnag: its library makes the message. Its way of sending is not used, as it takes a thread for each message, without limits in
+number and time."""
 
 # mypy: disallow-untyped-calls=False
-# The library has annotations in some places only.
+# The library is only partly annotated.
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from moorage.reporting.courier import Courier
 from moorage.reporting.posting import Post
 from moorage.reporting.report import STATUS, Report
 
-# On being imported, the library puts a client of its own into the hooks for errors that nobody handles.
+# When imported, the library installs a client of its own in the hook for unhandled exceptions.
 legacy.default_client.uninstall_sys_hook()
 
 
 class Bugsnag:
-    """`stage` and `endpoint`: empty for those of the library."""
+    """The service Bugsnag. `stage` and `endpoint` may be empty: then `production` and the library's endpoint are used."""
 
     def __init__(self, key: str, stage: str, endpoint: str) -> None:
         self.courier: Courier[bytes] = Courier("bugsnag", self._send)
@@ -64,7 +64,7 @@ class Bugsnag:
         )
         for error in event.errors:
             error.error_message = report.redact(error.error_message)
-        # They are texts as well, which this library puts where they are not looked for.
+        # Notes of exceptions are texts that are not redacted, and the library puts them here.
         event.metadata.pop("exception notes", None)
         self._client.deliver(event)
 
@@ -73,7 +73,7 @@ class Bugsnag:
 
 
 class _Carrier(Delivery):
-    """What the library calls with a message that is complete."""
+    """Takes complete messages from the library."""
 
     def __init__(self, carry: Callable[[bytes], None]) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class _Carrier(Delivery):
 
 
 def _tab(report: Report) -> dict[str, object]:
-    """What its page of an error shows under "Request"."""
+    """What Bugsnag shows in the tab "Request" of an error."""
     request = report.request
     return {
         "id": request.id,

@@ -1,4 +1,4 @@
-"""From an error in a request to the services that are on."""
+"""Passes errors in requests to the configured services."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from moorage.reporting.report import Report, Request
 from moorage.reporting.tally import Tally
 
 LAST_SECONDS: Final = 2.0
-"""For what is not sent yet when the registry stops."""
+"""How long to wait for unsent reports when the registry stops."""
 
 
 class Service(Protocol):
@@ -24,12 +24,13 @@ class Service(Protocol):
     def courier(self) -> Courier[Any]: ...
 
     def take(self, report: Report) -> None:
-        """Make a message of it now, for an exception holds on to all that its frames hold, and give it to the courier."""
+        """Turn the report into a message and give it to the courier. This happens at once, as an exception keeps everything in its
+        frames alive."""
         ...
 
 
 class Dispatch:
-    """A `Reporter`."""
+    """A `Reporter` over several services."""
 
     def __init__(self, services: Sequence[Service], rate: Rate | None = None) -> None:
         self._services = services
@@ -57,7 +58,7 @@ class Dispatch:
         try:
             service.take(report)
         except Exception as failure:
-            # An exception may be of any class, and its text may fail too.
+            # The reported exception may be of any class, and even getting its text may fail.
             self._failed.add(type(failure).__name__)
 
     async def close(self) -> None:

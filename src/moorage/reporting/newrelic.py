@@ -1,8 +1,8 @@
-"""New Relic: only what its library has to speak with the service.
+"""New Relic: uses only the part of its library that talks to the service.
 
-The agent itself stays off. It wraps what is imported, measures every minute, tells of all packages and of PYTHONPATH, has stacks
-of all threads sampled when the service says so, and drops errors that come before it is connected. What is used instead is the
-session below it, which signs in with the first error and then sends errors, each at once.
+The agent itself stays off. It wraps imported modules, sends measurements every minute, reports all packages and PYTHONPATH, samples
+the stacks of all threads when the service asks for it, and drops errors that occur before it is connected. Instead, the library's
+session is used directly: it connects with the first error, and sends each error at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from moorage.reporting.courier import Courier, Undelivered
 from moorage.reporting.posting import SECONDS
 from moorage.reporting.report import STATUS, Report
 
-# What the service answers is told by the courier, once; here it would come with every try.
+# The courier logs the service's answers once; the library would log them with every attempt.
 logging.getLogger("newrelic").setLevel(logging.CRITICAL + 1)
 
 STDOUT: Final = 1
@@ -41,14 +41,14 @@ _CLOUDS: Final = ("aws", "azure", "azurefunction", "azureappservice", "docker", 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One error in the two forms in which the service keeps it: with its traceback, and as an event."""
+    """One error in the two forms that the service stores: with its traceback, and as an event."""
 
     trace: list[Any]
     event: list[dict[str, Any]]
 
 
 class NewRelic:
-    """`name` may be empty. `verbose`: what is reported is written to stdout too."""
+    """The service New Relic. `name` may be empty. `verbose`: also write reports to stdout."""
 
     def __init__(self, key: str, name: str, verbose: bool) -> None:
         self.courier: Courier[Message] = Courier("newrelic", self._send)
@@ -87,7 +87,7 @@ class NewRelic:
             self._session = None
             if not known:
                 raise
-            # The service has forgotten who this is, as it does after a while without reports.
+            # The service has forgotten the session, as it does after a while without reports.
             self._post(message)
 
     def _post(self, message: Message) -> None:
@@ -102,7 +102,7 @@ class NewRelic:
 
 
 class _Client(ApplicationModeClient):  # type: ignore[misc]  # has no annotations
-    """Remembers what the service answered last, which the library tells its log only. One thread uses it."""
+    """Remembers the last status of the service, which the library only logs. Used by one thread."""
 
     status: ClassVar[int] = 0
 
@@ -118,14 +118,14 @@ class _Session(Session):  # type: ignore[misc]  # has no annotations
 
 
 def _settings(key: str, name: str) -> Any:
-    """Variables that begin with NEW_RELIC_ may say more, such as a proxy or a bundle of authorities."""
+    """The library's settings. Environment variables that begin with NEW_RELIC_ may add more, such as a proxy or a CA bundle."""
     settings = global_settings()
     settings.license_key = key
     settings.app_name = name
     settings.host = settings.host or default_host(key)
     settings.agent_limits.data_collector_timeout = SECONDS
     for cloud in _CLOUDS:
-        # Each would be asked by HTTP whether this machine is one of its own.
+        # Otherwise the library asks each by HTTP whether this machine is one of its own.
         setattr(settings.utilization, f"detect_{cloud}", False)
     return settings
 
@@ -153,7 +153,7 @@ def _message(report: Report) -> Message:
 
 
 def _attributes(report: Report) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Those that only the registry has, and those that the service knows by name."""
+    """The attributes that only Moorage has, and those whose names the service knows."""
     request = report.request
     own = {
         "request.id": request.id,
@@ -181,7 +181,7 @@ def _cut(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stack(error: BaseException) -> list[str]:
-    """Of an endless recursion the innermost frames."""
+    """The traceback as lines, shortened to the innermost frames, for endless recursions."""
     walk = traceback.walk_tb(error.__traceback__)
     frames = traceback.StackSummary.extract(walk, limit=-_MOST_FRAMES, lookup_lines=False)
     lines = [f'File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in frames]
@@ -189,7 +189,7 @@ def _stack(error: BaseException) -> list[str]:
 
 
 def _show(message: Message) -> None:
-    """One line, written whole."""
+    """Write the message to stdout as one line, with a single call."""
     line = json.dumps({"reported": "newrelic", "error": message.trace}) + "\n"
     try:
         os.write(STDOUT, line.encode())

@@ -1,4 +1,4 @@
-"""One message to a service by HTTP, in bounded time."""
+"""Sends one message to a service by HTTP, in bounded time."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from moorage import __version__
 from moorage.reporting.courier import Undelivered
 
 SECONDS: Final = 5.0
-"""For connecting, and between bytes of an answer."""
+"""Timeout for connecting, and between bytes of a response."""
 AGENT: Final = f"moorage/{__version__}"
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    """The key of a project goes nowhere else."""
+    """Follows no redirects, so that the key of a project is not sent elsewhere."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 class Post:
-    """Sends to `url`, which the configuration has checked to be http or https; by a proxy if HTTPS_PROXY says so."""
+    """Posts to `url`, which the configuration has checked to be http or https. Uses the proxy in HTTPS_PROXY, if there is one."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._opener = urllib.request.build_opener(_Stay)
 
     def send(self, body: bytes, headers: Mapping[str, str]) -> None:
-        """Raises Undelivered unless the answer is 2xx."""
+        """Post a message. Raises Undelivered unless the status is 2xx."""
         request = urllib.request.Request(self._url, body, {**headers, "User-Agent": AGENT}, method="POST")  # noqa: S310  # checked
         try:
             self._opener.open(request, timeout=SECONDS).close()

@@ -1,4 +1,4 @@
-"""What is told of an error: the exception, and of its request what helps to find the cause and lets nobody in."""
+"""The content of a report: the exception, and those parts of its request that help to find the cause and are not credentials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` has no query, and nothing before an `@`; `user` signed in; `address` is the one of the access log."""
+    """The reported parts of a request.
+
+    `path` is without the query and without what precedes an `@`. `user` is the authenticated user. `address` is the client's, as in the
+    access log.
+    """
 
     id: str
     method: str
@@ -43,8 +47,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`moment` in seconds since the epoch; `left_out`: errors before this one that were not reported; `redact` is for every text
-    that an exception wrote."""
+    """An error to report.
+
+    `redact` must be applied to the text of every exception. `moment`: seconds since the epoch. `left_out`: how many errors before this
+    one were not reported.
+    """
 
     error: Exception
     request: Request

@@ -1,4 +1,4 @@
-"""Sentry: a client of its library that looks at nothing by itself. What it makes of an error is carried here."""
+"""Sentry: its library makes the message, with everything off that it would collect by itself. Moorage sends the message."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _MECHANISM: Final = {"type": "moorage", "handled": False}
 
 
 class Sentry:
-    """`dsn` is one (the configuration has checked it); `environment` may be empty."""
+    """The service Sentry. The configuration has checked that `dsn` is valid. `environment` may be empty."""
 
     def __init__(self, dsn: str, environment: str) -> None:
         self.courier: Courier[bytes] = Courier("sentry", self._send)
         carrier = _Carrier(dsn, self.courier.offer)
-        # No default integrations: those would look at every log line, every request that is sent, the modules, the command line.
+        # No default integrations: they would record log lines, outgoing requests, modules and the command line.
         self._client = Client(
             dsn=dsn,
             transport=carrier,
@@ -65,7 +65,7 @@ class Sentry:
 
 
 class _Carrier(Transport):
-    """What the client calls with a message that is complete."""
+    """Takes complete messages from the library's client."""
 
     def __init__(self, dsn: str, carry: Callable[[bytes], None]) -> None:
         super().__init__({"dsn": dsn})

@@ -1,4 +1,4 @@
-"""The authorities whose signature on a client's certificate is believed: `http.tls.clientcas`."""
+"""The authorities that are trusted to sign client certificates: `http.tls.clientcas`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ KEY: Final = "http.tls.clientcas"
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
-    """Those that are valid now, joined (PEM). At `changes` there will be others. `cautions` tell which were left out."""
+    """The authorities that are valid now, joined (PEM).
+
+    `changes`: when this set is going to change. `cautions`: which authorities were left out, and why.
+    """
 
     pem: bytes = b""
     changes: datetime | None = None
@@ -28,9 +31,11 @@ class Authorities:
 
 
 def load(paths: Sequence[str], now: datetime, *, lapsed: bool = False) -> Authorities:
-    """rustls does not look at the time of an authority, so those whose time is over or to come are left out here.
-    Raises CertificateError for a file without certificates, and if none is left; but if they have `lapsed` while they
-    were in use, nobody's signature is believed any more."""
+    """Read the authorities and leave out those that are expired or not valid yet: rustls does not check their dates.
+
+    Raises CertificateError for a file without certificates, and if no valid authority is left. If they have `lapsed`
+    while in use, no error is raised: no client certificate is accepted any more.
+    """
     valid: dict[bytes, None] = {}
     changes: list[datetime] = []
     cautions: list[str] = []
@@ -54,7 +59,7 @@ def load(paths: Sequence[str], now: datetime, *, lapsed: bool = False) -> Author
 
 
 def _nobody(now: datetime) -> bytes:
-    """An authority that never signed anything, and never will: its key is gone. rustls takes no empty list."""
+    """An authority that can never sign anything, as its key is thrown away. rustls rejects an empty list."""
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
     built = (
         x509.CertificateBuilder()

@@ -1,5 +1,8 @@
-"""What a server shows its clients, read from the files of `http.tls` and checked whole: a worker that is given the
-result can serve it. Granian's worker, given something else, ends without a word that an operator understands."""
+"""The server's certificate and key, read from the files of `http.tls` and checked completely.
+
+A worker can serve whatever passes these checks. Given anything else, Granian's worker ends without a message that an
+operator understands.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,14 @@ _KNOWN: Final = frozenset(
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
     )
 )
-"""Extensions that rustls heeds where they are critical. It takes no certificate with any other."""
+"""Extensions that rustls handles when they are critical. It rejects a certificate with any other critical extension."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Certificate with its chain, key, and the authorities of client certificates (none: empty), all in PEM.
+    """The certificate with its chain, the key, and the authorities of client certificates (empty if none), all in PEM.
 
-    The certificate is valid until `expires`. At `changes` the same files would give something else.
+    The certificate is valid until `expires`. From `changes` on, the same files give a different identity.
     """
 
     chain: bytes
@@ -44,16 +47,16 @@ class Identity:
     expires: datetime
     changes: datetime | None = None
     cautions: tuple[str, ...] = ()
-    """What an operator should know of, though it can be served."""
+    """Problems that do not prevent serving, but that an operator should know of."""
 
     def same_as(self, other: Identity) -> bool:
-        """Whether no client could tell it from the other one."""
+        """Whether clients see no difference between the two."""
         mine, others = ((one.chain, one.key, one.authorities) for one in (self, other))
         return mine == others
 
 
 def load(tls: Tls, now: datetime, *, lapsed: bool = False) -> Identity:
-    """Raises CertificateError naming the first thing that is wrong. `lapsed`: see `authorities.load`."""
+    """Read and check the files. Raises CertificateError for the first problem found. `lapsed`: see `authorities.load`."""
     assert tls.certificate is not None
     assert tls.key is not None
     chain = files.certificates(CERTIFICATE, tls.certificate, files.read(CERTIFICATE, tls.certificate))
@@ -73,7 +76,7 @@ def load(tls: Tls, now: datetime, *, lapsed: bool = False) -> Identity:
 
 
 def soon_over(identity: Identity, path: str, now: datetime) -> str:
-    """A line for the operator if the certificate ends within days or has ended."""
+    """A log line if the certificate expires within SOON or has expired, else an empty string."""
     if now < identity.expires - SOON:
         return ""
     verb = "expired" if identity.expires <= now else "expires"
@@ -81,7 +84,8 @@ def soon_over(identity: Identity, path: str, now: datetime) -> str:
 
 
 def _asked_for(tls: Tls) -> list[str]:
-    """Whoever only requests a certificate and believes any gets the same clients as one who asks for none."""
+    """The authorities to verify clients with. `request-client-cert` accepts any certificate, which is the same as
+    requesting none."""
     return [] if tls.clientauth == "request-client-cert" else tls.clientcas
 
 

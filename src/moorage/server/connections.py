@@ -1,4 +1,4 @@
-"""Which connections have a request in flight: around the application, for those who may end the others."""
+"""Tracks which connections have a request in flight, so that `idle` can end the others."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Final, TypeAlias
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Peer: TypeAlias = tuple[str, str]
-"""Address and port of the client, as text: what names a connection at one listening address."""
+"""Address and port of the client, as text. They identify a connection to one listening address."""
 
 CLOSE: Final = (b"connection", b"close")
 
 
 class Connections:
-    """An ASGI application around another one.
+    """An ASGI middleware that keeps track of requests in flight.
 
-    `busy` counts the requests in flight of each connection that has any; `quiet` has, for those that had some, since
-    when (time.monotonic) there is none, until somebody removes them. Other threads may read both.
+    `busy` counts the requests in flight on each connection that has any. `quiet` holds the time (time.monotonic) at which
+    a connection's last request ended, until `idle` removes it. Other threads may read both.
     """
 
     def __init__(self, application: ASGIApp) -> None:
@@ -25,7 +25,7 @@ class Connections:
         self.busy: dict[Peer, int] = {}
         self.quiet: dict[Peer, float] = {}
         self.closing = False
-        """Whether clients are asked to use another connection for their next request."""
+        """Whether to ask clients to use another connection for their next request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -34,7 +34,7 @@ class Connections:
         peer: Peer = scope["client"]
         self.busy[peer] = self.busy.get(peer, 0) + 1
         try:
-            # HTTP/2 has no such header: its connections are told by GOAWAY, when the worker ends.
+            # HTTP/2 has no such header: its connections get a GOAWAY frame when the worker ends.
             if self.closing and scope["http_version"] != "2":
                 send = _closing(send)
             await self._application(scope, receive, send)

@@ -1,4 +1,4 @@
-"""What the debug listener needs before there are workers: its socket, which all of them share."""
+"""Prepares the debug listener before workers are forked: they all share its socket."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BACKLOG: Final = 128
 
 @dataclass(frozen=True)
 class Debugging:
-    """`metrics`: the folder in which workers count; empty where nobody wants to know. `close` is for the launcher's end."""
+    """`metrics`: the folder in which workers count; empty if metrics are off. `close`: to be called when the launcher ends."""
 
     listener: socket.socket | None = None
     metrics: str = ""
@@ -31,7 +31,7 @@ class Debugging:
 
 
 def begin(section: Debug) -> Debugging:
-    """Raises ServerError."""
+    """Open the listener that the configuration asks for. Raises ServerError."""
     if section.addr is None:
         if section.prometheus.enabled:
             log.warning(
@@ -40,7 +40,7 @@ def begin(section: Debug) -> Debugging:
             )
         return Debugging()
     listener = _listen(section.addr)
-    # Before the workers are forked, so that what it loads is in memory once.
+    # Imported before the workers are forked, so that they share the memory of what it loads.
     importlib.import_module("moorage.debug")
     if not section.prometheus.enabled:
         return Debugging(listener)

@@ -2,4 +2,4 @@
 
 
 class ServerError(Exception):
-    """The server cannot start; the text tells the operator why."""
+    """The server cannot start. The message tells the operator why."""

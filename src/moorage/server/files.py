@@ -1,4 +1,4 @@
-"""Reading the files of TLS: short regular files of PEM, and what is said when they are none."""
+"""Reads TLS files: short regular files in PEM, and errors that say what a file holds instead."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ MOST_BYTES: Final = 1 << 20
 
 
 class CertificateError(Exception):
-    """A file of TLS cannot be used; the text names its key, its path and what to do."""
+    """A TLS file cannot be used. The message names the configuration key, the path and what to do."""
 
     def __init__(self, key: str, path: str, problem: str) -> None:
         super().__init__(f"{key}: {path} {problem}")
 
 
 def read(key: str, path: str) -> bytes:
-    """The content. `key` is that of the configuration, for the CertificateError that this raises."""
+    """The content of a file. Raises CertificateError, which names `key`, the configuration key of the file."""
     try:
-        # Without waiting: opening a pipe would last until somebody writes to it.
+        # O_NONBLOCK: opening a named pipe would otherwise block until another process writes to it.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise CertificateError(key, path, f"cannot be read: {_reason(error)}") from None
@@ -45,12 +45,12 @@ def read(key: str, path: str) -> bytes:
 
 
 def certificates(key: str, path: str, content: bytes) -> list[x509.Certificate]:
-    """Those that PEM holds, at least one. Raises CertificateError."""
+    """The certificates in a PEM file, at least one. Raises CertificateError."""
     if b"-----BEGIN CERTIFICATE-----" not in content:
         raise CertificateError(key, path, _instead(content))
     try:
         with warnings.catch_warnings():
-            # What is odd in a certificate but can be served is no matter for the terminal of the server.
+            # The library warns of oddities in certificates that can be served nevertheless.
             warnings.simplefilter("ignore")
             found = x509.load_pem_x509_certificates(content)
             for one in found:
@@ -63,7 +63,7 @@ def certificates(key: str, path: str, content: bytes) -> list[x509.Certificate]:
 
 
 def _read_through(certificate: x509.Certificate) -> None:
-    """What this program asks a certificate for, besides its extensions: the library reads each when it is asked."""
+    """Access the fields that Moorage uses, except extensions: the library parses each field only on access."""
     _ = certificate.version, certificate.not_valid_before_utc, certificate.not_valid_after_utc
     certificate.subject.rfc4514_string()
 
@@ -71,7 +71,7 @@ def _read_through(certificate: x509.Certificate) -> None:
 def extensions(
     key: str, path: str, certificate: x509.Certificate
 ) -> list[x509.Extension[x509.ExtensionType]]:
-    """Raises CertificateError where TLS could not read them either."""
+    """The extensions of a certificate. Raises CertificateError if they cannot be parsed; TLS could not read them either."""
     try:
         return list(certificate.extensions)
     except (ValueError, *UNREADABLE):

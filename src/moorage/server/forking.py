@@ -6,8 +6,10 @@ import os
 
 
 def try_fork() -> None:
-    """Raises OSError if a process cannot be forked now. To be asked before `multiprocessing` is to try it again, for it
-    leaves four descriptors open whenever it fails."""
+    """Raises OSError if a process cannot be forked now.
+
+    Call this before retrying with `multiprocessing`, which leaks four descriptors whenever it fails.
+    """
     pid = os.fork()
     if pid == 0:
         os._exit(0)

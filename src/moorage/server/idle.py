@@ -1,8 +1,8 @@
 """Ends connections without a request in flight.
 
-Where HTTP/2 is spoken, Granian waits without end for the first bytes that tell the version, and for streams on a
-connection that has none; it has a time of its own for TLS handshakes. Nothing in it can be told otherwise, so this looks
-at the worker's sockets from outside.
+Where HTTP/2 is spoken, Granian waits without a timeout for the first bytes, which reveal the version, and for streams on a
+connection that has none; for TLS handshakes it has a timeout of its own. None of this can be configured, so this module
+looks at the worker's sockets from outside.
 """
 
 from __future__ import annotations
@@ -21,21 +21,23 @@ from typing import Final
 from moorage.server.connections import Connections, Peer
 
 LONGEST_SECONDS: Final = 300.0
-"""After which a connection without requests ends even if it is kept busy with pings or takes what is left of an answer
-in tiny pieces: what it has not taken yet is in our memory."""
+"""How long a connection without requests may last even if the client keeps it busy with pings or reads the rest of a
+response in tiny pieces: what the client has not read yet occupies the worker's memory."""
 
 _LOOK_SECONDS: Final = 2.5
 _LOOKS: Final = 4
 LATEST: Final = 1.0 + 2 / _LOOKS
-"""By so many times the time that it has, a connection is ended: it is first seen at one look, and found to be over at another."""
+"""A connection is ended after at most this multiple of its time: one look discovers it, and a later one finds it overdue."""
 _INFO_BYTES: Final = 104
 _LAST_DATA_SENT: Final = struct.Struct("@44xI")
-"""In struct tcp_info: milliseconds since data was last sent."""
+"""The field of struct tcp_info with the milliseconds since data was last sent."""
 
 
 class Reaper:
-    """Ends the connections accepted at `port` that have had no request in flight for `seconds` and to which nothing was
-    sent in that time. What is received does not count: the headers of a request have to be through by then."""
+    """Ends connections accepted at `port` that for `seconds` have had no request in flight and to which nothing was sent.
+
+    Received data does not count: the headers of a request have to be complete within that time.
+    """
 
     def __init__(self, connections: Connections, port: int, seconds: float) -> None:
         self._connections = connections
@@ -44,18 +46,18 @@ class Reaper:
         self._known: dict[str, tuple[float, Peer | None]] = {}
 
     def start(self) -> None:
-        """In a thread of its own, for as long as the process lives."""
+        """Look at the connections now and then, in a daemon thread."""
         threading.Thread(target=self._run, name="idle", daemon=True).start()
 
     def _run(self) -> None:
         while True:
             time.sleep(min(_LOOK_SECONDS, self._seconds / _LOOKS))
-            # Where no descriptor is left there is none to look with; Granian ends handshakes, which frees some.
+            # Looking needs a descriptor. If none is left, Granian frees some by ending handshakes.
             with contextlib.suppress(OSError):
                 self.look()
 
     def look(self) -> int:
-        """How many were ended."""
+        """End what is overdue. Returns the number of connections ended."""
         now, ended = time.monotonic(), 0
         known: dict[str, tuple[float, Peer | None]] = {}
         for descriptor, name in _sockets():
@@ -74,7 +76,7 @@ class Reaper:
 
     def _end(self, descriptor: int, peer: Peer, since: float, now: float) -> int:
         with _duplicate(descriptor) as one:
-            # Meanwhile the number may have gone to another connection.
+            # The descriptor may have been reused for another connection.
             if one is None or _peer_of(one, self._port) != peer:
                 return 0
             quiet = now - max(since, self._connections.quiet.get(peer, 0.0))
@@ -106,7 +108,7 @@ class Reaper:
 
 
 def _sockets() -> Iterator[tuple[int, str]]:
-    """Each descriptor of this process that is a socket, with a name that no other socket has while it lives."""
+    """Each descriptor of this process that is a socket, with a name that is unique while the socket lives."""
     for entry in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
             name = os.readlink(f"/proc/self/fd/{entry}")
@@ -116,10 +118,10 @@ def _sockets() -> Iterator[tuple[int, str]]:
 
 @contextlib.contextmanager
 def _duplicate(descriptor: int) -> Iterator[socket.socket | None]:
-    """The socket under a number of our own, which nobody closes meanwhile; None if it is gone."""
+    """The socket under a duplicate descriptor, which no other code closes; None if the socket is gone."""
     with contextlib.ExitStack() as opened:
         one = None
-        # Also where there are no more numbers to have.
+        # Also if no descriptor is left.
         with contextlib.suppress(OSError):
             own = os.dup(descriptor)
             opened.callback(os.close, own)
@@ -130,7 +132,7 @@ def _duplicate(descriptor: int) -> Iterator[socket.socket | None]:
 
 
 def _peer_of(one: socket.socket, port: int) -> Peer | None:
-    """The client at the other end; None for whatever was not accepted at `port`."""
+    """The client at the other end; None for a socket that was not accepted at `port`."""
     try:
         if one.family not in (socket.AF_INET, socket.AF_INET6) or one.getsockname()[1] != port:
             return None

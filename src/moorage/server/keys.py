@@ -1,4 +1,4 @@
-"""The key of a certificate: one of those that rustls signs with, in the one form that it is given."""
+"""The key of a certificate: of a kind that rustls can sign with, and converted to PKCS #8."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Usable: TypeAlias = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey
 
 
 def load(name: str, path: str, content: bytes) -> Usable:
-    """Raises CertificateError for what holds no key, is encrypted, or is of a kind that cannot be used."""
+    """Parse a key. Raises CertificateError if there is none, or if it is encrypted, damaged or of a kind that cannot be used."""
     if b"PRIVATE KEY-----" not in content:
         raise CertificateError(name, path, _instead(content))
     if b"ENCRYPTED" in content:
@@ -35,7 +35,7 @@ def load(name: str, path: str, content: bytes) -> Usable:
     try:
         key = serialization.load_pem_private_key(content, password=None)
     except (ValueError, *UNREADABLE):
-        # What the library says may quote the key.
+        # The library's message may quote the key.
         raise CertificateError(
             name, path, "holds a key that is damaged or of an unknown kind: make or copy it again"
         ) from None
@@ -46,7 +46,7 @@ def load(name: str, path: str, content: bytes) -> Usable:
 
 
 def belongs(key: Usable, certificate: x509.Certificate) -> bool:
-    """Whether it is the key of this certificate."""
+    """Whether `key` is the key of this certificate."""
     try:
         return _public(certificate.public_key()) == _public(key.public_key())
     except (ValueError, *UNREADABLE):

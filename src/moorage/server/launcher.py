@@ -1,5 +1,5 @@
-"""The launcher: Granian's server with sockets of ours, whose workers are replaced when they die, and when the
-certificate that they show was replaced."""
+"""The launcher: Granian's server, but with sockets opened here, and with workers that are replaced when they die or when
+their certificate is replaced."""
 
 from __future__ import annotations
 
@@ -41,14 +41,17 @@ MOST_RETIRED: Final = 64
 
 
 class Launcher(MPServer):
-    """The socket of a worker stays open here, so what connects while it is being replaced waits for the next one.
+    """Starts, watches, replaces and stops the workers.
 
-    With another certificate, a whole set of new workers is started beside the old ones. Once all of them serve, the old
-    ones retire: they finish what they have, without a limit in time until the server is stopped. If any of the new ones
-    ends instead, the old ones go on, and it is tried again.
+    The launcher keeps each worker's socket open, so clients that connect while a worker is being replaced wait for its
+    successor.
 
-    A worker that cannot start is tried again as long as another one serves. Else the server ends, with status 1, and so
-    it does after an error of its own.
+    For a new certificate, it starts a whole set of new workers beside the old ones. Once all of them serve, the old ones
+    retire: they finish their requests, without a time limit until the server is stopped. If a new one ends instead, the
+    old ones continue, and the launcher tries again later.
+
+    If a worker cannot start, the launcher tries again as long as another worker serves. Otherwise the server ends with
+    status 1, as it does after an error in the launcher.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class Launcher(MPServer):
         renewing: Callable[[], None] = lambda: None,
         **settings: Any,
     ) -> None:
-        """`renewing` is called every second, by which whoever replaces the files goes on doing so."""
+        """`renewing` is called every second while there are `files`, and keeps the process that renews them running."""
         super().__init__("moorage", **settings)
         self._listeners = listeners
         self._duties = duties
@@ -68,9 +71,9 @@ class Launcher(MPServer):
         self._failed = False
         self._pause = 0.0
         self._short = False
-        """Whether there was no room for the last process."""
+        """Whether there was no room for the last process that was started."""
         self._due: dict[int, float] = {}
-        """When a place whose worker died gets another one, by the monotonic clock."""
+        """When to replace the dead worker at an index, by the monotonic clock."""
         self._signs: WeakKeyDictionary[WorkerProcess, Sign] = WeakKeyDictionary()
         self._incoming: list[WorkerProcess] = []
         self._retired: list[WorkerProcess] = []
@@ -81,7 +84,7 @@ class Launcher(MPServer):
             self._shown = self._seal(files.served)
 
     def _seal(self, identity: Identity) -> Sealed:
-        """Workers that are started from now on show this."""
+        """Have workers that are started from now on serve this identity."""
         assert self._files is not None
         sealed = Sealed((identity.chain, identity.key, identity.authorities))
         self.ssl_ctx = self._files.context(*sealed.paths)
@@ -105,15 +108,15 @@ class Launcher(MPServer):
         return worker
 
     def _begin(self, listener: socket.socket, sign: Sign) -> Any:
-        """In the new worker."""
+        """Runs in the new worker."""
         for other in self._listeners:
-            # Else connections to a sibling that has ended would wait here for nobody.
+            # Otherwise, after a sibling has ended, connections to its socket would stay queued here, and not be served.
             if other is not listener:
                 other.close()
         return self._duties.begin(listener.fileno(), sign)
 
     def signal_handler_interrupt(self, *arguments: Any, **_: Any) -> None:
-        """The first signal drains, the second ends all at once."""
+        """The first signal drains the workers, the second kills them."""
         if self.interrupt_signal:
             for worker in {*self.wrks, *self._incoming, *self._retired}:
                 worker.kill()
@@ -129,7 +132,7 @@ class Launcher(MPServer):
             log.error("cannot start a worker", extra={"worker": index + 1, "reason": reason_of(error)})
 
     def _start(self, index: int) -> WorkerProcess:
-        """Raises OSError when the system has no room for it."""
+        """Start a worker. Raises OSError if the system has no room for it."""
         worker: WorkerProcess = self._spawn_worker(index, *self._target)
         if self._short:
             try_fork()
@@ -137,7 +140,7 @@ class Launcher(MPServer):
         try:
             worker.start()
         except RuntimeError as error:
-            # It runs, but there was no room for the thread that waits for its end.
+            # The worker runs, but there was no room for the thread that waits for its end.
             worker.kill()
             worker.join()
             raise OSError(str(error)) from error
@@ -153,7 +156,7 @@ class Launcher(MPServer):
                     return
                 self._look_after_workers()
         except Exception:
-            # Half a server would keep what starts it from starting a whole one.
+            # If half a server stayed up, its service manager would not restart it.
             self._failed = True
             log.critical("launcher failed, the server ends", exc_info=True)
 
@@ -162,7 +165,7 @@ class Launcher(MPServer):
         self._retired = [worker for worker in self._retired if not _is_over(worker)]
         if self._incoming:
             self._settle()
-        # While others are about to come, nobody starts one with what is about to go.
+        # While new workers are starting, no dead one is replaced with the old certificate.
         if not self._incoming:
             self._replace_dead()
             self._renew()
@@ -214,8 +217,7 @@ class Launcher(MPServer):
         return any(self._signs[worker].given and not _is_over(worker) for worker in self.wrks)
 
     def _would_fail_again(self, worker: WorkerProcess, age: float) -> bool:
-        """One that ends by itself at its start would do so again, also by a panic in native code; one that was killed
-        would not."""
+        """Whether the worker failed by itself during its start, possibly by a panic in native code, and was not killed."""
         status = worker.inner.exitcode
         panicked = status == -signal.SIGABRT and not self._signs[worker].given
         return panicked or (status > 0 and age < STARTUP_SECONDS)
@@ -226,7 +228,7 @@ class Launcher(MPServer):
         if self._files is None or self._failed or (time.monotonic() < self._again and not hurry):
             return
         if len(self._retired) > MOST_RETIRED:
-            # Each new certificate would add to them.
+            # Each new certificate adds retired workers.
             return
         self._offered = self._files.look(hurry=hurry)
         if self._offered is None:
@@ -242,7 +244,7 @@ class Launcher(MPServer):
             self._keep_old(reason_of(error))
 
     def _settle(self) -> None:
-        """Whether those that were started with the new certificate can take over."""
+        """Switch to the workers with the new certificate if all serve; give up on them if one ended or is too slow."""
         age = time.monotonic() - self._incoming[0].birth
         if any(_is_over(worker) for worker in self._incoming) or age > LONGEST_START_SECONDS:
             self._keep_old("they ended, or took too long")
@@ -269,7 +271,7 @@ class Launcher(MPServer):
             extra={"reason": reason, "statuses": [worker.inner.exitcode for worker in self._incoming]},
         )
         for worker in self._incoming:
-            # Whoever does not serve by now would never heed another one.
+            # A worker that does not serve yet holds back all other signals.
             self._retire(worker, signal.SIGTERM if self._signs[worker].given else signal.SIGKILL)
         self._incoming = []
         self._next.close()

@@ -1,4 +1,4 @@
-"""Which versions of HTTP are spoken, and the bounds of each."""
+"""Which versions of HTTP are spoken, and the limits of each."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ BUFFER_BYTES: Final = 256 << 10
 STREAMS: Final = 100
 HEADER_BYTES: Final = 32 << 10
 FRAME_BYTES: Final = 512 << 10
-"""The largest that a client may send. Each one costs as much as the next, whatever its length; those written in Go make use
-of this, which for uploads is half of the speed."""
+"""The largest frame a client may send. A frame costs the same whatever its size. Go clients make full use of the limit, which
+about doubles the speed of uploads."""
 LEAST_WINDOW, MOST_WINDOW = 1 << 20, 4 << 20
-"""Of what a client may send before it hears that it was taken: the speed of an upload is at most so much in each round
-trip. All of it can be in memory, so it is a part of `http.limits.memory`."""
+"""Bounds in bytes of the flow-control window: a client may send that much before the server acknowledges it, so an upload
+is limited to one window per round trip. A whole window can be in memory, so it is a fraction of `http.limits.memory`."""
 WINDOWS: Final = 16
 
 
 def speaks_http2(http: Http) -> bool:
-    """Over TLS unless it is switched off, without TLS if it is switched on; never on a unix socket, for its connections
-    have no address by which `idle` could tell them apart."""
+    """Whether HTTP/2 is spoken: over TLS unless it is disabled, without TLS if it is enabled.
+
+    Never on a unix socket: its connections have no address by which `idle` could distinguish them.
+    """
     if isinstance(http.listen, Path):
         return False
     return not http.http2.disabled if http.tls.enabled else http.h2c.enabled
 
 
 def waits_without_end(http: Http) -> bool:
-    """Whether there are connections that Granian does not end by itself in the time for headers."""
+    """Whether there are connections that Granian does not end by itself within the header timeout."""
     return speaks_http2(http) or (http.tls.enabled and not isinstance(http.listen, Path))
 
 
 def settings(http: Http) -> dict[str, Any]:
-    """For Granian's server. What it calls `auto` has no time-out of its own before the first request: see `idle`."""
+    """Settings for Granian's server. Its mode `auto` has no timeout before the first request: see `idle`."""
     window = min(MOST_WINDOW, max(LEAST_WINDOW, http.limits.memory // WINDOWS))
     header_milliseconds = int(http.limits.headertimeout.total_seconds() * 1000)
     return {

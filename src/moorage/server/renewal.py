@@ -1,4 +1,4 @@
-"""Notices that the files of a certificate were replaced, and tells what is to be served from then on."""
+"""Notices when the files of a certificate are replaced, and returns the identity to serve from then on."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ log = logging.getLogger(__name__)
 REMIND: Final = timedelta(days=1)
 
 Print: TypeAlias = tuple[tuple[int, ...] | None, ...]
-"""What tells the same files from others: of each, what the file system says of what its path leads to."""
+"""Detects replaced files: for each, device, inode, size and times of what its path leads to."""
 
 
 class Files:
-    """The files of `tls`. `served` is what workers have; whoever gives them something else says so by `take`. `ending` is
-    of what is served."""
+    """The files of `tls`.
+
+    `served` is the identity that workers have; the launcher calls `take` when it gives them another. `ending` holds the
+    end of the certificate that is served.
+    """
 
     def __init__(self, tls: Tls, *, reminds: bool = True) -> None:
-        """`reminds`: whether somebody must be told in time that the certificate ends. Raises CertificateError."""
+        """`reminds`: whether to warn in time that the certificate expires. Raises CertificateError."""
         assert tls.certificate is not None
         assert tls.key is not None
         self._tls = tls
@@ -43,8 +46,11 @@ class Files:
         self._remind()
 
     def look(self, *, hurry: bool = False) -> Identity | None:
-        """Something to serve instead of `served`, if there is. Files that have just changed are left alone until the
-        next look, for a certificate and its key are often written one after the other; not in a `hurry`."""
+        """An identity to serve instead of `served`, or None.
+
+        Files that have just changed are left alone until the next look unless in a `hurry`: a certificate and its key
+        are often written one after the other.
+        """
         self._remind()
         found = _print_of(self._paths)
         settled, self._seen = found == self._seen, found
@@ -67,7 +73,7 @@ class Files:
         return identity
 
     def context(self, chain: str | None, key: str | None, authorities: str | None) -> tuple[Any, ...]:
-        """What Granian's workers are told of TLS, given the paths at which they find the parts of an identity."""
+        """Granian's TLS settings for workers, given the paths of the parts of an identity."""
         required = self._tls.clientauth == "require-and-verify-client-cert"
         return True, chain, key, None, self._tls.minimumtls, authorities, [], bool(authorities) and required
 
@@ -77,19 +83,19 @@ class Files:
         self._caution(identity)
 
     def again(self) -> None:
-        """The last find could not be served: find it once more."""
+        """Have `look` return its last result once more, because it could not be served."""
         self._judged, self._lapsed = (), None
 
     def _load(self, *, lapsed: bool = False) -> Identity:
         return certificates.load(self._tls, datetime.now(UTC), lapsed=lapsed)
 
     def _due(self) -> bool:
-        """Whether the same files give something else by now; once for each such moment."""
+        """Whether the same files give a different identity by now; true until the change has been looked at."""
         changes = self.served.changes
         return changes is not None and changes != self._lapsed and changes <= datetime.now(UTC)
 
     def _refuse(self, reason: str) -> None:
-        """Once for each reason. The files are read again at every look: time alone may mend what is wrong."""
+        """Log a reason once. The files are read again at every look, as passing time alone may solve the problem."""
         if reason != self._refused:
             self._refused = reason
             log.warning("replaced certificate is not served, the one before is", extra={"reason": reason})
@@ -99,7 +105,7 @@ class Files:
             log.warning(caution)
 
     def _remind(self) -> None:
-        """Every day, while the certificate that is served is about to end or has ended."""
+        """Warn once a day while the certificate that is served is about to expire or has expired."""
         now = datetime.now(UTC)
         if not self._reminds or now - self._reminded < REMIND:
             return

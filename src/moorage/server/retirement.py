@@ -1,8 +1,8 @@
-"""How a worker gives up its place to another that has the new certificate.
+"""How a worker makes way for one that has the new certificate.
 
-Granian stops taking connections and drops those it has taken but not heard of, both at once; with TLS that is every
-handshake under way. So first the listening socket is taken out of what the worker waits for, and only when all it had
-accepted must have been heard of, it is told to stop: then it finishes its requests, however long they take.
+On SIGTERM, Granian stops accepting and at the same time drops accepted connections that have not sent a request; with TLS,
+that includes every handshake in progress. So the listening socket first leaves the worker's epoll set. SIGTERM follows once
+every accepted connection has had time to send its request; then the worker finishes its requests, however long they take.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ _EPOLL: Final = "anon_inode:[eventpoll]"
 
 
 class Retirement:
-    """Of a worker whose connections come from the listening socket `listener`, and which has heard of all that it
-    accepted, or has ended them, after `seconds`."""
+    """Retires a worker that accepts connections from the socket `listener`.
+
+    `seconds`: the time within which each accepted connection has either sent a request or been ended.
+    """
 
     def __init__(self, listener: int, connections: Connections, seconds: float) -> None:
         self._listener = listener
@@ -31,7 +33,7 @@ class Retirement:
         self._begun = False
 
     def await_order(self) -> None:
-        """Retire when the launcher says so; for a running event loop."""
+        """Retire when the launcher sends the signal. Call this in the running event loop."""
         asyncio.get_running_loop().add_signal_handler(RETIRING, self._begin)
 
     def _begin(self) -> None:
@@ -47,18 +49,20 @@ class Retirement:
         asyncio.get_running_loop().call_later(1.0, self._heed_no_more)
 
     def _heed_no_more(self) -> None:
-        """It stops already. Granian takes two signals to do so, and hangs on a third."""
+        """Ignore further stop signals, as the worker is stopping already. Granian accepts two and hangs on a third."""
         loop = asyncio.get_running_loop()
         for number in STOPPING:
             loop.add_signal_handler(number, lambda: None)
 
 
 def stop_accepting(listener: int) -> None:
-    """Whoever waits in this process for connections at this socket waits in vain from now on. Other processes, which
-    have the same socket, do not notice."""
+    """Remove the socket from every epoll set of this process, so that it accepts no more connections from it.
+
+    Other processes that have the same socket are not affected.
+    """
     for entry in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):
             if os.readlink(f"/proc/self/fd/{entry}") == _EPOLL:
-                # On a copy, for this closes what it was made of.
+                # On a duplicate, because the epoll object closes its descriptor.
                 with select.epoll.fromfd(os.dup(int(entry))) as waiting:
                     waiting.unregister(listener)

@@ -1,7 +1,7 @@
 """Copies of files in memory, under paths that processes forked later can open.
 
-Workers read certificates when they start. What they read is then what was checked, however the files were
-replaced meanwhile.
+Workers read certificates when they start. With these copies they read what was checked, even if the files have been
+replaced since.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 
 class Sealed:
-    """Each content has a path while this is not closed; an empty content has none."""
+    """A path for each content, valid until `close`; None for an empty content."""
 
     def __init__(self, contents: Iterable[bytes]) -> None:
-        """Raises OSError when there is no room for them."""
+        """Raises OSError if there is no room."""
         self._descriptors: list[int] = []
         try:
             self.paths = [self._write(content) if content else None for content in contents]

@@ -1,4 +1,4 @@
-"""`serve`: from the configuration to a launcher that runs."""
+"""`serve`: from the configuration to a running launcher."""
 
 from __future__ import annotations
 
@@ -51,8 +51,10 @@ def default_workers() -> int:
 
 
 def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is called when the socket listens. Raises ServerError; ends with
-    SystemExit(1) when a worker cannot start."""
+    """Serve until SIGTERM or SIGINT. `ready` is called once the sockets listen.
+
+    Raises ServerError, and SystemExit(1) if a worker cannot start.
+    """
     http = configuration.http
     in_memory = configuration.storage.driver.name == "inmemory"
     workers = 1 if in_memory else http.workers or default_workers()
@@ -86,7 +88,7 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     if obtained is not None:
         launcher.on_shutdown(obtained.stop)
     launcher.on_shutdown(debug.close)
-    # What is here by now stays. Each worker would look for garbage in all of it now and then, and answer nobody meanwhile.
+    # Existing objects stay. Otherwise each worker would now and then search all of them for garbage and stall its requests.
     gc.freeze()
     launcher.serve(target_loader=_unused, wrap_loader=False)
 
@@ -108,7 +110,8 @@ def _settings(http: Http) -> dict[str, Any]:
 
 
 def _application(configuration: Configuration, shared: Shared, started: Callable[[], None]) -> ASGIApp:
-    """In a new worker. What was checked at the start can be broken by now: that is told in one line."""
+    """Build the application in a new worker. Files that were fine at the start may be broken by now; that is logged in one
+    line."""
     try:
         return Application(configuration, started, shared)
     except AuthError as error:
@@ -117,13 +120,13 @@ def _application(configuration: Configuration, shared: Shared, started: Callable
 
 
 def _leader(configuration: Configuration) -> str:
-    """The file that the workers of all servers on one storage compete for; none where there is one worker only."""
+    """The lock file that the workers of all servers on one storage compete for; empty if the storage is not a filesystem."""
     parameters = configuration.storage.driver.parameters
     return f"{parameters.rootdirectory}/{LEADER}" if isinstance(parameters, Filesystem) else ""
 
 
 def _obtained(http: Http) -> Certificates | None:
-    """What keeps a certificate of Let's Encrypt, with one that can be served. Raises ServerError."""
+    """The keeper of a Let's Encrypt certificate, after making sure that there is one to serve. Raises ServerError."""
     section = http.tls.letsencrypt
     if section.cachefile is None:
         return None
@@ -144,7 +147,7 @@ def _obtained(http: Http) -> Certificates | None:
 
 
 def _renewing(obtained: Certificates | None, logging: Mapping[str, Any]) -> Callable[[], None]:
-    """What goes on renewing, called again and again; where that cannot be, it says so and is tried again later."""
+    """A function that keeps renewal running, to be called regularly. It logs a failure; the next calls try again."""
     if obtained is None:
         return lambda: None
     from moorage.letsencrypt import CertificateError
@@ -159,7 +162,10 @@ def _renewing(obtained: Certificates | None, logging: Mapping[str, Any]) -> Call
 
 
 def _files(http: Http, obtained: Certificates | None) -> Files | None:
-    """Raises ServerError. What reads certificates is loaded for TLS only: each worker would have it in its memory."""
+    """The TLS files, or None without TLS. Raises ServerError.
+
+    The modules that read certificates are imported for TLS only, as every worker has them in memory.
+    """
     if not http.tls.enabled:
         return None
     from moorage.server.files import CertificateError
@@ -175,7 +181,7 @@ def _files(http: Http, obtained: Certificates | None) -> Files | None:
 
 
 def _unused() -> ASGIApp:
-    """Granian wants to know what to load before there are workers; here each worker loads something of its own."""
+    """Granian requires a loader before workers are started, but each worker here has a loader of its own."""
     raise NotImplementedError
 
 

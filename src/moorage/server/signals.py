@@ -1,7 +1,7 @@
-"""Signals: SIGTERM and SIGINT stop, SIGUSR1 retires a worker, SIGHUP is the launcher's alone.
+"""Signals: SIGTERM and SIGINT stop, SIGUSR1 retires a worker, SIGHUP is for the launcher only.
 
-A worker inherits the launcher's handlers at its fork and has some of its own only when its event loop turns; what came
-in between would be swallowed, and the server would wait for its whole drain time. So they are held back until then.
+A forked worker has the launcher's handlers until its event loop runs and installs its own. A signal in between would get
+lost, and the server would wait for its whole drain time. So signals are blocked until then.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _HELD: Final = (*STOPPING, RETIRING)
 
 
 def hold_in_new_workers() -> None:
-    """From now on, a process that is forked begins without these signals, until it calls `heed`."""
+    """Have processes that are forked from now on start with these signals blocked, until they call `heed`."""
     os.register_at_fork(before=_hold, after_in_parent=heed, after_in_child=_forget)
 
 

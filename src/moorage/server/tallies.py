@@ -1,4 +1,4 @@
-"""The folder in which workers count for Prometheus. It is in memory where the system has such a place, and goes with the server."""
+"""The folder in which workers count for Prometheus. It is in memory if the system has /dev/shm, and is removed with the server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Tallies:
-    """Locked for as long as the server or one of its workers lives, so that what was killed is told from what works."""
+    """A folder that is locked while the server or one of its workers lives, so that folders of killed servers can be
+    recognized."""
 
     def __init__(self, path: str, lock: int) -> None:
         self.path = path
@@ -29,7 +30,10 @@ class Tallies:
 
 
 def make(places: tuple[str, ...] | None = None) -> Tallies:
-    """In the first of the places that takes it; what killed servers left there goes. Raises ServerError."""
+    """Make the folder in the first place that works, and remove the folders that killed servers left there.
+
+    Raises ServerError.
+    """
     reason = ""
     for place in places or ("/dev/shm", os.environ.get("TMPDIR") or "/tmp"):  # noqa: S108 - its name cannot be guessed
         try:
@@ -41,7 +45,7 @@ def make(places: tuple[str, ...] | None = None) -> Tallies:
 
 
 def _made(place: Path) -> Tallies:
-    """Nobody ever sees it without its lock."""
+    """Make the folder under a hidden name and rename it once locked, so that it never appears without its lock."""
     word = secrets.token_hex(8)
     hidden, path = place / f".{PREFIX}{word}", place / f"{PREFIX}{word}"
     hidden.mkdir(mode=0o700)

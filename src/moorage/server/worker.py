@@ -1,4 +1,4 @@
-"""What happens inside a worker besides requests."""
+"""What a worker does besides serving requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from moorage.server.idle import LATEST, Reaper
 from moorage.server.retirement import Retirement
 
 Build: TypeAlias = Callable[[Callable[[], None]], ASGIApp]
-"""Makes the application, which calls what it is given once it has started."""
+"""Builds the application, which calls the given function once it has started."""
 
 FIRST_TURN_SECONDS: Final = 0.1
 HANDSHAKE_SECONDS: Final = 10.0
@@ -24,7 +24,7 @@ HANDSHAKE_SECONDS: Final = 10.0
 
 
 class Sign:
-    """A byte of memory by which a process that is forked later tells that it serves."""
+    """A byte of shared memory by which a process that is forked later signals that it serves."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, 1)
@@ -39,8 +39,11 @@ class Sign:
 
 @dataclass(frozen=True)
 class Duties:
-    """`port` is that of the listening address, 0 for a unix socket. `reaps`: connections without requests are to be
-    ended. `retires`: the launcher may put another worker in this one's place."""
+    """What a worker needs to know.
+
+    `port`: of the listening address, 0 for a unix socket. `reaps`: whether to end connections without requests.
+    `retires`: whether the launcher may replace the worker by a new one.
+    """
 
     build: Build
     port: int
@@ -54,10 +57,10 @@ class Duties:
         return self.header_seconds * LATEST if self.reaps else HANDSHAKE_SECONDS + self.header_seconds
 
     def begin(self, listener: int, sign: Sign) -> ASGIApp:
-        """The application of this worker, which takes its connections from the socket `listener`."""
+        """Build the application of this worker, which accepts connections from the socket `listener`."""
 
         def started() -> None:
-            # Granian serves when the event loop runs next, and forgets signals that come before it does.
+            # Granian serves from the next turn of the event loop on, and loses signals that arrive before.
             asyncio.get_running_loop().call_later(FIRST_TURN_SECONDS, serving)
 
         def serving() -> None:

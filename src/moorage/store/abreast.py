@@ -1,4 +1,4 @@
-"""Many small steps with a few of them under way at a time: most of the time goes into waiting for the storage."""
+"""Concurrent work on many items, a few at a time: most of the time is spent waiting for the storage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ T = TypeVar("T")
 
 
 async def abreast(limit: int, items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Do the work on each item, on at most `limit` at a time. Raises the first error once all that was begun has ended."""
+    """Run `work` on each item, on at most `limit` at a time. On the first error the others are cancelled, and the error is
+    raised once all have ended."""
     waiting = iter(items)
 
     async def go_on() -> None:

@@ -1,5 +1,4 @@
-"""Asking about one thing after the other while the next answers are on their way already: over a network most of the time goes
-into waiting."""
+"""Prefetching: items are asked about in order while the next answers are already in flight."""
 
 from __future__ import annotations
 
@@ -16,19 +15,19 @@ R = TypeVar("R")
 AHEAD: Final = 16
 
 TURN: Final = 64
-"""Answers of a local disk, which do not wait, before other requests get their turn."""
+"""Answers of a local disk, which never wait, before the event loop gets to serve other requests."""
 
 
 def ahead_of(driver: Driver) -> int:
-    """How many answers are best waited for at a time. A local disk answers before anything else could be done."""
+    """How many answers to have in flight. A local disk answers before anything else could be done."""
     return AHEAD if driver.distant else 1
 
 
 async def answers(
     items: Iterable[T], ask: Callable[[T], Awaitable[R]], *, ahead: int
 ) -> AsyncGenerator[tuple[T, R], None]:
-    """Each item with its answer, in their order; `ahead` of them are asked at a time. Raises what `ask` raises, when its turn
-    comes. Close it (`contextlib.aclosing`) when not all are wanted."""
+    """Each item with its answer, in the order of the items, with up to `ahead` questions in flight. An error of `ask` is raised
+    when its item's turn comes. A caller that stops early has to close the generator (`contextlib.aclosing`)."""
     if ahead <= 1:
         for position, item in enumerate(items, start=1):
             yield item, await ask(item)

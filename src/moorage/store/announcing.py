@@ -1,8 +1,8 @@
-"""A garbage collection keeps others away, and tells servers that remember what links lead to.
+"""How a garbage collection keeps others away, and announces itself to servers that cache links. Repairs and copies use it too.
 
-Where writers keep each other out, it locks a file, and nobody remembers anything. An object store has no locks: there the
-collection leaves a text that all servers look at (`store.descriptors.trust`), waits until they have, and writes it anew every
-minute, so that one that died can be told from one that runs. The last text stays for ever.
+Where writers exclude each other, the collection locks a file; links are not cached there. An object store has no locks:
+there the collection writes a text that all servers look at (`store.descriptors.trust`), waits until they have seen it, and
+rewrites it every minute, which distinguishes a running collection from one that died. The last text stays forever.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from moorage.store.descriptors.trust import RUNNING, TRUST_SECONDS
 log = logging.getLogger(__name__)
 
 NOTICE_SECONDS: Final = TRUST_SECONDS + 6.0
-"""By then no server answers from what it remembered before, and whoever did has ended."""
+"""By then no server answers from what it cached before, and all requests that did have ended."""
 
 HEARTBEAT_SECONDS: Final = 60.0
 DEAD_SECONDS: Final = 600.0
-"""Without a heartbeat for so long, a collection has died. Long, for clocks differ."""
+"""A collection without a heartbeat for this long has died. The time is long because clocks differ."""
 
 
 class AnotherCollection(Exception):
-    """Another collection removes things at this time."""
+    """Another collection, repair or copy is running."""
 
 
 @contextlib.asynccontextmanager
 async def announced(
     driver: Driver, *, notice_seconds: float = NOTICE_SECONDS, dead_seconds: float = DEAD_SECONDS
 ) -> AsyncIterator[None]:
-    """Raises AnotherCollection, DriverError."""
+    """Keep other collections away for the duration of the block. Raises AnotherCollection, DriverError."""
     async with _locked(driver) if driver.exclusive else _told(driver, notice_seconds, dead_seconds):
         yield
 
 
 @contextlib.asynccontextmanager
 async def _locked(driver: Driver) -> AsyncIterator[None]:
-    """The lock ends with its process."""
+    """Hold a lock, which also ends when this process does."""
     try:
         writer = await driver.writer(layout.COLLECTION)
     except PathBusy:
@@ -103,7 +103,7 @@ async def _beat(driver: Driver, text: str) -> None:
 
 
 async def _end(driver: Driver, running: str, text: str) -> None:
-    """If that cannot be told, servers ask the storage for everything until another collection has ended."""
+    """Announce the end. If this fails, servers look up everything in the storage until another collection has ended."""
     try:
         if await last_text(driver) == running:
             await _write(driver, text)
@@ -118,7 +118,7 @@ async def _write(driver: Driver, text: str) -> None:
 
 
 async def last_text(driver: Driver) -> str:
-    """Empty if no collection ever ran. Raises DriverError."""
+    """The text of the last announcement; empty if no collection ever ran. Raises DriverError."""
     try:
         return (await driver.read(layout.COLLECTION)).decode("latin-1")
     except PathNotFound:

@@ -15,7 +15,7 @@ from moorage.store.linked import Linked
 
 
 class RepositoryBlobs:
-    """Raises BlobUnknown."""
+    """The blobs that one repository may serve. Methods raise BlobUnknown without the link or the content."""
 
     def __init__(self, name: Name, driver: Driver, store: BlobStore, linked: Linked) -> None:
         self._name = name
@@ -28,15 +28,15 @@ class RepositoryBlobs:
         return await self._linked.find(self._link(digest), digest)
 
     async def prove(self, digest: Digest) -> None:
-        """As `stat`, for what others will rely on."""
+        """Like `stat`, but trusts no cached link that a client may have removed: for blobs that a manifest will refer to."""
         await self._linked.prove(self._link(digest), digest)
 
     async def open(self, digest: Digest) -> Reader:
         return await self._linked.open(self._link(digest), digest)
 
     async def direct(self, digest: Digest, method: str, client: str) -> tuple[str, Blob] | None:
-        """The URL from which the client may get the blob, which is there; None when it has to come through us. Raises
-        BlobUnknown. Not worth asking without `redirects`."""
+        """The URL from which the client can fetch the blob, and the blob; None if the registry has to serve it. Raises
+        BlobUnknown. Without `redirects` there is never a URL."""
         blob = await self.stat(digest)
         url = await self._driver.direct(layout.blob_data(blob.digest), method, client)
         return None if url is None else (url, blob)
@@ -44,9 +44,9 @@ class RepositoryBlobs:
     async def adopt(
         self, path: str, blob: Blob, aliases: tuple[Digest, ...], *, mark: str, remove: str
     ) -> None:
-        """Move a verified file to its final place, and let this repository serve it, also under digests of other
-        algorithms; then the folder `remove` goes. What lies there already is replaced: it may be damaged, and
-        whoever is reading it keeps the old bytes, or over a network may go on with the new ones."""
+        """Move a verified file to its final place and let this repository serve it, also under digests of other
+        algorithms; then remove the folder `remove`. A file that is already there is replaced, because it may be
+        damaged. Its readers keep the old bytes, or over a network may continue with the new ones."""
         since = time.monotonic()
         links, others = self._links_to(blob.digest, aliases)
         files = [(place, blob.digest.encode()) for place in (*others, *links)]
@@ -61,13 +61,13 @@ class RepositoryBlobs:
         await self._linked.remember(links, blob, since)
 
     def _links_to(self, canonical: Digest, aliases: tuple[Digest, ...]) -> tuple[list[str], list[str]]:
-        """The paths of the links of this repository, and those that tell what other digests mean."""
+        """The paths of this repository's links, and those of the registry's aliases for digests of other algorithms."""
         others = [alias for alias in aliases if not alias.canonical]
         return [self._link(one) for one in (canonical, *others)], [layout.alias(one) for one in others]
 
     async def mount(self, digest: Digest, source: Name | None) -> Blob:
-        """Serve a blob of another repository here too; of any repository when `source` is None, which is only
-        for callers who may read them all. Raises BlobUnknown."""
+        """Let this repository serve a blob of another one; of any one if `source` is None, which is only for clients
+        that may read them all. Raises BlobUnknown."""
         if source is None and digest.canonical:
             blob = Blob(digest, await self._store.size(digest))
         else:
@@ -78,7 +78,7 @@ class RepositoryBlobs:
         return blob
 
     async def delete(self, digest: Digest) -> None:
-        """The link goes; the bytes stay until garbage collection."""
+        """Remove the link. The bytes stay until garbage collection."""
         link = self._link(digest)
         await self._linked.canonical(link, digest)
         async with self._linked.removing(link):

@@ -39,7 +39,7 @@ class BlobStore:
         return reader
 
     async def read(self, digest: Digest) -> bytes:
-        """The whole of a small blob, verified: damaged content is unknown content."""
+        """The content of a small blob, verified. Damaged content raises BlobUnknown like missing content."""
         try:
             data = await self._driver.read(layout.blob_data(digest))
         except PathNotFound as reason:

@@ -1,6 +1,6 @@
-"""One repository read whole and reduced to its references, so that it can be decided what of it must stay.
+"""One repository, read whole and reduced to its references, to decide what of it must stay.
 
-A registry may hold millions of manifests, so what is kept of one is the bytes of the digests it names.
+A registry may hold millions of manifests, so only the bytes of the digests that a manifest names are kept of it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from moorage.store.links import held
 from moorage.store.tree import Tree
 
 Key: TypeAlias = bytes
-"""A digest without its name: 32 bytes for sha256, 64 for sha512. Takes half the memory of its text."""
+"""A digest without its algorithm: 32 bytes for sha256, 64 for sha512. Takes half the memory of the text."""
 
 _CANONICAL_LENGTH = 32
 
 
 def key(digest: str) -> Key:
-    """Of a valid digest."""
+    """The key of a valid digest."""
     return bytes.fromhex(digest[digest.index(":") + 1 :])
 
 
@@ -41,7 +41,7 @@ class References:
 
     blobs: tuple[Key, ...] = ()
     children: tuple[Key, ...] | None = None
-    """Of an index; None for an image."""
+    """The manifests that an index names; None for an image."""
     subject: Key | None = None
 
 
@@ -51,17 +51,17 @@ class Contents:
     manifests: dict[Key, References] = field(default_factory=dict)
     """By canonical key."""
     aliases: dict[Key, Key] = field(default_factory=dict)
-    """Keys of other algorithms under which a manifest was pushed, to the canonical one."""
+    """Keys of other algorithms under which a manifest was pushed, with its canonical key."""
     former: set[Key] = field(default_factory=set)
-    """Of manifests that were deleted: the link is gone, its folder is still there."""
+    """Keys of deleted manifests: the link is gone, but its folder is still there."""
     tags: dict[Tag, set[Key]] = field(default_factory=dict)
-    """Keys as they stand in the tag; more than one when a torn tag may mean any of its history."""
+    """Keys as they stand in the tag; several for a torn tag, which may mean anything in its history."""
     damaged: int = 0
     whole: bool = True
-    """False when something could not be read whose meaning nothing else tells. Then all of the repository must
+    """False if something could not be read and its meaning cannot be found elsewhere. Then all of the repository must
     stay: any of it may be what the damaged manifest, link or tag led to."""
     tidy: bool = True
-    """False when there is something under `_manifests` that no registry puts there."""
+    """False if there is something under `_manifests/revisions` that no registry puts there."""
 
 
 class Reading:
@@ -89,7 +89,7 @@ class Reading:
         return await self._tree.read(layout.revision_link(self._name, digest))
 
     def _revision(self, digest: Digest, link: bytes | None) -> Digest | None:
-        """The canonical digest of the manifest that the link leads to; None when that is not known."""
+        """The canonical digest of the manifest that the link leads to; None if it is not known."""
         path = layout.revision_link(self._name, digest)
         if link is None:
             self.contents.former.add(key(digest))
@@ -126,7 +126,7 @@ class Reading:
         )
 
     def _shared(self, descriptors: tuple[Descriptor, ...]) -> tuple[Key, ...]:
-        """Their keys. Images of one repository share layers, so equal keys are one object."""
+        """The keys of descriptors. Images of one repository share layers, so equal keys share one object."""
         found = (key(descriptor.digest) for descriptor in descriptors)
         return tuple(self._keys.setdefault(one, one) for one in found)
 
@@ -162,7 +162,7 @@ class Reading:
 
 
 def target(link: bytes, *, canonical: bool = True) -> Digest | None:
-    """What a link file holds; None when that is no digest (or not the canonical one that is asked for)."""
+    """The digest in a link file; None if it does not hold one, or (with `canonical`) not a canonical one."""
     try:
         digest = held(link)
     except DigestInvalid:

@@ -1,4 +1,4 @@
-"""What is told of a registry that is being copied or checked: what is wrong in it, and how far it has been read."""
+"""What a copy or a check of a registry reports: what is wrong in it, and how far the work is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass
 class Finding:
-    """One thing that is wrong. `kind` is one word for programs, `detail` some for people; `path` is the driver's."""
+    """One thing that is wrong. `kind` is one word for programs, `detail` a text for people; `path` is the driver's."""
 
     kind: str
     path: str
@@ -22,21 +22,21 @@ class Finding:
 
 
 class Watch(Protocol):
-    """Who wants to know how far the work is, and each finding as it comes."""
+    """Receives the progress of the work, and each finding as it comes."""
 
     def begin(self, stage: str, objects: int, size: int) -> None:
-        """A stage of the work, with how much there is to do: things, and bytes (0 when bytes do not count)."""
+        """A stage of the work begins, with the number of objects and bytes to do; 0 if it is unknown or does not count."""
         ...
 
     def advance(self, objects: int, size: int) -> None:
-        """So many more things are done, or bytes."""
+        """This many more objects, or bytes, are done."""
         ...
 
     def found(self, finding: Finding) -> None: ...
 
 
 class Unwatched:
-    """Nobody wants to know."""
+    """A `Watch` that ignores everything."""
 
     def begin(self, stage: str, objects: int, size: int) -> None:
         return None

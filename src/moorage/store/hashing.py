@@ -20,25 +20,25 @@ class Progress:
 
     size: int = 0
     mark: str = ""
-    """The storage's name for these very bytes, where it has one (drivers.base.Writer)."""
+    """The storage's name for exactly these bytes, where it has one (`drivers.base.Writer`)."""
     digests: Mapping[str, Digest] = field(default_factory=dict)
 
     @property
     def leaves_no_trace(self) -> bool:
-        """Whether a storage that names bytes may know nothing of the session: it has none yet."""
+        """Whether the storage may know nothing of the session: it names bytes by marks, and there are no bytes yet."""
         return bool(self.mark) and not self.size
 
 
 class Hashing:
-    """The running hashes of sessions between two of their requests, the least recently used forgotten."""
+    """The running hashes of sessions between two of their requests. The least recently used are dropped."""
 
     def __init__(self, limit: int = REMEMBERED) -> None:
         self._limit = limit
         self._running: OrderedDict[tuple[UploadId, str], Hashes] = OrderedDict()
 
     def take(self, upload: UploadId, mark: str, size: int, algorithms: Iterable[str]) -> Hashes | None:
-        """The hashes of the session's first `size` bytes, if this process has them. The mark tells which bytes, where
-        two clients of a session may have written other ones."""
+        """The hashes of the session's first `size` bytes, if this process has them. The mark identifies the bytes where two
+        clients of a session may have written different ones."""
         hashes = self._running.pop((upload, mark), None)
         if hashes is not None and hashes.size == size and hashes.covers(algorithms):
             return hashes

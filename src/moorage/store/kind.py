@@ -1,7 +1,7 @@
-"""What kind of manifest some stored bytes are, when that is all that has to be known of them.
+"""The kind of a stored manifest, for when nothing else has to be known of it.
 
-Other programs stored manifests that would be refused here: without sizes, with a key twice, with bytes that are no text. The
-reference serves them by their `mediaType`, and nothing more of them is needed to do the same.
+Other programs stored manifests that would be refused here: without sizes, with duplicate keys, with bytes that are not
+text. The reference implementation serves them by their `mediaType`, and nothing more is needed to do the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{]|[\]}]|[^"\[\]{}]++', re
 
 
 def kind(payload: bytes) -> str:
-    """The media type, found as the reference finds it. Raises ManifestInvalid for what it does not serve, or only as schema 1."""
+    """The media type, determined as the reference implementation does. Raises ManifestInvalid for what that does not serve,
+    or serves only as schema 1."""
     found = members(payload)
     if found.get("schemaversion") != b"2":
         raise ManifestInvalid("the manifest's schemaVersion is not 2")
@@ -32,10 +33,11 @@ def kind(payload: bytes) -> str:
 
 
 def members(payload: bytes) -> dict[str, bytes]:
-    """The members of a JSON object by name: a text with its quotes, a number or a word as it stands, `[` for a list, `{` for an
-    object. Names are folded, and the last of one name counts, as in Go. Raises ManifestInvalid if it is no whole object.
+    """The members of a JSON object by name: a string with its quotes, a number or a word as it stands, `[` for a list, `{` for
+    an object. Names are case-folded, and the last of equal names counts, as in Go. Raises ManifestInvalid if the payload
+    is not a whole object.
 
-    Takes what no parser does, at any depth, and keeps nothing of what lies deeper.
+    Accepts, at any depth, what no parser accepts, and keeps nothing of nested values.
     """
     found: dict[str, bytes] = {}
     depth = position = 0

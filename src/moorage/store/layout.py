@@ -1,5 +1,8 @@
-"""Where everything lies below the driver's root: the tree of the reference implementation, and no other module
-knows it.
+"""The tree below the driver's root, which is that of the reference implementation, and the paths in it.
+
+All other modules start from the paths that are made here. Those that walk the tree (`tree`, `registry`, `manifests`,
+`referrers`, `purge`, `checking`, `copying`, `garbage`) also know the names of a repository's folders, or that digests lie as
+`<algorithm>/<hex>` in them.
 
     /docker/registry/v2
       blobs/sha256/<first two hex>/<hex>/data
@@ -7,20 +10,21 @@ knows it.
         _layers/<algorithm>/<hex>/link                      this repository may serve that blob
         _manifests/revisions/<algorithm>/<hex>/link         this repository may serve that manifest
         _manifests/tags/<tag>/current/link                  what the tag names now
-        _manifests/tags/<tag>/index/<algorithm>/<hex>/link  what it named at some time
+        _manifests/tags/<tag>/index/<algorithm>/<hex>/link  what it has named, now or before
         _uploads/<id>/{data,startedat}                      an upload that has not ended
         _referrers/<algorithm>/<hex>/<algorithm>/<hex>/link subject, then the manifest that refers to it
         _referrers/complete                                 all manifests of the repository are in `_referrers`
     /moorage/secret                                         the key that signs upload states
     /moorage/keys/<seconds since 1970>-<thumbprint>         a key that signs tokens
-    /moorage/collection                                     locked, or written, by the garbage collection that removes things
-    /moorage/collected                                      what garbage collections have done, as JSON
+    /moorage/collection                                     locked or written by a garbage collection, copy or repair
+    /moorage/collected                                      totals of the garbage collections so far, as JSON
     /moorage/aliases/<algorithm>/<first two hex>/<hex>      the sha256 digest of the same bytes
-    /moorage/copying/<hex>                                  a blob that a copy of another registry is bringing here
+    /moorage/copying/<hex>                                  a blob that is being copied from another registry
 
-A link holds a digest as text. Links of `sha256` hold the digest that their path tells; links of other algorithms hold
-the sha256 digest under which the content is stored. The reference implementation passes over `_referrers`, which
-can be removed at any time and is derived anew. An alias is true for ever, whether its bytes are there or not.
+A link holds a digest as text. The links of a tag hold the digest that the client used. All others hold the sha256
+digest under which the content is stored, which is the digest in their own path if that is a sha256 one. The reference
+implementation ignores `_referrers`, which can be removed at any time and is then derived again. An alias stays true
+forever, whether its bytes are there or not.
 """
 
 from __future__ import annotations
@@ -34,7 +38,7 @@ from moorage.names import Name, Tag, UploadId
 ROOT: Final = "/docker/registry/v2"
 OWN: Final = "/moorage"
 FOLDERS: Final = (ROOT, OWN)
-"""All of a registry lies in them; what lies beside them is somebody else's."""
+"""The folders that hold all of a registry. Anything beside them belongs to others."""
 REPOSITORIES: Final = f"{ROOT}/repositories"
 BLOBS: Final = f"{ROOT}/blobs"
 CANONICAL_BLOBS: Final = f"{BLOBS}/{CANONICAL}"

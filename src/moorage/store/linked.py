@@ -1,8 +1,8 @@
-"""What links lead to: remembered where asking is dear, else asked of the storage.
+"""Resolves links to content, and caches the result where a lookup is expensive.
 
-A repository may serve content if its link is there, and so is the content. Over a network that is two round trips, so both are
-remembered (`store.descriptors`), by the path of the link. What is remembered is good enough for an answer, which says what was
-true a moment ago. What others will rely on has to be proven.
+A repository may serve content if both its link and the content exist. Over a network that takes two round trips, so
+the result is cached by the path of the link (`store.descriptors`). A cached entry is good enough to answer a request,
+since any answer only says what was true a moment ago. What a new manifest refers to has to be proven.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 
 class Linked:
-    """`lasting`: no client may unlink content here, so what is remembered of a link is a proof. A collection is no concern of
-    this module: `descriptors` forget what was known before it."""
+    """Resolves links through a cache. `lasting` means that no client may remove links, so a cached link is a proof. Garbage
+    collections need no care here: `descriptors` forget what they knew before one."""
 
     def __init__(self, links: Links, store: BlobStore, descriptors: Descriptors, *, lasting: bool) -> None:
         self._links = links
@@ -33,20 +33,21 @@ class Linked:
         self._lasting = lasting
 
     async def canonical(self, link: str, digest: Digest) -> Digest:
-        """Under which the content lies; whether it does is not asked. Raises BlobUnknown without a link."""
+        """The digest under which the content is stored; whether it exists is not checked. Raises BlobUnknown without a
+        link."""
         canonical = await self._links.target(link, digest)
         if canonical is None:
             raise BlobUnknown(detail={"digest": digest})
         return canonical
 
     async def remembered(self, link: str, *, prove: bool = False) -> Blob | None:
-        """With `prove`, nothing that somebody may have removed since."""
+        """The cached entry of a link. With `prove`, None unless the link cannot have been removed since."""
         if prove and not self._lasting:
             return None
         return await self._descriptors.get(link)
 
     async def find(self, link: str, digest: Digest) -> Blob:
-        """Raises BlobUnknown without the link or the content."""
+        """The content that a link leads to. Raises BlobUnknown without the link or the content."""
         if (known := await self._descriptors.get(link)) is not None:
             return known
         since = time.monotonic()
@@ -60,15 +61,15 @@ class Linked:
         return known
 
     async def prove(self, link: str, digest: Digest) -> None:
-        """As `find`, for what others will rely on: a link that somebody may have removed is asked for again. That the content is
-        there may be remembered, for only a collection takes it away."""
+        """Check a link that something stored will rely on. Like `find`, but a cached link that a client may have removed is
+        looked up again. The cache suffices for the content itself, since only a collection removes it."""
         if await self._descriptors.get(link) is None:
             await self.find(link, digest)
         elif not self._lasting:
             await self.canonical(link, digest)
 
     async def open(self, link: str, digest: Digest) -> Reader:
-        """The content. Raises BlobUnknown."""
+        """A reader of the content. Raises BlobUnknown."""
         known = await self._descriptors.get(link)
         since = time.monotonic()
         canonical = known.digest if known else await self.canonical(link, digest)
@@ -84,17 +85,18 @@ class Linked:
         return reader
 
     async def remember(self, links: Iterable[str], known: Blob, since: float) -> None:
-        """Links that were written, or asked for, since that time (`time.monotonic()`)."""
+        """Cache links that were written, or looked up, after `since` (`time.monotonic()`)."""
         for link in links:
             await self._descriptors.put(link, known, since)
 
     async def forget(self, link: str) -> None:
-        """What it was said to lead to is not there."""
+        """Drop the entry of a link whose content is missing."""
         await self._descriptors.drop(link)
 
     @contextlib.asynccontextmanager
     async def removing(self, *links: str) -> AsyncIterator[None]:
-        """Links go in this block. Forgotten before, for this process may die in it, and after, for what others read meanwhile."""
+        """Links are removed in this block. Their entries are dropped before it, because this process may die in it, and
+        after it, because others may have cached what they read in the meantime."""
         await self._descriptors.drop(*links)
         try:
             yield
@@ -103,5 +105,5 @@ class Linked:
 
 
 def _warn(link: str) -> None:
-    """Somebody removed the content, or it is damaged; or the reference implementation collected it, and left the link."""
+    """The content was removed or is damaged, or the reference implementation collected it and left the link."""
     log.warning("a link leads to content that is not there: push it again", extra={"link": link})

@@ -1,7 +1,7 @@
-"""Link files: small texts that let a repository serve content which lies elsewhere.
+"""Link files: small texts that let a repository serve content that is stored elsewhere.
 
-The reference implementation could leave a link empty or torn when it died. The path of a sha256 link tells what it
-held, so such a link counts as whole and is written anew when met.
+The reference implementation could leave a link empty or torn when it died. The path of a sha256 link contains the
+digest, so such a link counts as intact and is rewritten when it is read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def held(content: bytes) -> Digest:
-    """The digest that a link file holds. Raises DigestInvalid for a torn one."""
+    """The digest in a link file. Raises DigestInvalid if it is torn."""
     return Digest.parse(content.decode("latin-1").strip())
 
 
@@ -25,7 +25,7 @@ class Links:
         self._driver = driver
 
     async def target(self, path: str, digest: Digest) -> Digest | None:
-        """The canonical digest that the link at `path`, made for `digest`, leads to; None without a link."""
+        """The canonical digest that the link at `path`, made for `digest`, leads to; None if there is no usable link."""
         try:
             if not digest.canonical:
                 return held(await self._driver.read(path))
@@ -40,7 +40,7 @@ class Links:
         return digest
 
     async def repair(self, path: str, digest: Digest) -> None:
-        """Write a torn link anew. That it could not be written is no reason not to answer."""
+        """Rewrite a torn link. A failure is only logged, so that the request can still be answered."""
         try:
             await self._driver.write([(path, digest.encode())])
         except DriverError as error:

@@ -1,4 +1,4 @@
-"""Names in a folder that may not be there. For those who read or list: who removes what they do not find asks `tree`."""
+"""Names in a folder that may not exist. Code that removes what it does not find uses `tree` instead."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from moorage.drivers.base import Driver, PathNotFound
 
 
 async def names_in(driver: Driver, folder: str) -> list[str]:
-    """Sorted; none where nothing is, or is any longer. Raises DriverError."""
+    """The names in a folder, sorted; empty if it does not exist. Raises DriverError."""
     try:
         return await driver.children(folder)
     except PathNotFound:

@@ -1,4 +1,4 @@
-"""The tree of a registry that serves: what came between a question and its second witness is asked for again."""
+"""A `Tree` for a registry that is being written to: a read is retried when a concurrent change made it look contradictory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moorage.store.tree import Contradiction, Tree
 T = TypeVar("T")
 
 TIMES: Final = 3
-"""Something that keeps coming and going between two calls is a storage that contradicts itself."""
+"""Attempts of a read. If the last one contradicts itself too, the storage is at fault and not a concurrent change."""
 
 
 class LiveTree(Tree):

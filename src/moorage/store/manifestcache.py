@@ -1,4 +1,4 @@
-"""Manifests that were parsed before."""
+"""Parsed manifests, kept in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moorage.manifest import Descriptor, Manifest
 
 CACHE_BYTES: Final = 32 << 20
 
-# Bytes that an object takes beside the characters of its texts, rounded up.
+# Bytes that an object takes besides the characters of its strings, rounded up.
 _DESCRIPTOR: Final = 400
 _PAIR: Final = 260
 _URL: Final = 80
@@ -19,11 +19,11 @@ _MANIFEST: Final = 600
 
 
 class ManifestCache:
-    """Parsed manifests by canonical digest, the least recently used forgotten when they take more than `limit` bytes of
+    """Parsed manifests by canonical digest. The least recently used are dropped when they take more than `limit` bytes of
     memory.
 
-    A digest always means the same bytes, so nothing here can be stale. Whether a repository has the manifest is another
-    question.
+    A digest always means the same bytes, so no entry can be stale. An entry does not mean that a repository has the
+    manifest.
     """
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
@@ -39,7 +39,7 @@ class ManifestCache:
         return entry[0]
 
     def put(self, digest: Digest, found: Manifest) -> None:
-        """Not kept if it alone would take more than the limit."""
+        """Keep a manifest, unless it alone would exceed the limit."""
         if digest in self._entries:
             return
         size = weight(found)
@@ -53,9 +53,9 @@ class ManifestCache:
 
 
 def weight(found: Manifest) -> int:
-    """Bytes of memory, at most: the payload, the objects made of it, and the characters of their texts."""
+    """An upper bound of the memory in bytes: the payload, the objects made of it, and the characters of their strings."""
     payload = found.payload
-    # One wide character makes all of a text as wide.
+    # One wide character makes all characters of its string as wide.
     width = 1 if payload.isascii() and b"\\u" not in payload else 4
     total = _MANIFEST + len(payload) * (1 + width)
     for descriptor in (*found.blobs, *found.manifests):

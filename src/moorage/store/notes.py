@@ -1,7 +1,7 @@
-"""Small manifests beside the tags that lead to them, so that one call over a network brings both.
+"""Small manifests stored beside the tags that lead to them, so that one call over a network returns both.
 
-A note is a hint: whoever reads it compares it with the digest in the tag, and asks for the manifest where it is missing or
-something else.
+A note is a hint: the reader compares it with the digest in the tag, and fetches the manifest itself if the note is
+missing or does not match.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import zlib
 from typing import Final
 
 MOST_BYTES: Final = 64 << 10
-"""Of a manifest that is unpacked: a note is compressed."""
+"""The largest manifest that gets a note, before compression."""
 
 
 def pack(payload: bytes, limit: int) -> bytes:
-    """Empty where it would have more than `limit` bytes."""
+    """The payload, compressed; empty if that would have more than `limit` bytes or the payload is too large."""
     if not 0 < len(payload) <= MOST_BYTES or not limit:
         return b""
     note = zlib.compress(payload, 9)
@@ -22,7 +22,7 @@ def pack(payload: bytes, limit: int) -> bytes:
 
 
 def unpack(note: bytes) -> bytes:
-    """Empty for what is no note."""
+    """The payload in a note; empty if the note is not valid."""
     try:
         return zlib.decompressobj().decompress(note, MOST_BYTES)
     except zlib.error:

@@ -1,4 +1,4 @@
-"""Manifests out of bytes: strictly those that are pushed, as far as possible those that are stored."""
+"""Manifests parsed from bytes: strictly when they are pushed, leniently when they are stored."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from moorage.manifest import Manifest, parse
 from moorage.store.kind import kind
 
 LARGE: Final = 256 << 10
-"""Bytes above which parsing takes so long that others should not wait for it."""
+"""Bytes above which parsing takes so long that other requests should not wait for it."""
 
-# One thread: while it is parsed, a manifest may take fifty times its size in memory.
+# One thread, because a manifest may take fifty times its size in memory while it is parsed.
 _ASIDE: Final = ThreadPoolExecutor(1, "manifests")
 
 
 def stored(payload: bytes) -> Manifest:
-    """Of bytes that their digest proves. What `parse` would refuse is served nevertheless when its kind can be told, and refers
-    to nothing then, as far as is known here: garbage collection asks `parse`, and keeps all around what that refuses.
+    """The manifest in bytes that match their digest. One that `parse` refuses is served nevertheless if its kind can be
+    determined, and then seems to refer to nothing. Garbage collection does not rely on that: it uses `parse`, and keeps
+    the whole repository of a manifest that `parse` refuses.
 
     Raises ManifestInvalid.
     """
@@ -34,7 +35,7 @@ def stored(payload: bytes) -> Manifest:
 
 
 async def parsed(payload: bytes, how: Callable[[bytes], Manifest]) -> Manifest:
-    """What `how` makes of the payload; of a large one in a thread, one at a time."""
+    """What `how` makes of the payload. Large payloads are parsed in a thread, one at a time."""
     if len(payload) <= LARGE:
         return how(payload)
     return await asyncio.get_running_loop().run_in_executor(_ASIDE, how, payload)

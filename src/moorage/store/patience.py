@@ -1,4 +1,4 @@
-"""One file that cannot be read is damage; many in a row are a storage that does not work."""
+"""One file that cannot be read is damage; many in a row mean that the storage does not work."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Patience:
         self._failures = 0
 
     def failed(self, error: DriverError) -> None:
-        """Raises the error when it is one of too many."""
+        """Count a failure. Raises the error if there were too many in a row."""
         self._failures += 1
         if self._failures >= IN_A_ROW:
             raise error

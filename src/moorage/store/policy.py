@@ -18,20 +18,20 @@ _FOREIGN = re.compile(
 
 @dataclass(frozen=True)
 class ReferencePolicy:
-    """From the section `validation` of the configuration.
+    """The rules of the section `validation` of the configuration.
 
-    A layer that must not be distributed may be absent when it names where to get it. `allow` and `deny` are
-    regular expressions on those addresses; with neither, every http(s) address will do.
+    A layer that must not be distributed may be absent if it names where to get it. `allow` and `deny` are regular
+    expressions for those addresses; with neither, every http(s) address is allowed.
     """
 
     allow: Sequence[re.Pattern[str]] = ()
     deny: Sequence[re.Pattern[str]] = ()
     children: Literal["all", "none", "list"] = "all"
     platforms: frozenset[tuple[str, str]] = field(default_factory=frozenset)
-    """Pairs of os and architecture whose images an index must have when `children` is `list`."""
+    """Pairs of os and architecture whose images have to exist if `children` is `list`."""
 
     def check(self, manifest: Manifest) -> None:
-        """Raises ManifestInvalid naming the address."""
+        """Check the addresses in a manifest. Raises ManifestInvalid naming the first one that is not allowed."""
         for descriptor in manifest.blobs:
             for url in descriptor.urls or ():
                 if not self._permits(url):

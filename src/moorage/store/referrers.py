@@ -1,8 +1,8 @@
 """Referrers: the manifests of a repository that name another one as their subject.
 
-Kept as links when a manifest is pushed. A repository that another program wrote has no such links: the first
-question reads its manifests once and derives them. Old clients keep a list of their own under the tag
-`<algorithm>-<hex>`; it is merged into the answer (OCI distribution-spec, "Referrers Tag Schema").
+They are kept as links, which are written when a manifest is pushed. A repository that another program wrote has no
+such links: the first query reads its manifests once and derives them. Old clients keep a list of their own under the
+tag `<algorithm>-<hex>`; it is merged into the answer (OCI distribution-spec, "Referrers Tag Schema").
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from moorage.wire import encode
 log = logging.getLogger(__name__)
 
 LARGE_BYTES: Final = 64 << 10
-"""A larger manifest takes so long to parse that other requests get their turn after it."""
+"""A larger manifest takes so long to parse that other requests get their turn afterwards."""
 
 TAG_HEX: Final = 64
 """Characters of the digest in a referrers tag (OCI distribution-spec, "Referrers Tag Schema")."""
 
 
 class Referrer(NamedTuple):
-    """`descriptor` is the JSON of one: a manifest may have very many small annotations, and as values they take many
-    times the memory."""
+    """A referrer and its descriptor, as JSON: a manifest may have very many small annotations, and as Python objects they
+    take many times the memory."""
 
     digest: str
     descriptor: bytes
@@ -53,9 +53,10 @@ class Referrers:
     async def of(
         self, subject: Digest, *, after: str = "", artifact_type: str = "", most: int | None = None
     ) -> AsyncGenerator[Referrer, None]:
-        """Sorted by digest, those after `after` and, if one is given, of that type; none for a subject that nothing refers to,
-        or that is not there. Manifests are read when their turn comes, not long before it, and let go of. `most`: no more
-        than so many will be taken. Close it (`contextlib.aclosing`) when not all are wanted."""
+        """The referrers of a subject after `after`, sorted by digest, and only those of `artifact_type` if that is given.
+        Nothing for a subject that does not exist or has no referrers. Manifests are read shortly before their turn and are
+        not kept. `most` is a hint that the caller takes no more than that. A caller that stops early has to close the
+        generator (`contextlib.aclosing`)."""
         linked = set(
             await self._linked(subject) if await self._complete() else (await self._derive())[subject]
         )
@@ -94,7 +95,7 @@ class Referrers:
         except ManifestUnknown:
             return None
         if len(found.payload) > LARGE_BYTES:
-            # The next one may come without waiting for anything either.
+            # The next one may not wait for anything either, so other requests get their turn here.
             await asyncio.sleep(0)
         return found
 
@@ -103,7 +104,7 @@ class Referrers:
         return [Digest(f"sha256:{name}") for name in await names_in(self._driver, f"{folder}/sha256")]
 
     async def _from_tag(self, subject: Digest) -> tuple[Descriptor, ...]:
-        """As the client told it, whether they are there or not."""
+        """The descriptors in the client's own list, whether their manifests exist or not."""
         try:
             digest = await self._tags.resolve(Tag.parse(f"{subject.algorithm}-{subject.hex[:TAG_HEX]}"))
             return (await self._manifests.get(digest)).manifests
@@ -118,7 +119,7 @@ class Referrers:
         return True
 
     async def _derive(self) -> dict[Digest, set[Digest]]:
-        """The referrers of every subject in the repository; kept as links, with a mark that all are made."""
+        """The referrers of every subject in the repository. They are stored as links, with a mark that these are complete."""
         found: dict[Digest, set[Digest]] = defaultdict(set)
         async for _, link in answers(await self._revisions(), self._link, ahead=ahead_of(self._driver)):
             if link is not None:
@@ -135,7 +136,7 @@ class Referrers:
         return found
 
     async def _link(self, digest: Digest) -> tuple[Digest, Digest] | None:
-        """Subject and referrer, by its canonical digest; None for a manifest that has no subject."""
+        """The subject and the canonical digest of the referrer; None for a manifest without a subject."""
         manifest = await self._manifest(digest)
         if manifest is None or manifest.subject is None:
             return None

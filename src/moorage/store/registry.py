@@ -15,7 +15,7 @@ from moorage.store.listing import names_in
 from moorage.store.repository import Repository, Stock
 
 REMEMBERED: Final = 1024
-"""Repositories whose parts are kept at hand; they hold nothing but their names."""
+"""Repository objects that are kept. They hold no state but their names."""
 
 
 class Registry:
@@ -24,7 +24,7 @@ class Registry:
         self._repository = lru_cache(maxsize=REMEMBERED)(self._make)
 
     def repository(self, name: str) -> Repository:
-        """Touches no storage: a repository exists by what is in it. Raises NameInvalid."""
+        """The repository, which need not exist: the storage is not touched. Raises NameInvalid."""
         return self._repository(name)
 
     def _make(self, name: str) -> Repository:
@@ -33,13 +33,13 @@ class Registry:
     async def names(
         self, after: str = "", *, having: Sequence[str] = ("_manifests",)
     ) -> AsyncGenerator[Name, None]:
-        """Repositories that have one of those folders (by default: have had a manifest), sorted by code point,
-        after `after`.
+        """Repositories after `after` that have one of the folders `having` (by default: that have had a manifest),
+        sorted by code point.
 
-        A repository may lie within another one (`a` and `a/b`), and `-` and `.` sort before the slash: so each
-        folder stands twice in the order, as a name of its own and as what all names below it begin with.
+        A repository may lie within another one (`a` and `a/b`), and `-` and `.` sort before the slash. So each
+        folder appears twice in the order: as a name, and as the prefix of all names below it.
 
-        Close it (`contextlib.aclosing`) when not all are wanted.
+        A caller that stops early has to close the generator (`contextlib.aclosing`).
         """
         async with contextlib.aclosing(self._below("", await self._children(""), after, having)) as found:
             async for name in found:
@@ -48,7 +48,7 @@ class Registry:
     async def _below(
         self, prefix: str, folders: Sequence[str], after: str, having: Sequence[str]
     ) -> AsyncGenerator[Name, None]:
-        """One listing for each folder tells whether it is a repository and what lies below."""
+        """One listing per folder shows both whether it is a repository and what lies below it."""
         keys = sorted(
             key for folder in folders if not folder.startswith("_") for key in (folder, folder + "/")
         )
@@ -77,7 +77,7 @@ class Registry:
 
 
 def _comes(path: str, after: str) -> bool:
-    """Whether the name, or any that begins so, comes after that one."""
+    """Whether `path`, or (if it ends with a slash) any name that begins with it, comes after `after`."""
     return path > after or (path.endswith("/") and after.startswith(path))
 
 

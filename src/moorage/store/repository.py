@@ -22,8 +22,9 @@ from moorage.store.uploads import Batches, OneMebibyte, Uploads
 
 @dataclass
 class Stock:
-    """What all repositories of a process share. `batches` tells how many bytes of an upload to write at a time; `lasting`, that no
-    client may delete; `tag_lookups`, how many tags to read at a time over a network (0: as is good)."""
+    """What all repositories of a process share. `batches` decides how many bytes of an upload are written at a time;
+    `lasting` means that no client may delete; `tag_lookups` is the number of tags to read at a time over a network
+    (0: the default)."""
 
     driver: Driver
     policy: ReferencePolicy = field(default_factory=ReferencePolicy)
@@ -40,7 +41,7 @@ class Stock:
 
 
 class Repository:
-    """Its parts hold no state but their names; making it touches no storage."""
+    """One repository. Its parts hold no state of their own but the name; creating it does not touch the storage."""
 
     def __init__(self, name: Name, stock: Stock) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""What a torn tag named: its history tells, for those who must not write, or not yet."""
+"""The digest that a torn tag named, found in its history, for code that must not repair the tag, or not yet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moorage.store.tree import Tree
 
 
 async def named_last(tree: Tree, name: Name, tag: Tag) -> Digest | None:
-    """The newest of the tag's history; None without one. Raises DriverError."""
+    """The newest digest in the tag's history; None without a history. Raises DriverError."""
     found: list[tuple[float, Digest]] = []
     digests, _ = await tree.digests(layout.tag_index(name, tag))
     for digest in digests:

@@ -1,10 +1,10 @@
-"""The storage tree read by its listings, for those who remove what they do not find.
+"""The storage tree, read through its listings, for code that removes what it does not find.
 
-A storage can answer "not found" for what is there: a request that timed out behind a proxy, a directory that a
-network file system has not caught up with. A pull that believes it fails once; a collection that believes it
-removes an image. So "not found" counts here only when a fresh listing of the folder above does not show the name
-either. A listing that shows it makes the two contradict each other, and the reading ends with a DriverError, like any
-other failure of the storage. Nothing in this module writes, repairs links, or remembers.
+A storage can answer "not found" for something that exists: a request timed out behind a proxy, or a network file
+system has not caught up with a directory. A pull that believes this fails once; a garbage collection that believes it
+removes an image. So "not found" counts here only if a fresh listing of the parent folder does not show the name
+either. If the listing does show it, the two contradict each other, and the read raises a DriverError, as for any
+other failure of the storage. Nothing in this module writes, repairs links, or caches.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 PARTS: Final = frozenset({"_manifests", "_layers", "_referrers"})
-"""Folders that make a folder a repository. An upload alone does not."""
+"""A folder that has one of these is a repository. An upload alone does not make one."""
 
 
 class Contradiction(DriverError):
-    """The storage lists something that it then does not find."""
+    """The storage lists something that it does not find."""
 
 
 class Tree:
-    """Methods raise DriverError whenever the storage leaves open what is there."""
+    """A reader of the tree. Its reads raise DriverError whenever the storage leaves open what exists."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -46,7 +46,7 @@ class Tree:
         log.warning(message, extra={"path": path, **more})
 
     async def empty(self) -> bool:
-        """There is no tree at all. Asked twice, for there is no listing above to ask."""
+        """Whether there is no tree at all. Asks twice, since there is no parent folder whose listing could confirm it."""
         for _ in range(2):
             try:
                 await self._driver.children(layout.ROOT)
@@ -56,7 +56,7 @@ class Tree:
         return True
 
     async def names(self, folder: str) -> list[str]:
-        """Sorted; none for a folder that is not there, or that is a file."""
+        """The names in a folder, sorted; empty if it does not exist or is a file."""
         try:
             return await self._driver.children(folder)
         except PathNotFound as reason:
@@ -67,7 +67,7 @@ class Tree:
             return []
 
     async def read(self, path: str) -> bytes | None:
-        """The whole of a small file; None when it is not there."""
+        """The content of a small file; None if it does not exist."""
         try:
             return await self._driver.read(path)
         except PathNotFound as reason:
@@ -76,7 +76,7 @@ class Tree:
             return None
 
     async def modified(self, path: str) -> float | None:
-        """In seconds since the epoch; None when it is not there."""
+        """The time of the last change, in seconds since the epoch; None if the path does not exist."""
         try:
             return (await self._driver.stat(path)).modified
         except PathNotFound as reason:
@@ -85,7 +85,7 @@ class Tree:
             return None
 
     async def digests(self, folder: str) -> tuple[list[Digest], list[str]]:
-        """What `<folder>/<algorithm>/<hex>` names, sha256 first, and the paths of whatever else lies there."""
+        """The digests that `<folder>/<algorithm>/<hex>` names, sha256 first, and the paths of anything else there."""
         found: list[Digest] = []
         others: list[str] = []
         for algorithm in await self.names(folder):
@@ -97,8 +97,8 @@ class Tree:
         return found, others
 
     async def repositories(self) -> AsyncIterator[tuple[Name, list[str]]]:
-        """Every folder that has `_manifests`, `_layers` or `_referrers`, with the names in it. In no order, and
-        also where the name is none that can be asked for: what lies there was pushed once."""
+        """Every folder that has `_manifests`, `_layers` or `_referrers`, with the names in it. In no particular order,
+        and including folders whose name is not valid: their content was pushed once."""
         level = [""]
         while level:
             below = []
@@ -111,18 +111,19 @@ class Tree:
     def ask(
         self, items: Iterable[T], question: Callable[[T], Awaitable[R]]
     ) -> AsyncGenerator[tuple[T, R], None]:
-        """Each item with its answer, in their order (`store.ahead`)."""
+        """Each item with its answer, in the order of the items (see `store.ahead`)."""
         return answers(items, question, ahead=self._ahead)
 
     async def _absent(self, path: str) -> bool:
-        """A fresh listing does not show it: of the folder above, or of one further up when that is gone too."""
+        """Whether a fresh listing confirms that the path is absent: that of the parent folder, or of one further up if
+        the parent is gone too."""
         folder, _, name = path.rpartition("/")
         try:
             return name not in await self._driver.children(folder)
         except PathNotFound:
             if await self._is_file(folder):
                 return True
-        # The root was listed once. That it is gone now tells of the storage, not of what was stored.
+        # The root was listed before. If it is gone now, that is a failure of the storage and proves nothing.
         return folder != layout.ROOT and await self._absent(folder)
 
     async def _is_file(self, path: str) -> bool:

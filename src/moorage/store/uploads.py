@@ -1,7 +1,8 @@
 """Upload sessions: bytes that arrive in any number of requests, on any process, until their digest is known.
 
-The truth is the session's file and nothing else. Running hashes stay in this process's memory, and travel in the
-signed state that the client carries; when neither helps, the file is read once more before it becomes a blob.
+The session's file is the only source of truth. Running hashes are kept in the memory of this process, and digests
+travel in the signed state that the client carries. If neither helps, the file is read once more before it becomes a
+blob.
 """
 
 from __future__ import annotations
@@ -25,24 +26,24 @@ from moorage.store.hashing import Hashing, Progress
 log = logging.getLogger(__name__)
 
 BATCHES: Final = 4
-"""Of one upload, in memory: one is collected, the others wait to be written."""
+"""Batches of one upload in memory: one is being collected, the others wait to be written."""
 
 BUSY_SECONDS: Final = 5.0
-"""How long a request waits for the session's previous one, whose client may have gone a moment ago."""
+"""How long a request waits for the session's previous one, whose client may have just disconnected."""
 
 
 class Batches(Protocol):
-    """Who tells how much of an upload to hold in memory."""
+    """Decides how much of an upload to hold in memory."""
 
     def reserve(self) -> int:
-        """Bytes in one batch; `BATCHES` of them may be held at a time."""
+        """The size of a batch in bytes. Up to `BATCHES` of them are held at a time."""
         ...
 
     def release(self, size: int) -> None: ...
 
 
 class OneMebibyte:
-    """For where memory is of no concern."""
+    """A fixed batch size, for uses in which memory is not a concern."""
 
     def reserve(self) -> int:
         return 1 << 20
@@ -52,7 +53,7 @@ class OneMebibyte:
 
 
 class Uploads:
-    """The sessions of one repository. `batches` tells how many bytes to write at a time."""
+    """The sessions of one repository. `batches` decides how many bytes to write at a time."""
 
     def __init__(
         self,
@@ -77,8 +78,8 @@ class Uploads:
         return Upload(self, upload, Progress(mark=mark))
 
     async def resume(self, upload: UploadId, known: Progress | None = None, *, ask: bool = False) -> Upload:
-        """`known` is what the client's signed state tells. Where it names the bytes, the storage is not asked unless
-        `ask` is set: whether they are still there shows when they are needed. Raises UploadUnknown."""
+        """Continue a session. `known` comes from the client's signed state. If that has a mark, which names the bytes, the
+        storage is only asked if `ask` is set: missing bytes are noticed when they are needed. Raises UploadUnknown."""
         if known is not None and known.mark and not ask:
             return Upload(self, upload, known)
         try:
@@ -93,7 +94,7 @@ class Uploads:
 
 
 class Upload:
-    """One session. `progress` is as of its last request here."""
+    """One session. `progress` is as of the last request through this object."""
 
     def __init__(self, uploads: Uploads, upload: UploadId, progress: Progress) -> None:
         self._uploads = uploads
@@ -109,9 +110,9 @@ class Upload:
     async def append(
         self, body: AsyncIterator[bytes], *, at: int | None, algorithms: Iterable[str] = ()
     ) -> None:
-        """Add the body at the end, which must be at offset `at` unless that is None. Raises RangeInvalid for
-        another offset or while another request writes, StorageFull (the session is gone then), and whatever
-        the body raises: what had arrived by then is kept."""
+        """Append the body, at offset `at` unless that is None. Raises RangeInvalid if the session ends at another offset or
+        another request is writing, StorageFull (after which the session is gone), and whatever the body raises (after
+        which the bytes that had arrived by then are kept)."""
         writer = await self._writer()
         hashes: Hashes | None = None
         try:
@@ -133,7 +134,7 @@ class Upload:
                 self.progress = Progress(writer.size, writer.mark)
 
     async def _receive(self, body: AsyncIterator[bytes], writer: Writer, hashes: Hashes | None) -> None:
-        """Collect a batch while those before it are written and hashed."""
+        """Collect each batch while the previous ones are written and hashed."""
         meanwhile = ignore if hashes is None else hashes.update
         try:
             await self._collect(
@@ -145,8 +146,8 @@ class Upload:
     async def _collect(
         self, body: AsyncIterator[bytes], take: Callable[[list[bytes], int], Awaitable[None]]
     ) -> None:
-        """Give the body on in batches, with the size of a full one; also the last one, of what had arrived when the body
-        ended with an error."""
+        """Pass the body to `take` in batches, with the size of a full one. The last batch is passed even if the body ends
+        with an error."""
         pieces: list[bytes] = []
         collected = 0
         batch = self._uploads.batches.reserve()
@@ -163,9 +164,9 @@ class Upload:
                 await take(pieces, batch)
 
     async def receive(self, body: AsyncIterator[bytes], size: int, expected: Sequence[Digest]) -> bool:
-        """The whole blob in one request, written to its final place while it comes in: it is there only if it is what the
-        client said. False, with nothing read, where the driver gains nothing by that. Raises DigestInvalid, and whatever
-        the body raises; nothing is kept then."""
+        """Receive a whole blob in one request and write it straight to its final place, where it appears only if its digests
+        are right. Returns False, with nothing read, if that is not possible or the driver gains nothing by it. Raises
+        DigestInvalid, and whatever the body raises; nothing is kept then."""
         canonical = next((digest for digest in expected if digest.canonical), None)
         if canonical is None or self.size:
             return False
@@ -187,9 +188,8 @@ class Upload:
         return True
 
     async def commit(self, expected: Sequence[Digest]) -> Blob:
-        """The session becomes a blob that this repository serves under every expected digest. Raises
-        DigestInvalid, after which the session is gone: its bytes are not what the client meant; and StorageFull,
-        after which it is gone too."""
+        """Turn the session into a blob that this repository serves under every expected digest. Raises DigestInvalid (the
+        bytes are not what the client meant) or StorageFull, after which the session is gone, and what `_writer` raises."""
         writer = await self._writer()
         try:
             found = await self._digests(writer, {digest.algorithm for digest in expected})
@@ -227,7 +227,7 @@ class Upload:
         return hashes.digests()
 
     async def cancel(self) -> None:
-        """The session and its bytes go. Raises UploadUnknown."""
+        """Remove the session and its bytes. Raises UploadUnknown."""
         self._uploads.hashing.drop(self.id, self.progress.mark)
         try:
             await self._uploads.driver.delete(self._folder, durable=False)
@@ -237,15 +237,15 @@ class Upload:
             raise UploadUnknown(detail={"uuid": self.id}) from None
 
     async def _abandon(self) -> None:
-        """As `cancel`, whether anything is there or not."""
+        """Like `cancel`, but the session need not exist."""
         with contextlib.suppress(UploadUnknown):
             await self.cancel()
 
     async def _writer(self) -> Writer:
-        """The session's file, locked. Raises UploadUnknown, and RangeInvalid when another request keeps it for too long.
+        """The session's file, locked. Raises UploadUnknown, and RangeInvalid if another request holds it for too long.
 
-        Only `start` makes it, under an id that is never given again. Else a client could cancel a session and go on with
-        it, and what was signed or remembered of the bytes before would be believed of others."""
+        Only `start` makes the file, under an id that is never reused. Otherwise a client could cancel a session and
+        continue it, and signed or cached digests of the old bytes would be applied to the new ones."""
         deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
         while True:
             try:
@@ -259,7 +259,7 @@ class Upload:
 
 
 def _compare(found: Mapping[str, Digest], expected: Sequence[Digest]) -> None:
-    """Raises DigestInvalid for the first one that the bytes do not have."""
+    """Raises DigestInvalid for the first expected digest that the bytes do not have."""
     for digest in expected:
         if found[digest.algorithm] != digest:
             raise DigestInvalid(detail={"digest": digest, "got": found[digest.algorithm]})

@@ -1,10 +1,13 @@
-"""Traces for OpenTelemetry, configured by its own variables (OTEL_*). Without any of them nothing of it is loaded.
+"""Traces with OpenTelemetry, configured by its own variables (OTEL_*). Unless they ask for traces, no part of it is loaded.
 
 asked       what the variables ask for; read first
-assembling  the parts of OpenTelemetry's SDK, put together
+assembling  sets up the parts of OpenTelemetry's SDK
 requests    a span for each request
-storage     spans below it for what the driver does; `opened` those of files that stay open a while
-delivery    the way to the collector, and what the log tells when it is blocked; `heard` what the SDK says of it
+storage     spans below it for the operations of the driver; `opened` has those of open files
+delivery    exports to the collector, and logs when that fails; `heard` has the log messages of the SDK
+trying      tries it all out before the workers are forked
+failing     errors in spans
+words       texts from outside in attributes
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ __all__ = ["TracingError", "build", "check"]
 
 
 def check() -> None:
-    """Raises TracingError if `build` would. To be asked before workers are forked, for it leaves nothing behind."""
+    """Raise TracingError if `build` would. Leaves nothing behind, so it can be called before the workers are forked."""
     if exporters(os.environ):
         from moorage.tracing.trying import attempt
 
@@ -30,8 +33,10 @@ def check() -> None:
 
 
 def build() -> Tracing | None:
-    """What one worker traces; None where no variable asks for it. Starts threads: to be called after the fork. Raises
-    TracingError."""
+    """Set up the traces of one worker; None if no variable asks for them. Raises TracingError.
+
+    Starts threads, so it must be called after the fork.
+    """
     wanted = exporters(os.environ)
     if not wanted:
         return None
@@ -42,7 +47,7 @@ def build() -> Tracing | None:
     except ModuleNotFoundError:
         raise TracingError(MISSING) from None
     except ValueError as error:
-        # So the SDK refuses a number, a file or a name of its variables.
+        # The SDK raises this for invalid numbers, files and names in its variables.
         raise TracingError(f"OTEL_* variables: {error}") from None
     outward.carry(made.inject)
     return made

@@ -1,5 +1,5 @@
-"""What the variables ask for (OpenTelemetry, "Environment Variable Specification"). Loads nothing of OpenTelemetry: most servers
-are asked for nothing."""
+"""Which exporters the variables ask for (OpenTelemetry, "Environment Variable Specification"). Does not load OpenTelemetry,
+because most servers trace nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 GROUP: Final = "opentelemetry_traces_exporter"
-"""Under which packages offer exporters."""
+"""The group of entry points in which packages offer exporters."""
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -22,11 +22,11 @@ MISSING: Final = (
 
 
 class TracingError(Exception):
-    """The variables ask for what cannot be had. The text is for the operator, and names the variable."""
+    """The variables ask for something impossible. The text is for the operator, and names the variable."""
 
 
 def exporters(environment: Mapping[str, str]) -> list[EntryPoint]:
-    """Where traces are to go; nowhere, as long as no variable asks for it. Raises TracingError."""
+    """The exporters of traces; none unless a variable asks for one. Raises TracingError."""
     return [_offered(name, environment) for name in _names(environment)]
 
 
@@ -63,5 +63,5 @@ def _offered(name: str, environment: Mapping[str, str]) -> EntryPoint:
 
 
 def _first(environment: Mapping[str, str], keys: tuple[str, ...]) -> str:
-    """An empty variable is one that is not set, says the specification."""
+    """The first of the variables that is set. By the specification, an empty variable counts as not set."""
     return next((value for key in keys if (value := environment.get(key, "").strip())), "")

@@ -1,4 +1,4 @@
-"""The parts of OpenTelemetry's SDK, put together. Most variables are read by the parts themselves."""
+"""Sets up the parts of OpenTelemetry's SDK, which read most variables themselves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLUSH_SECONDS: Final = 2.0
 
 
 class Tracing:
-    """What one worker traces."""
+    """The traces of one worker."""
 
     def __init__(self, provider: TracerProvider, queues: Sequence[Batches]) -> None:
         self._provider = provider
@@ -37,12 +37,12 @@ class Tracing:
         self.inject: Callable[[MutableMapping[str, str]], None] = propagator.inject
 
     def traced(self, driver: Driver) -> Driver:
-        """The driver, with a span around each of its operations."""
+        """Wrap the driver, so that each of its operations gets a span."""
         return TracedDriver(driver, self._tracer)
 
     async def close(self) -> None:
-        """What was traced is sent first, for two seconds at most."""
-        # A thread that nobody joins for longer: it may wait for a collector that never answers.
+        """Export the waiting spans, for two seconds at most."""
+        # A daemon thread, joined for no longer than that: it may wait for a collector that never answers.
         ending = threading.Thread(target=self._provider.shutdown, name="traces", daemon=True)
         ending.start()
         await asyncio.to_thread(ending.join, FLUSH_SECONDS)
@@ -51,19 +51,19 @@ class Tracing:
 
 
 def assemble(wanted: Sequence[EntryPoint]) -> Tracing:
-    """Starts a thread for each exporter. Raises ValueError for what a variable says, ModuleNotFoundError."""
+    """Set up tracing, with a thread for each exporter. Raises ValueError for an invalid variable, ModuleNotFoundError."""
     heard.listen()
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
     queues = [Batches(_exporter(entry), entry.name) for entry in wanted]
     for queue in queues:
         provider.add_span_processor(queue)
-    # For spans that controllers of other packages add to ours.
+    # For spans that access controllers from other packages add.
     trace.set_tracer_provider(provider)
     return Tracing(provider, queues)
 
 
 def _resource() -> Resource:
-    """Who we are: as OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say it."""
+    """This service, as OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME describe it."""
     found = Resource({SERVICE_VERSION: __version__}).merge(Resource.create())
     if str(found.attributes[SERVICE_NAME]).startswith("unknown_service"):
         return found.merge(Resource({SERVICE_NAME: "moorage"}))
@@ -72,7 +72,7 @@ def _resource() -> Resource:
 
 def _exporter(entry: EntryPoint) -> SpanExporter:
     kind: Any = entry.load()
-    # The access log has stdout for itself.
+    # Not to stdout, which belongs to the access log.
     made = kind(out=sys.stderr, formatter=_line) if entry.name == "console" else kind()
     assert isinstance(made, SpanExporter)
     return made

@@ -1,5 +1,5 @@
-"""The way to a collector. It may be down, hang or answer nonsense: spans are dropped then and counted, and the log says when it
-begins and when it is over."""
+"""Delivery of spans to a collector. If it is down, hangs or answers nonsense, spans are dropped and counted, and the log shows
+when that begins and when it ends."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from moorage.tracing.heard import reasons
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS: Final = 60.0
-"""The least time between two warnings: a collector may fail every other time."""
+"""The least time between two warnings, because a collector may fail every other time."""
 QUEUE: Final = 2048
-"""Spans, as the SDK has it."""
+"""How many spans may wait; the SDK's default."""
 
 
 class Delivery(SpanExporter):
-    """`most`: spans that wait. `name` is the exporter's."""
+    """An exporter around another one, called `name`, that counts lost spans and logs failures. `most` spans may wait."""
 
     def __init__(self, exporter: SpanExporter, name: str, most: int) -> None:
         self._exporter = exporter
@@ -35,7 +35,7 @@ class Delivery(SpanExporter):
         self._warned = -AGAIN_SECONDS
 
     def offer(self) -> None:
-        """One more span wants to wait; where too many do, the oldest one is dropped for it."""
+        """Count a span that begins to wait. If too many are waiting, the queue drops the oldest one for it."""
         if self._offered - self._taken < self._most:
             self._offered += 1
             return
@@ -69,7 +69,7 @@ class Delivery(SpanExporter):
             self._exporter.shutdown()
 
     def farewell(self) -> None:
-        """Nothing is delivered any more: those that still wait, or are on their way, are lost too."""
+        """Shut down, and log the number of lost spans, including those still waiting or on their way."""
         self.shutdown()
         lost = self._lost - self._told_lost + self._offered - self._taken + self._leaving
         if lost:
@@ -82,7 +82,7 @@ class Delivery(SpanExporter):
         self._failing, self._warned = True, now
         log.warning(
             "traces cannot be exported, spans are dropped",
-            # The first sentence tells what happened, the last one that it was given up.
+            # The first message gives the cause, the last one only that the exporter gave up.
             extra={"exporter": self._name, "reason": heard[0] if heard else "unknown"},
         )
 
@@ -98,7 +98,7 @@ class Delivery(SpanExporter):
 
 
 class Batches(BatchSpanProcessor):
-    """Spans wait for a thread that takes many at once (OTEL_BSP_*). Raises ValueError for sizes that cannot be."""
+    """Queues spans for a thread that exports them in batches (OTEL_BSP_*). Raises ValueError for invalid sizes."""
 
     def __init__(self, exporter: SpanExporter, name: str) -> None:
         self.delivery = Delivery(exporter, name, _most())

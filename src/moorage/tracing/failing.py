@@ -1,4 +1,4 @@
-"""What went wrong, as a span tells it."""
+"""Records errors in spans."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moorage.tracing.words import told
 
 @contextlib.contextmanager
 def failing(span: Span) -> Iterator[None]:
-    """Notes what is raised meanwhile."""
+    """Record an error that the body raises."""
     try:
         yield
     except BaseException as error:
@@ -22,7 +22,8 @@ def failing(span: Span) -> Iterator[None]:
 
 
 def note(span: Span, error: BaseException) -> None:
-    """That nothing is there is an answer, and a client that left is no failure of ours."""
+    """Record an error. Missing files, busy and invalid paths are answers, not errors. A cancellation, because the client left,
+    is not recorded at all."""
     kind = type(error).__name__
     if isinstance(error, PathNotFound | PathBusy | InvalidPath) and not isinstance(error, Damaged):
         span.set_attribute("moorage.storage.answer", kind)
@@ -30,5 +31,5 @@ def note(span: Span, error: BaseException) -> None:
         text = told(str(error))
         span.set_status(StatusCode.ERROR, text)
         span.set_attribute("error.type", kind)
-        # Without the stack, which is long, and the same for all that fail.
+        # Without the stack, which is long and the same for all failures.
         span.add_event("exception", {"exception.type": kind, "exception.message": text})

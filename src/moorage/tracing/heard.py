@@ -1,5 +1,5 @@
-"""What OpenTelemetry says in its log. It repeats itself with every batch, so the operator gets each sentence once, and of the
-delivery what `delivery` makes of it."""
+"""The log messages of OpenTelemetry. It repeats them with every batch, so each one is logged once, and those about the delivery
+become the reasons in the messages of `delivery`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 LONGEST: Final = 300
-"""Characters of a sentence."""
+"""The most characters of a message."""
 
 _REASONS: ContextVar[list[str] | None] = ContextVar("reasons", default=None)
-"""What was said in this thread since it began to deliver."""
+"""The messages of the delivery that is in progress in this thread."""
 
 
 class Heard(logging.Handler):
-    """Said while something is delivered, it is a reason; else the log gets it, once."""
+    """Collects messages during a delivery as reasons, and logs other messages once each."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -36,7 +36,7 @@ class Heard(logging.Handler):
 
 
 class Elsewhere(logging.Filter):
-    """Keeps what the HTTP client says of deliveries out of the log, and lets it speak of all else."""
+    """Keeps the HTTP client's messages out of the log during a delivery, and no others."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return _REASONS.get() is None
@@ -44,7 +44,7 @@ class Elsewhere(logging.Filter):
 
 @contextlib.contextmanager
 def reasons() -> Iterator[list[str]]:
-    """What is said meanwhile, in this thread."""
+    """Collect the messages of the body, in this thread."""
     heard: list[str] = []
     token = _REASONS.set(heard)
     try:
@@ -54,12 +54,12 @@ def reasons() -> Iterator[list[str]]:
 
 
 def listen() -> None:
-    """For this process."""
+    """Install the handlers and filters in this process."""
     logger = logging.getLogger("opentelemetry")
     logger.handlers = [Heard()]
     logger.propagate = False
     logger.setLevel(logging.WARNING)
-    # These complain of headers that clients sent.
+    # These loggers warn about headers that clients send.
     for name in ("opentelemetry.baggage", "opentelemetry.trace"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for name in ("urllib3.connection", "urllib3.connectionpool"):

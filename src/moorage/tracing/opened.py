@@ -1,5 +1,5 @@
-"""Spans of files that stay open a while. They last as long as that, waiting for the client included, for a span around each piece of
-a large layer would be thousands."""
+"""Spans of open files. Each covers the whole time, including waits for the client: one span per piece would make thousands of
+them for a large layer."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TracedReader:
 
 
 class _Growing:
-    """What a writer and a creation have in common: bytes go in."""
+    """The common part of writers and creations."""
 
     def __init__(self, file: Writer | Creation, span: Span) -> None:
         self._file = file
@@ -62,7 +62,7 @@ class _Growing:
 
 
 class TracedWriter(_Growing):
-    """From the opening to the closing of an upload's file."""
+    """A span from the opening to the closing of an upload's file."""
 
     def __init__(self, writer: Writer, span: Span) -> None:
         super().__init__(writer, span)
@@ -85,7 +85,7 @@ class TracedWriter(_Growing):
 
 
 class TracedCreation(_Growing):
-    """From the beginning of a new file until it is there, or given up."""
+    """A span from the beginning of a new file until it is committed or aborted."""
 
     def __init__(self, creation: Creation, span: Span) -> None:
         super().__init__(creation, span)

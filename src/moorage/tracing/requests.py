@@ -1,5 +1,5 @@
-"""A span for each request (OpenTelemetry, "Semantic conventions for HTTP spans"). It holds no query, for the state of an upload in
-one authorises its next request, and no header that authenticates."""
+"""A span for each request (OpenTelemetry, "Semantic conventions for HTTP spans"). It contains no query, because the upload state
+in a query authorises the next request, and no header that authenticates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _open: ContextVar[tuple[Span, Token[Context]]] = ContextVar("moorage.tracing.ope
 
 
 class Headers(Getter[Exchange]):
-    """What a propagator may ask of a request."""
+    """Gives a propagator access to the headers of a request."""
 
     def get(self, carrier: Exchange, key: str) -> list[str] | None:
         name = key.lower().encode("latin-1", "replace")
@@ -38,7 +38,7 @@ class Headers(Getter[Exchange]):
 
 
 class Requests:
-    """The observer of requests: a span from their beginning to their end, that all others of the request are below."""
+    """Observes requests, with a span for each; all other spans of the request are below it."""
 
     def __init__(self, tracer: Tracer, propagator: TextMapPropagator) -> None:
         self._tracer = tracer
@@ -52,7 +52,7 @@ class Requests:
             _method(exchange.method),
             context,
             SpanKind.SERVER,
-            # What samplers may ask for; the rest is told of spans that are kept.
+            # Attributes that samplers may use; the others are only set on spans that are recorded.
             {
                 "http.request.method": exchange.method if exchange.method in METHODS else "_OTHER",
                 "url.path": _path(exchange),
@@ -96,19 +96,19 @@ class Requests:
 
 
 def _method(method: str) -> str:
-    """For the name of a span, of which there must not be many."""
+    """The method in the name of a span; unknown methods share one name, because there must not be many names."""
     return method if method in METHODS else "HTTP"
 
 
 def _path(exchange: Exchange) -> str:
-    """As the client wrote it, without the query."""
+    """The path as the client wrote it, without the query."""
     raw: bytes = exchange.scope.get("raw_path") or exchange.scope["path"].encode("utf-8", "replace")
     return told(str(raw, "latin-1").partition("?")[0])
 
 
 @lru_cache(maxsize=256)
 def _server(host: str) -> dict[str, str | int]:
-    """By what name the client found us."""
+    """The address and port by which the client addressed the registry."""
     found = _HOST.fullmatch(host)
     if found is None:
         return {}

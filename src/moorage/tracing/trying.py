@@ -1,5 +1,4 @@
-"""Whether workers will be able to trace, found out in a process of its own: its threads and its memory are gone before the workers
-are forked."""
+"""Tries to set up tracing in a separate process, whose threads and memory are gone before the workers are forked."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from moorage.tracing.asked import TracingError
 
 
 def attempt(build: Callable[[], object]) -> None:
-    """Raises the TracingError of `build`."""
+    """Run `build` in another process, and raise its TracingError."""
     fork = multiprocessing.get_context("fork")
     heard, telling = fork.Pipe(duplex=False)
     child = fork.Process(target=_build, args=(build, telling))
@@ -29,7 +28,7 @@ def attempt(build: Callable[[], object]) -> None:
 
 
 def _build(build: Callable[[], object], telling: Connection) -> None:
-    # What the workers will say is theirs to say.
+    # The workers will log the same messages.
     logging.disable()
     reason = ""
     try:
@@ -37,5 +36,5 @@ def _build(build: Callable[[], object], telling: Connection) -> None:
     except TracingError as error:
         reason = str(error)
     telling.send(reason)
-    # Without the exporters' farewells: nothing was traced.
+    # Skips the shutdown of the exporters: nothing was traced.
     os._exit(0)

@@ -1,14 +1,14 @@
-"""What others wrote, as an attribute of a span."""
+"""Texts from outside as attributes of spans."""
 
 from __future__ import annotations
 
 from typing import Final
 
 LONGEST: Final = 512
-"""Characters: thousands of spans may wait in memory."""
+"""The most characters of a text, because thousands of spans may wait in memory."""
 
 
 def told(text: str) -> str:
-    """Cut to length, and without what cannot be sent: one such word would keep a whole batch from leaving."""
+    """Cut a text to length and replace characters that cannot be encoded: one of them would block a whole batch."""
     text = text[:LONGEST]
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -1,6 +1,8 @@
-"""Objects in a cloud, or in what speaks its protocol: one driver over obstore, for S3, Azure and Google Cloud Storage.
+"""Objects in a cloud or a compatible store: one driver over obstore, for S3, Azure and Google Cloud Storage.
 
-`driver` implements the interface, with `reading` for open objects and `translation` for errors. `segments` holds uploads that
-grow, of which `joining` makes one object. `s3`, `azure` and `gcs` turn options into a store; only S3 can join on its side
-(`parts` tells how, `partcopies` does it). The same key layout as the reference implementation: the root directory, then the path.
+`driver` implements the interface, with `reading` for open objects, `writing` for new ones, `listing` for folders and
+`translation` for errors. A growing upload is a chain of `segments`, and `joining` makes one object of it. `s3`, `azure` and
+`gcs` make a driver from options. Only S3 can join objects by itself: `parts` plans the copies, and `partcopies` makes them.
+
+Keys are laid out as by the reference implementation: the root directory, then the path.
 """

@@ -1,4 +1,4 @@
-"""Questions whose answer broke off: obstore tries again by itself unless the body of a listing, or of an error, ended early."""
+"""Repeats requests whose answer broke off. obstore itself retries, except if the body of a listing or an error ends early."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from moorage.drivers.objectstore.translation import translated
 T = TypeVar("T")
 
 PAUSES: Final = (0.1, 0.5, None)
-"""Seconds before it is asked again; after the last one it has failed."""
+"""Seconds to wait before each further try; None ends the tries."""
 
 BROKEN_OFF: Final = "response body"
 
 
 async def asked(path: str, call: Callable[[], Awaitable[T]]) -> T:
-    """What `call` returns, which changes nothing. Raises as `translated`."""
+    """The result of `call`, which must not change anything, since it may be repeated. Raises what `translated` raises."""
     for pause in PAUSES:
         try:
             with translated(path):

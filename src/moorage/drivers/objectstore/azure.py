@@ -1,4 +1,4 @@
-"""Microsoft Azure's blob storage."""
+"""Microsoft Azure Blob Storage."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from moorage.drivers.objectstore.network import PROMPT, SILENCE, client_options,
 
 @dataclass(frozen=True)
 class AzureOptions:
-    """The keys of `storage.azure` (Docker Registry, "Microsoft Azure storage driver"). Without a key, a connection string or
-    a secret, the usual chain is asked: the environment, workload identity, the machine's managed identity."""
+    """The keys of `storage.azure` (Docker Registry, "Microsoft Azure storage driver").
+
+    Without a key, a connection string or a secret, credentials come from the usual chain: the environment, workload identity,
+    the machine's managed identity.
+    """
 
     account: str
     container: str
@@ -33,7 +36,7 @@ class AzureOptions:
 
 
 def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> ObjectStoreDriver:
-    """Makes no call. Only what is signed with the account's key can be given to clients as a URL."""
+    """Build the driver, without any call. Clients are redirected only if there is an account key, which signs their URLs."""
     given = connection(options.connection_string)
     account = given.get("AccountName", options.account)
     key = given.get("AccountKey", options.account_key)
@@ -65,7 +68,7 @@ def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> Objec
 
 
 def connection(text: str) -> dict[str, str]:
-    """The parts of a connection string, `Name=value;Name=value`. Raises ValueError."""
+    """Parse a connection string, `Name=value;Name=value`. Raises ValueError."""
     found: dict[str, str] = {}
     for part in filter(None, text.split(";")):
         name, equals, value = part.partition("=")

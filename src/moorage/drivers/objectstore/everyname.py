@@ -1,4 +1,4 @@
-"""Listings of S3 by boto3, which takes every name as it is."""
+"""Listings of S3 with boto3, which accepts every key as it is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from moorage.drivers.threads import Threads
 
 
 class S3Names:
-    """Raises DriverError."""
+    """Lists keys. Its methods raise DriverError."""
 
     def __init__(self, asking: Copying) -> None:
         self._asking = asking

@@ -18,8 +18,11 @@ from moorage.drivers.objectstore.network import PROMPT, client_options, patience
 
 @dataclass(frozen=True)
 class GcsOptions:
-    """The keys of `storage.gcs` (Docker Registry, "Google Cloud Storage driver"). Without a key file or credentials, the
-    usual chain is asked: the environment, the file that gcloud writes, the machine's service account."""
+    """The keys of `storage.gcs` (Docker Registry, "Google Cloud Storage driver").
+
+    Without a key file or credentials, they come from the usual chain: the environment, the file that gcloud writes, the
+    machine's service account.
+    """
 
     bucket: str
     key_file: str = ""
@@ -31,8 +34,8 @@ class GcsOptions:
 
 
 def gcs_driver(options: GcsOptions, *, links_for: timedelta | None) -> ObjectStoreDriver:
-    """Makes no call. Clients are sent to the store only where there is a private key to sign with. Raises DriverError for a key
-    file that cannot be read."""
+    """Build the driver, without any call. Clients are redirected only if there is a private key to sign URLs with. Raises
+    DriverError for a key file that cannot be read."""
     config: dict[str, Any] = {}
     if options.endpoint:
         config["base_url"] = options.endpoint

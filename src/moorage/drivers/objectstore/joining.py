@@ -1,4 +1,4 @@
-"""One object out of the segments of an upload."""
+"""Joins the segments of an upload into one object."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from moorage.drivers.objectstore.resuming import resumed
 from moorage.drivers.objectstore.translation import translated
 
 IN_FLIGHT: Final = 2
-"""Parts of one upload on their way to the store, while the next one is collected."""
+"""How many parts of an upload are sent at once, while the next one is collected."""
 
 
 class Joiner(Protocol):
     through: bool
-    """Whether the bytes are read and written again."""
+    """Whether the bytes pass through this process."""
 
     async def join(self, sources: Sequence[tuple[str, int]], target: str, path: str) -> None:
-        """Make the object `target` out of objects, given with their sizes. It is there whole or not at all. Raises
-        PathNotFound when a source is missing, DriverError naming `path`."""
+        """Join objects, given with their sizes, into the object `target`, which appears whole or not at all. Raises PathNotFound
+        if a source is missing, DriverError naming `path`."""
         ...
 
     async def abandoned(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
-        """Multipart uploads below `prefix` that began before that time (in seconds since the epoch), with when they did;
-        aborted if asked. Raises DriverError."""
+        """The multipart uploads below `prefix` that began before `before`, each with the time when it began, in seconds since
+        the epoch. `abort` aborts them. Raises DriverError."""
         ...
 
     def close(self) -> None: ...
 
 
 class Through:
-    """Reads and writes: for stores that cannot join by themselves, or cannot be asked to."""
+    """Joins by reading and writing, for stores that cannot join objects or whose API for it is out of reach."""
 
     through = True
 
@@ -62,7 +62,7 @@ class Through:
                         await writer.write(piece)
 
     async def abandoned(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
-        """None: such a store forgets them by itself, or cannot be asked for them."""
+        """None: these stores discard unfinished uploads by themselves, or cannot list them."""
         return []
 
     def close(self) -> None:

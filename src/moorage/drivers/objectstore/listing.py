@@ -1,8 +1,8 @@
-"""What lies below a name, also where others have put things into the bucket that no registry would.
+"""Lists what lies below a key, even if other programs have put foreign objects into the bucket.
 
-Consoles and mounting programs make "folders": empty objects whose names end with a slash. They hold nothing, so they count as
-folders and never as files. Names that obstore takes for none (`a//b`, `../x`, control characters) make it refuse the whole
-listing; a store that can be asked otherwise then is.
+Consoles and mounting programs make "folders": empty objects whose keys end with a slash. They count as folders and never as
+files. A key that obstore considers invalid (`a//b`, `../x`, control characters) makes it refuse the whole listing; if the store
+can also be listed without obstore, that is done then.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ T = TypeVar("T")
 INVALID: Final = "object with invalid path"
 
 FOREIGN: Final = 1000
-"""Names of foreign objects that were warned of, and are not again."""
+"""After warnings about so many foreign objects, no more are logged."""
 
 
 class EveryName(Protocol):
-    """Lists names whatever they are."""
+    """Lists keys without judging them."""
 
     async def everything(self, prefix: str) -> Sequence[obstore.ObjectMeta]: ...
 
     async def level(self, prefix: str) -> Sequence[str]:
-        """The names that begin with the prefix, cut off behind the first slash after it."""
+        """The keys that begin with the prefix, each cut off after the first slash that follows it."""
         ...
 
     def close(self) -> None: ...
 
 
 class Listing:
-    """Keys are given without a slash at their end; empty for the whole bucket. Raises DriverError."""
+    """Lists objects below a key, given without a trailing slash; the empty key is the whole bucket. Raises DriverError."""
 
     def __init__(self, store: ObjectStore, otherwise: EveryName | None = None) -> None:
         self._store = store
@@ -48,15 +48,15 @@ class Listing:
         self._foreign: set[str] = set()
 
     async def everything(self, key: str) -> Sequence[obstore.ObjectMeta]:
-        """One call for a thousand objects."""
+        """All objects below the key. One call per thousand objects."""
         found = await self._ask(key, lambda: obstore.list(self._store, key or None).collect_async())
         if found is None:
             found = await self._otherwise_everything(key)
-        # That one is the folder itself.
+        # An object with the key itself is the folder.
         return [one for one in found if one["path"] != key]
 
     async def names(self, key: str) -> list[str] | None:
-        """Sorted; none in an empty folder, and None where there is no folder. One call for a thousand names."""
+        """The sorted names in a folder; empty for an empty folder, None if there is no folder. One call per thousand names."""
         start = len(key) + 1 if key else 0
         found = await self._ask(key, lambda: obstore.list_with_delimiter_async(self._store, key or None))
         if found is None:
@@ -68,7 +68,7 @@ class Listing:
         return sorted({path[start:] for path in below if self._known(path)} - {""})
 
     async def anything(self, key: str) -> bool:
-        """Whether there is more than an empty folder. One call."""
+        """Whether anything but an empty folder is there. One call."""
 
         async def first() -> bool:
             async for found in obstore.list(self._store, key or None, chunk_size=2):
@@ -83,7 +83,7 @@ class Listing:
             self._otherwise.close()
 
     async def _ask(self, key: str, call: Callable[[], Awaitable[T]]) -> T | None:
-        """None for what has to be asked otherwise."""
+        """The result of `call`, or None if obstore refuses the listing and there is another way to ask."""
         try:
             return await asked(f"/{key}", call)
         except DriverError as error:
@@ -108,7 +108,7 @@ class Listing:
         return [name.removesuffix("/") for name in found]
 
     def _known(self, path: str) -> bool:
-        """Whether obstore can ask for it; of any other one a warning is logged, once."""
+        """Whether obstore accepts the path. Logs a warning for a path that it refuses, once."""
         strange = any(part in ("", ".", "..") for part in path.split("/")) or not path.isprintable()
         if strange and path not in self._foreign and len(self._foreign) < FOREIGN:
             self._foreign.add(path)

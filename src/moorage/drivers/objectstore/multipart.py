@@ -1,4 +1,4 @@
-"""What S3 does by itself and obstore cannot ask for: uploads in parts that are copied."""
+"""Multipart uploads whose parts are copied by S3 itself, through boto3: obstore has no call for them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ CONNECTIONS: Final = 32
 
 
 class Multipart:
-    """`client` holds the arguments of boto3's S3 client, `extra` those of each new object. Raises what boto3 raises; may be used
-    by `CONNECTIONS` threads."""
+    """Calls boto3, and raises what it raises. May be used by up to `CONNECTIONS` threads.
+
+    `client` holds the arguments of boto3's S3 client, `extra` those of each new object.
+    """
 
     def __init__(self, bucket: str, client: Mapping[str, Any], extra: Mapping[str, str]) -> None:
         self._bucket = bucket
@@ -34,12 +36,12 @@ class Multipart:
         )
 
     def begin(self, target: str) -> str:
-        """The name of the upload."""
+        """Begin an upload and return its id."""
         answer = self._client.create_multipart_upload(Bucket=self._bucket, Key=target, **self._extra)
         return str(answer["UploadId"])
 
     def copy_part(self, target: str, upload: str, number: int, source: Range) -> str:
-        """The part's tag."""
+        """Copy a part and return its entity tag."""
         given = {} if source.whole else {"CopySourceRange": f"bytes={source.start}-{source.stop - 1}"}
         answer = self._client.upload_part_copy(
             Bucket=self._bucket,
@@ -52,21 +54,21 @@ class Multipart:
         return str(answer["CopyPartResult"]["ETag"])
 
     def put_part(self, target: str, upload: str, number: int, data: bytearray) -> str:
-        """The part's tag."""
+        """Send a part and return its entity tag."""
         answer = self._client.upload_part(
             Bucket=self._bucket, Key=target, UploadId=upload, PartNumber=number, Body=data
         )
         return str(answer["ETag"])
 
     def complete(self, target: str, upload: str, tags: Sequence[str]) -> None:
-        """`tags` of all parts, in their order."""
+        """Complete an upload, with the entity tags of all parts in order."""
         parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
         self._client.complete_multipart_upload(
             Bucket=self._bucket, Key=target, UploadId=upload, MultipartUpload={"Parts": parts}
         )
 
     def abort(self, target: str, upload: str) -> None:
-        """Also one that is gone already."""
+        """Abort an upload, even if it is already gone."""
         try:
             self._client.abort_multipart_upload(Bucket=self._bucket, Key=target, UploadId=upload)
         except Exception as error:
@@ -74,12 +76,12 @@ class Multipart:
                 raise
 
     def give_up(self, target: str, upload: str) -> None:
-        """As `abort`; does not raise: it is purged later, and what failed before is what counts."""
+        """Like `abort`, but never raises: the earlier error is the one that matters, and leftovers are purged later."""
         with contextlib.suppress(Exception):
             self.abort(target, upload)
 
     def unfinished(self, prefix: str, before: float) -> list[tuple[str, str, float]]:
-        """Keys, names and beginnings of those that began before that time. Every page is followed."""
+        """The key, id and beginning of each upload that began before that time, from all pages of the listing."""
         pages = self._client.get_paginator("list_multipart_uploads")
         uploads = [
             (upload["Key"], upload["UploadId"], upload["Initiated"].timestamp())
@@ -93,13 +95,13 @@ class Multipart:
 
 
 def code(error: Exception) -> str:
-    """The store's, or nothing."""
+    """The store's error code, or an empty string."""
     response = getattr(error, "response", {})
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
 def told(error: Exception, path: str) -> DriverError:
-    """What boto3 raises when it was to write, in the driver's words."""
+    """Translate what boto3 raises for a write into the driver's errors."""
     if isinstance(error, DriverError):
         return error
     if code(error) in ("NoSuchKey", "404"):

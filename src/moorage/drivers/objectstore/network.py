@@ -1,4 +1,4 @@
-"""How the stores are spoken to: timeouts and new tries, the same for all of them."""
+"""Timeouts and retries, the same for all stores."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
 CONNECT: Final = timedelta(seconds=5)
 SILENCE: Final = timedelta(seconds=45)
-"""A store that sends nothing for so long is taken for gone. The time in which a part is sent counts as silence."""
+"""A store that sends nothing for so long counts as gone. The time for sending a part counts as silence, too."""
 
 SLOWEST: Final = 256 << 10
-"""Bytes in a second, of a connection that shall be able to send a part."""
+"""The slowest connection, in bytes per second, that has to be able to send a part."""
 
 PROMPT: Final = timedelta(seconds=15)
-"""The same where little is sent: then there is time to ask once or twice more before a client gives up."""
+"""The silence for small requests: it leaves time for another try or two before a client gives up."""
 
 WHOLE: Final = timedelta(days=1)
-"""A large object may take long; only silence ends it."""
+"""The limit for a whole request. A large object may take long; only silence ends it earlier."""
 
 GIVE_UP: Final = timedelta(seconds=40)
-"""After which nothing is tried again. With one last silence it is less than the minute that a client may wait."""
+"""No request is retried after this time. With a last `PROMPT` silence it is less than the minute that a client may wait."""
 
 
 def patience(part_bytes: int) -> timedelta:
-    """The silence to bear from a store that parts of that size are sent to."""
+    """The silence to allow a store that is sent parts of that size."""
     return max(SILENCE, timedelta(seconds=part_bytes / SLOWEST))
 
 
@@ -47,7 +47,7 @@ def client_options(
 
 
 def retries(most: int = 8, first: timedelta = timedelta(milliseconds=100)) -> RetryConfig:
-    """Growing pauses with jitter between `most` tries, so that a client hears of a store that is down within a minute."""
+    """Up to `most` retries with growing pauses and jitter, so that a client learns within a minute that a store is down."""
     return {
         "max_retries": most,
         "backoff": {"init_backoff": first, "max_backoff": timedelta(seconds=5), "base": 2},

@@ -1,5 +1,6 @@
-"""S3 joins by itself: a multipart upload whose parts are copied from other objects (UploadPartCopy), many at a time. A part that
-lies in several of them is read and written.
+"""Joins objects inside S3: a multipart upload whose parts are copied from other objects (UploadPartCopy), many at a time.
+
+A part that spans several objects is read and written.
 """
 
 from __future__ import annotations
@@ -26,28 +27,31 @@ from moorage.drivers.objectstore.translation import meaning, reason, translated
 from moorage.drivers.threads import Threads
 
 READ_BYTES: Final = 32 << 20
-"""Of one object, in memory: parts that lie in several sources. One of them may be larger."""
+"""The memory for parts of one object that span several sources. A single part may be larger."""
 
 READ_RANGES: Final = 16
-"""Of one such part, at a time: they may be small and many."""
+"""How many ranges of such a part are read at a time: they may be small and many."""
 
 
 @dataclass(frozen=True)
 class Copying:
-    """`client` holds the arguments of boto3's S3 client; `extra` those of each new object. `threshold`: a larger object is
-    copied in parts of `part_bytes`, `concurrency` at a time."""
+    """How to copy objects."""
 
     bucket: str
     client: dict[str, Any]
+    """The arguments of boto3's S3 client."""
     extra: dict[str, str] = field(default_factory=dict)
+    """The arguments of each new object."""
     part_bytes: int = 32 << 20
     concurrency: int = 16
+    """How many parts are copied at a time."""
     threshold: int = 32 << 20
+    """Larger objects are copied in parts of `part_bytes`."""
 
 
 class PartCopies:
-    """One object of up to `threshold` is copied whole; several that make one part are left to `otherwise`; all else is copied in
-    parts."""
+    """Copies a single object of up to `threshold` whole, leaves several that fit into one part to `otherwise`, and copies
+    everything else in parts."""
 
     through = False
 
@@ -70,7 +74,7 @@ class PartCopies:
             await self._in_parts(parts(sources, self._copying.part_bytes, self._limits), target, path)
 
     async def _copy(self, source: str, target: str, path: str) -> None:
-        """obstore gives a copy no storage class, and S3 does not take that of the original."""
+        """Copy one object. With a storage class boto3 does it: obstore cannot set one, and S3 does not keep the original's."""
         if "StorageClass" not in self._copying.extra:
             with translated(path):
                 await obstore.copy_async(self._store, source, target)
@@ -136,8 +140,10 @@ class PartCopies:
 
 
 class Buffers:
-    """For parts of `size` bytes: `READ_BYTES` of them, or one. Each is used again and again, for what is given back to the C library in
-    pieces of some megabytes is not given back to the system."""
+    """Buffers for parts of `size` bytes: as many as fit into `READ_BYTES`, but at least one.
+
+    They are reused, because the C library does not return freed blocks of some megabytes to the system.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -146,7 +152,7 @@ class Buffers:
 
     @contextlib.asynccontextmanager
     async def one(self, size: int) -> AsyncIterator[bytearray]:
-        """Of `size` bytes, which are whatever they were."""
+        """A buffer of `size` bytes with arbitrary content."""
         async with self._places:
             if size != self._size:
                 yield bytearray(size)

@@ -1,7 +1,7 @@
-"""Of which parts an object is made that is joined out of others. No input or output.
+"""Plans the parts of an object that is joined from others. Pure computation.
 
-All parts but the last have one size. Where the borders of the sources allow it, the size is one that ends at each of them, and then
-every part can be copied by the store.
+All parts but the last have the same size. If possible, the size is chosen so that parts end wherever sources end; then the
+store can copy every part.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Final
 from moorage.drivers.objectstore.limits import Limits, part_size
 
 WIDEST: Final = 8
-"""A part may have so many times the size that was asked for if it fits then: a store needs seconds to copy one, not a minute."""
+"""A part may be so many times larger than requested if that makes it fit. It is still copied in seconds, not in a minute."""
 
 READ_BYTES: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """`[start, stop)` of the object `source`, which has `size` bytes."""
+    """The range `[start, stop)` of the object `source`, which has `size` bytes."""
 
     source: str
     start: int
@@ -40,7 +40,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`number` counts from 1."""
+    """A part of the joined object; `number` counts from 1."""
 
     number: int
     ranges: tuple[Range, ...]
@@ -50,8 +50,8 @@ class Part:
         return sum(one.length for one in self.ranges)
 
     def copied(self, limits: Limits) -> Range | None:
-        """What the store is to copy; None where the part has to be read and written. Of small objects S3 copies no ranges
-        (API Reference, "UploadPartCopy")."""
+        """The range for the store to copy, or None if the part has to be read and written. S3 does not copy ranges of small
+        objects (API Reference, "UploadPartCopy")."""
         first, *others = self.ranges
         if others or not (first.whole or first.size > limits.least_part):
             return None
@@ -59,8 +59,8 @@ class Part:
 
 
 def parts(sources: Sequence[tuple[str, int]], least: int, limits: Limits) -> list[Part]:
-    """Of an object out of `sources`, given with their sizes, which are not empty; `least` bytes each if nothing speaks for more
-    or fewer."""
+    """The parts of an object joined from `sources`, which are given with their sizes and must not be empty. Parts have `least`
+    bytes unless another size fits better."""
     size = fitting_size([length for _, length in sources], least, limits)
     found: list[Part] = []
     taken: list[Range] = []
@@ -77,10 +77,13 @@ def parts(sources: Sequence[tuple[str, int]], least: int, limits: Limits) -> lis
 
 
 def fitting_size(lengths: Sequence[int], least: int, limits: Limits) -> int:
-    """Of the parts but the last: one that divides all lengths but the last, so that no part lies in two objects. Where there is no
-    good one, one that divides the distance at which long uploads are cut, which is then that of most borders; for what is
-    shorter or in one piece `least`, or as much more as needs be. Of many small objects the parts are small too: most of them
-    have to be read, and several are to be in memory."""
+    """The size of all parts but the last.
+
+    The best size divides all lengths but the last, so that no part spans two objects. The second best divides the distance at
+    which long uploads are cut, because most segments of a long upload end at a multiple of it. Shorter uploads, and those in one
+    piece, get `least`, or as much more as the limits require. Many small objects get small parts, because most of them have to be
+    read, and several have to fit into memory.
+    """
     total = sum(lengths)
     several = len(lengths) > 1
     small = several and total < least * len(lengths)
@@ -94,13 +97,13 @@ def fitting_size(lengths: Sequence[int], least: int, limits: Limits) -> int:
 
 
 def _divisor(length: int, wanted: int) -> int:
-    """The least one that is `wanted` or more; the length itself where it is less."""
+    """The least divisor of `length` that is at least `wanted`; `length` itself if it is shorter."""
     most = max(1, length // wanted)
     return length // next(number for number in range(most, 0, -1) if length % number == 0)
 
 
 def _ranges(sources: Sequence[tuple[str, int]], size: int) -> Iterator[Range]:
-    """Cut where a source ends, and at each multiple of `size`."""
+    """Cut the sources at their ends and at each multiple of `size`."""
     ends = accumulate(length for _, length in sources)
     for (source, length), end in zip(sources, ends, strict=True):
         begin = end - length

@@ -1,4 +1,4 @@
-"""Open objects: the answer of the store has begun, and what it lacks ends in an error."""
+"""Open objects. The store has begun to answer; an answer that stays incomplete raises an error."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from moorage.drivers.base import DriverError, PathNotFound, Reader
 from moorage.drivers.objectstore.translation import translated
 
 AGAIN_SECONDS: Final = 0.2
-"""Before an answer that broke off is asked for from where it did."""
+"""The pause before an answer that broke off is resumed."""
 
 
 class ObjectReader:
-    """The whole object is on its way already; any other range is asked for when it is wanted. Only for objects that never hold
-    other bytes."""
+    """Streams an object that never holds other bytes. The whole object is already on its way; another range is requested when it
+    is read."""
 
     def __init__(self, store: ObjectStore, key: str, path: str, result: obstore.GetResult) -> None:
         self._store = store
@@ -29,8 +29,8 @@ class ObjectReader:
         self.data: bytes | None = None
 
     async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
-        """An answer that breaks off is gone on with, as long as each one brings something: obstore does so only in the first
-        seconds of a download, and layers take longer."""
+        """Stream a range. An answer that breaks off is resumed, as long as each one yields some bytes: obstore itself resumes only
+        in the first seconds of a download, and layers take longer."""
         position = start
         while position < stop:
             begun = position
@@ -61,7 +61,8 @@ class ObjectReader:
         begun, self._begun = self._begun, None
         if begun is not None and (start, stop) == (0, self.size):
             return begun
-        # On no condition: the same bytes in other parts have another tag, and whoever pushes a blob again may disturb nobody.
+        # Without a condition: the same bytes in other parts have another entity tag, and pushing a blob again must not disturb
+        # its readers.
         options: obstore.GetOptions = {"range": (start, stop)}
         result = await obstore.get_async(self._store, self._key, options=options)
         if result.meta["size"] != self.size:
@@ -73,7 +74,7 @@ class ObjectReader:
 
 
 class ChainReader:
-    """Objects with their sizes, one after the other as if they were one: each is opened when its turn comes."""
+    """Reads several objects, given with their sizes, as if they were one. Each is opened when its turn comes."""
 
     def __init__(
         self, open_object: Callable[[str], Awaitable[Reader]], sources: Sequence[tuple[str, int]]

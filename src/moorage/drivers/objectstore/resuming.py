@@ -1,4 +1,4 @@
-"""Long reads of objects that never change: an answer that breaks off is gone on with from where it did."""
+"""Long reads of objects that never change. An answer that breaks off is resumed where it ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAUSE_SECONDS: Final = 0.2
 
 
 async def resumed(store: ObjectStore, key: str, path: str, start: int, stop: int) -> AsyncIterator[bytes]:
-    """The bytes `[start, stop)`, as long as each answer brings some of them. Raises PathNotFound, DriverError."""
+    """Yield the bytes `[start, stop)`, and resume as long as each answer yields some. Raises PathNotFound, DriverError."""
     position = start
     while position < stop:
         begun = position

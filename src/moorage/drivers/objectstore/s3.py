@@ -1,4 +1,4 @@
-"""Amazon S3, and what speaks its protocol."""
+"""Amazon S3 and compatible stores."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ from moorage.drivers.objectstore.network import PROMPT, client_options, patience
 from moorage.drivers.objectstore.partcopies import Copying, PartCopies
 
 SOON_COPIED: Final = 64 << 20
-"""So much is copied by any store before it is taken for gone, in bytes."""
+"""In bytes. Any store copies an object of this size within the shorter timeout."""
 
 FRESH_SECONDS: Final = 300.0
-"""How long keys that expire are used before the chain that found them is asked again."""
+"""How long temporary credentials are used before their provider is asked again."""
 
 
 @dataclass(frozen=True)
 class S3Options:
-    """The keys of `storage.s3` (Docker Registry, "S3 storage driver"). Without `access_key` the usual chain is asked: the
-    environment, a profile, web identity, the container's or the instance's role."""
+    """The keys of `storage.s3` (Docker Registry, "S3 storage driver").
+
+    Without `access_key`, credentials come from the usual chain: the environment, a profile, web identity, the role of the
+    container or the instance.
+    """
 
     bucket: str
     region: str = ""
@@ -66,7 +69,7 @@ class S3Options:
 
 
 def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStoreDriver:
-    """Makes no call. Raises DriverError when no credentials are found."""
+    """Build the driver, without any call to the store. Raises DriverError when no credentials are found."""
     credentials = None if options.access_key else _chain(options)
     store = _store(options, options.service, credentials, patience(options.part_bytes))
     prompt = _store(options, options.service, credentials, PROMPT)
@@ -101,7 +104,7 @@ def _store(options: S3Options, service: str, credentials: Any, silence: timedelt
         "endpoint": endpoint,
         "region": options.region or "us-east-1",
         "virtual_hosted_style_request": not options.path_style,
-        # The transport protects what is sent, and what was stored is compared with its digest by whoever reads it.
+        # TLS protects the bytes on their way, and clients compare what they read with its digest.
         "unsigned_payload": service.startswith("https://"),
     }
     if options.access_key:
@@ -125,7 +128,7 @@ def _store(options: S3Options, service: str, credentials: Any, silence: timedelt
 
 
 def _chain(options: S3Options) -> Any:
-    """Credentials as every tool of Amazon's finds them. Raises DriverError when there are none."""
+    """A provider of credentials, found as Amazon's own tools find them. Raises DriverError when there are none."""
     import boto3
 
     found = boto3.Session(region_name=options.region or None).get_credentials()

@@ -1,4 +1,4 @@
-"""The client of Amazon's own library, for what obstore cannot ask. It blocks, and takes half a second to load."""
+"""boto3, Amazon's own client, for requests that obstore cannot make. It blocks, and takes half a second to load."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 
 def s3_client(arguments: Mapping[str, Any], *, connections: int, silence_seconds: int) -> Any:
-    """`arguments` are those of boto3's client, with `addressing_style`. May be used by `connections` threads."""
+    """Build a client that up to `connections` threads may use. `arguments` are those of boto3's client, and
+    `addressing_style`."""
     import boto3
     from botocore.config import Config
 
@@ -18,7 +19,7 @@ def s3_client(arguments: Mapping[str, Any], *, connections: int, silence_seconds
         retries={"max_attempts": 5, "mode": "standard"},
         connect_timeout=5,
         read_timeout=silence_seconds,
-        # What boto3 adds of its own accord since 1.36 is refused by stores other than Amazon's.
+        # Other stores refuse the checksums that boto3 adds by default since 1.36.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )

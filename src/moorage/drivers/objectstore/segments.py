@@ -1,14 +1,15 @@
-"""Uploads on a store whose objects never grow: a chain of segments.
+"""Uploads as chains of segments, for stores whose objects never grow.
 
-Each request of an upload adds an object of its own below the path of the upload's file, named
+Each request of an upload adds objects of its own, the segments, below the path of the upload's file. They never change
+afterwards, and are named
 
     <offset of its first byte>-<name of the segment before it>-<a random name>
 
-and never changed again. So a segment names all bytes of the upload up to its end: the *head* of a chain, which is what a
-writer's mark tells. Whoever has the mark goes on from there without asking the store. Two clients that write to one upload make
-two chains, and each gets its own; no lock is needed, nor conditional requests, which not every store has.
+So a segment identifies all bytes of the upload up to its end. The last segment is the *head* of the chain, and a writer's mark
+names it: with the mark, any process can continue the upload without asking the store. Two clients that write to the same upload
+make two chains, and each continues its own. That needs neither locks nor conditional requests, which not every store has.
 
-Without a mark the longest chain counts: after a broken connection that is what the client is told to go on from.
+Without a mark the longest chain counts: after a broken connection, the client is asked to continue that one.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ _NAME: Final = re.compile(r"(\d{15})-([0-9a-f]{12})-([0-9a-f]{12})")
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """`start` and `size` in bytes."""
+    """One object of a chain."""
 
     start: int
+    """The offset of its first byte in the upload."""
     before: str
+    """The name of the segment before it, or `ROOT`."""
     name: str
     size: int = 0
+    """In bytes."""
 
     @property
     def stop(self) -> int:
@@ -48,9 +52,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The last segment of a chain; None for an upload without bytes."""
+    """The end of a chain."""
 
     last: Segment | None = None
+    """The last segment; None for an empty upload."""
 
     @property
     def size(self) -> int:
@@ -62,7 +67,7 @@ class Head:
 
     @classmethod
     def parse(cls, mark: str) -> Head:
-        """Raises ValueError for what is no mark."""
+        """Raises ValueError for an invalid mark."""
         if mark == "0":
             return cls()
         size, _, file = mark.partition("@")
@@ -72,13 +77,13 @@ class Head:
         return cls(segment)
 
     def next(self) -> Segment:
-        """What comes after it, so far without bytes."""
+        """A new, empty segment that continues the chain."""
         before = self.last.name if self.last else ROOT
         return Segment(self.size, before, secrets.token_hex(6))
 
 
 def chain(head: Head, found: Mapping[str, Segment]) -> list[Segment]:
-    """The segments from the first byte to the head, from all that were `found`, by name. Raises LookupError when one is
+    """The segments from the first byte to the head, out of those that were `found`, by name. Raises LookupError when one is
     missing."""
     segments: list[Segment] = []
     last = head.last
@@ -96,7 +101,7 @@ def chain(head: Head, found: Mapping[str, Segment]) -> list[Segment]:
 
 
 def longest(found: Iterable[Segment]) -> Head:
-    """The head of the longest whole chain."""
+    """The head of the longest complete chain."""
     known = {segment.name: segment for segment in found}
     for segment in sorted(known.values(), key=lambda one: (one.stop, one.name), reverse=True):
         head = Head(segment)

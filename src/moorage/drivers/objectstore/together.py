@@ -1,4 +1,4 @@
-"""Calls to the store that are made at once."""
+"""Concurrent calls to the store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ T = TypeVar("T")
 
 
 async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
-    """What they return, in their order. Raises the first error when all have ended, so that nothing goes on unseen."""
+    """Await all calls and return their results in order. Raises the first error, but only when all calls have ended, so that none
+    continues unnoticed."""
     results: list[T] = []
     for outcome in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(outcome, BaseException):
@@ -20,7 +21,7 @@ async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
 
 
 async def some_at_once(most: int, calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
-    """As `together` with `most` of them at a time. After an error no other one begins."""
+    """Like `together`, with at most `most` calls at a time. After an error no further call begins."""
     results: dict[int, T] = {}
     waiting = iter(enumerate(calls))
     failed = False

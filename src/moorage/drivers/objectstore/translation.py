@@ -1,4 +1,4 @@
-"""What obstore raises, in the driver's words."""
+"""Translates what obstore raises into the driver's errors."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _FORBIDDEN: Final = frozenset(
         "InsufficientAccountPermissions",
     }
 )
-"""The credentials are known, and may not do what was asked. A store says it of things that are not there too, where they may
-not be listed, so that it means something of writing only."""
+"""Codes for credentials that are valid but lack the permission. Only conclusive for writes: without the permission to list,
+a store also answers a read of a missing object with them."""
 
 REASONS: Final = {
     "NoSuchBucket": "the bucket does not exist",
@@ -51,7 +51,7 @@ REASONS: Final = {
     "AuthorizationPermissionMismatch": "access is denied",
     "SlowDown": "the store asks to slow down",
 }
-"""Codes of S3's and Azure's error bodies that an operator can do something about."""
+"""Error codes of S3 and Azure on which an operator can act."""
 
 
 @contextlib.contextmanager
@@ -60,7 +60,7 @@ def translated(path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        # A store that is not there at all answers 404 too; nobody must take that for a file that is not there.
+        # A missing bucket is a 404, too, and must not be mistaken for a missing file.
         if any(word in str(error) for word in _NO_STORE):
             raise DriverError(path, reason(error)) from None
         raise PathNotFound(path) from None
@@ -79,17 +79,17 @@ def failure(path: str, error: Exception) -> DriverError:
 
 
 def full(answer: str) -> bool:
-    """Whether the store's code, or text with that in it, means that it has no room."""
+    """Whether the store's code, or a text that contains it, means that the store is full."""
     return any(word in answer for word in _FULL)
 
 
 def forbids(code: str) -> bool:
-    """Whether the store's code, as an answer to a write, means that our credentials may not write."""
+    """Whether the store's code, as an answer to a write, means that the credentials may not write."""
     return code in _FORBIDDEN
 
 
 def reason(error: Exception) -> str:
-    """One line for the operator: the store's code and what it means, else the first line of what obstore says."""
+    """One line for the operator: the store's code and its meaning, else the status, else the first line of obstore's message."""
     text = str(error)
     if (code := _CODE.search(text)) is not None:
         return meaning(code[1])
@@ -99,10 +99,10 @@ def reason(error: Exception) -> str:
 
 
 def unexplained(error: DriverError) -> bool:
-    """Whether the store refused, and gave no code."""
+    """Whether the store refused the request without an error code."""
     return _BARE.search(str(error)) is not None
 
 
 def meaning(code: str) -> str:
-    """What an operator reads of the store's code."""
+    """The store's code with an explanation for the operator, if there is one."""
     return f"{REASONS[code]} ({code})" if code in REASONS else code

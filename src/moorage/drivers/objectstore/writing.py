@@ -1,4 +1,4 @@
-"""Objects on their way to the store. They are there when they are complete, and never before."""
+"""Objects on their way to the store. An object appears when it is complete, and not before."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ KEPT_SEGMENT_BYTES: Final = 1 << 20
 KEPT_BYTES: Final = 16 << 20
 
 ENTRY_BYTES: Final = 512
-"""What an upload takes besides its bytes, at most."""
+"""The most memory that a kept upload takes besides its bytes."""
 
 
 class Recent:
-    """Small uploads that this process wrote a moment ago: what becomes of one is then written, not copied, and one call does
-    where a copy and a look at it are two. The oldest are forgotten when all take more than `limit` bytes of memory."""
+    """Small uploads that this process wrote a moment ago, by mark.
+
+    The final object is written from memory, with one call, where a copy and a check of it would take two. When all uploads
+    together take more than `limit` bytes, the oldest are dropped.
+    """
 
     def __init__(self, limit: int = KEPT_BYTES) -> None:
         self._limit = limit
@@ -50,8 +53,8 @@ class Recent:
 
 
 class ObjectWriting:
-    """One object. Up to `part_bytes` are collected and sent in one request; more of them are sent in parts of that size. What is
-    given is hashed and sent behind, while more is collected."""
+    """Writes one object: up to `part_bytes` in one request, more in parts of that size. The pieces of a call are hashed and sent
+    in the background, while the caller collects more."""
 
     def __init__(
         self,
@@ -72,7 +75,7 @@ class ObjectWriting:
 
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
         await self.flush()
-        # A server hands over small pieces, and each would cross into obstore by itself.
+        # The server passes small pieces, and each one would be a separate call into obstore.
         data = b"".join(pieces)
         if data:
             self._behind = asyncio.create_task(self._send(data, meanwhile))
@@ -109,11 +112,12 @@ class ObjectWriting:
 
 
 class SegmentWriter:
-    """Continues the chain that ends at `head`. What was written is there when `flush` or `close` has returned, and not before;
-    when they fail, or the process dies, nothing of it is.
+    """Continues the chain that ends at `head`.
 
-    A long segment ends where the limits say, so however an upload came in, most borders of its segments are where parts of a copy
-    can end.
+    The bytes are in the store when `flush` or `close` has returned, and not before. If one of them fails, or the process dies,
+    the unfinished segment is lost.
+
+    A long segment ends where the limits say, so for any sequence of requests, most segments end where parts of a copy can end.
     """
 
     def __init__(
@@ -139,7 +143,7 @@ class SegmentWriter:
 
     @property
     def _room(self) -> int:
-        """Bytes that the segment may still take."""
+        """How many bytes the segment can still take."""
         return self._limits.cut(self._head.size) - self.size
 
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
@@ -199,7 +203,7 @@ class SegmentWriter:
 
 
 def cut(pieces: Sequence[bytes], size: int) -> tuple[list[bytes], list[bytes]]:
-    """The first `size` bytes of them, which have more, and what is left."""
+    """Split pieces after the first `size` bytes; they must hold more than that."""
     number, missing = 0, size
     while len(pieces[number]) < missing:
         missing -= len(pieces[number])

@@ -1,4 +1,4 @@
-"""Every blob: whether it has bytes, and those that its digest says."""
+"""Checks every blob: whether it has bytes, and whether they match its digest."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class BlobCheck:
         self._patience = Patience()
 
     async def run(self, *, quick: bool) -> None:
-        """Fill what is known of blobs. Quick, none is read."""
+        """Look at every blob; unless `quick` is set, read them all, too."""
         state = self._state
         state.report.watch.begin("listing blobs", 0, 0)
         for algorithm in await state.tree.names(layout.BLOBS):
@@ -63,7 +63,7 @@ class BlobCheck:
             self._corrupt(digest)
             return
         except PathNotFound:
-            # An empty folder, which a crash can leave. Whatever needs the blob is looked at with a second witness.
+            # An empty folder, which a crash can leave. If something needs the blob, a listing has to confirm that it is missing.
             self._state.report.blobs -= 1
             return
         self._state.report.size += size

@@ -16,7 +16,7 @@ class CheckReport:
     size: int = 0
     """Of all blobs, in bytes."""
     young: int = 0
-    """What looked damaged and was written a short time ago: nothing was made of it."""
+    """Suspects that were written a short time ago, and are therefore neither findings nor repaired."""
     findings: list[Finding] = field(default_factory=list)
 
     def tell(self, finding: Finding) -> None:
@@ -29,7 +29,7 @@ class CheckReport:
 
     @property
     def clean(self) -> bool:
-        """Nothing was found that is still there."""
+        """Whether everything that was found has been repaired."""
         return self.repaired == len(self.findings)
 
     def as_dict(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""One repository: its links, its tags, and what its manifests name. Read in the reverse order of a push, as a copy does."""
+"""Checks the links and tags of one repository, and what its manifests name, in the reverse order of a push, as a copy does."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class RepositoryCheck:
         self._layers: dict[Digest, Digest] = {}
 
     async def run(self, folders: list[str], *, quick: bool) -> None:
-        """Quick, the history of tags is not read. Raises DriverError."""
+        """Check the repository; if `quick` is set, without the history of tags. Raises DriverError."""
         for folder in folders:
             if folder.startswith("_") and folder not in FOLDERS:
                 self._foreign(f"{layout.repository(self._name)}/{folder}")
@@ -163,7 +163,7 @@ class RepositoryCheck:
                 self._compare(canonical, descriptor)
 
     def _compare(self, canonical: Digest, descriptor: Descriptor) -> None:
-        """That a blob has not the size that a manifest tells is a reason to read it."""
+        """Suspect a blob whose size differs from that in a manifest. The second look reads its bytes."""
         if self._state.sizes[key(canonical)] != descriptor.size:
             self._suspect(CorruptBlob(canonical))
 

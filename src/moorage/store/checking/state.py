@@ -1,4 +1,4 @@
-"""What is known of a registry that is being checked, and questions that are asked of the storage anew."""
+"""What is known of a registry that is being checked, and how to ask the storage again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PIECE_BYTES: Final = 1 << 20
 
 
 class Listings(LiveTree):
-    """What is in the way of a listing is a finding, told once."""
+    """A tree that reports whatever does not belong in it as a finding, once for each path."""
 
     def __init__(self, driver: Driver, report: CheckReport) -> None:
         super().__init__(driver)
@@ -36,8 +36,8 @@ class Listings(LiveTree):
 
 
 class State:
-    """`sizes` of the blobs that looked whole, `corrupt` the others. What was written since `settled` (in seconds since the
-    epoch) may be a part of something that is not complete yet."""
+    """What is known so far: the `sizes` of blobs that looked whole, and the blobs that are `corrupt`. What was written since
+    `settled` (in seconds since the epoch) may be a part of something that is not complete yet."""
 
     def __init__(self, driver: Driver, report: CheckReport, settled: float) -> None:
         self.driver = driver
@@ -51,17 +51,17 @@ class State:
         return key(digest) in self.sizes
 
     async def info(self, path: str) -> FileInfo | None:
-        """None when it is not there; Damaged is raised as any DriverError."""
+        """What the driver knows of a path; None if it does not exist. Raises DriverError, also Damaged."""
         try:
             return await self.driver.stat(path)
         except Damaged:
             raise
         except PathNotFound:
-            # A second witness.
+            # A listing has to confirm it.
             return None if await self.tree.modified(path) is None else await self.info(path)
 
     async def is_young(self, path: str) -> bool:
-        """Also what is gone by now."""
+        """Whether the path changed after `settled`, or no longer exists."""
         try:
             found = await self.info(path)
         except Damaged:
@@ -69,14 +69,14 @@ class State:
         return found is None or found.modified >= self.settled
 
     async def is_gone(self, digest: Digest) -> bool:
-        """Whether there are no bytes of the blob. Damaged ones are."""
+        """Whether the blob does not exist. A damaged one counts as existing."""
         try:
             return await self.info(layout.blob_data(digest)) is None
         except Damaged:
             return False
 
     async def is_whole(self, digest: Digest) -> bool:
-        """The blob is there and was not found damaged; a push may have brought it since."""
+        """Whether the blob exists and was not found damaged. Asks again, because a push may have brought it meanwhile."""
         if key(digest) in self.corrupt:
             return False
         try:
@@ -85,20 +85,20 @@ class State:
             return False
 
     async def link(self, path: str) -> bytes | None:
-        """What a link holds, without what surrounds it; None when it is not there."""
+        """The content of a link without surrounding whitespace; None if it does not exist."""
         content = await self.tree.read(path)
         return None if content is None else content.strip()
 
     async def manifest(self, name: Name, digest: Digest) -> Digest | None:
-        """The canonical digest of a manifest that the repository may serve; None when it has no such link."""
+        """The canonical digest of a manifest that the repository may serve; None if it has no link that leads to one."""
         content = await self.tree.read(layout.revision_link(name, digest))
         if content is None:
             return None
         return digest if digest.canonical else target(content)
 
     async def fault(self, digest: Digest) -> str:
-        """What is wrong with the bytes of a blob, all of which are read; empty when nothing is. Raises PathNotFound for one
-        that is not there."""
+        """What is wrong with the bytes of a blob, all of which are read; empty if nothing is. Raises PathNotFound for a
+        missing blob, and Unreadable."""
         hashes = Hashes()
         try:
             reader = await self.driver.open(layout.blob_data(digest))

@@ -1,6 +1,7 @@
-"""What looked damaged: asked again before it is told, and repaired where that cannot lose anything.
+"""What looked damaged: checked again before it is reported, and repaired where that cannot lose anything.
 
-A repair that removes looks once more right before it does, and again afterwards where it can put back what it removed.
+A repair that removes something checks once more right before it does, and again afterwards where it can put back what
+it removed.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ from moorage.store.torn import named_last
 class Suspect(Protocol):
     @property
     def place(self) -> str:
-        """The path whose age tells whether it may be under way."""
+        """The path whose age shows whether it may be part of a push that is under way."""
         ...
 
     async def confirm(self, state: State) -> Finding | None:
-        """The finding, if it is one still. Raises DriverError."""
+        """The finding; None if the damage is not there any longer. Raises DriverError."""
         ...
 
     async def repair(self, state: State) -> bool:
-        """Whether it could be put right. Raises DriverError."""
+        """Repair the damage if possible, and return whether it was. Raises DriverError."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TornLink:
-    """`holds` is what the path tells; None where it does not tell."""
+    """A torn link. `holds` is the digest that it should hold according to its path; None if the path does not say."""
 
     place: str
     repository: Name
@@ -112,7 +113,7 @@ class DanglingLayer:
         await _remove(state, self.place)
         if await state.is_gone(self.canonical):
             return True
-        # A push brought the blob at this moment, and found the link there.
+        # A push brought the blob just now, and did not write the link because it was still there.
         await state.driver.write([(self.place, self.canonical.encode())])
         return False
 
@@ -150,7 +151,7 @@ class DanglingReferrer:
 
 @dataclass(frozen=True, slots=True)
 class DanglingRevision:
-    """A manifest whose bytes are gone or damaged. The link stays: it needs nothing but the bytes."""
+    """A manifest whose bytes are gone or damaged. The link stays, since a push of the bytes makes it right."""
 
     repository: Name
     digest: Digest
@@ -173,7 +174,7 @@ class DanglingRevision:
 
 @dataclass(frozen=True, slots=True)
 class DanglingTag:
-    """A tag that leads to no manifest. It goes only when neither the repository's link nor the bytes are there."""
+    """A tag that leads to no manifest. It is removed only if neither the repository's link nor the bytes exist."""
 
     repository: Name
     tag: Tag
@@ -205,7 +206,7 @@ class DanglingTag:
 
 @dataclass(frozen=True, slots=True)
 class MissingBlob:
-    """What a manifest names, and this repository cannot serve. `canonical` is None without a link."""
+    """Content that a manifest names and its repository cannot serve. `canonical` is None without a link."""
 
     repository: Name
     manifest: Digest
@@ -228,7 +229,7 @@ class MissingBlob:
         return Finding("missing-blob", path, self.repository, self.digest, detail)
 
     async def _linked(self, state: State) -> Digest | None:
-        """A push may have linked it since."""
+        """The canonical digest according to a link that a push may have written since; None without one."""
         content = await state.link(layout.layer_link(self.repository, self.digest))
         if content is None:
             return await state.manifest(self.repository, self.digest)
@@ -240,8 +241,8 @@ class MissingBlob:
 
 @dataclass(frozen=True, slots=True)
 class CorruptBlob:
-    """Content that is not what its digest says. It goes when its bytes, read once more, prove it; a push puts it right
-    whether it is gone or not, but clients that only ask whether it is there would not push it."""
+    """Content that does not match its digest. It is removed once its bytes, read again, prove that. A push would repair it
+    in place, but clients first ask whether the blob exists, and would not push it."""
 
     digest: Digest
 
@@ -269,19 +270,19 @@ class CorruptBlob:
             if await state.info(self.place) != before:
                 return False
         except Damaged:
-            # It is answered as not there already, and its bytes cannot be read to prove more.
+            # Clients are answered that it does not exist already, and its bytes cannot be read to prove more.
             return False
         await discard(state.driver, self.place.rpartition("/")[0])
         return True
 
     async def _is_proven(self, state: State) -> bool:
-        """Bytes that cannot be read prove nothing."""
+        """Whether the bytes, read again, do not match the digest. Bytes that cannot be read prove nothing."""
         found = await self.confirm(state)
         return found is not None and found.kind == "corrupt-blob"
 
 
 async def _remove(state: State, link: str) -> None:
-    """With the folder that holds nothing else."""
+    """Remove a link, with the folder that holds nothing else."""
     await discard(state.driver, link.rpartition("/")[0])
 
 

@@ -1,13 +1,13 @@
-"""A whole registry brought from one storage to another, while it serves.
+"""The copy of a whole registry to another storage, while it serves.
 
     registry    the order: every blob, then each repository
-    blobs       content, hashed on its way; it appears at the target only when its digest is right
-    staged      how, where the storage has no way of its own to complete a file or to drop it
-    source      one repository as the source has it, read so that what a tag leads to was there when it was read
+    blobs       content, hashed while it is sent, which appears at the target only if its digest is right
+    staged      how, for a storage that has no way of its own to complete or to drop a file
+    source      one repository as the source has it, read so that what a tag leads to is found in spite of pushes
     closure     which of its manifests are whole at the target
-    links       small files, of which none is written twice
-    repository  what of it is written, and in which order, so that the target is consistent at any time
+    links       small files, which are not written twice
+    repository  what of a repository is written, and in which order, so that the target is always consistent
     report      what was copied, and what could not be
 
-Nothing is removed at the target, and nothing changed at the source. Read `registry`, then `repository`.
+No content is removed at the target, and nothing is changed at the source. Read `registry`, then `repository`.
 """

@@ -1,4 +1,4 @@
-"""Blobs on their way: each is hashed while it is sent, and appears at the target only if its digest is right."""
+"""Copies blobs. Each is hashed while it is sent, and appears at the target only if its digest is right."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from moorage.store.patience import Patience
 
 PIECE_BYTES: Final = 1 << 20
 SMALL_BYTES: Final = 1 << 20
-"""Of such blobs many are under way at once, for each is a wait; of others few, for each takes memory."""
+"""Blobs up to this size are copied many at once, since each is mostly waiting; larger ones few, since each takes memory."""
 
 SMALL_AT_ONCE: Final = 16
 LARGE_AT_ONCE: Final = 4
@@ -28,7 +28,7 @@ LOOKS_AT_ONCE: Final = 32
 
 
 class SourceFailed(Exception):
-    """The bytes could not be read to their end."""
+    """The source could not be read to the end."""
 
     def __init__(self, reason: DriverError) -> None:
         self.reason = reason
@@ -36,7 +36,7 @@ class SourceFailed(Exception):
 
 
 class BlobCopies:
-    """`there` is what the target has, as far as it was looked at; `failed` what could not be copied."""
+    """Copies blobs. `there` are those that the target is known to have, `failed` those that could not be copied."""
 
     def __init__(self, source: Driver, target: Driver, report: CopyReport) -> None:
         self._source = source
@@ -49,8 +49,8 @@ class BlobCopies:
         self.failed: set[Key] = set()
 
     async def copy_all(self) -> None:
-        """Every blob that the target lacks, or has with another size. Raises DriverError when the target fails, or the
-        source cannot be listed or fails again and again."""
+        """Copy every blob that the target lacks, or has with another size. Raises DriverError when the target fails, or the
+        source cannot be listed or fails many times in a row."""
         missing: list[tuple[Key, int]] = []
         self._report.watch.begin("comparing blobs", 0, 0)
         for shard in await self._tree.names(layout.CANONICAL_BLOBS):
@@ -69,7 +69,7 @@ class BlobCopies:
         self._report.watch.advance(1, 0)
 
     async def bring(self, digest: Digest) -> bool:
-        """Whether the target has the blob now, that it may have lacked before: it can have been pushed a moment ago."""
+        """Copy a blob if the target lacks it, since it can have been pushed a moment ago. Returns whether the target has it."""
         if not self._known(digest) and (size := await self._size(digest)) is not None:
             async with self._late:
                 if not self._known(digest):
@@ -86,7 +86,7 @@ class BlobCopies:
             await self._copy(digest)
 
     async def _compare(self, folder: str) -> list[tuple[Key, int]]:
-        """What the target lacks of a folder of blobs, with sizes at the source."""
+        """The blobs in a folder that the target lacks, with their sizes at the source."""
         missing: list[tuple[Key, int]] = []
         listed = await _listed(self._target, folder)
 
@@ -106,7 +106,7 @@ class BlobCopies:
         return missing
 
     async def _size(self, digest: Digest) -> int | None:
-        """At the source; None when it is not there, or cannot be right."""
+        """The size at the source; None if the blob is missing, unreadable or damaged."""
         try:
             size = (await self._source.stat(layout.blob_data(digest))).size
         except PathNotFound as reason:
@@ -131,7 +131,7 @@ class BlobCopies:
         try:
             reader = await self._source.open(layout.blob_data(digest))
         except PathNotFound:
-            # Removed since it was listed. Who still needs it will be told.
+            # Removed since it was listed. If a manifest still needs it, that is reported there.
             return
         except DriverError as error:
             self._unreadable(digest, error)
@@ -165,7 +165,7 @@ class BlobCopies:
         self._report.size += reader.size
 
     async def _pieces(self, reader: Reader) -> AsyncIterator[bytes]:
-        """Raises SourceFailed, so that it is not taken for a failure of the target."""
+        """Read the source. Raises SourceFailed, to distinguish it from a failure of the target."""
         try:
             async for piece in reader.stream(0, reader.size, PIECE_BYTES):
                 yield bytes(piece)
@@ -191,7 +191,7 @@ async def _listed(driver: Driver, folder: str) -> set[str]:
 
 
 def _digests(names: list[str]) -> list[Digest]:
-    """Of what is named as content is; the rest is not the registry's."""
+    """The digests among the names. Other names do not belong to the registry."""
     found = []
     for name in names:
         try:

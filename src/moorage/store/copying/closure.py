@@ -1,4 +1,4 @@
-"""Which manifests lack something, by themselves or through what they name: decided on values."""
+"""Finds the manifests that lack something, themselves or through what they name, on values alone."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from moorage.digest import Digest
 
 
 def lacking(children: Mapping[Digest, Iterable[Digest]], short: Iterable[Digest]) -> dict[Digest, Digest]:
-    """`short` are the manifests that lack something themselves, `children` what each index names. Returns all that
-    lack something, with the one of `short` through which they do."""
+    """All manifests that lack something, each with the one of `short` that is the cause. `short` are the manifests that lack
+    something themselves, and `children` is what each index names."""
     parents: dict[Digest, list[Digest]] = {}
     for parent, named in children.items():
         for child in named:

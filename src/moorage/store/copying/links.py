@@ -1,4 +1,4 @@
-"""Small files on their way: those that the target has are not written again."""
+"""Copies small files. Those that the target has already are not written again."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ LINKS_AT_ONCE: Final = 32
 
 
 class LinkCopies:
-    """Links are given as their content under their path. Each method raises DriverError."""
+    """Writes links, given as contents by path. Each method raises DriverError."""
 
     def __init__(self, target: Driver, report: CopyReport) -> None:
         self._target = target
         self._report = report
 
     async def missing(self, links: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Those that the target has not, or with another content."""
+        """The links that the target lacks, or has with another content."""
         missing: set[str] = set()
 
         async def look(path: str) -> None:
@@ -36,7 +36,7 @@ class LinkCopies:
         return {path: content for path, content in links.items() if path in missing}
 
     async def write(self, links: Mapping[str, bytes]) -> None:
-        """In any order."""
+        """Write links, in no guaranteed order."""
         waiting = iter(links.items())
         while batch := list(islice(waiting, LINKS_AT_ONCE)):
             await self._target.write(batch)

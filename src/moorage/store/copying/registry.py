@@ -1,4 +1,4 @@
-"""The order of a copy: every blob, then what each repository makes of them."""
+"""The order of a copy: every blob, then each repository."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from moorage.store.live import LiveTree
 from moorage.store.removal import discard
 
 ROUNDS: Final = 2
-"""The first one may take hours; what was pushed meanwhile comes with the second."""
+"""The first round may take hours. What was pushed meanwhile is copied in the second."""
 
 REPOSITORIES_AT_ONCE: Final = 4
 
 
 class CopyRefused(Exception):
-    """Nothing was copied."""
+    """The copy cannot begin. Nothing was copied."""
 
 
 async def copy_registry(source: Driver, destination: Driver, watch: Watch | None = None) -> CopyReport:
-    """All that the source has and the destination lacks. May be repeated, and interrupted.
+    """Copy everything that the source has and the destination lacks. A copy may be interrupted, and repeated.
 
-    Raises CopyRefused, and DriverError when the destination fails, or the source cannot be listed; what has been copied by
-    then stays, and is not sent again.
+    Raises CopyRefused, and DriverError when the destination fails, or the source cannot be listed or fails many times in a
+    row. What has been copied by then stays, and is not sent again.
     """
     if await LiveTree(source).empty():
         raise CopyRefused("there is no registry at the source")
@@ -55,8 +55,8 @@ async def copy_registry(source: Driver, destination: Driver, watch: Watch | None
 
 @contextlib.asynccontextmanager
 async def _alone(destination: Driver) -> AsyncIterator[None]:
-    """No collection may take for garbage what no manifest needs yet. An object store has no lock to keep one out that
-    begins later."""
+    """Keep collections away, which would take blobs for garbage that no manifest needs yet. An object store has no lock that
+    could keep out a collection that begins later."""
     try:
         if destination.exclusive:
             async with announced(destination):
@@ -89,7 +89,7 @@ class _Repositories:
         self._report.watch.advance(1, 0)
 
     async def _aliases(self) -> None:
-        """They let a blob be mounted under another digest from whichever repository has it."""
+        """Copy the aliases, by which a blob can be mounted under another digest without naming a repository."""
         links = LinkCopies(self._destination, self._report)
         for algorithm in await self._tree.names(layout.ALIASES):
             for shard in await self._tree.names(f"{layout.ALIASES}/{algorithm}"):
@@ -97,7 +97,7 @@ class _Repositories:
                 await links.write(await links.missing(await self._aliases_named(algorithm, names)))
 
     async def _aliases_named(self, algorithm: str, names: list[str]) -> dict[str, bytes]:
-        """Those of content that the target has."""
+        """The alias files of content that the target has."""
         found: dict[str, bytes] = {}
 
         async def look(name: str) -> None:

@@ -9,18 +9,18 @@ from moorage.store.findings import Finding, Watch
 
 @dataclass
 class CopyReport:
-    """What was sent, what was there before, and the findings: what the source has and could not be copied."""
+    """What was sent, what existed already, and, as findings, what the source has and could not be copied."""
 
     watch: Watch
     repositories: int = 0
     blobs: int = 0
     size: int = 0
-    """Of these blobs, in bytes."""
+    """Of the copied blobs, in bytes."""
     blobs_present: int = 0
     links: int = 0
     tags: int = 0
     extra_tags: int = 0
-    """Tags of copied repositories that the target has and the source has not."""
+    """Tags that the target has in copied repositories and the source does not."""
     findings: list[Finding] = field(default_factory=list)
 
     def tell(self, finding: Finding) -> None:

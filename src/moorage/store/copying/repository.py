@@ -1,8 +1,8 @@
-"""What of one repository is written at the target, once its content is there.
+"""Writes one repository at the target, once its content is there.
 
-Layer links first, then referrer links and manifests, then the history of tags, and the tags last; a manifest only when all
-that it names and the source has is there, a tag only when its manifest is. So the target serves whole images at any time,
-and what an interrupted copy left is completed by the next one.
+Layer links come first, then referrer links and manifests, then the history of tags, and the tags last. A manifest is
+written only if the target has everything that the manifest names and the source has; a tag only if its manifest is
+there. So the target serves whole images at any time, and the next copy completes what an interrupted one left.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class RepositoryCopy:
         self._short: dict[Digest, str] = {}
 
     async def run(self) -> None:
-        """Raises DriverError."""
+        """Copy the repository. Raises DriverError."""
         found = self._found
         self._fresh = not await self._begun()
         await self._bring({*found.layers.values(), *found.revisions.values()})
@@ -51,7 +51,7 @@ class RepositoryCopy:
         self._report.repositories += 1
 
     async def _begun(self) -> bool:
-        """Whether the target has anything of the repository; a repository within it does not count."""
+        """Whether the target has anything of the repository, not counting repositories within it."""
         for folder in (layout.layers(self._name), layout.manifests(self._name)):
             if await self._target.is_folder(folder):
                 return True
@@ -80,7 +80,7 @@ class RepositoryCopy:
     # Manifests
 
     async def _revisions(self) -> set[Digest]:
-        """The digests under which the target has a manifest of the source now."""
+        """Copy the manifests. Returns the digests under which the target now has a manifest of the source."""
         links = {layout.revision_link(self._name, digest): digest for digest in self._found.revisions}
         contents = {path: self._found.revisions[digest].encode() for path, digest in links.items()}
         new = contents if self._fresh else await self._links.missing(contents)
@@ -93,14 +93,14 @@ class RepositoryCopy:
         return self._found.revisions.keys() - without
 
     async def _examine(self, canonical: Digest) -> None:
-        """Read at the target: there the bytes were verified."""
+        """Find out what a manifest lacks. It is read at the target, where its bytes were verified."""
         if not self._is_there(canonical):
             self._short[canonical] = "its bytes could not be copied"
             return
         try:
             manifest = parse(await self._target.read(layout.blob_data(canonical)))
         except ManifestInvalid:
-            # Of a format that is not served here. What it needs was copied with all the rest.
+            # A format that is not supported here. What it needs was copied with everything else.
             return
         self._manifests[canonical] = manifest
         for descriptor in (*manifest.blobs, *manifest.manifests):
@@ -117,11 +117,11 @@ class RepositoryCopy:
         ]
 
     async def _linked(self, canonical: Digest) -> bool:
-        """Whether the source has the manifest still. If not, what it names may be gone as well."""
+        """Whether the source still has the manifest. If not, what it names may be gone as well."""
         return await self._source.read(layout.revision_link(self._name, canonical)) is not None
 
     async def _without(self, digests: list[Digest]) -> set[Digest]:
-        """Those that cannot be copied; told, unless they were deleted at the source meanwhile."""
+        """The manifests that cannot be copied. Each is reported, unless it was deleted at the source meanwhile."""
         found = lacking(self._children, self._short)
         without = {digest for digest in digests if self._found.revisions[digest] in found}
         for digest in sorted(without):
@@ -133,7 +133,7 @@ class RepositoryCopy:
         return without
 
     def _referrers(self, canonical: set[Digest]) -> dict[str, bytes]:
-        """Links to manifests that name a subject; they lead nowhere until the manifest is there, and are passed over."""
+        """Links to manifests that name a subject. They lead nowhere until the manifest is there, and are ignored until then."""
         links = {
             layout.referrer_link(self._name, Digest(manifest.subject.digest), digest): digest.encode()
             for digest, manifest in self._manifests.items()
@@ -150,7 +150,7 @@ class RepositoryCopy:
         ready = {tag: digest for tag, digest in found.tags.items() if digest in copied}
         history: dict[str, bytes] = {}
         for tag, current in ready.items():
-            # The newest tells what a tag named, should its link be torn one day.
+            # If the tag's link is ever torn, the newest entry counts. So the current one is written last.
             former = [digest for digest in found.history[tag] if digest in copied and digest != current]
             for digest in (*former, current):
                 history[layout.tag_index_link(self._name, tag, digest)] = digest.encode()
@@ -171,7 +171,7 @@ class RepositoryCopy:
             return set()
 
     async def _left_out(self, tag: Tag) -> None:
-        """A tag that was deleted, or moved on, is another copy's business."""
+        """Report a tag that was not copied. One that was deleted or moved meanwhile is left to the next copy."""
         path, digest = layout.tag_link(self._name, tag), self._found.tags[tag]
         if digest in self._found.revisions:
             self._tell("tag-not-copied", path, digest, "its manifest could not be copied")

@@ -1,7 +1,7 @@
 """One repository as the source has it.
 
-Tags are read first, then manifests, then layers: the reverse order of a push. So what a tag leads to was there when the
-manifests were read, however much is pushed meanwhile.
+Tags are read first, then manifests, then layers: the reverse order of a push. So what a tag leads to exists when the
+manifests are read, however much is pushed meanwhile.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ READS_AT_ONCE: Final = 16
 
 @dataclass
 class Found:
-    """Digests as they were pushed, each with the canonical one; tags with the digest that they hold."""
+    """What was read. Digests are as they were pushed, each with the canonical one; tags have the digest that they hold."""
 
     name: Name
     tags: dict[Tag, Digest] = field(default_factory=dict)
@@ -36,12 +36,12 @@ class Found:
     layers: dict[Digest, Digest] = field(default_factory=dict)
 
     def canonical(self, digest: Digest) -> Digest | None:
-        """Under which the content lies that this repository may serve under a digest."""
+        """The digest under which the content of `digest` is stored; None if the repository may not serve it."""
         return self.layers.get(digest) or self.revisions.get(digest)
 
 
 class SourceReading:
-    """`listed`: a link that a listing names is there, and need not be read to know (of an object store)."""
+    """Reads one repository. `listed`: a link in a listing exists, so it need not be read to be sure (on an object store)."""
 
     def __init__(self, tree: Tree, name: Name, report: CopyReport, *, listed: bool) -> None:
         self._tree = tree
@@ -86,7 +86,7 @@ class SourceReading:
             link = await self._tree.read(path)
             if link is None:
                 return
-            # The path of a canonical one tells what it holds, torn or not.
+            # The path of a canonical link gives its digest, torn or not.
             canonical = digest if digest.canonical else target(link)
             if canonical is None:
                 self._torn(path)

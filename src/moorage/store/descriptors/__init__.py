@@ -1,7 +1,15 @@
-"""What is remembered of links in an object store, so that it need not be asked again.
+"""Caches of resolved links, so that an object store is not asked again and again.
 
-`base` is the interface. `memory` keeps entries in the process, and learns by `removals` what other workers delete; `redis` shares them, over the scripts in `scripts`, with
-`circuit` for a server that is out of reach, `connecting` for a client of it, and `redispool` for how busy that is. `trust` stands before either and keeps
-garbage collections of other processes apart from what is remembered. Only `redis` and `connecting` import redis-py,
-which is optional. May import `digest` and `drivers.base`. Read `base`, then `trust`.
+    base        the interface
+    memory      entries in the memory of one process
+    removals    how the workers of a server notify each other of removed links
+    redis       entries in Redis, shared by several processes
+    scripts     what runs inside Redis
+    circuit     how long to leave Redis alone while it is out of reach
+    connecting  clients of Redis
+    redispool   how many connections these have
+    trust       a layer above either cache, which suspends it during garbage collections of other processes
+
+Only `redis` and `connecting` import redis-py, which is optional. May import `digest` and `drivers.base`. Read `base`,
+then `trust`.
 """

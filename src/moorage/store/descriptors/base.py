@@ -1,7 +1,7 @@
-"""What a cache of descriptors promises: that a link was there, and where it led.
+"""What a cache of descriptors promises: that a link existed, and where it led.
 
-An entry says: the link at this path of the storage is there, and leads to content of this digest and size. It is true
-when it is made, and stays true until the link or its content is removed; so whoever removes has to say so.
+An entry says that the link at this path of the storage exists, and leads to content of this digest and size. It is true
+when it is made, and stays true until the link or its content is removed; so any code that removes them has to drop it.
 """
 
 from __future__ import annotations
@@ -14,43 +14,43 @@ from moorage.digest import Digest
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Content: `digest` is the canonical one, under which the bytes lie; `size` in bytes."""
+    """Content: `digest` is the canonical one, under which the bytes are stored; `size` is in bytes."""
 
     digest: Digest
     size: int
 
 
 class Descriptors(Protocol):
-    """Links are paths below the driver's root. No method raises because the cache is out of reach."""
+    """A cache of resolved links, which are paths below the driver's root. No method raises if the cache is out of reach."""
 
     @property
     def failures(self) -> int:
-        """How often it was out of reach."""
+        """How often the cache was out of reach."""
         ...
 
     async def get(self, link: str) -> Blob | None:
-        """None: not known, so ask the storage."""
+        """The entry of a link; None if it is unknown and the storage has to be asked."""
         ...
 
     async def put(self, link: str, known: Blob, since: float) -> None:
-        """Keep what the storage told, if nothing was dropped or cleared after `since`, which is `time.monotonic()` from
-        before the storage was asked (or began to write the link), and after `get`. It may be not kept at all."""
+        """Keep an answer of the storage, unless something was dropped or cleared after `since`: the `time.monotonic()` after
+        `get`, and before the storage was asked or began to write the link. The cache need not keep the entry at all."""
         ...
 
     async def drop(self, *links: str) -> None:
-        """Links go. Call it before they are removed, so that a crash in between leaves no entry, and again when they
-        are gone, for what others have read and put in the meantime."""
+        """Forget links. Call it before they are removed, so that a crash in between leaves no entry, and again once they are
+        gone, because others may have read them and put them here in the meantime."""
         ...
 
     async def clear(self) -> None:
-        """Whatever was read until now may be wrong."""
+        """Forget everything: whatever was read until now may be wrong."""
         ...
 
     async def close(self) -> None: ...
 
 
 class Nothing:
-    """Remembers nothing."""
+    """A cache that keeps nothing."""
 
     failures = 0
 

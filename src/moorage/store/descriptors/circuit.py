@@ -1,4 +1,4 @@
-"""How long to leave a server alone that does not answer, and what the log says of it."""
+"""How long to leave a server alone that does not answer, and what is logged about it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ LONGEST_SECONDS: Final = 30.0
 
 
 class Circuit:
-    """One warning when the server goes, one line when it is back. Pauses double from `shortest` to `longest` seconds,
-    give or take a fifth, so that many processes do not come back together. `failures`: all that there were."""
+    """Logs one warning when the server fails, and one line when it is back. Pauses double from `shortest` to `longest`
+    seconds, give or take a fifth, so that many processes do not come back together. `failures` counts all failures."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Circuit:
     def failed(self, error: BaseException) -> None:
         if self._went is None:
             self._went = self._clock()
-            # One that comes and goes is left alone for longer and longer.
+            # A server that comes and goes is left alone for longer and longer.
             if self._went - self._came > self._longest:
                 self._failures = 0
             reason = f"{type(error).__name__}: {error}"
@@ -51,7 +51,7 @@ class Circuit:
             self._went = None
 
     def pause(self) -> float:
-        """Seconds to wait before the next try; none as long as nothing has failed."""
+        """Seconds to wait before the next try; 0 while the server works."""
         if self._went is None:
             return 0.0
         doubled: float = self._shortest * 2 ** min(self._failures - 1, 16)

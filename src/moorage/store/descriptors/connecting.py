@@ -30,12 +30,12 @@ UNSUPPORTED: Final = {
     "routerandomly": "a replica may not know yet what was dropped",
     "unstableresp3": "without effect",
 }
-"""Keys of the section `redis` that change nothing, and what holds instead."""
+"""Keys of the section `redis` that have no effect, and what applies instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class RedisTls:
-    """Paths of PEM files. `rootcas` are trusted besides those of the system."""
+    """Paths of PEM files. `rootcas` are trusted in addition to those of the system."""
 
     enabled: bool | None = None
     certificate: str = ""
@@ -49,14 +49,14 @@ class RedisTls:
 
 @dataclass(frozen=True, slots=True)
 class RedisOptions:
-    """Named as the keys of the section `redis`. Times are in seconds: 0 is as unset, less than 0 means no limit, and
-    for the waits between tries none. Of `maxretries`, 0 is as unset, and less than 0 none."""
+    """Options, named like the keys of the section `redis`. Times are in seconds. 0 means unset, for `maxretries` too. Less
+    than 0 means no limit for a timeout, no wait for the waits between tries, and no retry for `maxretries`."""
 
     addrs: tuple[tuple[str, int], ...]
-    """The server; the sentinels with `mastername`; else nodes of a cluster, if there are several."""
+    """The server; with `mastername` the sentinels; otherwise, if there are several, nodes of a cluster."""
     mastername: str = ""
     db: int = 0
-    """Without effect in a cluster, which has one only."""
+    """Ignored in a cluster, which has only one."""
     username: str = ""
     password: str = field(default="", repr=False)
     sentinelusername: str = ""
@@ -65,25 +65,25 @@ class RedisOptions:
     disableidentity: bool = False
     identitysuffix: str = ""
     protocol: int | None = None
-    """2, which every server speaks, unless it is given."""
+    """By default 2, which every server speaks."""
     maxretries: int = 3
     minretrybackoff: float = 0.008
     maxretrybackoff: float = 0.512
-    """Nodes of a cluster are tried again at once."""
+    """Ignored for the nodes of a cluster, which are tried again at once."""
     dialtimeout: float = 5.0
     readtimeout: float = 3.0
     poolsize: int = 0
-    """0: 10 per processor. In a cluster, of each node."""
+    """0: 10 per processor. In a cluster, the limit of each node."""
     maxactiveconns: int = 0
-    """0: no limit but `poolsize`."""
+    """0: no limit besides `poolsize`."""
     pooltimeout: float = 0.0
-    """Unset: `readtimeout` and a second. With sentinels and in a cluster nothing waits for a connection."""
+    """Unset: `readtimeout` plus one second. Ignored with sentinels and in a cluster, where nothing waits for a connection."""
     tls: RedisTls = field(default_factory=RedisTls)
 
 
 def connect(options: RedisOptions) -> Redis | RedisCluster:
-    """A client, which connects when it is used. Raises ValueError without addresses, OSError for a file of `tls` that
-    cannot be used."""
+    """A client, which connects when it is used. Raises ValueError without addresses, and OSError if a file of `tls` cannot be
+    used."""
     addresses = [(host or "localhost", port) for host, port in options.addrs]
     if not addresses:
         raise ValueError("needs the address of a Redis server")
@@ -111,7 +111,7 @@ def connect(options: RedisOptions) -> Redis | RedisCluster:
 
 
 class _Master(Redis):
-    """Closes the connections to the sentinels with its own."""
+    """A client that closes the connections to the sentinels along with its own."""
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         await super().aclose(close_connection_pool)
@@ -134,7 +134,7 @@ def _behind_sentinels(
 
 
 def _shared(options: RedisOptions) -> dict[str, Any]:
-    """What sentinels and servers are asked with alike."""
+    """The arguments for both sentinels and servers."""
     shortest = max(0.0, options.minretrybackoff or 0.008)
     longest = max(0.0, options.maxretrybackoff or 0.512)
     identity = DriverInfo(name=f"redis-py{options.identitysuffix}")
@@ -144,7 +144,7 @@ def _shared(options: RedisOptions) -> dict[str, Any]:
         "retry": Retry(ExponentialWithJitterBackoff(longest, shortest), max(0, options.maxretries or 3)),
         "protocol": options.protocol or 2,
         "driver_info": None if options.disableidentity else identity,
-        # With these, the client would use a connection on which there is something unread.
+        # With these notifications, the client would reuse a connection that has unread data.
         "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         **(_secured(options.tls) if options.tls.wanted else {}),
     }
@@ -152,7 +152,7 @@ def _shared(options: RedisOptions) -> dict[str, Any]:
 
 def _secured(tls: RedisTls) -> dict[str, Any]:
     roots = "".join(f"{Path(path).read_text()}\n" for path in tls.rootcas) or None
-    # Tried out here, so that a file that cannot be used ends the start and not every connection.
+    # Loaded here, so that an unusable file fails the start instead of every connection.
     context = ssl.create_default_context(cadata=roots)
     if tls.certificate:
         context.load_cert_chain(tls.certificate, tls.key)

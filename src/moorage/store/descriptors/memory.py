@@ -12,11 +12,11 @@ from moorage.store.descriptors.removals import Removals
 
 
 class MemoryDescriptors:
-    """At most `limit` entries (0: no limit), the least recently used forgotten first, and none that was read more than
-    `seconds` ago.
+    """At most `limit` entries (0: no limit), of which the least recently used are dropped first, and none that was read more
+    than `seconds` ago.
 
-    All is forgotten when a process that shares `removals` drops something, for removing is rare, and to tell which links would need
-    a list that every look has to read. What another process drops is believed here until it is too old.
+    Everything is forgotten when a process that shares `removals` drops something: removals are rare, and a list of the
+    removed links would have to be read by every lookup. An entry that any other process drops is served until it is too old.
     """
 
     failures = 0
@@ -33,7 +33,7 @@ class MemoryDescriptors:
         self._seconds = seconds
         self._clock = clock
         self._entries: OrderedDict[str, tuple[Blob, float]] = OrderedDict()
-        # One time for all links: to keep one for each that was dropped would need a bound of its own.
+        # One time for all links: a time for each dropped link would need a bound of its own.
         self._dropped = -math.inf
         self._removals = removals or Removals()
         self._seen = self._removals.last()

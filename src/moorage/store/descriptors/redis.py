@@ -1,23 +1,24 @@
 """Descriptors in Redis, for several processes.
 
-An entry counts only under the generation in which it was put, which is a random text in a key of its own. A process
-reads it with every entry, by one script, and has to hold to this:
+An entry counts only in the generation in which it was put. The generation is a random text in a key of its own, which a
+process reads along with every entry, by one script. All processes follow this rule:
 
-    Whoever could not deliver a drop or a clear begins a new generation before it trusts, or puts, anything again.
+    A process that could not deliver a drop or a clear begins a new generation before it trusts or puts anything again.
 
-So it is harmless to lose what was to be dropped: all that was known goes. How it is kept:
+So an undelivered drop does no harm: the new generation invalidates every entry. The rule is kept as follows:
 
-* Without a connection that works nothing is asked or put; a task tries to come back, with pauses. If a drop or a clear
-  was not confirmed (no connection, no answer, the request that did it was cancelled), the task begins a generation
-  first; also when the process is new, for one that died may have had something to deliver. Only then is Redis used.
-* Every drop also changes a second text. An entry is put only if generation and drops are what this process had learned
-  before the fact was read. So nothing read before a drop is kept after it, whoever dropped.
-* A generation belongs to one run of the server: after a restart or a failover Redis may know less than it had
-  confirmed, so nothing of before counts.
-* A generation that is not there (FLUSHALL, eviction) is as if a clear had not been delivered.
+* Without a working connection nothing is read or put, and a task tries to come back, with pauses. If a drop or a clear
+  was not confirmed (no connection, no answer, or its request was cancelled), the task first begins a new generation. It
+  does so in a new process, too, because one that died may have had something to deliver. Only then is Redis used.
+* Every drop also changes a second text. An entry is put only if generation and drops are still what this process had
+  learned before the storage was asked. So nothing that was read before a drop is kept after it, whichever process
+  dropped.
+* A generation belongs to one run of the server: after a restart or a failover, Redis may know less than it had
+  confirmed, so no earlier entry counts.
+* A missing generation (FLUSHALL, eviction) is treated like a clear that was not delivered.
 
-What remains: while one process cannot deliver a drop, another one that still reaches Redis may answer the entry until
-then; if the first one dies, until some process starts, or the entry is `seconds` old.
+What remains: while a process cannot deliver a drop, another one that still reaches Redis may answer with the entry until
+the drop is delivered. If the first process dies, this lasts until some process starts, or the entry is `seconds` old.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ from moorage.store.descriptors.circuit import Circuit
 from moorage.store.descriptors.scripts import ASK, CHANGE, Script
 
 ANSWER_SECONDS: Final = 1.0
-"""Longest wait for an answer, with everything that the client does for it: whatever takes longer is no help."""
+"""Longest wait for an answer, with everything that the client does for it. A slower answer would not help."""
 
 RETURN_SECONDS: Final = 15.0
-"""Longest wait for a connection to come back. No request waits for that."""
+"""Longest wait for a connection to come back. No request waits for it."""
 
 ABREAST: Final = 10
-"""Commands at a time: below what the pools of the client hold, so that none runs dry, and enough for one process."""
+"""Commands at a time: fewer than the client's pools hold, so that none runs dry, and enough for one process."""
 
 DROPPED_AT_A_TIME: Final = 500
 
@@ -52,7 +53,7 @@ _ENTRY = re.compile(r"(\S+) (sha256:[0-9a-f]{64}) ([0-9]{1,19})")
 
 
 class Client(Protocol):
-    """What is used of `redis.asyncio.Redis` and `RedisCluster`."""
+    """The part of `redis.asyncio.Redis` and `RedisCluster` that is used here."""
 
     def execute_command(self, *args: Any) -> Awaitable[Any]: ...
 
@@ -78,14 +79,14 @@ class RedisDescriptors:
         self._answer_seconds = answer_seconds
         self._circuit = circuit or Circuit()
         self._clock = clock
-        # Redis Cluster places a key by what is in braces. Links begin with a slash.
+        # Redis Cluster chooses the node of a key by the part in braces. Links begin with a slash.
         self._prefix = f"{{{prefix}}}"
         self._generation = f"{self._prefix}generation"
         self._drops = f"{self._prefix}drops"
         self._turns = asyncio.Semaphore(ABREAST)
-        self._state = ""  # generation and drops, as last seen; empty: nothing is asked
-        self._learned = 0.0  # facts read before are not put
-        self._connection = 0  # counts returns, so that late failures of the last one are known as such
+        self._state = ""  # generation and drops, as last seen; empty: Redis is not used
+        self._learned = 0.0  # what was read from the storage before is not put
+        self._connection = 0  # counts returns, to recognize late failures of an earlier connection
         self._owed = 1  # drops and clears to deliver
         self._return: asyncio.Task[None] | None = None
         self._closed = False
@@ -133,7 +134,7 @@ class RedisDescriptors:
             redispool.closed(self._client)
 
     async def _exchange(self, link: str, *put: str | int) -> tuple[str, str] | None:
-        """The state, and the text of the entry that was there; None when there is no telling."""
+        """Ask Redis, and put an entry if one is given. Returns the state and the text of the old entry; None if unknown."""
         if not self._state:
             self._come_back()
             return None
@@ -157,7 +158,7 @@ class RedisDescriptors:
         return state, text
 
     async def _deliver(self, *keys: str) -> None:
-        """Deliver a change, or owe it."""
+        """Deliver a change, or note that it is owed."""
         connection = self._connection
         delivered = False
         try:
@@ -170,12 +171,12 @@ class RedisDescriptors:
         except Exception as error:
             self._failed(error, connection)
         finally:
-            # Also when the request was cancelled: Redis may have got it or not.
+            # Also if the request was cancelled: Redis may have received the change or not.
             if not delivered:
                 self._owe()
 
     def _failed(self, error: Exception, connection: int) -> None:
-        # Many commands may fail for one reason, the last of them when Redis is back.
+        # Many commands may fail for the same reason, the last of them when Redis is already back.
         if connection == self._connection and self._state:
             self._circuit.failed(error)
             self._state = ""
@@ -196,8 +197,8 @@ class RedisDescriptors:
             self._return = asyncio.create_task(self._returning())
 
     async def _returning(self) -> None:
-        """Until Redis answers and nothing is owed. What becomes owed while a generation begins needs another one: it
-        may have been put under this one before."""
+        """Try until Redis answers and nothing is owed. A change that becomes owed while a generation begins needs another one:
+        its entry may have been put in this one before."""
         while True:
             await asyncio.sleep(self._circuit.pause())
             owed = self._owed
@@ -221,8 +222,8 @@ class RedisDescriptors:
         self._circuit.worked()
 
     async def _ask(self, key: str, *put: str | int) -> tuple[str, str]:
-        """The state and the entry, empty where there is none. Raises ValueError for an answer to something else: a
-        client that mixes up answers must not do harm here."""
+        """The state and the entry, each empty if there is none. Raises ValueError for the answer to another question: a client
+        that mixes up answers must not do harm here."""
         answer = await self._run(ASK, [self._generation, self._drops, key], *put)
         if not isinstance(answer, list) or len(answer) != 3 or _text(answer[0]) != key:
             raise ValueError("not an answer to what was asked")
@@ -237,7 +238,7 @@ class RedisDescriptors:
 
 
 def _text(part: object) -> str:
-    """Raises ValueError for anything but a string or nothing."""
+    """The text of a part, empty for None. Raises ValueError for anything but a string, bytes or None."""
     match part:
         case None:
             return ""

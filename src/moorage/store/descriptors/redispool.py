@@ -1,7 +1,7 @@
-"""How many connections to Redis this process has, for whoever looks into it.
+"""How many connections to Redis this process has.
 
-Asks the clients of redis-py for what they keep to themselves, for those of a cluster tell it in no other way. Imports nothing of redis-py:
-it is also asked where that is not installed.
+Reads private attributes of redis-py's clients, because those of a cluster do not expose it in any other way. Imports
+nothing of redis-py, because it also works where that is not installed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _clients: WeakSet[Any] = WeakSet()
 
 
 class Pool(NamedTuple):
-    """Connections: `active` are with a command just now, `idle` are open and wait for one, `most` may be open at once."""
+    """Connections: `active` are executing a command, `idle` are open and wait for one, `most` may be open at once."""
 
     active: int
     idle: int
@@ -22,7 +22,7 @@ class Pool(NamedTuple):
 
 
 def opened(client: object) -> None:
-    """The client counts from now on, until it is closed or nobody has it any more."""
+    """Count the client from now on, until it is closed or no longer referenced."""
     _clients.add(client)
 
 
@@ -31,7 +31,7 @@ def closed(client: object) -> None:
 
 
 def connections() -> Pool:
-    """Of all clients of this process together."""
+    """The connections of all clients of this process together."""
     found = [pool for client in tuple(_clients) for pool in _pools(client)]
     return Pool(*map(sum, zip(*found, strict=True))) if found else Pool(0, 0, 0)
 
@@ -47,5 +47,5 @@ def _pools(client: Any) -> Iterator[Pool]:
 
 
 def _open(connections: Any) -> int:
-    """A connection that failed stays in its pool, to be made anew when it is needed."""
+    """How many are open. A connection that failed stays in its pool, and is opened again when it is needed."""
     return sum(connection.is_connected for connection in connections)

@@ -1,4 +1,4 @@
-"""How the workers of one server tell each other that links were removed."""
+"""How the workers of one server notify each other of removed links."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BYTES: Final = 8
 
 
 class Removals:
-    """Memory that processes share which are forked after it was made: other bytes after each removal by any of them.
+    """Memory shared by all processes that are forked after it was made. Each removal by any of them changes its bytes.
 
     Random bytes, not a counter: two processes that count at the same time could write the same number.
     """

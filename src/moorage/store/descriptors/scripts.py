@@ -1,4 +1,4 @@
-"""What runs inside Redis, where nothing comes in between.
+"""Scripts that run inside Redis, which executes each of them atomically.
 
 All keys are in one hash slot, so a cluster keeps them on one node and a script can use them together.
 """
@@ -14,7 +14,7 @@ from typing import Final
 class Script:
     text: str
     sha: str = field(init=False)
-    """By which Redis knows a text that it has run before."""
+    """The hash by which Redis knows a script that it has run before."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sha", hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest())
@@ -31,10 +31,14 @@ if ARGV[1] and state == ARGV[1] then
 end
 return {KEYS[3], state, found[3]}
 """)
-"""Keys: generation, drops, entry. Returns the entry's key, the state of all entries (nothing without a generation of the form that `CHANGE` writes), and
-the entry as it was found. Arguments, to put: the state under which the entry was made, its text, milliseconds to keep
-it; nothing is put in another state. The generation is one of this very server process: what another one was told last
-may have been lost on the way, by a restart from an older file or by a failover."""
+"""Reads an entry, and puts a new one if arguments are given.
+
+Keys: generation, drops, entry. Arguments, to put: the state under which the entry was made, its text, and the milliseconds
+to keep it; nothing is put in any other state. Returns the entry's key, the state of all entries (nothing without a
+generation in the form that `CHANGE` writes), and the entry as it was found.
+
+The state includes the run id of the server process: a restart from an older file or a failover may have lost what an
+earlier process was sent last."""
 
 CHANGE: Final = Script("""
 local now = redis.call('TIME')
@@ -43,5 +47,7 @@ for index = 2, #KEYS do
     redis.call('DEL', KEYS[index])
 end
 """)
-"""Keys: what is to have another value, and entries to delete. Argument: a random text. With the time, the value is a new
-one even if the client sends the same command twice because it saw no answer."""
+"""Gives a key a new value and deletes entries.
+
+Keys: the one to change, then the entries. Argument: a random text. Together with the time, it makes the value a new one
+even if the client sends the same command twice because it saw no answer."""

@@ -1,19 +1,20 @@
-"""When remembered links may be relied on although another process may collect garbage.
+"""When cached links may be trusted although another process may collect garbage.
 
 A collection announces itself in the storage before it removes anything:
 
-    write "running <id>"     no process that sees this answers from memory
+    write "running <id>"     a process that sees this does not answer from its cache
     wait                     trust_seconds and a margin: by now every process has looked again, or trusts nothing
     mark and sweep
-    write "ended <id>"       who sees this forgets all it knew, then begins anew
+    write "ended <id>"       a process that sees this clears its cache, and then uses it again
 
-So an answer from memory is given only while the marker is known to have been at rest at most `trust_seconds` ago, and a
-sweep cannot have begun since. A fact, too, is kept only while that holds; if there was a sweep after it was read, then it
-ended, so the cache was cleared in the meantime and keeps nothing that was read before. The margin is what the clocks of
-two machines may differ in that time, and the longest time from here to the end of what relies on the answer.
+So the cache answers only while the marker is known to have been at rest at most `trust_seconds` ago, and a sweep cannot
+have begun since. An entry, too, is put only while that holds. If there was a sweep after the entry was read, that sweep
+has ended, so the cache was cleared in the meantime and keeps nothing that was read before. The margin covers how far the
+clocks of two machines may drift apart in that time, and the longest time from a check here to the end of what relies on
+the answer.
 
-This holds if no text ever comes back: a collection takes an id of its own, and leaves its last text where it is. It
-also needs a storage whose reads show every write that was complete before.
+This requires that no text ever repeats: a collection takes an id of its own, and leaves its last text in place. It also
+requires a storage whose reads show every write that was completed before.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ POLL_SECONDS: Final = 2.0
 
 
 class Watched:
-    """Descriptors that are asked only while no collection can be removing things.
+    """Descriptors that are used only while no collection can be removing things.
 
-    `collection` returns the marker's text, empty if no collection ever ran; whatever it raises, nothing is trusted until
-    it has answered again. It is asked when somebody asks here, at most every `poll_seconds`.
+    `collection` returns the marker's text, empty if no collection ever ran. If it raises anything, nothing is trusted until
+    it has answered again. It is called when this cache is used, at most every `poll_seconds`.
     """
 
     def __init__(
@@ -57,10 +58,10 @@ class Watched:
         self._trust_seconds = trust_seconds
         self._poll_seconds = poll_seconds
         self._clock = clock
-        # As long as no collection ever ran. A new process clears a shared cache after one: nobody else may have seen it.
+        # Empty, as if no collection ever ran: after one, a new process clears a shared cache, since no other may have.
         self._text = ""
         self._clears = 0
-        self._rested = -math.inf  # from before the marker was asked that was at rest
+        self._rested = -math.inf  # the time before the last look that found the marker at rest
         self._asked = -math.inf
         self._look: asyncio.Task[None] | None = None
         self._failing = False
@@ -75,7 +76,7 @@ class Watched:
         if not self._trusted():
             return None
         found = await self._inner.get(link)
-        # The inner cache may have taken its time.
+        # Trust may have ended while the inner cache was answering.
         return found if self._trusted() and self._clears == clears else None
 
     async def put(self, link: str, known: Blob, since: float) -> None:
@@ -106,7 +107,8 @@ class Watched:
         self._look = asyncio.create_task(self._refresh(now))
 
     async def _looked(self) -> None:
-        """Wait for a look only without trust, and only for a while: a storage that hangs is waited for elsewhere."""
+        """Start a look if one is due. Wait for it only while nothing is trusted, and not for long: a storage that hangs is
+        waited for elsewhere."""
         self._look_again()
         if self._look is None or self._look.done() or self._trusted():
             return
@@ -116,7 +118,7 @@ class Watched:
 
     async def _refresh(self, asked: float) -> None:
         try:
-            # What takes longer is too old to be trusted when it comes.
+            # An answer that takes longer is too old to be trusted.
             async with asyncio.timeout(self._trust_seconds):
                 text = await self._collection()
         except Exception as error:

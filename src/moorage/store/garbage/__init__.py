@@ -2,6 +2,7 @@
 
     collection  the order of a collection, and its result
     search      what may go, over the whole registry
+    tagged      a repository, with manifests that only a tag leads to
     marking     what of one repository must stay
     sweeping    the order in which garbage is removed
     history     what past collections did, kept in the storage

@@ -1,5 +1,5 @@
-"""What garbage collections have done, kept in the storage for those that watch the registry: the collection is a process of its own,
-and gone when they ask."""
+"""Totals of the garbage collections so far, kept in the storage for monitoring: a collection is a process of its own, which has
+ended by the time it is asked about."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Collected:
-    """Of all collections that ran to their end: how many they were, and what they removed. `finished`: when the last one did, in
-    seconds since 1970; `seconds`: how long it took."""
+    """All collections that ran to their end: how many there were, and what they removed. `finished` is when the last one
+    ended, in seconds since 1970; `seconds` is how long it took."""
 
     runs: int = 0
     finished: float = 0.0
@@ -29,7 +29,7 @@ class Collected:
 
 
 async def note(driver: Driver, *, seconds: float, manifests: int, blobs: int, freed_bytes: int) -> None:
-    """One more has ended. Does not raise, for what it did is done."""
+    """Record a collection that has ended. A failure is only logged, since the collection itself succeeded."""
     try:
         before = await collected(driver)
         after = Collected(
@@ -46,7 +46,7 @@ async def note(driver: Driver, *, seconds: float, manifests: int, blobs: int, fr
 
 
 async def collected(driver: Driver) -> Collected:
-    """All 0 if there was none yet, or the record is damaged. Raises DriverError."""
+    """The totals; all 0 if there was no collection yet or the record is damaged. Raises DriverError."""
     try:
         content = await driver.read(layout.COLLECTED)
     except PathNotFound:
@@ -55,12 +55,12 @@ async def collected(driver: Driver) -> Collected:
 
 
 def written(found: Collected) -> bytes:
-    """As `parse` reads it."""
+    """The record, in the form that `parse` reads."""
     return json.dumps(dataclasses.asdict(found)).encode()
 
 
 def parse(content: bytes) -> Collected:
-    """All 0 for what is no record."""
+    """The totals in a record; all 0 if it is not a valid one."""
     try:
         found = json.loads(content)
         return Collected(**{field.name: found[field.name] for field in dataclasses.fields(Collected)})

@@ -1,10 +1,10 @@
-"""What of a repository must stay: decided on values, without the storage.
+"""Decides what of a repository must stay, on values alone, without the storage.
 
 A tag keeps the manifest it names. A kept index keeps its children, a kept manifest its referrers, and so on; each
 manifest is visited once, whatever the shape of the graph.
 
 A client without the referrers API keeps the referrers of a manifest in an index under the tag `<algorithm>-<hex>`
-(OCI distribution-spec, "Referrers Tag Schema"). Such a tag lives as long as its subject: when that goes, it goes. A
+(OCI distribution-spec, "Referrers Tag Schema"). Such a tag is removed together with its subject. A
 tag whose subject this repository never had is a tag like any other: signatures may be kept apart from the images.
 """
 
@@ -22,8 +22,8 @@ _REFERRERS_TAG: Final = re.compile(r"(sha256|sha512)-[0-9a-f]{64}")
 
 
 def kept(contents: Contents, roots: Iterable[Key] = ()) -> set[Key]:
-    """The manifests to keep when untagged ones go: what tags and `roots` lead to. All of them when the repository
-    could not be read whole."""
+    """The manifests to keep when untagged ones are removed: those that tags and `roots` lead to, or all of them if the
+    repository could not be read whole."""
     if not contents.whole:
         return set(contents.manifests)
     bound = referrers_tags(contents)
@@ -55,36 +55,36 @@ def _followers(contents: Contents, bound: dict[Tag, Key]) -> dict[Key, list[Key]
 
 
 def expired_tags(contents: Contents, keep: set[Key]) -> list[Tag]:
-    """Referrers tags whose subject the repository does not have any more, or will not."""
+    """Referrers tags whose subject the repository no longer has, or is about to lose."""
     if not contents.whole:
         return []
     return [tag for tag, subject in referrers_tags(contents).items() if subject not in keep]
 
 
 def referrers_tags(contents: Contents) -> dict[Tag, Key]:
-    """Tags that name an index of the referrers of a manifest which the repository has, or had; with that
-    manifest."""
+    """Tags that name an index of the referrers of a manifest that the repository has or had, with that manifest."""
     candidates = [tag for tag in contents.tags if _REFERRERS_TAG.fullmatch(tag)]
     subjects = _subjects(contents) if candidates else {}
     return {
         tag: subjects[tag]
         for tag in candidates
         if tag in subjects
-        # An image pinned under its own digest.
+        # Otherwise a manifest is pinned by a tag of its own digest.
         and subjects[tag] not in contents.tags[tag]
         and all(_is_index(contents, target) for target in contents.tags[tag])
     }
 
 
 def _subjects(contents: Contents) -> dict[str, Key]:
-    """By the tag under which clients would look for their referrers."""
+    """Manifests by the tag under which clients would look for their referrers."""
     subjects: dict[str, Key] = {tag_of(digest_of(found)): found for found in contents.former}
     subjects |= {tag_of(digest_of(alias)): found for alias, found in contents.aliases.items()}
     return subjects | {tag_of(digest_of(found)): found for found in contents.manifests}
 
 
 def tag_of(subject: Digest) -> Tag:
-    """Where clients without the referrers API look for the referrers of a manifest: the hex is cut at 64."""
+    """Where clients without the referrers API look for the referrers of a manifest: the hex is cut at 64
+    characters."""
     return Tag(f"{subject.algorithm}-{subject.hex[:64]}")
 
 
@@ -94,7 +94,7 @@ def _is_index(contents: Contents, target: Key) -> bool:
 
 
 def named_by(contents: Contents, keep: Iterable[Key]) -> Iterator[Key]:
-    """The keys, of any algorithm, of all content that kept manifests are or name."""
+    """The keys, of any algorithm, of the kept manifests and of all content that they name."""
     for manifest in keep:
         references = contents.manifests[manifest]
         yield manifest

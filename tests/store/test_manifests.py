@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from moorage.digest import Digest
-from moorage.drivers.base import Driver
+from moorage.drivers.base import Driver, Matches
 from moorage.drivers.delegating import DelegatingDriver
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
@@ -43,9 +43,8 @@ DEEP = b'"x": ' + b"[" * 5_000 + b"]" * 5_000
 
 # Each of them is taken, and served with this type, by version 2.8 of the reference.
 STORED: dict[str, tuple[bytes, str]] = {
-    "no-size": (of_image(layers=[NO_SIZE]), OCI_MANIFEST),
-    "no-media-type": (of_image(layers=[{"digest": Digest.of(b"{}"), "size": 2}]), OCI_MANIFEST),
     "negative-size": (of_image(layers=[{**NO_SIZE, "size": -1}]), OCI_MANIFEST),
+    "null-size": (of_image(layers=[{**NO_SIZE, "size": None}]), OCI_MANIFEST),
     "odd-subject": (of_image(subject="x"), OCI_MANIFEST),
     "odd-artifact-type": (of_image(artifactType=7), OCI_MANIFEST),
     "odd-annotations": (of_image(DOCKER_MANIFEST, annotations={"a": 1}), DOCKER_MANIFEST),
@@ -213,17 +212,17 @@ async def test_what_cannot_be_read_strictly_keeps_its_repository(shelf: Shelf, k
 
 
 class Interrupted(DelegatingDriver):
-    """Does `meanwhile` once, before the first removal within the tags."""
+    """Does `meanwhile` once, before the first removal of a tag."""
 
     def __init__(self, driver: Driver) -> None:
         super().__init__(driver)
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
 
-    async def delete(self, path: str, **options: Any) -> None:
-        if "/tags/" in path and self.meanwhile is not None:
+    async def delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
+        if self.meanwhile is not None and folder.endswith("/latest"):
             meanwhile, self.meanwhile = self.meanwhile, None
             await meanwhile()
-        await self._driver.delete(path, **options)
+        return await self._driver.delete_matching(folder, path, matches)
 
 
 async def interrupted(tmp_path: Path) -> tuple[Shelf, Interrupted]:

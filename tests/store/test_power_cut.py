@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from moorage.drivers.inmemory import InMemoryDriver
+from moorage.store import layout
 from tests.contracts.disk import Inline
 from tests.contracts.powercut import Recording, State, restore, states
 from tests.store.ledger import Ledger, World
@@ -69,6 +70,8 @@ async def check_on_disk(state: State, ledger: Ledger, root: Path, *, delete_unta
     driver.prepare()
     world = World(driver, ledger)
     await world.verify()
+    # A collection refuses a tree that has blobs and no such folder, and tells the operator to make it.
+    (root / layout.REPOSITORIES.lstrip("/")).mkdir(parents=True, exist_ok=True)
     await world.collect(delete_untagged=delete_untagged)
     await world.verify()
     await world.heal(whole=delete_untagged)

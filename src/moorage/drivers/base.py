@@ -1,15 +1,15 @@
-"""What a storage driver promises: bytes under paths.
+"""The interface of storage drivers: bytes under paths.
 
-Paths are absolute and slash-separated, of components `[A-Za-z0-9._-]+` (Docker Registry, "Storage driver
-model"). A driver knows nothing of digests, links or repositories.
+Paths are absolute and slash-separated, with components `[A-Za-z0-9._-]+` (Docker Registry, "Storage driver
+model"). A driver knows nothing about digests, links or repositories.
 
-    DriverError           the store failed; try again later
-      PathNotFound        nothing there
-        Damaged           something there that lost bytes
-      InvalidPath         not a path of the grammar
-      StorageFull         no room left
+    DriverError           the store failed; a later try may work
+      PathNotFound        nothing is there
+        Damaged           a file is there, but has lost bytes
+      InvalidPath         the path is outside the grammar
+      StorageFull         no room is left
       PathBusy            another writer holds the path
-      WriteRefused        the store may be read, and lets us change nothing
+      WriteRefused        the credentials may not write
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class PathNotFound(DriverError):
 
 
 class Damaged(PathNotFound):
-    """What lies at the path has not the size that it had when it was complete."""
+    """The file no longer has the size that it had when it was complete."""
 
 
 class InvalidPath(DriverError):
-    """The path is outside the grammar, or longer than the store can name."""
+    """The path is outside the grammar, or longer than the store allows."""
 
 
 class StorageFull(DriverError):
-    """There is no room; what was being written has been removed."""
+    """There is no room left. A small file that was being written is gone; an upload may keep a part of what was written."""
 
 
 class PathBusy(DriverError):
@@ -48,167 +48,190 @@ class PathBusy(DriverError):
 
 
 class WriteRefused(DriverError):
-    """The store does not let these credentials change what they asked for. To try again is of no use before somebody has
-    given them the right."""
+    """The store does not let these credentials make this change. Trying again is useless until they are given the right."""
 
 
 @dataclass(slots=True)
 class FileInfo:
-    """`size` in bytes; `modified` in seconds since the epoch. Not frozen, for one is made on every request and
-    that would double its price."""
+    """Facts about a file or folder. Not frozen: one is made on every request, and freezing would double the cost."""
 
     size: int
+    """In bytes."""
     modified: float
+    """In seconds since the epoch."""
     is_folder: bool = False
 
 
 class Reader(Protocol):
-    """An open file: what it yields can no longer vanish under the reader."""
+    """An open file. Unless the driver is `distant`, removing the file does not affect its readers."""
 
     size: int
-    """Of the whole file, in bytes."""
+    """The size of the whole file, in bytes."""
     data: bytes | None
-    """The whole file, where it is in memory anyway; it can be streamed all the same."""
+    """The whole content, if it is in memory anyway. `stream` works in either case."""
 
     def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
-        """The bytes `[start, stop)` in pieces of at most `piece`. A piece is valid until the next one is asked
-        for. Raises DriverError when the store fails or ends early: a short answer is never taken for whole."""
+        """Yield the bytes `[start, stop)` in pieces of at most `piece`. A piece is valid until the next one is requested.
+
+        Raises DriverError when the store fails or the data ends early: a short answer never passes for a whole one.
+        """
         ...
 
     def close(self) -> None: ...
 
 
 Meanwhile = Callable[[Sequence[bytes]], None]
+"""Called with the pieces of a write, usually to hash them."""
+
+
+Matches = Callable[[bytes], bool]
 
 
 def ignore(_: Sequence[bytes]) -> None:
-    """Nothing to do with the pieces meanwhile."""
+    """A `Meanwhile` that does nothing."""
 
 
 class Writer(Protocol):
-    """An open file that grows at its end. What was written is kept by `close` and found by a later writer."""
+    """An open file that grows at its end. `close` keeps what was written, and a later writer continues it."""
 
     @property
     def size(self) -> int: ...
 
     @property
     def mark(self) -> str:
-        """Names these very bytes, where asking the storage for them is dear: whoever is given it, on whatever process,
-        need not ask. Empty where asking is cheap. Valid after `flush`."""
+        """A name for exactly the bytes written so far. Valid after `flush`.
+
+        With the mark, any process can continue or move them without asking the storage what is there. Empty where
+        asking is cheap.
+        """
         ...
 
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
-        """Append after all that was given before, and call `meanwhile` with the pieces in the same worker thread,
-        where there is one: to hash them in another thread costs more than it gains. Returns when at most `ahead`
-        bytes still wait for that. Raises StorageFull, DriverError, also for what was given before; the file may then
-        hold a part of it."""
+        """Append the pieces, in the order of the calls, and call `meanwhile` with them. Returns when at most `ahead` bytes
+        are still waiting.
+
+        A driver that writes in a worker thread calls `meanwhile` in the same one: hashing in another thread costs more
+        than it gains. Raises StorageFull or DriverError, also for the pieces of earlier calls; the file may then hold a
+        part of them.
+        """
         ...
 
     async def flush(self) -> None:
-        """Wait until all is done that was given, and `size` says so. Raises StorageFull, DriverError."""
+        """Wait until all pieces are written and counted in `size`. Raises StorageFull, DriverError."""
         ...
 
     async def close(self) -> None: ...
 
 
 class Creation(Protocol):
-    """A file that is not there before `commit`, and never if `abort` is called instead."""
+    """A new file that appears at `commit`, or never if `abort` is called instead."""
 
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
-        """As a Writer's."""
+        """See `Writer.write`."""
         ...
 
     async def flush(self) -> None:
-        """Wait until all is hashed, and on its way, that was given. Raises StorageFull, DriverError."""
+        """Wait until all pieces are hashed and on their way to the store. Raises StorageFull, DriverError."""
         ...
 
     async def commit(self) -> None:
-        """The file is there, whole and durable, over what was there. Raises StorageFull, DriverError."""
+        """Put the file in place, whole and durable, replacing any older one. Raises StorageFull, DriverError."""
         ...
 
     async def abort(self) -> None:
-        """Nothing of it stays. Does not raise."""
+        """Discard the file. Does not raise."""
         ...
 
 
 class Driver(Protocol):
-    """Every method may raise DriverError and InvalidPath besides what it names."""
+    """Any method may also raise DriverError and InvalidPath, besides the errors that it names."""
 
     name: str
     exclusive: bool
-    """Whether `writer` keeps others out. Where it does not, two writers of one file each have their own, told apart by
-    their marks."""
+    """Whether an open writer keeps other writers out. If not, each writer of a file has bytes of its own, and their marks
+    distinguish them."""
 
     distant: bool
-    """Whether every call is a round trip over a network, so that what can be told otherwise is not asked."""
+    """Whether every call is a round trip over a network, so that callers should avoid calls that they can do without."""
 
     notes: int
-    """The most bytes of a note that `write_noted` keeps; 0 where reading it would save no call."""
+    """The most bytes of a note that `write_noted` keeps; 0 where reading a note would save no call."""
 
     redirects: bool
-    """Whether `direct` ever has an answer: else it is not asked, nor what would have to be asked before it."""
+    """Whether `direct` may return a URL. If not, callers need not call it, nor prepare for it."""
 
     async def read(self, path: str) -> bytes:
-        """The whole of a small file. Raises PathNotFound."""
+        """Return the content of a small file. Raises PathNotFound."""
         ...
 
     async def read_noted(self, path: str) -> tuple[bytes, bytes]:
-        """As `read`, with the note; empty if there is none."""
+        """Like `read`, with the note; empty if there is none."""
         ...
 
     async def write_noted(self, path: str, data: bytes, note: bytes) -> None:
-        """As `write` of one file, with a note beside it, which may be lost, and is when the file is written again."""
+        """Like `write` of one file, with a note beside it. A note may be lost, and is lost when the file is written again."""
         ...
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
-        """Write small files, each whole or not at all, over what was there; they become visible in the given
-        order, those of a stage when the stages before it are durable, and all are durable on return; within a stage, in any
-        order where the storage is asked over a network. A file whose content is the same already may be left alone.
-        Raises StorageFull."""
+        """Write small files, each whole or not at all, replacing older ones. All are durable on return. Raises StorageFull.
+
+        The files of a stage become visible after the stages before it are durable; within a stage in the given order, but in
+        any order if the driver is `distant`. A file that has the same content already may keep its
+        bytes, but gets the time of this write.
+        """
         ...
 
     async def open(self, path: str, *, mark: str = "") -> Reader:
-        """With the `mark` of a writer, the bytes that it had. Only for files that never hold other bytes: over a network,
-        a reader may go on with what was written over the file meanwhile, if it has the same size. Raises PathNotFound."""
+        """Open a file; with the `mark` of a writer, exactly the bytes that the mark names. Raises PathNotFound.
+
+        Only for files that never hold other bytes: over a network, a reader may continue with a file that has replaced the
+        first one meanwhile, if it has the same size.
+        """
         ...
 
     async def direct(self, path: str, method: str, client: str) -> str | None:
-        """The URL from which the client may get the file itself, or None when it has to come through the registry.
-        `client` is the address of the client, empty when unknown. Whether the file is there is not asked."""
+        """The URL from which the client may get the file itself, or None if it has to come through the registry.
+
+        `client` is the address of the client, empty when unknown. Does not check that the file exists.
+        """
         ...
 
     async def begin(self, path: str, data: bytes, file: str) -> str:
-        """An upload begins, whose bytes a writer will bring to `file`, which is there and empty from now on: note `data` at
-        `path`. Neither need survive a power cut, and both are left out where writing is dear. Returns the mark of an upload
-        without bytes."""
+        """Begin an upload: write `data` at `path`, and create an empty `file` for a later `writer`.
+
+        Neither has to survive a power cut, and a driver for which writes are expensive may skip both. Returns the mark of the
+        empty upload.
+        """
         ...
 
     async def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Writer:
-        """Create the file or continue it at its end, alone: raises PathBusy while another writer is open. With a
-        `mark`, it continues those bytes, without asking whether there are more by now. `begun`: it is one that `begin` made, and
-        is never made a second time; raises PathNotFound once it is gone. What somebody knows of the first bytes of such a
-        path, he knows of all that will ever be there."""
+        """Open the file for appending, and create it if need be. Raises PathBusy while an `exclusive` driver has another
+        writer open for it.
+
+        With a `mark`, continue exactly those bytes, without asking whether more have arrived. `begun` means that `begin` made
+        the file: it is never created again, and PathNotFound is raised once it is gone. Such a path is never reused, so facts
+        about its first bytes stay true.
+        """
         ...
 
     def create(self, path: str, size: int) -> Creation | None:
-        """A new file of `size` bytes, for bytes that are verified on the way; None where a writer and `move` do as
-        well."""
+        """Create a file of `size` bytes, for bytes that are verified on the way. None where a writer and `move` do as well."""
         ...
 
     async def stat(self, path: str) -> FileInfo:
-        """Raises PathNotFound, also for a folder where the storage has none."""
+        """Facts about the path. Raises PathNotFound, also for a folder if the storage has no folders."""
         ...
 
     async def written(self, path: str) -> FileInfo:
-        """What writers have left at the path so far. Raises PathNotFound."""
+        """Facts about what writers have left at the path so far. Raises PathNotFound."""
         ...
 
     async def is_folder(self, path: str) -> bool:
-        """Whether anything lies below the path; an empty folder counts where the storage has such."""
+        """Whether anything lies below the path. An empty folder counts if the storage has such folders."""
         ...
 
     async def children(self, path: str) -> list[str]:
-        """Names in a folder, sorted by code point. Raises PathNotFound."""
+        """The names in a folder, sorted by code point. Raises PathNotFound."""
         ...
 
     async def move(
@@ -220,20 +243,33 @@ class Driver(Protocol):
         mark: str = "",
         remove: str = "",
     ) -> None:
-        """Atomic, over what was there; then `files` become visible as by `write`. All of that is durable on return.
-        With the `mark` of a writer, its bytes are moved. Last, the folder `remove` goes. Raises PathNotFound,
-        StorageFull."""
+        """Move a file atomically, replacing an older one, then make `files` visible as `write` does. All are durable on return.
+
+        With the `mark` of a writer, move exactly the bytes that it names. Finally remove the folder `remove`. Raises
+        PathNotFound, StorageFull.
+        """
         ...
 
     async def delete(self, path: str, *, durable: bool = True) -> None:
-        """A file, or a folder with all in it. Raises PathNotFound."""
+        """Remove a file, or a folder with everything in it. Raises PathNotFound."""
+        ...
+
+    async def delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
+        """Remove a folder with everything in it if the file `path`, which is in it, `matches`; return whether it did.
+
+        Unless the driver is `distant`, a file that is written at `path` meanwhile stays. Raises PathNotFound if there is no
+        such file.
+        """
         ...
 
     async def abandoned(
         self, folders: Iterable[str], before: float, *, remove: bool
     ) -> list[tuple[str, float]]:
-        """What interrupted writers left below `folders` that no path shows, begun before that time (in seconds since the
-        epoch): names for the operator, and when it began. With `remove`, it goes. Other folders may be others'."""
+        """Leftovers of interrupted writers that no path shows, such as unfinished multipart uploads.
+
+        Returns names for the operator, with the time when each began: only those below `folders`, because other folders may
+        belong to other programs, and only those that began before `before` (in seconds since the epoch). `remove` removes them.
+        """
         ...
 
     async def close(self) -> None: ...

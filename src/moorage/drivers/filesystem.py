@@ -1,11 +1,11 @@
-"""Files on a local disk (or a mounted one), crash safe.
+"""Crash-safe files on a local or mounted disk.
 
 Small files are written whole: a temporary name, fsync, rename, fsync of the folder. An upload grows in place and
-is moved to its final name when it has been verified; its size is recorded with it, so that a file which lost
+is moved to its final name once it has been verified. Its size is recorded with it, so that a file which loses
 bytes later is not served as whole.
 
-Reads of small files, and of pages that the kernel has at hand, happen on the event loop: they take a few
-microseconds, and a hop to a thread and back takes a hundred. All that writes, syncs, lists or waits for a
+Reads of small files, and of pages that the kernel has in memory, happen on the event loop: they take a few
+microseconds, and a trip to a thread and back takes a hundred. Everything that writes, syncs, lists or waits for a
 device happens in worker threads.
 """
 
@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import ParamSpec, TypeVar
 
 from moorage.drivers.base import (
-    Damaged,
     DriverError,
     FileInfo,
+    InvalidPath,
+    Matches,
     PathBusy,
     PathNotFound,
     Reader,
@@ -30,31 +31,29 @@ from moorage.drivers.base import (
 )
 from moorage.drivers.disk import Disk
 from moorage.drivers.files import FileReader, FileWriter, translate
-from moorage.drivers.folders import ATTEMPTS, Changed, Folders, Removals
+from moorage.drivers.folders import Changed, Folders, Removals
 from moorage.drivers.inplace import InPlace
-from moorage.drivers.small import FILE_BYTES, SmallFiles, Version, WholeFile, version
+from moorage.drivers.removing import Removing
+from moorage.drivers.sizes import Sizes
+from moorage.drivers.small import FILE_BYTES, SmallFiles, WholeFile
 from moorage.drivers.staging import TEMPORARY, Staging, left_behind
 from moorage.drivers.threads import Threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SIZE_ATTRIBUTE = "user.moorage.size"
 LEADER = ".moorage/leader"
-"""Below the root: whoever locks this file does the periodic work on it."""
-
-CHECKED_LIMIT = 65_536
-"""Files whose record is not read again while they do not change."""
+"""Below the root. The process that holds the lock on this file does the periodic work."""
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class FilesystemDriver(InPlace):
-    """`root` is the folder that holds `docker/registry/v2`; `threads` bounds the worker threads.
+    """The driver for files. `root` is the folder that holds `docker/registry/v2`; `threads` limits the worker threads.
 
-    `inline_reads=False` sends small reads to the threads too: for network file systems, where any of them
-    may wait. `removals`: with the other processes of a server.
+    `inline_reads=False` sends small reads to the threads too, for network file systems, where any read may wait.
+    `removals` is shared with the other processes of the server.
     """
 
     name = "filesystem"
@@ -71,8 +70,9 @@ class FilesystemDriver(InPlace):
         self.root = os.path.abspath(root)
         self._disk = disk or Disk()
         self._folders = Folders(self._disk, self.root, removals)
+        self._removing = Removing(self._disk, self._folders, self.root)
         self._inline = inline_reads
-        self._checked: dict[str, Version] = {}
+        self._sizes = Sizes(self._disk)
         self._small = SmallFiles()
         self._threads = Threads(threads)
 
@@ -119,10 +119,10 @@ class FilesystemDriver(InPlace):
         try:
             fd = self._disk.open(self.root + path, _READ)
             try:
-                # Asked before the reading: what changes in between is then taken for changed.
+                # Before the read, so that a change in between is noticed by the next comparison.
                 found = self._disk.fstat(fd) if keep else None
                 if found is not None:
-                    self._check_size(fd, path, found)
+                    self._sizes.check(fd, path, found)
                 data = self._disk.read(fd, FILE_BYTES)
                 if len(data) == FILE_BYTES:
                     parts = [data]
@@ -145,7 +145,7 @@ class FilesystemDriver(InPlace):
                 return FileInfo(0, found.st_mtime, is_folder=True)
             if not modes.S_ISREG(found.st_mode):
                 raise PathNotFound(path, "not a regular file")
-            self._check_size(full, path, found)
+            self._sizes.check(full, path, found)
         except OSError as error:
             raise translate(error, path) from None
         return FileInfo(found.st_size, found.st_mtime)
@@ -159,14 +159,14 @@ class FilesystemDriver(InPlace):
             found = self._disk.fstat(fd)
             if not modes.S_ISREG(found.st_mode):
                 raise PathNotFound(path, "not a regular file")
-            self._check_size(fd, path, found)
+            self._sizes.check(fd, path, found)
         except BaseException:
             self._disk.close(fd)
             raise
         return FileReader(self._disk, self._threads, fd, path, found, inline=self._inline)
 
     def _open_at_hand(self, path: str) -> Reader:
-        """A small file is read at once, if the kernel has it in memory."""
+        """Open a file, and read it at once if it is small and the kernel has it in memory."""
         reader = self._open(path)
         if reader.size > FILE_BYTES:
             return reader
@@ -181,23 +181,6 @@ class FilesystemDriver(InPlace):
         data = bytes(buffer)
         self._small.put(path, reader.found, data)
         return WholeFile(data)
-
-    def _check_size(self, file: str | int, path: str, found: os.stat_result) -> None:
-        """Raises PathNotFound for a file that is not as long as it was when it was complete. Files written by
-        others, and on file systems without extended attributes, have no record and pass."""
-        current = version(found)
-        if self._checked.get(path) == current:
-            return
-        try:
-            recorded = self._disk.getxattr(file, SIZE_ATTRIBUTE)
-        except OSError:
-            pass
-        else:
-            if recorded != b"%d" % found.st_size:
-                raise Damaged(path, f"damaged: has {found.st_size} bytes and had {recorded.decode()}")
-        if len(self._checked) >= CHECKED_LIMIT:
-            self._checked.clear()
-        self._checked[path] = current
 
     def _children(self, path: str) -> list[str]:
         try:
@@ -231,6 +214,9 @@ class FilesystemDriver(InPlace):
     async def delete(self, path: str, *, durable: bool = True) -> None:
         await self._threaded(self._delete, path, durable)
 
+    async def delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
+        return await self._threaded(self._delete_matching, folder, path, matches)
+
     def _write(self, stages: Sequence[Sequence[tuple[str, bytes]]]) -> None:
         path = ""
         try:
@@ -240,33 +226,51 @@ class FilesystemDriver(InPlace):
                     count, changed = 0, Changed()
                     for path, data in files:
                         count += self._stage(staging, path, data, changed)
-                    prepared.append((count, changed))
+                    prepared.append((files, count, changed))
                 staging.sync()
-                for count, changed in prepared:
+                for files, count, changed in prepared:
                     staging.publish(count, changed)
+                    self._replace(staging, files, changed)
                     self._folders.sync(changed)
         except OSError as error:
             raise translate(error, path) from None
 
     def _stage(self, staging: Staging, path: str, data: bytes, changed: Changed) -> bool:
-        """Whether it had to be staged. Its folders are synced in any case: whoever wrote the same may not have come
-        to that."""
+        """Stage a file unless it has that content already; returns whether it was staged.
+
+        Its folders are synced in any case: the writer of the same content may not have synced them yet. A file that cannot be
+        read is replaced.
+        """
         full = self.root + path
         folder = os.path.dirname(full)
         changed[folder] = self._folders.make(folder)
         try:
             if self._read(path) == data:
+                # The newest link in the history of a tag must be that of the last push.
+                with contextlib.suppress(OSError):
+                    self._disk.utime(full)
                 return False
-        except PathNotFound:
+        except InvalidPath:
+            raise
+        except DriverError:
             pass
         staging.add(full, data)
         return True
+
+    def _replace(self, staging: Staging, files: Iterable[tuple[str, bytes]], changed: Changed) -> None:
+        """Write the files again that were removed since they were staged, or seen to be there: syncing takes a while."""
+        lost = [(path, data) for path, data in files if not self._disk.exists(self.root + path)]
+        for path, data in lost:
+            staging.add(self.root + path, data)
+        if lost:
+            staging.sync()
+            staging.publish(len(lost), changed)
 
     def _begin(self, path: str, data: bytes, file: str) -> None:
         full = self.root + path
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-            # The folder is new nearly every time, so it is made before its lack is noticed.
+            # The folder is new nearly every time, so make it first instead of failing to open the file.
             with contextlib.suppress(FileExistsError, FileNotFoundError):
                 self._disk.mkdir(os.path.dirname(full), 0o777)
             fd = self._folders.within(full, lambda: self._disk.open(full, flags, 0o666))
@@ -288,7 +292,7 @@ class FilesystemDriver(InPlace):
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 found = self._disk.fstat(fd)
-                # The file may have become a blob between open and lock; to write to it then would be fatal.
+                # The file may have become a blob between open and lock; writing to it would corrupt the blob.
                 if self._disk.stat(full).st_ino != found.st_ino:
                     raise FileNotFoundError(errno.ENOENT, "moved away")
             except BaseException as error:
@@ -314,66 +318,59 @@ class FilesystemDriver(InPlace):
                     full_target, lambda: self._disk.rename(full_source, full_target), changed
                 )
                 staging.publish(count, changed)
+                self._replace(staging, files, changed)
                 self._folders.sync(changed)
         except OSError as error:
             raise translate(error, source) from None
         if remove:
-            # What is left of it is purged one day.
+            # The purging of uploads removes what is left.
             with contextlib.suppress(OSError):
-                self._delete_any(self.root + remove)
+                self._removing.remove(self.root + remove)
 
     def _finish(self, full: str) -> None:
-        """The file is complete: record its size with it, and make both durable."""
+        """Record the size of a complete file with it, and make both durable. A file that cannot be synced is removed: the kernel
+        drops what it could not write, and a second sync would succeed without it."""
         fd = self._disk.open(full, _READ)
         try:
             with contextlib.suppress(OSError):
-                size = self._disk.fstat(fd).st_size
-                self._disk.setxattr(full, SIZE_ATTRIBUTE, b"%d" % size)
+                self._sizes.record(full, fd)
             self._disk.fsync(fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._disk.unlink(full)
+            raise
         finally:
             self._disk.close(fd)
 
     def _delete(self, path: str, durable: bool) -> None:
         full = self.root + path
         try:
-            self._delete_any(full)
+            self._removing.remove(full)
             if durable:
                 self._folders.removed()
                 self._disk.sync_folder(os.path.dirname(full))
         except OSError as error:
             raise translate(error, path) from None
 
-    def _delete_any(self, full: str) -> None:
+    def _delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
         try:
-            self._disk.unlink(full)
-        except IsADirectoryError:
-            self._delete_folder(full)
-        except PermissionError:
-            # POSIX lets a system say that of a folder. Of a file it means what it says: it is still there.
-            if not modes.S_ISDIR(self._disk.stat(full, follow_symlinks=False).st_mode):
-                raise
-            self._delete_folder(full)
-
-    def _delete_folder(self, folder: str) -> None:
-        """Others may write into the folder meanwhile: what they go on writing came after the deletion, and stays."""
-        self._folders.forget(folder)
-        for _ in range(ATTEMPTS):
-            for name in self._disk.listdir(folder):
-                with contextlib.suppress(FileNotFoundError):
-                    self._delete_any(f"{folder}/{name}")
-            try:
-                return self._disk.rmdir(folder)
-            except FileNotFoundError:
-                return None
-            except OSError as error:
-                if error.errno != errno.ENOTEMPTY:
-                    raise
+            if not matches(self._read(path)) or not self._removing.take_away(self.root + path, matches):
+                return False
+            self._removing.remove_around(self.root + folder, self.root + os.path.dirname(path))
+            self._folders.removed()
+            self._disk.sync_folder(os.path.dirname(self.root + folder))
+        except OSError as error:
+            raise translate(error, path) from None
+        return True
 
     # Life
 
     def prepare(self, *, read_only: bool = False) -> int:
-        """Make the root if need be, see that it can be written to, and remove the temporaries of processes that
-        are gone; how many. Raises DriverError naming the folder."""
+        """Make the root if need be, check that it is writable, and remove the temporary files of processes that are gone.
+
+        With `read_only`, only check that the root can be listed. Returns the number of files removed. Raises DriverError
+        naming the folder.
+        """
         try:
             if read_only:
                 self._disk.listdir(self.root)
@@ -384,7 +381,8 @@ class FilesystemDriver(InPlace):
                 staging.sync()
             gone = left_behind(self._disk, self.root)
             for path in gone:
-                self._disk.unlink(path)
+                with contextlib.suppress(FileNotFoundError):
+                    self._disk.unlink(path)
         except OSError as error:
             raise DriverError(self.root, error.strerror or str(error)) from None
         return len(gone)

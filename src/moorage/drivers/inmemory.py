@@ -1,4 +1,4 @@
-"""Files in memory: for tests, for a registry that may forget. Nothing survives the process."""
+"""Files in memory, for tests and for registries that may forget. Nothing survives the process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from moorage.drivers.base import FileInfo, Meanwhile, PathBusy, PathNotFound, Reader, Writer, ignore
 from moorage.drivers.inplace import InPlace
+from moorage.drivers.looking import LookingFirst
 
 
 class _File:
@@ -18,8 +19,8 @@ class _File:
         self.busy = False
 
 
-class InMemoryDriver(InPlace):
-    """One process only: another worker would have other files."""
+class InMemoryDriver(LookingFirst, InPlace):
+    """For a single process: every worker would have files of its own."""
 
     name = "inmemory"
 
@@ -31,8 +32,6 @@ class InMemoryDriver(InPlace):
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
         for path, data in itertools.chain(*stages):
-            if path in self._files and self._files[path].data == data:
-                continue
             file = _File()
             file.data[:] = data
             self._files[path] = file

@@ -1,15 +1,15 @@
-"""A driver that refuses to change anything: for a registry that is read-only, where even a repair must wait."""
+"""A driver that refuses to change anything, for a read-only registry, where even repairs have to wait."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import chain
 
-from moorage.drivers.base import Creation, Driver, DriverError, FileInfo, Reader, Writer
+from moorage.drivers.base import Creation, Driver, DriverError, FileInfo, Matches, Reader, Writer
 
 
 class ReadOnlyDriver:
-    """Reads from another driver. What writes raises DriverError."""
+    """Reads from another driver. Every write raises DriverError."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -78,4 +78,7 @@ class ReadOnlyDriver:
         raise DriverError(source, "the registry is read-only")
 
     async def delete(self, path: str, *, durable: bool = True) -> None:
+        raise DriverError(path, "the registry is read-only")
+
+    async def delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
         raise DriverError(path, "the registry is read-only")

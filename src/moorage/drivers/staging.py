@@ -1,6 +1,6 @@
-"""Small files on their way to their names: written under temporary ones, synced together, renamed one by one.
+"""Atomic writes of small files: under temporary names first, synced together, then renamed one by one.
 
-A power cut at any moment leaves each target as it was or as it will be.
+A power cut at any moment leaves each target either as it was or as it is to be.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from moorage.drivers.disk import Disk
 from moorage.drivers.folders import Changed, Folders
 
 TEMPORARY: Final = ".moorage/tmp"
-"""Below the root: files that are being written. Whatever a crash left there is removed at start."""
+"""Below the root: the folder of files that are being written. What a crash leaves there is removed at the next start."""
 
 ABANDONED_SECONDS: Final = 3600.0
-"""A temporary of another machine or container that old is nobody's."""
+"""At this age, a temporary file of another machine or container counts as left behind."""
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Staging:
-    """`with Staging(…) as staging: add …, sync, publish …`. What was not published is gone at the end.
-    Raises OSError."""
+    """A context manager for atomic writes: `add` files, `sync`, then `publish`. Files that were not published are removed at
+    the end. Raises OSError."""
 
     def __init__(self, disk: Disk, folders: Folders, root: str) -> None:
         self._disk = disk
         self._folders = folders
-        self._folder = f"{root}/{TEMPORARY}"
+        self._root = root
         self._waiting: deque[tuple[str, str]] = deque()
         self._unsynced: list[int] = []
 
@@ -51,16 +51,16 @@ class Staging:
                 self._disk.unlink(temporary)
 
     def add(self, target: str, data: bytes) -> None:
-        """Write a file that is to have the real path `target`."""
-        temporary = f"{self._folder}/{OWNER}-{os.getpid()}-{secrets.token_hex(8)}"
+        """Write a file under a temporary name; `target` is the real path that it is to have."""
+        temporary = temporary_path(self._root)
         fd = self._folders.within(temporary, lambda: self._disk.open(temporary, _CREATE, 0o666))
         self._unsynced.append(fd)
         self._waiting.append((temporary, target))
         self._disk.write(fd, [data])
 
     def sync(self) -> None:
-        """The contents are durable afterwards. All are on their way to the device before the first is waited for, so
-        several cost little more than one."""
+        """Make the contents durable. All of them are sent to the device before the first wait, so several cost little more
+        than one."""
         if len(self._unsynced) > 1:
             for fd in self._unsynced:
                 self._disk.begin_writing(fd, 0, 0)
@@ -69,7 +69,7 @@ class Staging:
             self._disk.close(self._unsynced.pop())
 
     def publish(self, count: int, changed: Changed) -> None:
-        """Give the next `count` files their names, in the order they were added."""
+        """Give the next `count` files their names, in the order in which they were added."""
         for _ in range(count):
             self._rename(*self._waiting[0], changed)
             self._waiting.popleft()
@@ -78,8 +78,12 @@ class Staging:
         self._folders.within(target, lambda: self._disk.rename(temporary, target), changed)
 
 
+def temporary_path(root: str) -> str:
+    return f"{root}/{TEMPORARY}/{OWNER}-{os.getpid()}-{secrets.token_hex(8)}"
+
+
 def left_behind(disk: Disk, root: str) -> list[str]:
-    """The temporaries of processes that are known to be gone, or older than any writing takes. Raises OSError."""
+    """The temporary files of processes that are known to be gone, and those older than any write takes. Raises OSError."""
     folder = f"{root}/{TEMPORARY}"
     return [path for name in disk.listdir(folder) if _is_left_behind(disk, path := f"{folder}/{name}")]
 
@@ -89,11 +93,15 @@ def _is_left_behind(disk: Disk, path: str) -> bool:
     pid = rest.partition("-")[0]
     if owner == OWNER and pid.isdigit():
         return not os.path.exists(f"/proc/{pid}")
-    return disk.stat(path).st_mtime < time.time() - ABANDONED_SECONDS
+    try:
+        return disk.stat(path).st_mtime < time.time() - ABANDONED_SECONDS
+    except FileNotFoundError:
+        # Published or removed meanwhile by a process that is alive.
+        return False
 
 
 def _owner() -> str:
-    """This run of this machine and its process numbers; containers and other hosts have others."""
+    """A name for the set of process ids that this process can see: other boots, containers and hosts have other names."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
         space = os.stat("/proc/self/ns/pid").st_ino

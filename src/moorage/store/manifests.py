@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from moorage.digest import Digest
-from moorage.drivers.base import Driver
+from moorage.drivers.base import Driver, PathNotFound
 from moorage.errors import BlobUnknown, DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
 from moorage.manifest import Manifest
 from moorage.names import Name, Tag
@@ -55,7 +55,8 @@ class Manifests:
         self._policy = policy
 
     async def tagged(self, tag: Tag) -> tuple[Digest, Manifest]:
-        """What a tag leads to, by the digest that its client used. Raises ManifestUnknown."""
+        """The manifest that a tag leads to, and the digest that the client used when it pushed the tag. Raises
+        ManifestUnknown."""
         digest, note = await self._tags.look(tag)
         if note and digest.canonical and self._cache.get(digest) is None:
             payload = notes.unpack(note)
@@ -65,11 +66,11 @@ class Manifests:
         return digest, await self.get(digest, tagged=True)
 
     async def get(self, digest: Digest, *, tagged: bool = False, prove: bool = False) -> Manifest:
-        """Raises ManifestUnknown, also for content that is there and is no manifest.
+        """The manifest of this digest. Raises ManifestUnknown, also for content that is not a manifest.
 
-        `tagged`: a tag of this repository was seen to lead here just now. Where asking is dear, that is proof enough: a tag is
-        written after all that it leads to, and removed before. `prove`: others will rely on it, so nothing is remembered that
-        somebody may have removed.
+        `tagged`: a tag of this repository was just seen to lead here. Where lookups are expensive, that is proof enough: a tag
+        is written after everything it leads to, and removed before it. `prove`: another manifest will refer to this one, so
+        no cached link counts that a client may have removed.
         """
         link = layout.revision_link(self._name, digest)
         known = await self._linked.remembered(link, prove=prove)
@@ -92,8 +93,8 @@ class Manifests:
         return found
 
     async def _content(self, canonical: Digest, *, ask: bool) -> Manifest:
-        """With `ask`, the bytes are in the storage: those in memory are right, but a 200 must mean more. Raises BlobUnknown,
-        ManifestInvalid."""
+        """The manifest of a canonical digest. `ask` checks that cached bytes are still in the storage: they are right in any
+        case, but a 200 must also mean that they are stored. Raises BlobUnknown, ManifestInvalid."""
         found = self._cache.get(canonical)
         try:
             if found is None:
@@ -117,17 +118,17 @@ class Manifests:
         return True
 
     async def put(self, found: Manifest, digests: Sequence[Digest], tags: Sequence[Tag]) -> Digest:
-        """Store a manifest under all its `digests` and lead `tags` to it. Returns the canonical digest. Raises
+        """Store a manifest under all its `digests` and point `tags` to it. Returns the canonical digest. Raises
         ManifestBlobUnknown naming every reference that this repository lacks.
 
-        The order of what becomes visible: the bytes; when they are durable, revision, tag history and referrer; and
-        the tags last, when all else is durable; so that every name leads to something whole.
+        The bytes become visible first; once they are durable, the revision, tag history and referrer links; and once
+        those are durable, the tags. So every name leads to something complete.
         """
         await self._check(found)
         since = time.monotonic()
         canonical = Digest.of(found.payload)
         links = [layout.revision_link(self._name, digest) for digest in dict.fromkeys((canonical, *digests))]
-        # A name without its bytes would be a damaged manifest, for which a collection keeps the whole repository.
+        # A link without its bytes would be a damaged manifest, and a collection would keep the whole repository.
         content = [(layout.blob_data(canonical), found.payload)]
         names = [(link, canonical.encode()) for link in links]
         named = digests[0] if digests else canonical
@@ -142,9 +143,25 @@ class Manifests:
             await abreast(AHEAD, leads, lambda lead: self._driver.write_noted(*lead, note))
         else:
             await self._driver.write(content, names, leads)
+        if tags:
+            await self._write_again(names)
         self._cache.put(canonical, found)
         await self._linked.remember(links, Blob(canonical, len(found.payload)), since)
         return canonical
+
+    async def _write_again(self, names: Sequence[tuple[str, bytes]]) -> None:
+        """Write those files again that a deletion of the same manifest removed before the tags were there. It looks for tags
+        after its removals, so that either the tags go or everything that they lead to stays."""
+        there = await asyncio.gather(*(self._there(path) for path, _ in names))
+        if lost := [file for file, found in zip(names, there, strict=True) if not found]:
+            await self._driver.write(lost)
+
+    async def _there(self, path: str) -> bool:
+        try:
+            await self._driver.stat(path)
+        except PathNotFound:
+            return False
+        return True
 
     async def _check(self, found: Manifest) -> None:
         self._policy.check(found)
@@ -152,7 +169,7 @@ class Manifests:
         wanted += [(child.digest, True) for child in found.manifests if self._policy.child_required(child)]
         asked = list(dict.fromkeys(wanted))
         missing: list[str] = []
-        # A look at a disk does not wait for anything: all at once, nobody else would be served during thousands of them.
+        # Lookups on a local disk never yield to the event loop: thousands at once would hold up all other requests.
         for first in range(0, len(asked), CHECKED_AT_ONCE):
             part = asked[first : first + CHECKED_AT_ONCE]
             known = await asyncio.gather(*(self._has(digest, child) for digest, child in part))
@@ -164,7 +181,7 @@ class Manifests:
         digest = Digest.parse(text)
         if child and await self.exists(digest, prove=True):
             return True
-        # An index may also hold things that are no manifests, pushed as blobs.
+        # An index may also refer to content that is not a manifest and was pushed as a blob.
         try:
             await self._blobs.prove(digest)
         except BlobUnknown:
@@ -172,33 +189,28 @@ class Manifests:
         return True
 
     async def delete(self, digest: Digest) -> list[Tag]:
-        """The manifest goes, and the tags that lead to it; those that went are returned. Raises ManifestUnknown."""
+        """Remove the manifest and the tags that lead to it. Returns the removed tags. Raises ManifestUnknown.
+
+        A tag that is moved meanwhile stays, except over an object store between the last look and the removal. Tags that lead to
+        the manifest are looked for once more after its links are gone: `put` writes a link again only while its tags are there.
+        """
         try:
             canonical = await self._linked.canonical(layout.revision_link(self._name, digest), digest)
         except BlobUnknown:
             raise ManifestUnknown(detail={"digest": digest}) from None
         digests = [*await self._aliases(canonical), canonical]
         links = [layout.revision_link(self._name, name) for name in digests]
-        tags = await self._tags.leading_to(digests)
         async with self._linked.removing(*links):
-            gone = [tag for tag in tags if await self._delete_tag(tag, digests)]
+            gone = await self._delete_tags(digests)
             await self._delete_referrer(canonical)
             for link in links:
                 await discard(self._driver, link)
+            gone += await self._delete_tags(digests)
         return gone
 
-    async def _delete_tag(self, tag: Tag, digests: Collection[Digest]) -> bool:
-        """False if by now it leads elsewhere, or somebody else deleted it."""
-        # Finding all the tags may have taken long, and a push that led one of them elsewhere meanwhile was answered 201.
-        # Lost is still what leads it elsewhere between this question and the removal right after it: no driver can
-        # remove a file on the condition that it holds what it held.
-        try:
-            if await self._tags.resolve(tag) not in digests:
-                return False
-            await self._tags.delete(tag)
-        except ManifestUnknown:
-            return False
-        return True
+    async def _delete_tags(self, digests: Collection[Digest]) -> list[Tag]:
+        tags = await self._tags.leading_to(digests)
+        return [tag for tag in tags if await self._tags.delete_leading_to(digests, tag)]
 
     async def _delete_referrer(self, canonical: Digest) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Tags: names that lead to one manifest each, and can be led to another."""
+"""Tags: names that lead to one manifest each, and can be moved to another."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from moorage.errors import DigestInvalid, ManifestUnknown, NameUnknown, TagInval
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
-from moorage.store.links import Links, held
+from moorage.store.links import held
 
 
 class Tags:
     """The tags of one repository."""
 
     def __init__(self, name: Name, driver: Driver, *, lookups: int = 0) -> None:
-        """`lookups`: over a network, how many tags to read at a time; 0: as is good."""
+        """`lookups`: how many tags to read at a time over a network; 0 for the default."""
         self._name = name
         self._driver = driver
         self._ahead = ahead_of(driver)
         self._lookups = lookups if lookups and driver.distant else self._ahead
 
     async def resolve(self, tag: Tag) -> Digest:
-        """Raises ManifestUnknown."""
+        """The digest that the tag names. Raises ManifestUnknown."""
         return (await self.look(tag))[0]
 
     async def look(self, tag: Tag) -> tuple[Digest, bytes]:
-        """As `resolve`, with the note beside the link (`store.notes`). Raises ManifestUnknown."""
+        """Like `resolve`, with the note stored beside the link (see `store.notes`). Raises ManifestUnknown."""
         try:
             content, note = await self._driver.read_noted(layout.tag_link(self._name, tag))
         except PathNotFound:
@@ -38,18 +38,19 @@ class Tags:
         try:
             return held(content), note
         except DigestInvalid:
-            return await self._repair(tag), b""
+            return await self._last(tag), b""
 
-    async def _repair(self, tag: Tag) -> Digest:
-        """A torn link: the tag's history tells what it named last. Raises ManifestUnknown without a history."""
+    async def _last(self, tag: Tag) -> Digest:
+        """The newest digest in the history of a tag whose link is torn. Raises ManifestUnknown without a history.
+
+        The link is left as it is: a push that has replaced it meanwhile would be undone.
+        """
         history: list[tuple[float, Digest]] = []
         for algorithm in ALGORITHMS:
             history += await self._history(tag, algorithm)
         if not history:
             raise ManifestUnknown(detail={"tag": tag})
-        _, digest = max(history)
-        await Links(self._driver).repair(layout.tag_link(self._name, tag), digest)
-        return digest
+        return max(history)[1]
 
     async def _history(self, tag: Tag, algorithm: str) -> list[tuple[float, Digest]]:
         found: list[tuple[float, Digest]] = []
@@ -81,7 +82,7 @@ class Tags:
         return found
 
     async def _folders(self) -> list[str]:
-        """What may be tags. Raises NameUnknown."""
+        """The names that may be tags, sorted. Raises NameUnknown."""
         try:
             return await self._driver.children(layout.tags(self._name))
         except PathNotFound:
@@ -90,7 +91,7 @@ class Tags:
             raise NameUnknown(detail={"name": self._name}) from None
 
     async def _current(self, text: str) -> Tag | None:
-        """A folder without a current link is a tag that never came to be, or is going."""
+        """The tag; None for a folder without a current link, whose tag was never completed or is being removed."""
         try:
             tag = Tag.parse(text)
             await self._driver.stat(layout.tag_link(self._name, tag))
@@ -99,7 +100,7 @@ class Tags:
         return tag
 
     async def leading_to(self, digests: Collection[Digest]) -> list[Tag]:
-        """The tags that name one of `digests`, which are those of one manifest."""
+        """The tags that name one of `digests`, which all belong to one manifest."""
         try:
             everything = await self._folders()
         except NameUnknown:
@@ -114,9 +115,24 @@ class Tags:
             return None
 
     def links(self, tags: Iterable[Tag], digest: Digest) -> list[tuple[str, bytes]]:
-        """What to write, once the manifest is in place, to lead the tags to it by the digest that its client used.
-        Readers see the old one or the new one."""
+        """The link files that point `tags` to a manifest by the digest that the client used, to be written once the
+        manifest is in place. Readers see the old target or the new one."""
         return [(layout.tag_link(self._name, tag), digest.encode()) for tag in tags]
+
+    async def delete_leading_to(self, digests: Collection[Digest], tag: Tag) -> bool:
+        """Remove the tag if it names one of `digests`; return whether it did."""
+
+        def leads(content: bytes) -> bool:
+            try:
+                return held(content) in digests
+            except DigestInvalid:
+                return True
+
+        folder, link = layout.tag(self._name, tag), layout.tag_link(self._name, tag)
+        try:
+            return await self._driver.delete_matching(folder, link, leads)
+        except PathNotFound:
+            return False
 
     async def delete(self, tag: Tag) -> None:
         """Raises ManifestUnknown."""

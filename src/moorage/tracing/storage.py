@@ -1,5 +1,5 @@
-"""A span for each operation of the driver, below that of the request it is done for. What nobody asked for has none: probes of the
-storage and the purging of uploads would fill every trace store with what says nothing."""
+"""A span for each operation of the driver, below the span of its request. Operations outside of requests have none: probes of the
+storage and the purging of uploads would fill trace stores with noise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from opentelemetry.trace import Span, SpanKind, Tracer, get_current_span
 
-from moorage.drivers.base import Creation, Driver, FileInfo, Reader, Writer
+from moorage.drivers.base import Creation, Driver, FileInfo, Matches, Reader, Writer
 from moorage.drivers.delegating import DelegatingDriver
 from moorage.tracing.failing import failing, note
 from moorage.tracing.opened import TracedCreation, TracedReader, TracedWriter
@@ -21,12 +21,12 @@ Stage = Iterable[tuple[str, bytes]]
 
 
 def recording() -> bool:
-    """Whether what is done now belongs to a request whose trace is kept: a child is sampled as its parent is."""
+    """Whether the current request is recorded. Spans of the driver are sampled like their parent."""
     return get_current_span().is_recording()
 
 
 class TracedDriver(DelegatingDriver):
-    """Where no trace is kept, the answer of the driver below is handed out itself."""
+    """Traces the operations of a driver. If the request is not recorded, it returns the wrapped driver's own coroutine."""
 
     def __init__(self, driver: Driver, tracer: Tracer) -> None:
         super().__init__(driver)
@@ -89,6 +89,9 @@ class TracedDriver(DelegatingDriver):
 
     def delete(self, path: str, *, durable: bool = True) -> Work[None]:
         return self._spanned("storage.delete", path, self._driver.delete(path, durable=durable))
+
+    def delete_matching(self, folder: str, path: str, matches: Matches) -> Work[bool]:
+        return self._spanned("storage.delete", path, self._driver.delete_matching(folder, path, matches))
 
     def _spanned(self, name: str, path: str, work: Work[T]) -> Work[T]:
         return self._around(name, path, work) if recording() else work

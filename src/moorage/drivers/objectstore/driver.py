@@ -1,4 +1,4 @@
-"""Objects under paths: the driver for every store that obstore speaks to."""
+"""The driver for every object store that obstore supports."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import obstore
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from moorage.drivers.base import Creation, DriverError, FileInfo, InvalidPath, PathNotFound, Reader, Writer
+from moorage.drivers.looking import LookingFirst
 from moorage.drivers.objectstore.again import asked
 from moorage.drivers.objectstore.joining import Joiner, Through
 from moorage.drivers.objectstore.limits import USUAL, Limits, part_size
@@ -30,57 +31,59 @@ from moorage.drivers.small import FILE_BYTES, WholeFile
 from moorage.drivers.threads import Threads
 
 KEY_BYTES: Final = 1024
-"""The longest name of an object (S3, "Object key names"; Azure and Google allow the same)."""
+"""The longest key of an object (S3, "Object key names"; Azure and Google allow the same)."""
 
 HASHING_THREADS: Final = 4
 
 WRITES_AT_ONCE: Final = 16
-"""Of one stage, which may have thousands of files: each call has a connection."""
+"""How many files of a stage are written at once: each call uses a connection, and a stage may have thousands of files."""
 
 MOST_PART_BYTES: Final = 32 << 20
-"""Three parts of an upload may be in memory."""
+"""The largest part that is sent from memory, of which an upload may hold three."""
 
 ERASE_PAUSES: Final = (0.05, 0.5, None)
-"""Seconds before a removal is tried again; after the last one it has failed."""
+"""Seconds to wait before each further try of a removal; None ends the tries."""
 
 ERASE_SECONDS: Final = 20.0
-"""After which none is: obstore has tried again by itself for long enough."""
+"""A removal that has taken longer is not tried again: obstore has already retried for long enough."""
 
 CLEAR_SECONDS: Final = 10.0
-"""For removing what is left of an upload that has become a blob: its client waits."""
+"""The limit for removing the segments of an upload that has become a blob: the client is waiting."""
 
 NOTE: Final = "moorage"
-"""The name of a note in the metadata: a word that all stores take."""
+"""The name of a note in the metadata of an object: a name that all stores accept."""
 
 NOTE_BYTES: Final = 1400
-"""S3 keeps 2 KB of metadata with their names, and a note is in base64 there."""
+"""S3 allows 2 KB of metadata including the names, and a note is encoded in base64."""
 
 SMALL_BYTES: Final = 1 << 20
-"""What is sent fast enough that a store which is silent for longer is gone."""
+"""Up to this size an object is sent with the shorter timeout: sending it takes so little time that a silent store is gone."""
 
 CloudStore = S3Store | AzureStore | GCSStore
 
 
 @dataclass(frozen=True)
 class Options:
-    """`root` is the folder of the bucket that holds `docker/registry/v2`; `part_bytes` the least size of a part.
-
-    `links_for` tells how long a signed URL is valid; None when clients are never sent to the store. `public` signs them, where
-    clients know the store by another address. `prompt` is the same store, given up on sooner, for all that is small.
-    """
+    """Options of the driver that do not depend on the kind of store."""
 
     name: str
     root: str = ""
+    """The folder of the bucket that holds `docker/registry/v2`."""
     part_bytes: int = 10 << 20
+    """The least size of a part."""
     attributes: dict[str, str] = field(default_factory=dict)
+    """The attributes of every new object."""
     links_for: timedelta | None = timedelta(minutes=20)
+    """How long a signed URL is valid; None if clients are never redirected to the store."""
     public: CloudStore | None = None
+    """The store under the address that clients know, if that is another one; used to sign URLs."""
     limits: Limits = USUAL
     prompt: CloudStore | None = None
+    """The same store with a shorter timeout, for all small requests."""
 
 
-class ObjectStoreDriver:
-    """Calls are counted in requests to the store: each method tells how many it makes."""
+class ObjectStoreDriver(LookingFirst):
+    """The driver for object stores. The docstring of each method states its number of calls, that is, of requests to the store."""
 
     exclusive = False
     distant = True
@@ -106,7 +109,7 @@ class ObjectStoreDriver:
         self._recent = Recent()
 
     def key(self, path: str) -> str:
-        """The name of the object. Raises InvalidPath when the store has none that long."""
+        """The key of the object at a path. Raises InvalidPath if it is too long for the store."""
         key = self._prefix + path.lstrip("/")
         if len(key) > KEY_BYTES:
             raise InvalidPath(path[:200], f"more than {KEY_BYTES} characters with its root directory")
@@ -137,14 +140,15 @@ class ObjectStoreDriver:
                 found = await obstore.head_async(self._store, key)
         except DriverError as error:
             if unexplained(error):
-                # The answer to a HEAD has no body that could tell the operator why.
+                # The answer to a HEAD has no body with the reason. A GET has one, and raises an error that states it.
                 with translated(path):
                     await obstore.get_range_async(self._store, key, start=0, length=1)
             raise
         return FileInfo(found["size"], found["last_modified"].timestamp())
 
     async def open(self, path: str, *, mark: str = "") -> Reader:
-        """One call; the body of the answer is what is streamed. With a mark, one more for each segment."""
+        """One call, whose body is the stream. With a mark one call for each segment, made when its turn comes, after a listing
+        if there are several."""
         if mark:
             return ChainReader(self.open, await self._sources(path, mark))
         key = self.key(path)
@@ -158,7 +162,7 @@ class ObjectStoreDriver:
         return await asked(path, begun)
 
     async def direct(self, path: str, method: str, client: str) -> str | None:
-        """No call: the URL is signed here."""
+        """No call: the URL is signed locally."""
         if self._options.links_for is None:
             return None
         store = self._options.public or self._store
@@ -168,7 +172,7 @@ class ObjectStoreDriver:
             )
 
     async def children(self, path: str) -> list[str]:
-        """One call for a thousand names."""
+        """One call per thousand names."""
         names = await self._listing.names(self.key(path).rstrip("/"))
         if names is None:
             raise PathNotFound(path)
@@ -181,7 +185,7 @@ class ObjectStoreDriver:
     # Writing
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
-        """One call for each file; those of a stage are made at once, up to `WRITES_AT_ONCE` of them."""
+        """One call per file. Those of a stage are made at the same time, up to `WRITES_AT_ONCE`."""
         for files in stages:
             puts = [partial(self._put, path, data) for path, data in dict(files).items()]
             await some_at_once(min(WRITES_AT_ONCE, len(puts)), puts)
@@ -197,11 +201,11 @@ class ObjectStoreDriver:
             await obstore.put_async(self._store, key, data, attributes=attributes, use_multipart=False)
 
     async def begin(self, path: str, data: bytes, file: str) -> str:
-        """No call: an upload without bytes leaves no trace."""
+        """No call: an empty upload leaves no trace in the store."""
         return Head().mark
 
     async def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Writer:
-        """No call with a mark, else one listing. A mark names the bytes, so `begun` is not needed to tell them apart."""
+        """No call with a mark, else one listing. `begun` has no effect: a mark already identifies the bytes."""
         try:
             head = Head.parse(mark) if mark else longest(await self._segments(path))
         except ValueError as error:
@@ -214,8 +218,10 @@ class ObjectStoreDriver:
         )
 
     def create(self, path: str, size: int) -> Creation | None:
-        """One call up to the size of a part, else two and one for each part. None for what would need parts that fill the
-        memory, where the store can join smaller objects by itself."""
+        """One call up to the size of a part, else two, and one per part.
+
+        None for a file that would need very large parts in memory, if the store can join smaller objects by itself.
+        """
         part_bytes = part_size(size, self._options.part_bytes, self._options.limits)
         if part_bytes > max(MOST_PART_BYTES, self._options.part_bytes) and not self._joiner.through:
             return None
@@ -249,8 +255,8 @@ class ObjectStoreDriver:
         mark: str = "",
         remove: str = "",
     ) -> None:
-        """With the mark of one small segment that this process wrote: a call for the object, one for each file, and one to
-        remove the segment. Else a copy, and a look at what came of it, instead of the first."""
+        """With the mark of a small upload that this process wrote: one call for the object, one per file, and one to remove the
+        segment. Otherwise the first one is replaced by a copy and a check of the result."""
         small = self._recent.take(mark)
         sources = await self._sources(source, mark)
         if small is not None or not sources:
@@ -263,7 +269,7 @@ class ObjectStoreDriver:
             if remove:
                 await self._remove(remove)
         else:
-            # All that was promised is there. What is left of an upload is purged one day.
+            # Everything that was promised is in place. The purging of uploads removes what is left.
             with contextlib.suppress(DriverError, TimeoutError):
                 async with asyncio.timeout(CLEAR_SECONDS):
                     await self._clear([path for path, _ in sources])
@@ -273,7 +279,7 @@ class ObjectStoreDriver:
         await self._joiner.join(
             [(self.key(one), length) for one, length in sources], self.key(target), target
         )
-        # Some stores have answered that a copy was made, and made another one, or none.
+        # Some stores have reported success for a copy that was wrong or missing.
         try:
             found = await self.stat(target)
         except PathNotFound:
@@ -283,7 +289,7 @@ class ObjectStoreDriver:
             raise DriverError(target, f"the store joined {found.size} bytes out of {size}")
 
     async def delete(self, path: str, *, durable: bool = True) -> None:
-        """Two calls for a file. A folder is listed, and goes a thousand objects at a time."""
+        """Two calls for a file. A folder is listed, and removed a thousand objects at a time."""
         if not await self._remove(path):
             raise PathNotFound(path)
 
@@ -304,8 +310,8 @@ class ObjectStoreDriver:
         await self._erase(next(iter(paths), ""), [self.key(path) for path in paths])
 
     async def _erase(self, path: str, keys: Sequence[str]) -> None:
-        """One call for a thousand. That one is gone already is what was wanted; Azure and Google call it an error, and then
-        leave some of the others."""
+        """Remove objects, with one call per thousand. Objects that are already gone are fine. Azure and Google report them as
+        an error and may leave some of the others, so each one is then removed by itself."""
         if not keys:
             return
         try:
@@ -316,8 +322,8 @@ class ObjectStoreDriver:
                     await self._erase_again(path, [key])
 
     async def _erase_again(self, path: str, keys: Sequence[str]) -> None:
-        """obstore does not repeat this request when a kept connection turns out to be closed, for it is a POST. To remove what is
-        removed does no harm."""
+        """Remove objects, with further tries. obstore does not repeat this request if a kept connection turns out to be closed,
+        because it is a POST; repeating it is safe."""
         end = asyncio.get_running_loop().time() + ERASE_SECONDS
         for pause in ERASE_PAUSES:
             try:
@@ -345,8 +351,8 @@ class ObjectStoreDriver:
         return [segment for segment in parsed if segment is not None]
 
     async def _sources(self, path: str, mark: str) -> list[tuple[str, int]]:
-        """The objects that the marked bytes lie in, with their sizes. Without a mark a plain object counts too. Raises
-        PathNotFound."""
+        """The objects that hold the marked bytes, with their sizes; without a mark, those of the longest chain, or the object at
+        the path itself. Raises PathNotFound."""
         if not mark:
             found = await self._segments(path)
             if not found:
@@ -366,8 +372,8 @@ class ObjectStoreDriver:
     async def abandoned(
         self, folders: Iterable[str], before: float, *, remove: bool
     ) -> list[tuple[str, float]]:
-        """Multipart uploads that were neither completed nor aborted: only S3 keeps them for ever. For each folder one call for
-        a thousand, and one for each that goes."""
+        """Multipart uploads that were neither completed nor aborted: only S3 keeps them forever. For each folder one call per
+        thousand, and one per removal."""
         found: list[tuple[str, float]] = []
         for folder in folders:
             found += await self._joiner.abandoned(f"{self.key(folder)}/", before, abort=remove)
@@ -382,7 +388,7 @@ class ObjectStoreDriver:
 
 
 def _note(text: str) -> bytes:
-    """Empty for what is no note of ours."""
+    """Decode a note; empty if the text is not a valid one."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -1,0 +1,23 @@
+"""Deleting on a condition, for drivers that have no way to hold a file while they look at it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from moorage.drivers.base import Matches
+
+
+class Files(Protocol):
+    async def read(self, path: str) -> bytes: ...
+
+    async def delete(self, path: str, *, durable: bool = True) -> None: ...
+
+
+class LookingFirst:
+    """A file that is written between the look and the removal is lost, except in memory, where nothing comes between them."""
+
+    async def delete_matching(self: Files, folder: str, path: str, matches: Matches) -> bool:
+        if not matches(await self.read(path)):
+            return False
+        await self.delete(folder)
+        return True

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.server import moorage_command
+from tests.support.server import moorage_command, moorage_server, running
 
 FULL = "moorage: cannot write the output: No space left on device\n"
 
@@ -89,3 +89,18 @@ def test_what_is_printed_goes_where_it_should_while_a_terminal_shows_progress(
 def test_without_standard_output_a_command_does_its_work(config: str) -> None:
     done = run(">&-", "garbage-collect", config)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "closed"), [(">&-", [1]), ("<&- >&-", [0, 1]), ("<&- >&- 2>&-", [0, 1, 2])]
+)
+def test_no_other_file_of_a_server_gets_the_number_of_a_closed_stream(
+    tmp_path: Path, redirection: str, closed: list[int]
+) -> None:
+    server = moorage_server(tmp_path)
+    server.command = ["sh", "-c", f'exec "$0" "$@" {redirection}', *server.command]
+    with running(server):
+        pids = server.pids()
+        found = {os.readlink(f"/proc/{pid}/fd/{number}") for pid in pids for number in closed}
+    assert len(pids) > 1
+    assert found == {os.devnull}

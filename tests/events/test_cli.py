@@ -298,6 +298,30 @@ def test_a_configured_endpoint_is_tried_as_it_is_configured(tmp_path: Path, list
     assert "cloudevents" in (listener.received[0].header("Content-Type") or "")
 
 
+def test_a_url_that_the_configuration_forbids_is_not_asked(tmp_path: Path, listener: Listener) -> None:
+    server = telling(
+        tmp_path, endpoint("one", listener.url), more='  forbidden: ["127.0.0.0/8", "::1/128"]\n'
+    )
+    given, named = (
+        run_json("test", listener.url, server.command[-1]),
+        run("test", listener.url, REGISTRY_CONFIGURATION_PATH=server.command[-1]),
+    )
+    assert (given[0], named.returncode) == (1, 1)
+    assert {event["reason"] for event in given[1]["events"]} == {
+        "nothing is sent to 127.0.0.1, which is forbidden"
+    }
+    assert listener.connections == 0
+
+
+def test_without_a_configuration_a_url_of_credentials_is_not_asked() -> None:
+    # Nobody has this one: it is reserved within the link-local addresses.
+    status, found = run_json("test", "http://169.254.0.1/")
+    assert status == 1
+    assert {event["reason"] for event in found["events"]} == {
+        "nothing is sent to 169.254.0.1, which is forbidden"
+    }
+
+
 def test_what_was_not_taken_is_told(listener: Listener) -> None:
     listener.script = [answer(200), answer(500)]
     done = run("test", listener.url)

@@ -15,6 +15,7 @@ from moorage.events.base import BLOB, Action, Actor, Event, Request, Source, Tar
 from moorage.events.outages import QUIET_SECONDS, OutageMemory, Outages
 from moorage.events.publisher import MOST_TOLD, Publisher, Subscriber
 from moorage.events.queue import Queue
+from tests.support.starving import no_threads
 
 SOURCE = Source("host:5000", "instance")
 
@@ -146,6 +147,31 @@ async def test_without_room_writers_go_on_and_it_is_logged_once(
     (line,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert vars(line)["endpoints"] == ["one", "two"]
     assert vars(line)["path"] == str(tmp_path / "events.db")
+
+
+async def test_without_a_thread_writers_go_on_and_the_next_event_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with publishing(tmp_path, Subscriber("one")) as (publisher, queue):
+        with no_threads():
+            await publisher.write([event("1"), event("2")])
+            publisher.tell(event("3"))
+            assert queue.counts()["one"].dropped == 3
+        await asyncio.wait_for(publisher.write([event("4")]), 30)
+        assert tags(queue) == ["4"]
+        assert queue.counts()["one"].dropped == 3
+    (line,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert vars(line)["endpoints"] == ["one"]
+    assert vars(line)["reason"] == "can't start new thread"
+
+
+async def test_a_publisher_that_never_had_a_thread_can_be_closed(tmp_path: Path) -> None:
+    async with publishing(tmp_path, Subscriber("one")) as (publisher, queue):
+        with no_threads():
+            await publisher.write([event("1")])
+            await publisher.close()
+            await publisher.write([event("2")])
+        assert queue.counts()["one"].dropped == 2
 
 
 class Clock:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from moorage.observe import access
+from moorage.observe.shown import LONGEST
 
 LINE = re.compile(
     r'(\S+) - - \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "([A-Z]+) (\S+) HTTP/1\.1" (\d{3}) (\d+) '
@@ -90,3 +91,22 @@ def test_the_client_is_named_if_a_trusted_proxy_told_of_it() -> None:
 def test_a_user_is_one_word(user: str) -> None:
     written = line(scope(), 200, 0, 0.0, "id", user)
     assert LINE.fullmatch(re.sub(r"- \S+ \[", "- - [", written)), written
+
+
+@pytest.mark.parametrize("user", ["jörg", "Ωμέγα", "山田", "🦀"])
+def test_a_user_outside_ascii_is_readable(user: str) -> None:
+    assert f" - {user} [" in line(scope(), 200, 0, 0.0, "id", user)
+
+
+@pytest.mark.parametrize(
+    ("user", "written"),
+    [
+        ('a"\\\n\x85', "a\\x22\\x5c\\x0a\\x85"),
+        ("ann\u00a0\u2028\u3000bob", "ann\\xa0\\u2028\\u3000bob"),
+        ("\u202egpj\ud800", "\\u202egpj\\ud800"),
+        ("ö" * 100_000, "ö" * LONGEST),
+        ("", "-"),
+    ],
+)
+def test_what_cannot_be_seen_of_a_user_is_escaped(user: str, written: str) -> None:
+    assert f" - {written} [" in line(scope(), 200, 0, 0.0, "id", user)

@@ -17,6 +17,7 @@ from moorage.observe.smtp import Postbox
 from tests.observe.mailserver import PLAIN_AUTH, mail_server, silent_server
 from tests.observe.test_context import SECRET, address, request
 from tests.support.ports import free_port
+from tests.support.starving import no_threads
 
 log = logging.getLogger("moorage.of-this-test")
 
@@ -189,6 +190,18 @@ def test_what_waits_is_sent_at_the_end() -> None:
             # Others' configuration of logging closes all handlers, and they are used again.
             log.error("third")
         assert len(server.mails) == 3
+
+
+def test_mail_is_sent_once_a_thread_can_be_started() -> None:
+    with mail_server() as server, mailing(server.port) as handler:
+        with no_threads():
+            log.error("first")
+            handler.close()
+        assert handler.failures == 1
+        log.error("second")
+        (told,) = server.wait_for(1)
+    assert told.subject == "[error] host.example: first (and 1 more)"
+    assert " error: second\n" in told.text
 
 
 def test_what_cannot_be_formatted_fails_nobody() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from moorage.observe.losses import reports
 from moorage.reporting.bugsnag import Bugsnag
 from moorage.reporting.courier import Courier, Undelivered
 from moorage.reporting.dispatch import Dispatch
@@ -18,6 +19,7 @@ from moorage.reporting.rate import Rate
 from tests.reporting.asked import exchange, raised, reporter
 from tests.reporting.collecting import collector
 from tests.support.ports import free_port
+from tests.support.starving import no_threads
 
 
 def test_some_at_once_then_one_a_second() -> None:
@@ -104,6 +106,53 @@ def test_more_than_can_wait_is_lost_and_counted(caplog: pytest.LogCaptureFixture
     assert sent[0] == 0
     assert len(sent) in (3, 4), "one on its way, and three that wait, one of which may give way to the end"
     assert [record.__dict__["count"] for record in caplog.records] == [1, 10 - len(sent)]
+
+
+def test_reports_are_sent_once_a_thread_can_be_started(caplog: pytest.LogCaptureFixture) -> None:
+    sent: list[int] = []
+    courier = Courier("starved", sent.append)
+    with no_threads():
+        courier.offer(0)
+        courier.offer(1)
+    courier.offer(2)
+    courier.stop()
+    courier.join(time.monotonic() + 60)
+    assert sent == [2]
+    assert {record.__dict__["reason"] for record in caplog.records} == {"can't start new thread"}
+    assert [record.__dict__["count"] for record in caplog.records] == [1, 2]
+
+
+def test_a_courier_that_never_had_a_thread_can_be_stopped() -> None:
+    courier = Courier("starved", print)
+    before = reports["undelivered"].count()
+    with no_threads():
+        courier.offer(0)
+        courier.stop()
+        courier.join(0.0)
+    assert reports["undelivered"].count() - before == 1
+
+
+def test_all_that_still_waits_at_the_stop_is_counted_and_not_sent(caplog: pytest.LogCaptureFixture) -> None:
+    gate, begun = threading.Event(), threading.Event()
+    sent: list[int] = []
+
+    def send(parcel: int) -> None:
+        begun.set()
+        gate.wait(30)
+        sent.append(parcel)
+
+    courier = Courier("slow", send)
+    for parcel in range(8):
+        courier.offer(parcel)
+    assert begun.wait(30)
+    courier.stop()
+    before = reports["undelivered"].count()
+    courier.join(time.monotonic())
+    assert reports["undelivered"].count() - before == 8
+    assert [record.__dict__["count"] for record in caplog.records] == [8]
+    gate.set()
+    courier.join(time.monotonic() + 60)
+    assert sent == [0], "only what was on its way"
 
 
 def test_what_a_library_raises_is_told_by_its_class_only(caplog: pytest.LogCaptureFixture) -> None:

@@ -64,6 +64,11 @@ def test_the_secrets_of_a_request_are_those_that_let_somebody_in() -> None:
     assert expected | {basic("blue", "the:password").partition(b" ")[2].decode()} == set(found)
 
 
+def test_a_secret_at_the_end_of_a_long_query_is_known() -> None:
+    asked = exchange(query="n=1&" * (LONGEST // 2) + "password=correct-horse-battery")
+    assert "correct-horse-battery" in set(secrets(asked.scope))
+
+
 @pytest.mark.parametrize("header", [b"Basic !", b"Basic", b"", b"Basic " + base64.b64encode(b"nobody")])
 def test_credentials_that_are_none_hinder_nothing(header: bytes) -> None:
     assert isinstance(list(secrets(exchange(headers=[(b"authorization", header)]).scope)), list)

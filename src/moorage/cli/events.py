@@ -1,4 +1,4 @@
-"""`moorage events`: what waits for the endpoints of notifications, and whether they take it."""
+"""`moorage events`: shows, sends, drops and tests events for the endpoints of notifications."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from moorage.store.findings import Watch
 
 USAGE = 2
-"""The exit status when nothing was begun; 1 tells of events that were not delivered."""
+"""The exit status if nothing was begun; 1 means that events were not delivered."""
 
 NO_ENDPOINTS = "there are no endpoints (notifications.endpoints)"
 
 MOST = 1_000_000_000
-"""More than any queue holds, and less than SQLite counts."""
+"""More than any queue holds, and within SQLite's integers."""
 
 EndpointOption = Annotated[str | None, typer.Option("--endpoint", help="The name of one; else all of them.")]
 
@@ -144,10 +144,11 @@ def try_out(
     from moorage.events.endpoint import Endpoint
     from moorage.notifications import endpoints
 
+    configuration = load(config, code=USAGE)
     if endpoint.startswith(("http://", "https://")):
-        found = Endpoint(name="test", url=endpoint)
+        found = Endpoint(name="test", url=endpoint, forbidden=configuration.notifications.forbidden)
     else:
-        named = [one for one in endpoints(load(config, code=USAGE)) if one.name == endpoint]
+        named = [one for one in endpoints(configuration) if one.name == endpoint]
         if not named:
             fail(
                 f"{endpoint} is no URL, and no endpoint in notifications.endpoints that is enabled",
@@ -169,7 +170,7 @@ def try_out(
 
 
 async def _tested(endpoint: Endpoint) -> list[dict[str, Any]]:
-    """Raises ValueError for what is no URL."""
+    """Send the samples. Raises ValueError for an invalid URL or secret."""
     from moorage.events.base import Source
     from moorage.events.samples import samples
     from moorage.events.sending import Sender
@@ -198,7 +199,7 @@ async def _tested(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 
 def _replay(queue: Queue | None, chosen: list[Endpoint], *, quiet: bool) -> tuple[bool, list[Replayed]]:
-    """Whether it was a server that sent, and what became of it."""
+    """Deliver what waits. Returns whether a server did it, and the outcome for each endpoint."""
     from moorage.cli.progress import watching
     from moorage.events.replaying import Replayed
     from moorage.leadership import Leadership
@@ -268,7 +269,7 @@ def _names(configuration: Configuration) -> list[str]:
 
 @contextlib.contextmanager
 def _opened(configuration: Configuration) -> Iterator[Queue | None]:
-    """None where there is none yet: none is made, for the path may be a slip of the pen."""
+    """The queue; None if it does not exist yet. It is not created, as the path may be mistyped."""
     from moorage.events.queue import QueueError
     from moorage.notifications import NotificationsError, open_queue, queue_path
 
@@ -281,7 +282,7 @@ def _opened(configuration: Configuration) -> Iterator[Queue | None]:
         yield None
         return
     try:
-        # A server that runs would go on with the file that was moved away.
+        # Without mending, as a running server would continue to use the file that was moved aside.
         queue = open_queue(configuration, mend=False)
         try:
             yield queue

@@ -1,6 +1,6 @@
-"""From handlers to the queue: a thread that commits whatever came since its last commit.
+"""From handlers to the queue: a thread that commits all events that arrived since its last commit.
 
-While the device syncs for one request, the events of the others gather, and are synced together.
+While the device syncs for one request, the events of others gather and are then synced together.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 0.0
 SOON_SECONDS: Final = 0.1
-"""How long what is only told waits for others at most."""
+"""How long an event passed to `tell` waits for others at most."""
 MOST_TOLD: Final = 5000
-"""What is told beyond that before any of it could be kept is dropped."""
+"""The most rows from `tell` that wait to be stored; further ones are dropped."""
 
 
 @dataclass(frozen=True)
 class Subscriber:
-    """An endpoint as the queue knows it, and what it does not want: media types and actions."""
+    """The name of an endpoint, and the media types and actions that it does not want."""
 
     name: str
     media_types: frozenset[str] = frozenset()
@@ -44,7 +44,7 @@ class Subscriber:
 
 @dataclass
 class _Batch:
-    """What the next commit keeps, in the order in which it came; nobody waits for `told` of the rows."""
+    """What the next commit stores, in order of arrival. `told` is the number of rows that no request waits for."""
 
     rows: list[Row] = field(default_factory=list)
     told: int = 0
@@ -56,7 +56,7 @@ class _Batch:
 
 
 class Publisher:
-    """An EventSink. Made inside the event loop that it serves, or before that runs."""
+    """An EventSink that stores events in the queue. Made inside the event loop that it serves, or before that runs."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Publisher:
         references: bool = False,
         most_told: int = MOST_TOLD,
     ) -> None:
-        """`arrived` is called in the event loop after something was kept."""
+        """The attribute `arrived` is called in the event loop after events were stored."""
         self._most_told = most_told
         self.source = source
         self.references = references
@@ -94,9 +94,13 @@ class Publisher:
         if not rows:
             return
         if self._ended:
-            await asyncio.to_thread(self._put, rows)
+            await self._write_late(rows)
             return
-        kept = self._running().create_future()
+        try:
+            kept = self._running().create_future()
+        except RuntimeError as error:
+            self._drop(rows, str(error))
+            return
         with self._lock:
             batch = self._batch
             signal = not batch.waiting
@@ -110,10 +114,14 @@ class Publisher:
         rows = self._rows(event)
         if not rows or self._ended:
             return
-        self._running()
+        try:
+            self._running()
+        except RuntimeError as error:
+            self._drop(rows, str(error))
+            return
         with self._lock:
             batch = self._batch
-            # Later ones go with it: at each, the thread would take the interpreter from the event loop for nothing.
+            # Later events join the batch: a signal for each would make the thread take the GIL from the event loop for nothing.
             signal = not batch
             if batch.told < self._most_told:
                 batch.rows += rows
@@ -124,7 +132,7 @@ class Publisher:
             self._signals.put(SOON_SECONDS)
 
     async def close(self) -> None:
-        """What was told is kept first."""
+        """Store the events that were passed to `tell`, then stop."""
         self._ended = True
         self._signals.put(AT_ONCE)
         if self._thread is not None:
@@ -138,13 +146,33 @@ class Publisher:
         return [(name, event.target.repository, data) for name in names]
 
     def _running(self) -> asyncio.AbstractEventLoop:
+        """The event loop, once the thread runs. Raises RuntimeError if the thread cannot be started; the next event tries again."""
         if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._thread = threading.Thread(target=self._run, name="events", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="events", daemon=True)
+            thread.start()
+            self._thread, self._loop = thread, asyncio.get_running_loop()
         return self._loop
 
-    # In the thread
+    async def _write_late(self, rows: list[Row]) -> None:
+        try:
+            await asyncio.to_thread(self._put, rows)
+        except RuntimeError as error:
+            self._drop(rows, str(error))
+
+    def _drop(self, rows: list[Row], reason: str) -> None:
+        """Count rows that no thread can store. Does not raise.
+
+        This blocks the event loop for a commit without a sync: the only thread that could do it instead is the missing one.
+        """
+        lost = dict(Counter(endpoint for endpoint, _, _ in rows))
+        try:
+            for endpoint, count in lost.items():
+                self._queue.dropped(endpoint, count)
+            self._tell_of_loss("events are dropped: no thread can be started to keep them", lost, reason)
+        except Exception:
+            log.exception("events were lost", extra={"path": str(self._queue.path), "events": len(rows)})
+
+    # Everything below runs in the thread, except `_done`, and `_tell_of_loss` when `_drop` calls it.
 
     def _run(self) -> None:
         while True:
@@ -160,7 +188,7 @@ class Publisher:
                 return
 
     def _keep(self, batch: _Batch) -> None:
-        """Those who wait go on in any case: a push that was done is not undone because it cannot be told."""
+        """Store a batch. Waiting requests continue in any case: a push is not undone because its event cannot be stored."""
         try:
             for endpoint, count in batch.dropped.items():
                 self._queue.dropped(endpoint, count)
@@ -177,7 +205,7 @@ class Publisher:
                 self._queue.put(rows)
             except QueueFull as full:
                 lost = full.lost
-                self._tell_of_loss(full)
+                self._tell_of_loss("events are dropped: the queue has no room for them", lost, full.reason)
             self._tell_of_end({endpoint for endpoint, _, _ in rows if endpoint not in lost})
         except Exception:
             log.exception("events were lost", extra={"path": str(self._queue.path), "events": len(rows)})
@@ -187,18 +215,15 @@ class Publisher:
         self._loop.call_soon_threadsafe(self._done, waiting)
 
     def _done(self, waiting: Iterable[asyncio.Future[None]]) -> None:
-        """In the event loop. A request that was cancelled waits no longer."""
+        """Runs in the event loop. A cancelled request no longer waits."""
         for kept in waiting:
             if not kept.done():
                 kept.set_result(None)
         self.arrived()
 
-    def _tell_of_loss(self, full: QueueFull) -> None:
-        if begun := self._outages.lost(full.lost):
-            log.error(
-                "events are dropped: the queue has no room for them",
-                extra={"endpoints": begun, "path": str(full.path), "reason": full.reason},
-            )
+    def _tell_of_loss(self, message: str, lost: dict[str, int], reason: str) -> None:
+        if begun := self._outages.lost(lost):
+            log.error(message, extra={"endpoints": begun, "path": str(self._queue.path), "reason": reason})
 
     def _tell_of_end(self, kept: set[str]) -> None:
         for over in self._outages.kept(kept):

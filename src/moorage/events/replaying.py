@@ -1,4 +1,4 @@
-"""Delivering by hand what waits now: here if no server does it, else by asking the one that does."""
+"""Delivers waiting events on demand: in this process if no server does it, otherwise by asking the server that does."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from moorage.events.sending import Sender
 
 LOOK_SECONDS: Final = 0.1
 PATIENCE_SECONDS: Final = 10.0
-"""How long a server may take to begin, besides the time that an endpoint has for its answer."""
+"""How long a server may make no progress, in addition to the endpoint's timeout."""
 
 Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """`waiting` of the events that waited when it began do so still, for `reason`."""
+    """The outcome: `waiting` of the events that waited at the beginning still do, for `reason`."""
 
     endpoint: str
     delivered: int
@@ -30,7 +30,7 @@ class Replayed:
 
 
 async def deliver(queue: Queue, endpoint: Endpoint, advance: Advance) -> Replayed:
-    """Send what waits now, until all is delivered or the endpoint does not take something. Only for who holds the lock of delivery.
+    """Send what waits now, until everything is delivered or the endpoint fails. The caller must hold the lock of delivery.
     Raises QueueError."""
     sender = Sender(endpoint)
     name = endpoint.name
@@ -50,7 +50,7 @@ async def deliver(queue: Queue, endpoint: Endpoint, advance: Advance) -> Replaye
 
 
 async def _send(queue: Queue, sender: Sender, name: str, kept: list[Kept]) -> str:
-    """Why it was not taken; empty if it was."""
+    """Send events. Returns why they were not accepted; empty if they were."""
     sent = await sender.send([one.event for one in kept])
     if sent.delivered:
         await asyncio.to_thread(queue.delivered, name, [one.number for one in kept], sent.status)
@@ -60,29 +60,40 @@ async def _send(queue: Queue, sender: Sender, name: str, kept: list[Kept]) -> st
 
 
 async def ask(queue: Queue, endpoint: Endpoint, advance: Advance) -> Replayed:
-    """Have the server send it, and watch. Raises QueueError."""
+    """Have the server send what waits, and watch its progress. Raises QueueError."""
     name = endpoint.name
-    wanted, before = _waiting(queue, name), _counts(queue, name)
+    now = before = _counts(queue, name)
+    # Events are numbered in the order of storing: those that are stored from now on are beyond this number.
+    last = before.events
+    wanted = waiting = _waiting_up_to(queue, name, last)
     await asyncio.to_thread(queue.hurry, name)
-    done, heard = 0, time.monotonic()
-    while done < wanted:
+    heard, reason = time.monotonic(), ""
+    while waiting and not reason:
         await asyncio.sleep(LOOK_SECONDS)
+        # In this order, so that the counts include every event that is no longer there.
+        left = await asyncio.to_thread(_waiting_up_to, queue, name, last)
         now = await asyncio.to_thread(_counts, queue, name)
-        gone = min(wanted, now.successes - before.successes + now.dropped - before.dropped)
-        if gone > done:
-            advance(gone - done)
-            done, heard = gone, time.monotonic()
-        failures = now.failures + now.errors - before.failures - before.errors
-        if done < wanted and failures:
-            return Replayed(name, done, wanted - done, _reason(before, now))
-        if time.monotonic() - heard > PATIENCE_SECONDS + endpoint.timeout:
-            return Replayed(name, done, wanted - done, "the server that delivers does not get on")
-    return Replayed(name, done, 0)
+        if left < waiting:
+            advance(waiting - left)
+            waiting, heard = left, time.monotonic()
+        if now.failures + now.errors > before.failures + before.errors:
+            reason = _reason(before, now)
+        elif time.monotonic() - heard > PATIENCE_SECONDS + endpoint.timeout:
+            reason = "the server that delivers does not get on"
+    # An event may also have left because it was dropped, and later ones may have been delivered.
+    delivered = min(wanted - waiting, now.successes - before.successes)
+    return Replayed(name, delivered, waiting, reason if waiting else "")
 
 
 def _waiting(queue: Queue, name: str) -> int:
     found = queue.waiting().get(name)
     return found.count if found else 0
+
+
+def _waiting_up_to(queue: Queue, name: str, last: int) -> int:
+    """The number of waiting events up to the number `last`. Events leave the queue from its front, so those that wait are consecutive."""
+    first = queue.first(name, 1)
+    return max(0, last - first[0].number + 1) if first else 0
 
 
 def _counts(queue: Queue, name: str) -> Counts:

@@ -1,7 +1,7 @@
-"""Mail about what is logged. An error that comes a thousand times a second is one mail that says so.
+"""Mail about what is logged. An error that occurs a thousand times a second results in one mail with the count.
 
-A thread sends what was gathered, a moment after the first event and then once per interval at most; what could not be sent
-waits for the next time. Nothing waits for it but the end of the process, for two seconds.
+A thread sends the gathered events shortly after the first one, and then once per interval at most. What could not be sent
+waits for the next time. Only the end of the process waits for the thread, for up to two seconds.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ from moorage.observe.logging import LEVELS, EventFormatter
 log = logging.getLogger(__name__)
 
 GATHER_SECONDS: Final = 1.0
-"""From the first event to its mail: what goes wrong seldom comes alone."""
+"""From the first event to its mail, as errors rarely come alone."""
 CLOSE_SECONDS: Final = 2.0
 
 Send: TypeAlias = Callable[[str, str], None]
-"""Takes a subject and a text, may take long, and may raise anything."""
+"""Sends a mail with a subject and a text. It may take long, and may raise anything."""
 
 
 class MailHandler(logging.Handler):
-    """Sends what was logged at one of the `levels`: names of `LEVELS`, of which `panic` stands for whatever nobody foresaw, with a
-    traceback. `host` is this machine; `failures` counts the attempts to send that failed."""
+    """Sends mail about events logged at one of the `levels`.
+
+    They are names in `LEVELS`; `panic` also stands for unexpected errors, which are logged with a traceback. `host` is the name of this
+    machine. `failures` counts the failed attempts to send.
+    """
 
     def __init__(
         self,
@@ -40,7 +43,7 @@ class MailHandler(logging.Handler):
         interval_seconds: float,
     ) -> None:
         super().__init__()
-        # Before the handler's lock, which is held where the end of the process waits for the thread.
+        # A filter is called without the handler's lock, which is held while the end of the process waits for the thread.
         self.addFilter(self._wants)
         self._levels = frozenset(LEVELS[level] for level in levels)
         self._unforeseen = "panic" in levels
@@ -51,11 +54,11 @@ class MailHandler(logging.Handler):
         self.failures = 0
         self._failing = False
         self._begin_anew()
-        # A worker ends without what `atexit` would call.
+        # Workers end without calling `atexit` functions.
         multiprocessing.util.Finalize(None, self.close, exitpriority=1)
 
     def _begin_anew(self) -> None:
-        """In this process, which may have been forked from one with a thread that it lacks."""
+        """Reset the state for this process, which has no thread of its own if it was just forked."""
         self._process = os.getpid()
         self._gathered = Gathered()
         self._changed = threading.Condition()
@@ -64,7 +67,7 @@ class MailHandler(logging.Handler):
 
     def _wants(self, record: logging.LogRecord) -> bool:
         if record.name == __name__:
-            # Else mail that cannot be sent would be about itself for ever.
+            # Otherwise mail that cannot be sent would cause more mail, forever.
             return False
         return record.levelno in self._levels or (self._unforeseen and bool(record.exc_info))
 
@@ -75,14 +78,15 @@ class MailHandler(logging.Handler):
             with self._changed:
                 self._gathered.add(record, self._formatter.fields)
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="mail", daemon=True)
-                    self._thread.start()
+                    thread = threading.Thread(target=self._run, name="mail", daemon=True)
+                    thread.start()
+                    self._thread = thread
         except Exception:
-            # What cannot be formatted, or no thread to be had: the line in the log is what there is.
+            # The event cannot be formatted, or no thread can be started: only the log has the event.
             self._fail()
 
     def _run(self) -> None:
-        """Until nothing came for a whole interval, or the end did not wait; the next event starts another thread."""
+        """Send until nothing has come for a whole interval, or `close` stopped waiting. The next event starts another thread."""
         this = threading.current_thread()
         pause = min(GATHER_SECONDS, self._interval)
         while True:
@@ -127,8 +131,10 @@ class MailHandler(logging.Handler):
         losses.mails.add()
 
     def close(self) -> None:
-        """What was gathered is sent now, if that takes no longer than a moment. The handler may be used again: whoever configures
-        a logger of its own closes all there are."""
+        """Send what was gathered, and wait for that at most CLOSE_SECONDS.
+
+        The handler can be used again afterwards, as configuring logging closes all existing handlers.
+        """
         super().close()
         if self._process != os.getpid():
             return
@@ -140,6 +146,6 @@ class MailHandler(logging.Handler):
             thread.join(CLOSE_SECONDS)
         with self._changed:
             if self._thread is thread:
-                # It hangs. Once it does not any more, it has nothing to do.
+                # The thread hangs. When it continues, it sees that it is not the current one and ends.
                 self._thread = None
             self._closing = False

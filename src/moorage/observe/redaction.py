@@ -1,4 +1,4 @@
-"""Texts of exceptions, without what must not leave: an exception repeats what it did not understand."""
+"""Removes credentials from exception texts, which often repeat the input that caused the exception."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 LONGEST: Final = 1000
-"""Characters of a text that a client or an exception wrote."""
+"""Maximum number of characters of a text that came from a client or an exception."""
 
 LEFT_OUT: Final = "(left out, for it repeats something of the credentials)"
 
 _TELLING: Final = 8
-"""Characters in a row that give something of a secret away."""
+"""How many consecutive characters of a secret are enough to give something of it away."""
 _USER: Final = re.compile(r"(?<=//)[^/?#\s]*@")
 _CREDENTIALS: Final = re.compile(r"\b(basic|bearer)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _HARMLESS: Final = frozenset(
@@ -23,19 +23,19 @@ _HARMLESS: Final = frozenset(
         *("service", "scope", "account", "client_id", "offline_token"),
     }
 )
-"""Parameters that authorise nobody."""
+"""Query parameters that are not credentials."""
 _TOKEN: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*")
 
 
 class Redaction:
-    """Knows the secrets of one request, and the shape of those that others may have."""
+    """Redacts texts: knows the secrets of one request, and the shape of credentials in general."""
 
     def __init__(self, secrets: Iterable[str], longest: int = LONGEST) -> None:
         self._longest = longest
         self._secrets = [secret for secret in map(str.strip, secrets) if secret]
 
     def __call__(self, text: str) -> str:
-        """A text that may be told, of bounded length."""
+        """The text without credentials, shortened to the maximum length."""
         text = text[: self._longest]
         if self.repeats(text):
             return LEFT_OUT
@@ -43,20 +43,19 @@ class Redaction:
         return _TOKEN.sub("***", text)
 
     def repeats(self, text: str) -> bool:
-        """Whether a secret is in it, or a part that is long enough to tell something."""
-        pieces = set(_pieces(text))
-        return any(
-            secret in text if len(secret) < _TELLING else not pieces.isdisjoint(_pieces(secret))
-            for secret in self._secrets
-        )
+        """Whether the text contains a secret, or a part of one that is long enough to give something away."""
+        # Sets, as a client may send thousands of parameters.
+        sizes = {secret: min(len(secret), _TELLING) for secret in self._secrets}
+        pieces = {size: set(_pieces(text, size)) for size in set(sizes.values())}
+        return any(not pieces[size].isdisjoint(_pieces(secret, size)) for secret, size in sizes.items())
 
 
-def _pieces(text: str) -> Iterable[str]:
-    return (text[at : at + _TELLING] for at in range(len(text) - _TELLING + 1))
+def _pieces(text: str, size: int) -> Iterable[str]:
+    return (text[at : at + size] for at in range(len(text) - size + 1))
 
 
 def secrets(scope: Mapping[str, Any]) -> Iterator[str]:
-    """What a client sent to be let in, in each form in which an exception may repeat it. `scope`: what ASGI tells of a request."""
+    """The credentials that a client sent, in each form in which an exception may repeat them. `scope`: the ASGI scope."""
     for name, value in scope["headers"]:
         text = str(value, "latin-1")
         if name in (b"authorization", b"proxy-authorization"):
@@ -67,7 +66,8 @@ def secrets(scope: Mapping[str, Any]) -> Iterator[str]:
 
 
 def of_authorization(header: str) -> Iterator[str]:
-    """The credentials, and the password in them. Read less strictly than `auth.basic` does, for others may take what that refuses."""
+    """The credentials, and the password in them. Parsed less strictly than in `auth.basic`, as other services may accept what that
+    rejects."""
     scheme, _, encoded = header.partition(" ")
     yield encoded or header
     if scheme.lower() == "basic":
@@ -78,4 +78,4 @@ def of_authorization(header: str) -> Iterator[str]:
 
 
 def _parameters(query: str) -> Iterator[str]:
-    yield from (value for key, value in parse_qsl(query[:LONGEST]) if key not in _HARMLESS)
+    yield from (value for key, value in parse_qsl(query) if key not in _HARMLESS)

@@ -1,4 +1,4 @@
-"""What may be shown of a request: nothing by which one could act for somebody, and no control characters."""
+"""What may be shown of a request: no credentials, and no control characters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 Scope = Mapping[str, Any]
-"""What ASGI tells of a request."""
+"""The ASGI scope of a request."""
 
 LONGEST: Final = 2048
 _WORD = r"(?:[A-Za-z0-9._/:+,*()-]|%2[0CFcf]|%3[Aa])*"
@@ -31,7 +31,7 @@ def plain(raw: bytes) -> str:
 
 
 def agent(raw: bytes) -> str:
-    """As `plain`. There are few programs, and their names are long and full of what has to be escaped."""
+    """Like `plain`, but cached: there are few user agents, and their names are long."""
     return _agent(raw[:LONGEST])
 
 
@@ -39,20 +39,20 @@ _agent = lru_cache(maxsize=_REMEMBERED)(plain)
 
 
 def page(raw: bytes) -> str:
-    """The address of a page without what may be secret in it."""
+    """The URL of a page without the parts that may be secret: user, password, query and fragment."""
     return _QUERY.sub(r"\1***", _USER.sub("***@", plain(raw)))
 
 
 def target(scope: Scope) -> str:
-    """The path, and the query if there is one."""
+    """The path and the query, if there is one, without the values of parameters that may be secret."""
     query = scope["query_string"]
     path = plain(scope.get("raw_path") or scope["path"].encode())
     return f"{path}?{'&'.join(map(_parameter, plain(query).split('&')))}" if query else path
 
 
 def _parameter(text: str) -> str:
-    """Clients that are confused put passwords and tokens there, and the state of an upload authorises its next request. So only what
-    has the form of what the API knows is shown."""
+    """A query parameter, hidden unless it has a form that the API knows: confused clients put passwords and tokens there, and the state
+    of an upload authorizes its next request."""
     if text.startswith("_state="):
         return "_state=***"
     return text if not text or _KNOWN.fullmatch(text) else "***"
@@ -60,5 +60,13 @@ def _parameter(text: str) -> str:
 
 @lru_cache(maxsize=_REMEMBERED)
 def name(user: str) -> str:
-    """One word, `-` for nobody: a blank would move the fields behind it."""
-    return plain(user.replace(" ", "_").encode("utf-8", "backslashreplace")) if user else "-"
+    """The first 2048 characters of the user as one word, `-` if there is none: a space would shift the fields that follow.
+
+    Quotes, backslashes and all characters that cannot be seen, such as other kinds of space, are escaped as in a Python string.
+    """
+    escaped = user[:LONGEST].replace(" ", "_").translate(_ESCAPED)
+    return "".join(map(_visible, escaped)) or "-"
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")

@@ -1,5 +1,4 @@
-"""What is lost is counted, for the metrics too, and told in the log: the first at once, what follows not more often than a reader can
-bear."""
+"""Counts lost reports, also for the metrics, and logs them: the first at once, the following at long intervals."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ QUIET_SECONDS: Final = 600.0
 
 
 class Tally:
-    """May be added to in any thread. `fields` are those of its lines; `losses` is counted by all workers together."""
+    """A counter of one process that is logged; for use from any thread. `fields`: of its log lines. `losses`: shared by all workers."""
 
     def __init__(
         self, message: str, fields: dict[str, object], losses: Losses, *, seconds: float = QUIET_SECONDS
@@ -30,11 +29,11 @@ class Tally:
         self._reason = ""
         self._next = 0.0
 
-    def add(self, reason: str) -> None:
-        """`reason` goes to the log: no keys and no addresses."""
-        self._losses.add()
+    def add(self, reason: str, count: int = 1) -> None:
+        """Count losses. `reason` is logged, so it must not contain keys or addresses."""
+        self._losses.add(count)
         with self._lock:
-            self._count += 1
+            self._count += count
             self._reason = reason
             now = time.monotonic()
             if self._told and now < self._next:
@@ -43,7 +42,7 @@ class Tally:
         self._tell()
 
     def rest(self) -> None:
-        """Tell the number in the end, if it has changed."""
+        """Log the final number, if it has changed since it was logged last."""
         if self._count != self._told:
             self._tell()
 

@@ -128,6 +128,21 @@ async def test_preparing_tells_a_root_that_cannot_be_written(tmp_path: Path) -> 
     await driver.close()
 
 
+async def test_a_full_disk_does_not_keep_a_registry_from_starting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It can still be pulled from, and what is too much be deleted."""
+
+    class Full(Disk):
+        def write(self, *_: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    driver = FilesystemDriver(str(tmp_path), disk=Full())
+    assert driver.prepare() == 0
+    assert "storage is full" in caplog.text
+    await driver.close()
+
+
 async def test_preparing_read_only_changes_nothing(tmp_path: Path) -> None:
     driver = FilesystemDriver(str(tmp_path))
     assert driver.prepare(read_only=True) == 0

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import stat as modes
 from collections.abc import Callable, Iterable, Sequence
@@ -38,6 +39,8 @@ from moorage.drivers.sizes import Sizes
 from moorage.drivers.small import FILE_BYTES, SmallFiles, WholeFile
 from moorage.drivers.staging import TEMPORARY, Staging, left_behind
 from moorage.drivers.threads import Threads
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -238,15 +241,14 @@ class FilesystemDriver(InPlace):
     def _stage(self, staging: Staging, path: str, data: bytes, changed: Changed) -> bool:
         """Stage a file unless it has that content already; returns whether it was staged.
 
-        Its folders are synced in any case: the writer of the same content may not have synced them yet. A file that cannot be
-        read is replaced.
+        Its folders are synced in any case: the writer of the same content may not have synced them yet. Its time is set, so that
+        the newest link in the history of a tag is that of the last push. A file that cannot be read is replaced.
         """
         full = self.root + path
         folder = os.path.dirname(full)
         changed[folder] = self._folders.make(folder)
         try:
             if self._read(path) == data:
-                # The newest link in the history of a tag must be that of the last push.
                 with contextlib.suppress(OSError):
                     self._disk.utime(full)
                 return False
@@ -368,8 +370,8 @@ class FilesystemDriver(InPlace):
     def prepare(self, *, read_only: bool = False) -> int:
         """Make the root if need be, check that it is writable, and remove the temporary files of processes that are gone.
 
-        With `read_only`, only check that the root can be listed. Returns the number of files removed. Raises DriverError
-        naming the folder.
+        With `read_only`, only check that the root can be listed. A disk without room is only logged. Returns the number of
+        files removed. Raises DriverError naming the folder.
         """
         try:
             if read_only:
@@ -384,7 +386,10 @@ class FilesystemDriver(InPlace):
                 with contextlib.suppress(FileNotFoundError):
                     self._disk.unlink(path)
         except OSError as error:
-            raise DriverError(self.root, error.strerror or str(error)) from None
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise DriverError(self.root, error.strerror or str(error)) from None
+            log.warning("storage is full: pulls go on, pushes fail", extra={"path": self.root})
+            return 0
         return len(gone)
 
     async def close(self) -> None:

@@ -14,7 +14,8 @@ _FEWEST_THREADS = 25
 
 class Filesystem(Section):
     rootdirectory: str = Field(
-        default=DEFAULT_ROOT, description="The directory that holds everything; made if it is missing."
+        default=DEFAULT_ROOT,
+        description="The directory that holds everything; made if it is missing, in one that is there.",
     )
     maxthreads: Annotated[int, AfterValidator(lambda count: max(count, _FEWEST_THREADS))] = Field(
         default=100,

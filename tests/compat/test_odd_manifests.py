@@ -8,7 +8,7 @@ from pathlib import Path
 
 from moorage.manifest import OCI_INDEX, OCI_MANIFEST
 from tests.compat.upload import push_blob
-from tests.store.test_manifests import LAST, STORED, of_image, text
+from tests.store.test_manifests import LAST, NO_SIZE, STORED, of_image, text
 from tests.support.exchange import exchange
 from tests.support.images import ACCEPT_ALL, digest_of
 from tests.support.server import moorage_command, moorage_server, reference_server, running
@@ -17,6 +17,8 @@ from tests.support.tools import require
 LAYER = {"mediaType": "application/x", "digest": digest_of(LAST), "size": len(LAST)}
 ODD = {
     **STORED,
+    "no-size": (of_image(layers=[NO_SIZE]), OCI_MANIFEST),
+    "no-media-type": (of_image(layers=[{"digest": digest_of(b"{}"), "size": 2}]), OCI_MANIFEST),
     "null-layers": (of_image(layers=None), OCI_MANIFEST),
     "null-index": (text(mediaType=OCI_INDEX, manifests=None), OCI_INDEX),
     "layers-that-only-go-sees": (of_image(Layers=[LAYER]), OCI_MANIFEST),

@@ -218,6 +218,20 @@ async def test_it_waits_for_no_collection_at_the_target(source: Shelf, target: S
 # Interruptions, and what happens meanwhile
 
 
+async def test_a_blob_that_cannot_be_put_in_its_place_leaves_nothing_half_copied(
+    source: Shelf, target: Shelf
+) -> None:
+    blob = Digest.of(AMD.blobs[1])
+    in_the_way = layout.blob_data(blob).rpartition("/")[0]
+    await target.driver.write([(in_the_way, b"a file where a folder should be")])
+    with pytest.raises(DriverError):
+        await copy_registry(source.driver, target.driver)
+    assert [path async for path in target.files(layout.COPYING)] == []
+    await target.driver.delete(in_the_way)
+    await copy_registry(source.driver, target.driver)
+    await whole(target)
+
+
 class Fragile(InMemoryDriver):
     """Does `left` changes; then all fail, as for a process that is gone."""
 

@@ -12,7 +12,8 @@ from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.names import Name, Tag, UploadId
 from moorage.store import layout
-from moorage.store.garbage.collection import CollectionAborted
+from moorage.store.copying.staged import creation
+from moorage.store.garbage.collection import CollectionAborted, collect
 from tests.store.images import image, index, noise
 from tests.store.shelf import Shelf, referrers_tag
 
@@ -150,6 +151,28 @@ async def test_after_a_collection_the_same_image_can_be_pushed_again(disk: Shelf
 async def test_an_empty_storage_has_no_garbage(disk: Shelf, tmp_path: Path) -> None:
     assert (await disk.collect()).counts.blobs == 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("empty", [False, True])
+async def test_what_a_copy_was_writing_when_it_was_killed_goes(
+    disk: Shelf, tmp_path: Path, *, empty: bool
+) -> None:
+    if not empty:
+        await disk.push("a", AMD, "latest")
+    begun = await creation(disk.driver, ARM.digest, len(ARM.payload))
+    await begun.write([b"half"])
+    await begun.flush()
+    staged, lines = layout.copying(ARM.digest), list[str]()
+    would = await collect(disk.registry, dry_run=True)
+    assert would.garbage.copies == [(staged, 4)]
+    assert await disk.driver.read(staged) == b"half"
+    found = await collect(disk.registry, report=lines.append)
+    assert lines == [f"unfinished copy {staged} 4"]
+    assert found.summary(dry_run=False).endswith("0 blobs and 1 unfinished copies removed, 4 bytes freed")
+    assert found.as_dict()["removed_unfinished_copies"] == [staged]
+    assert not (tmp_path / "moorage/copying").exists()
+    if not empty:
+        await disk.check("a", AMD)
 
 
 # Options

@@ -169,6 +169,19 @@ def test_a_storage_that_contradicts_itself_is_exit_status_1_and_removes_nothing(
     assert blobs(tree) == before
 
 
+def test_a_storage_without_its_folder_of_repositories_is_exit_status_1_and_removes_nothing(
+    tree: Path,
+) -> None:
+    before = blobs(tree)
+    (tree / "docker/registry/v2/repositories").rename(tree / "aside")
+    done = garbage_collect(tree)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "nothing was removed: /docker/registry/v2/repositories is missing" in done.stderr
+    assert blobs(tree) == before
+
+
 def test_a_second_collection_is_refused_until_the_first_one_ends(tree: Path) -> None:
     lock = tree / "moorage/collection"
     lock.parent.mkdir(exist_ok=True)

@@ -80,6 +80,22 @@ async def test_tags_cost_one_read_each() -> None:
     assert many["read"] - few["read"] == 50 * 10
 
 
+@pytest.mark.parametrize("delete_untagged", [False, True])
+async def test_a_manifest_that_only_tags_lead_to_costs_two_reads_whatever_their_number(
+    delete_untagged: bool,
+) -> None:
+    driver = Counted()
+    shelf = Shelf(driver)
+    one = image("lost")
+    await shelf.push("a", one, *(f"tag-{number}" for number in range(20)))
+    await driver.delete(layout.revision_link(Name("a"), one.digest))
+    driver.calls.clear()
+    driver.paths.clear()
+    await shelf.collect(delete_untagged=delete_untagged)
+    assert driver.calls["read"] == 20 + 2
+    assert driver.paths[layout.blob_data(one.digest)] == 2
+
+
 async def test_nothing_is_asked_of_a_blob_that_stays_but_its_name() -> None:
     driver = Counted()
     shelf = Shelf(driver)

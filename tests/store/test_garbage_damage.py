@@ -186,6 +186,70 @@ async def test_a_deleted_manifest_no_longer_keeps_its_repository(shelf: Shelf) -
     assert len(await shelf.blobs()) == 1 + len(AMD.blobs)
 
 
+# Tags
+
+
+@FLAGS
+@pytest.mark.parametrize("harm", [removed, removed_with_its_folder])
+async def test_a_manifest_that_a_tag_names_without_a_link_is_kept(
+    shelf: Shelf, delete_untagged: bool, harm: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Lost, or never written because the manifest was deleted while the tag was pushed."""
+    await shelf.push("a", AMD, "latest", "stable")
+    await shelf.push("a", ARM, "other")
+    orphan = await shelf.push_blob("a", b"orphan")
+    harm(real(shelf, layout.revision_link(A, AMD.digest)))
+    found = await shelf.collect(delete_untagged=delete_untagged)
+    assert len(warned(caplog)) == 1
+    assert warned(caplog)[0] in {layout.tag_link(A, Tag(tag)) for tag in ("latest", "stable")}
+    assert found.garbage.blobs == [(orphan, 6)]
+    await shelf.push_manifest("a", AMD, "latest")
+    await shelf.check("a", AMD)
+
+
+@FLAGS
+async def test_a_tag_that_names_by_sha512_and_without_a_link_keeps_all_of_its_repository(
+    shelf: Shelf, delete_untagged: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing tells where the bytes of its manifest are."""
+    await shelf.push("a", STRONG, "strong", algorithms=BOTH)
+    await shelf.push("a", ARM)
+    await shelf.driver.write([(layout.tag_link(A, Tag("strong")), STRONG.sha512.encode())])
+    for digest in (STRONG.digest, STRONG.sha512):
+        removed_with_its_folder(real(shelf, layout.revision_link(A, digest)))
+    await shelf.collect(delete_untagged=delete_untagged)
+    assert warned(caplog) == [layout.tag_link(A, Tag("strong"))]
+    await shelf.check("a", ARM)
+    await shelf.push_manifest("a", STRONG, "strong", algorithms=BOTH)
+    await shelf.check("a", STRONG)
+
+
+@FLAGS
+async def test_a_damaged_manifest_that_a_tag_names_without_a_link_keeps_all_of_its_repository(
+    shelf: Shelf, delete_untagged: bool
+) -> None:
+    await shelf.push("a", AMD, "latest")
+    await shelf.push("a", ARM)
+    removed(real(shelf, layout.revision_link(A, AMD.digest)))
+    flipped(real(shelf, layout.blob_data(AMD.digest)))
+    found = await shelf.collect(delete_untagged=delete_untagged)
+    assert (found.counts.damaged, found.garbage.blobs, found.garbage.manifests) == (1, [], [])
+
+
+@FLAGS
+async def test_a_tag_whose_manifest_is_gone_with_its_bytes_keeps_nothing_else(
+    shelf: Shelf, delete_untagged: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    await shelf.push("a", AMD, "latest")
+    await shelf.push("a", ARM, "other")
+    for path in (layout.revision_link(A, AMD.digest), layout.blob_data(AMD.digest)):
+        removed(real(shelf, path))
+    await shelf.collect(delete_untagged=delete_untagged)
+    assert warned(caplog) == []
+    assert len(await shelf.blobs()) == 1 + len(ARM.blobs)
+    assert await shelf.tags("a") == ["latest", "other"]
+
+
 # Things of others
 
 
@@ -292,3 +356,32 @@ async def is_whole(shelf: Shelf, name: str, tag: str, one: Image) -> bool:
     except (RegistryError, AssertionError):
         return False
     return real(shelf, layout.tag_link(Name(name), Tag(tag))).exists()
+
+
+@FLAGS
+@pytest.mark.parametrize("instead_a_file", [False, True])
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_blobs_without_a_folder_of_repositories_end_the_collection(
+    shelf: Shelf, delete_untagged: bool, instead_a_file: bool, dry_run: bool
+) -> None:
+    """A backup that is half restored, or a volume that is not mounted."""
+    await shelf.push("a", AMD, "latest")
+    repositories, aside = real(shelf, layout.REPOSITORIES), real(shelf, "/aside")
+    repositories.rename(aside)
+    if instead_a_file:
+        repositories.write_bytes(b"")
+    with pytest.raises(CollectionAborted, match="repositories is missing"):
+        await shelf.collect(delete_untagged=delete_untagged, dry_run=dry_run)
+    repositories.unlink(missing_ok=True)
+    aside.rename(repositories)
+    await shelf.check("a", AMD)
+
+
+async def test_blobs_are_collected_after_the_last_repository_was_removed(shelf: Shelf) -> None:
+    """It leaves the folder of all repositories behind, which may also be made by hand."""
+    await shelf.push("a", AMD)
+    await shelf.collect(delete_untagged=True)
+    await shelf.driver.write([(layout.blob_data(AMD.digest), AMD.payload)])
+    found = await shelf.collect()
+    assert found.garbage.blobs == [(AMD.digest, len(AMD.payload))]
+    assert await shelf.blobs() == set()

@@ -17,7 +17,7 @@ from moorage.digest import Digest
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.errors import BlobUnknown
 from moorage.manifest import OCI_INDEX, OCI_MANIFEST
-from moorage.names import Name, Tag
+from moorage.names import Name, Tag, UploadId
 from moorage.store import layout
 from tests.store.images import CONFIG, LAYER, Image, noise
 from tests.store.shelf import Shelf
@@ -245,6 +245,8 @@ actions: st.SearchStrategy[Action] = st.one_of(
 
 async def play(made: list[Action], delete_untagged: bool) -> None:
     pair = Pair()
+    # The folder of all repositories stays on a disk. Here it is there as long as something lies in it.
+    await pair.shelf.driver.write([(layout.upload_started(Name("upload"), UploadId.new()), b"now")])
     for action, choices in made:
         await action(pair, *choices)
     await pair.check(delete_untagged)

@@ -1,18 +1,33 @@
-"""Purging goes on when an upload ends by itself meanwhile: before each question that it asks, in turn."""
+"""Purging goes on when an upload ends by itself meanwhile, before each question that it asks in turn, and when the storage fails in
+one folder."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import os
+import shutil
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
+import pytest
+
+from moorage.digest import Digest
+from moorage.drivers.base import DriverError
+from moorage.drivers.filesystem import FilesystemDriver
+from moorage.drivers.inmemory import InMemoryDriver
 from moorage.errors import UploadUnknown
+from moorage.names import Name, UploadId
+from moorage.store import layout
 from moorage.store.checking.registry import Rules, check_registry
+from moorage.store.findings import Finding, Unwatched
+from moorage.store.patience import IN_A_ROW
 from moorage.store.purge import purge_uploads
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from moorage.store.uploads import Upload
-from tests.store.filled import Busy
+from tests.store.filled import AMD, Busy
+from tests.store.shelf import Shelf
 
 REPOSITORIES = ("a", "b", "c")
 NO_AGE = datetime.timedelta(0)
@@ -67,3 +82,128 @@ async def test_a_check_tells_the_other_uploads_when_one_ends_at_any_moment() -> 
         assert {one.kind for one in report.findings} == {"stray-upload"}, at
         assert {one.repository for one in report.findings} | {"b"} == set(REPOSITORIES), at
     assert at > 10
+
+
+# Folders in which the storage fails
+
+
+BROKEN = ("repositories/a/_uploads", "repositories/a")
+
+
+def old_uploads(root: Path, *names: str) -> dict[str, Path]:
+    """An upload in each repository, made long ago."""
+    folders = {}
+    for name in names:
+        folders[name] = root / layout.upload(Name(name), UploadId.new()).lstrip("/")
+        folders[name].mkdir(parents=True)
+        for file in ("startedat", "data"):
+            (folders[name] / file).write_bytes(b"begun")
+            os.utime(folders[name] / file, (1e9, 1e9))
+    return folders
+
+
+def unlistable(path: Path) -> None:
+    """Nobody can follow a link to such a long name, not even root."""
+    shutil.rmtree(path)
+    path.symlink_to("x" * 300)
+
+
+def registry_at(root: Path) -> Registry:
+    return Registry(Stock(FilesystemDriver(str(root))))
+
+
+def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [str(vars(one)["path"]) for one in caplog.records if one.levelname == "WARNING"]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+async def test_a_folder_that_cannot_be_listed_is_named_once_and_the_others_are_purged(
+    tmp_path: Path, broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    folders = old_uploads(tmp_path, "a", "b", "c/d")
+    unlistable(tmp_path / "docker/registry/v2" / broken)
+    assert await purged(registry_at(tmp_path)) == {"b", "c/d"}
+    assert warned(caplog) == [f"{layout.ROOT}/{broken}"]
+    assert not folders["b"].exists()
+
+
+@pytest.mark.parametrize("broken", [*BROKEN, "repositories"])
+async def test_when_nothing_can_be_purged_it_is_an_error(tmp_path: Path, broken: str) -> None:
+    old_uploads(tmp_path, "a")
+    unlistable(tmp_path / "docker/registry/v2" / broken)
+    with pytest.raises(DriverError, match=broken):
+        await purged(registry_at(tmp_path))
+
+
+async def test_many_folders_in_a_row_that_cannot_be_listed_are_an_error(tmp_path: Path) -> None:
+    """Then it is not a folder that is broken, but the storage."""
+    names = [f"team{number:02}" for number in range(IN_A_ROW + 1)]
+    folders = old_uploads(tmp_path, "first", *names, "zzz")
+    for name in names:
+        unlistable(folders[name].parent)
+    with pytest.raises(DriverError, match=f"/{names[-2]}/"):
+        await purged(registry_at(tmp_path))
+
+
+class Stubborn(InMemoryDriver):
+    """Does not remove some things."""
+
+    def __init__(self, *kept: str) -> None:
+        super().__init__()
+        self.kept = kept
+
+    async def delete(self, path: str, *, durable: bool = True) -> None:
+        if any(kept in path for kept in self.kept):
+            raise DriverError(path, "Permission denied")
+        await super().delete(path, durable=durable)
+
+
+@pytest.mark.parametrize("uploads", [1, 3, 2 * IN_A_ROW])
+async def test_uploads_that_cannot_be_removed_are_told_once_for_their_repository(
+    uploads: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = Registry(Stock(Stubborn("/a/_uploads")))
+    for _ in range(uploads):
+        await registry.repository("a").uploads.start()
+    await registry.repository("b").uploads.start()
+    assert await purged(registry) == {"b"}
+    assert warned(caplog) == [layout.uploads(Name("a"))]
+
+
+async def test_an_upload_that_cannot_be_removed_does_not_keep_its_neighbours() -> None:
+    driver = Stubborn()
+    registry = Registry(Stock(driver))
+    started = sorted([(await registry.repository("a").uploads.start()).id for _ in range(3)])
+    driver.kept = (started[1],)
+    assert await purged(registry) == {"a"}
+    assert await driver.children(layout.uploads(Name("a"))) == [started[1]]
+
+
+async def test_a_check_goes_on_and_names_the_folder_of_uploads_that_cannot_be_listed(tmp_path: Path) -> None:
+    shelf = Shelf(FilesystemDriver(str(tmp_path)))
+    await shelf.push("a", AMD, "latest")
+    await shelf.driver.delete(layout.blob_data(Digest.of(AMD.blobs[1])))
+    old_uploads(tmp_path, "b", "c")
+    unlistable(tmp_path / layout.uploads(Name("b")).lstrip("/"))
+    report = await check_registry(shelf.registry, Rules(settled_seconds=-3600.0))
+    told = {(one.kind, one.path) for one in report.findings if one.kind != "stray-upload"}
+    assert ("unreadable-folder", layout.uploads(Name("b"))) in told
+    assert "missing-blob" in {kind for kind, _ in told}
+    assert [one.repository for one in report.findings if one.kind == "stray-upload"] == ["c"]
+
+
+async def test_a_check_tells_what_it_found_before_it_fails_on_uploads(tmp_path: Path) -> None:
+    shelf = Shelf(FilesystemDriver(str(tmp_path)))
+    await shelf.push("a", AMD, "latest")
+    await shelf.driver.delete(layout.blob_data(Digest.of(AMD.blobs[1])))
+    old_uploads(tmp_path, "b")
+    unlistable(tmp_path / layout.uploads(Name("b")).lstrip("/"))
+    seen: list[str] = []
+
+    class Seeing(Unwatched):
+        def found(self, finding: Finding) -> None:
+            seen.append(finding.kind)
+
+    with pytest.raises(DriverError, match="_uploads"):
+        await check_registry(shelf.registry, Rules(settled_seconds=-3600.0), Seeing())
+    assert "missing-blob" in seen

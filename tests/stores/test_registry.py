@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,14 @@ import pytest
 from typer.testing import CliRunner
 
 from moorage.cli.commands import main_app
+from moorage.digest import Digest
+from moorage.store import layout
+from moorage.store.garbage.collection import collect
 from tests.api.conftest import untouched_logging as untouched_logging
+from tests.drivers.objectstore.stores import driver_over
 from tests.faults.client import Client, location, with_digest
 from tests.faults.images import digest_of, make_image
+from tests.store.shelf import Shelf
 from tests.stores.server import Service, store_server
 from tests.support.exchange import exchange
 from tests.support.server import Server, running
@@ -100,6 +106,18 @@ def test_what_is_deleted_and_collected_can_be_pushed_again(service: Service, tmp
             client.expect(404, "HEAD", f"/v2/{NAME}/blobs/{digest_of(blob)}")
         client.push(NAME, "v1", image)
         assert client.fault_in(NAME, "v1", image) == ""
+
+
+async def test_blobs_that_the_last_repository_left_are_collected(service: Service) -> None:
+    """In a store no folder tells that there were repositories."""
+    driver = driver_over(service, f"emptied/{secrets.token_hex(6)}")
+    try:
+        shelf = Shelf(driver)
+        await driver.write([(layout.blob_data(Digest.of(b"left")), b"left")])
+        await collect(shelf.registry, notice_seconds=0)
+        assert await shelf.blobs() == set()
+    finally:
+        await driver.close()
 
 
 def test_a_blob_is_pulled_from_the_store_itself(service: Service, tmp_path: Path) -> None:

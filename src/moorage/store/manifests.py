@@ -143,7 +143,8 @@ class Manifests:
             await abreast(AHEAD, leads, lambda lead: self._driver.write_noted(*lead, note))
         else:
             await self._driver.write(content, names, leads)
-        if tags:
+        # Over a network it would be one more call for each push, against a deletion that lies wholly between two of its writes.
+        if tags and not self._driver.distant:
             await self._write_again(names)
         self._cache.put(canonical, found)
         await self._linked.remember(links, Blob(canonical, len(found.payload)), since)
@@ -192,7 +193,7 @@ class Manifests:
         """Remove the manifest and the tags that lead to it. Returns the removed tags. Raises ManifestUnknown.
 
         A tag that is moved meanwhile stays, except over an object store between the last look and the removal. Tags that lead to
-        the manifest are looked for once more after its links are gone: `put` writes a link again only while its tags are there.
+        the manifest are looked for once more after its links are gone: a `put` at the same time may have written them meanwhile.
         """
         try:
             canonical = await self._linked.canonical(layout.revision_link(self._name, digest), digest)

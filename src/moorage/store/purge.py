@@ -1,19 +1,22 @@
-"""Uploads that were never finished: found by age and removed. Any number of processes may do it at once: what another one
-has removed is passed over.
+"""Uploads that were never finished, found by age and removed. Any number of processes may do this at once: each skips
+what another one has removed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 
 from moorage.drivers.base import Driver, DriverError, PathNotFound
-from moorage.errors import UploadUnknown
+from moorage.errors import NameInvalid, UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
+from moorage.store.ahead import ahead_of, answers
 from moorage.store.listing import names_in
+from moorage.store.patience import Patience
 from moorage.store.registry import Registry
 from moorage.store.removal import discard
 
@@ -30,7 +33,7 @@ class Purged:
 
 @dataclass(frozen=True)
 class Abandoned:
-    """What a writer that was interrupted left in the store, where no path shows it; `object` names it for the operator."""
+    """What an interrupted writer left in the store, where no path shows it. `object` names it for the operator."""
 
     object: str
     begun: datetime.datetime
@@ -39,9 +42,9 @@ class Abandoned:
 async def purge_abandoned(
     driver: Driver, *, before: datetime.datetime, dry_run: bool = False
 ) -> list[Abandoned]:
-    """Remove what was begun before that time in the folders of the registry. Nothing tells when its last byte came, so
-    `before` should lie further back than any request lasts. None where the store will not tell: not every one that
-    speaks S3 knows that question, and not everybody may ask it."""
+    """Remove what interrupted writers began before `before` in the folders of the registry. The store does not know when the
+    last byte came, so `before` should lie further back than any request lasts. Returns an empty list if the store does
+    not list them: not every store that speaks S3 can, and not all credentials allow it."""
     try:
         found = await driver.abandoned(layout.FOLDERS, before.timestamp(), remove=not dry_run)
     except DriverError as error:
@@ -50,27 +53,130 @@ async def purge_abandoned(
     return [Abandoned(name, datetime.datetime.fromtimestamp(begun, datetime.UTC)) for name, begun in found]
 
 
+Failed = Callable[[str, DriverError], None]
+"""Called with a folder in which the storage failed, once for each."""
+
+
+def _warn(folder: str, error: DriverError) -> None:
+    log.warning("a folder cannot be purged of uploads", extra={"path": folder, "reason": str(error)})
+
+
 async def purge_uploads(
-    registry: Registry, *, before: datetime.datetime, dry_run: bool = False
+    registry: Registry, *, before: datetime.datetime, dry_run: bool = False, failed: Failed = _warn
 ) -> AsyncIterator[Purged]:
-    """Remove sessions that have not been written to since `before`, and yield them as they go."""
+    """Remove sessions that have not been written to since `before`, and yield each one.
+
+    A folder in which the storage fails is reported to `failed`, and the others are purged. Raises DriverError if it fails in
+    many folders in a row, or in all of them.
+    """
     driver = registry.stock.driver
-    async for name in registry.names(having=("_uploads",)):
+    failures = _Failures(failed)
+    async with contextlib.aclosing(_repositories(driver, failures)) as names:
+        async for name in names:
+            found, error = await _purge_repository(driver, name, before, dry_run)
+            for one in found:
+                yield one
+            if found or error is None:
+                failures.worked()
+            if error is not None:
+                failures.add(layout.uploads(name), error)
+    failures.end()
+
+
+class _Failures:
+    def __init__(self, failed: Failed) -> None:
+        self._failed = failed
+        self._patience = Patience()
+        self._first: DriverError | None = None
+        self._worked = False
+
+    def worked(self) -> None:
+        """An upload was purged, or none had to be."""
+        self._patience.worked()
+        self._worked = True
+
+    def add(self, folder: str, error: DriverError) -> None:
+        """Raises the error if there were too many in a row."""
+        self._failed(folder, error)
+        self._first = self._first or error
+        self._patience.failed(error)
+
+    def end(self) -> None:
+        """Raises the first error if nothing worked."""
+        if self._first is not None and not self._worked:
+            raise self._first
+
+
+async def _repositories(driver: Driver, failures: _Failures) -> AsyncGenerator[Name, None]:
+    """Repositories that have a folder of uploads, also below folders whose neighbours cannot be listed."""
+
+    async def names(path: str) -> list[str]:
+        folder = f"{layout.REPOSITORIES}{path}"
+        try:
+            return await names_in(driver, folder)
+        except DriverError as error:
+            failures.add(folder, error)
+            return []
+
+    level = [""]
+    while level:
+        below: list[str] = []
+        async with contextlib.aclosing(answers(level, names, ahead=ahead_of(driver))) as listed:
+            async for path, found in listed:
+                if "_uploads" in found and (name := _name(path[1:])) is not None:
+                    yield name
+                below += [f"{path}/{one}" for one in found if not one.startswith("_")]
+        level = below
+
+
+def _name(text: str) -> Name | None:
+    try:
+        return Name.parse(text)
+    except NameInvalid:
+        return None
+
+
+async def _purge_repository(
+    driver: Driver, name: Name, before: datetime.datetime, dry_run: bool
+) -> tuple[list[Purged], DriverError | None]:
+    """What was removed, and the first failure. After many failures in a row the rest of the repository is left alone."""
+    purged: list[Purged] = []
+    first: DriverError | None = None
+    patience = Patience()
+    try:
         for upload in await names_in(driver, layout.uploads(name)):
             try:
-                found = await _session(driver, name, UploadId.parse(upload))
-            except UploadUnknown:
-                log.warning("not an upload, left alone", extra={"repository": name, "upload": upload})
+                found = await _purge(driver, name, upload, before, dry_run)
+            except DriverError as error:
+                first = first or error
+                patience.failed(error)
                 continue
-            if found is None or found.started >= before:
-                continue
-            if not dry_run:
-                await discard(driver, layout.upload(name, UploadId(upload)), durable=False)
-            yield found
+            patience.worked()
+            if found is not None:
+                purged.append(found)
+    except DriverError as error:
+        first = first or error
+    return purged, first
+
+
+async def _purge(
+    driver: Driver, name: Name, upload: str, before: datetime.datetime, dry_run: bool
+) -> Purged | None:
+    """The session, removed; None if it is not old enough, or not a session. Raises DriverError."""
+    try:
+        found = await _session(driver, name, UploadId.parse(upload))
+    except UploadUnknown:
+        log.warning("not an upload, left alone", extra={"repository": name, "upload": upload})
+        return None
+    if found is None or found.started >= before:
+        return None
+    if not dry_run:
+        await discard(driver, layout.upload(name, UploadId(upload)), durable=False)
+    return found
 
 
 async def _session(driver: Driver, name: Name, upload: UploadId) -> Purged | None:
-    """None for a session that ended meanwhile. Its age is that of its last byte: a slow upload is no dead one."""
+    """The session; None if it ended meanwhile. Its age is that of its last byte: a slow upload is not a dead one."""
     latest, size = 0.0, 0
     started, data = layout.upload_started(name, upload), layout.upload_data(name, upload)
     for ask, path in ((driver.stat, started), (driver.written, data)):

@@ -7,7 +7,7 @@ import datetime
 import time
 from dataclasses import dataclass
 
-from moorage.drivers.base import Driver
+from moorage.drivers.base import Driver, DriverError
 from moorage.names import Name
 from moorage.store import layout
 from moorage.store.announcing import NOTICE_SECONDS, AnotherCollection, announced
@@ -22,14 +22,14 @@ from moorage.store.registry import Registry
 
 
 class RepairRefused(Exception):
-    """Something else removes things at this time. What was found by then has been told, and nothing was repaired."""
+    """A collection, another repair or a copy is running. What was found by then has been reported, and nothing was repaired."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """`settled_seconds`: what was written since may be a part of something that is not complete yet, and is left out.
-    `stray`: how long uploads may lie without a new byte. `notice_seconds`: what servers on an object store are given to
-    notice that something will be removed."""
+    """How to check. What was written in the last `settled_seconds` may be a part of something that is not complete yet, and
+    is left out. `stray` is how long an upload may stay without a new byte, and `notice_seconds` the time that servers on
+    an object store have to notice that something will be removed."""
 
     repair: bool = False
     quick: bool = False
@@ -39,13 +39,13 @@ class Rules:
 
 
 async def check_registry(registry: Registry, rules: Rules, watch: Watch | None = None) -> CheckReport:
-    """Raises DriverError when the storage fails, RepairRefused."""
+    """Check a registry, and repair it if the rules say so. Raises DriverError when the storage fails, and RepairRefused."""
     report = CheckReport(watch or Unwatched())
     driver = registry.stock.driver
     state = State(driver, report, time.time() - rules.settled_seconds)
     if await state.tree.empty():
         return report
-    # In the order in which they were met, each once.
+    # In the order in which they were found, each once.
     suspects: dict[Suspect, None] = {}
     await BlobCheck(state, suspects.setdefault).run(quick=rules.quick)
     found: list[tuple[Name, list[str]]] = [one async for one in state.tree.repositories()]
@@ -54,14 +54,19 @@ async def check_registry(registry: Registry, rules: Rules, watch: Watch | None =
         check = RepositoryCheck(state, name, registry.stock.policy, suspects.setdefault)
         await check.run(folders, quick=rules.quick)
         report.watch.advance(1, 0)
-    await _left_behind(registry, report, rules.stray)
     await _look_again(state, list(suspects), rules)
+    # Last, so that a failure here does not hide what was found.
+    await _left_behind(registry, report, rules.stray)
     return report
 
 
 async def _left_behind(registry: Registry, report: CheckReport, stray: datetime.timedelta) -> None:
     before = datetime.datetime.now(datetime.UTC) - stray
-    async for one in purge_uploads(registry, before=before, dry_run=True):
+
+    def unlisted(folder: str, error: DriverError) -> None:
+        report.tell(Finding("unreadable-folder", folder, detail=str(error)))
+
+    async for one in purge_uploads(registry, before=before, dry_run=True, failed=unlisted):
         path = f"{layout.uploads(one.repository)}/{one.upload}"
         detail = (
             f"{one.size} bytes, the last of them came {one.started.isoformat()}: purge-uploads removes it"
@@ -73,7 +78,7 @@ async def _left_behind(registry: Registry, report: CheckReport, stray: datetime.
 
 
 async def _look_again(state: State, suspects: list[Suspect], rules: Rules) -> None:
-    """Tell what is damaged still, and repair it if asked."""
+    """Report what is still damaged, and repair it if the rules say so."""
     report = state.report
     if not suspects:
         return
@@ -95,7 +100,7 @@ async def _look_again(state: State, suspects: list[Suspect], rules: Rules) -> No
 
 
 async def _alone(driver: Driver, stack: contextlib.AsyncExitStack, notice_seconds: float) -> None:
-    """As a collection: servers that remember where links lead have to forget it before a blob or a link goes."""
+    """Announce the repair like a collection: servers have to drop their cached links before a blob or a link is removed."""
     try:
         await stack.enter_async_context(announced(driver, notice_seconds=notice_seconds))
     except AnotherCollection as error:

@@ -1,4 +1,4 @@
-"""A file that is not there before it is complete, made of a writer and a move."""
+"""A file that appears only once it is complete, built from a writer and a move."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from moorage.store.removal import discard
 
 
 async def creation(driver: Driver, digest: Digest, size: int) -> Creation:
-    """A blob that is about to be. Raises DriverError."""
+    """A new blob, which appears when it is committed. Raises DriverError."""
     made = driver.create(layout.blob_data(digest), size)
     return await Staged.begin(driver, digest) if made is None else made
 
 
 class Staged:
-    """What a copy that died left of the same blob is begun anew: its bytes were hashed nowhere."""
+    """A `Creation` for drivers that have none. What an interrupted copy left of the same blob is discarded, because the hash
+    of its bytes was lost."""
 
     def __init__(self, driver: Driver, digest: Digest, writer: Writer) -> None:
         self._driver = driver
@@ -38,11 +39,14 @@ class Staged:
         await self._writer.flush()
 
     async def commit(self) -> None:
+        """See `Creation.commit`. If this fails, the staged file is discarded."""
         try:
             await self._writer.flush()
             await self._driver.move(self._path, self._target, mark=self._writer.mark)
-        finally:
-            await self._writer.close()
+        except BaseException:
+            await self.abort()
+            raise
+        await self._writer.close()
 
     async def abort(self) -> None:
         with contextlib.suppress(DriverError):

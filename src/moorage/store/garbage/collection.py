@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from moorage.drivers.base import DriverError
 from moorage.store.announcing import NOTICE_SECONDS, AnotherCollection, announced
-from moorage.store.garbage.search import Counts, Search
+from moorage.store.garbage.search import Counts, RepositoriesMissing, Search
 from moorage.store.garbage.sweeping import Garbage, sweep
 from moorage.store.registry import Registry
 
@@ -17,12 +17,12 @@ Report = Callable[[str], None]
 
 
 class CollectionAborted(Exception):
-    """The storage could not tell all that the collection has to know. Nothing was removed."""
+    """The storage failed or does not show what is needed, or another collection is running. Nothing was removed."""
 
 
 @dataclass
 class Collection:
-    """What was found, and what went (or would go)."""
+    """What was found, and what was (or would be) removed."""
 
     counts: Counts
     garbage: Garbage
@@ -31,7 +31,7 @@ class Collection:
     @property
     def freed(self) -> int:
         """In bytes."""
-        return sum(size for _, size in self.garbage.blobs)
+        return sum(size for _, size in self.garbage.blobs + self.garbage.copies)
 
     def as_dict(self) -> dict[str, object]:
         return {
@@ -47,16 +47,18 @@ class Collection:
             "removed_layer_links": len(self.garbage.layers),
             "removed_repositories": self.garbage.repositories,
             "removed_blobs": [digest for digest, _ in self.garbage.blobs],
+            "removed_unfinished_copies": [path for path, _ in self.garbage.copies],
             "freed_bytes": self.freed,
         }
 
     def summary(self, dry_run: bool) -> str:
         would = "would be " if dry_run else ""
         warned = f"; {self.warnings} warnings" if self.warnings else ""
+        copies = f" and {len(self.garbage.copies)} unfinished copies" if self.garbage.copies else ""
         return (
             f"{self.counts.repositories} repositories, {self.counts.manifests} manifests, "
             f"{self.counts.blobs} blobs; {len(self.garbage.manifests)} manifests and "
-            f"{len(self.garbage.blobs)} blobs {would}removed, {self.freed} bytes {would}freed{warned}"
+            f"{len(self.garbage.blobs)} blobs{copies} {would}removed, {self.freed} bytes {would}freed{warned}"
         )
 
 
@@ -69,8 +71,9 @@ async def collect(
     notice_seconds: float = NOTICE_SECONDS,
     report: Report = lambda _: None,
 ) -> Collection:
-    """`report` gets a line for each thing that goes. Blobs, and untagged manifests, that were written less than
-    `grace` ago stay. `notice_seconds`: what servers on an object store are given to notice, before anything is looked at.
+    """Find all garbage, then remove it unless `dry_run` is set. `report` gets a line for each tag, manifest, repository and
+    blob that goes. Blobs and untagged manifests that were written less than `grace` ago stay. `notice_seconds` is the time
+    that servers on an object store have to notice the collection before it reads anything.
 
     Raises CollectionAborted before the first removal, and DriverError when a removal fails.
     """
@@ -78,10 +81,10 @@ async def collect(
     search = Search(driver, delete_untagged=delete_untagged, grace=grace.total_seconds())
     async with contextlib.AsyncExitStack() as stack:
         try:
-            if not dry_run and not await search.tree.empty():
+            if not dry_run and not await search.empty():
                 await stack.enter_async_context(announced(driver, notice_seconds=notice_seconds))
             await search.run()
-        except AnotherCollection as error:
+        except (AnotherCollection, RepositoriesMissing) as error:
             raise CollectionAborted(str(error)) from None
         except (DriverError, OSError) as error:
             raise CollectionAborted(f"the storage failed: {error}") from None
@@ -100,3 +103,5 @@ def _tell(garbage: Garbage, report: Report) -> None:
         report(f"repository {name}")
     for digest, size in garbage.blobs:
         report(f"blob {digest} {size}")
+    for path, size in garbage.copies:
+        report(f"unfinished copy {path} {size}")

@@ -1,7 +1,7 @@
-"""Find all that may go, without changing anything.
+"""Finds everything that may be removed, without changing anything.
 
-Each repository is marked on its own, so that what is broken in one never decides about another. Between two of them
-only the keys of needed content stay in memory, and what will be removed.
+Each repository is marked on its own, so that damage in one never affects another. From one to the next, only the keys
+of needed content and what will be removed stay in memory.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from moorage.errors import DigestInvalid, NameInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
-from moorage.store.contents import Contents, Key, Reading, digest_of, is_canonical, key, target
+from moorage.store.contents import Contents, Key, digest_of, is_canonical, key, target
 from moorage.store.garbage import marking
 from moorage.store.garbage.sweeping import Garbage
+from moorage.store.garbage.tagged import TaggedReading
+from moorage.store.listing import names_in
 from moorage.store.tree import Tree
 
 
@@ -27,11 +29,15 @@ class Counts:
     manifests: int = 0
     blobs: int = 0
     damaged: int = 0
-    """Manifests whose bytes are missing, or are not what their digest says, or make no manifest."""
+    """Manifests whose bytes are missing, do not match their digest, or are not a manifest."""
+
+
+class RepositoriesMissing(Exception):
+    """There are blobs and no folder of repositories, so nothing shows which blobs are needed."""
 
 
 class Search:
-    """`grace` in seconds: blobs, and untagged manifests, that were written since then stay."""
+    """A search of the whole registry. Blobs and untagged manifests written in the last `grace` seconds stay."""
 
     def __init__(self, driver: Driver, *, delete_untagged: bool, grace: float) -> None:
         self.tree = Tree(driver)
@@ -42,11 +48,18 @@ class Search:
         self._young = time.time() - grace if grace > 0 else None
         self._marked: set[Key] = set()
 
+    async def empty(self) -> bool:
+        """Whether there is neither a registry nor anything that a copy left."""
+        return await self.tree.empty() and not await self._unfinished()
+
     async def run(self) -> None:
-        """Fill `garbage` and `counts`. Raises DriverError, after which `garbage` means nothing."""
+        """Fill `garbage` and `counts`. Raises DriverError or RepositoriesMissing, after which `garbage` means nothing."""
+        await self._copies()
         if await self.tree.empty():
             return
         catalogued = {name: "_manifests" in folders async for name, folders in self.tree.repositories()}
+        if not catalogued:
+            await self._require_repositories()
         some = 1 + ahead_of(self._driver) // 4
         async for name, contents in answers(catalogued, self._read, ahead=some):
             await self._decide(contents, catalogued[name])
@@ -54,17 +67,40 @@ class Search:
         async for _ in answers(catalogued, self._layers, ahead=some):
             pass
 
+    async def _copies(self) -> None:
+        for name in await self._unfinished():
+            path = f"{layout.COPYING}/{name}"
+            try:
+                self.garbage.copies.append((path, (await self._driver.written(path)).size))
+            except PathNotFound:
+                continue
+
+    async def _unfinished(self) -> list[str]:
+        """Names of blobs that copies had begun to write. A copy that is under way excludes the collection by the same lock;
+        where there are no locks, copies do not stage their blobs."""
+        return await names_in(self._driver, layout.COPYING) if self._driver.exclusive else []
+
+    async def _require_repositories(self) -> None:
+        """Refuse a half-restored backup and a volume that is not mounted. On a disk the folder stays when the last repository
+        is removed; an object store does not have empty folders, so its absence proves nothing there."""
+        if self._driver.distant or await self._driver.is_folder(layout.REPOSITORIES):
+            return
+        if layout.BLOBS.rpartition("/")[2] in await self._driver.children(layout.ROOT):
+            raise RepositoriesMissing(
+                f"{layout.REPOSITORIES} is missing although there are blobs: "
+                "restore or mount it, finish the copy that was interrupted, or create it empty if no repository is left"
+            )
+
     # Marking
 
     async def _read(self, name: Name) -> Contents:
-        reading = Reading(self.tree, name)
+        reading = TaggedReading(self.tree, name)
         contents = reading.contents
         if not _is_valid(name):
             contents.whole = False
             self.tree.warn("not a repository name; what lies there is kept", layout.repository(name))
         await reading.manifests()
-        if self._delete_untagged or not contents.manifests:
-            await reading.tags()
+        await reading.tags()
         return contents
 
     async def _decide(self, contents: Contents, catalogued: bool) -> None:
@@ -83,7 +119,7 @@ class Search:
         return marking.kept(contents, young)
 
     async def _is_young(self, contents: Contents, manifest: Key) -> bool:
-        """An image may be waiting for the index that will name it."""
+        """Whether the manifest is in its grace period: an image may be waiting for the index that will name it."""
         modified = await self.tree.modified(layout.revision_link(contents.name, digest_of(manifest)))
         return modified is None or self._young is None or modified >= self._young
 
@@ -99,7 +135,7 @@ class Search:
             await self._mark_layers(contents.name)
 
     async def _mark_alias(self, name: Name, alias: Digest) -> bool:
-        """False when nothing tells what the alias leads to."""
+        """Mark what the alias leads to. Returns False if that is unknown."""
         path = layout.layer_link(name, alias)
         link = await self.tree.read(path)
         if link is None:
@@ -177,7 +213,7 @@ class Search:
             return None
 
     def _condemn_blob(self, digest: Digest, found: FileInfo | None) -> None:
-        """It goes whatever its size, also when that is not known; unless its age matters, which nothing tells then."""
+        """Condemn a blob, even if its size is unknown. With a grace period, a blob that is young or of unknown age stays."""
         young = self._young is not None and (found is None or found.modified >= self._young)
         if young:
             self._marked.add(key(digest))
@@ -185,7 +221,7 @@ class Search:
             self.garbage.blobs.append((digest, found.size if found else 0))
 
     async def _layers(self, name: Name) -> None:
-        """Links whose blob goes, or went before. One to a blob that lives on stays, needed here or not: a client
+        """Condemn links whose blob is removed, now or earlier. A link to a blob that stays is kept, needed or not: a client
         that pushes the same layer again need not send it."""
         digests, others = await self.tree.digests(layout.layers(name))
         for path in others:

@@ -1,5 +1,5 @@
-"""Remove what a collection found, in the reverse order of writing, so that an interruption leaves nothing that leads
-nowhere: tags, their history, referrers, manifests, layer links, repositories, and the bytes last."""
+"""Removes what a collection found, in the reverse order of writing, so that an interruption leaves no dangling names: tags,
+their history, referrers, manifests, layer links, repositories, and the bytes last."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ from moorage.store import layout
 from moorage.store.removal import discard
 
 ABREAST: Final = 16
-"""Folders in which things are removed at the same time: most of the time goes into waiting for the disk."""
+"""Folders in which things are removed at the same time: most of the time is spent waiting for the disk."""
 
 
 @dataclass
 class Garbage:
-    """All that goes. A path is a folder that goes with what is in it."""
+    """Everything to remove. Paths are those of folders, which are removed with their contents."""
 
     tags: list[tuple[Name, Tag]] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
     referrers: list[str] = field(default_factory=list)
     manifests: list[tuple[Name, Digest]] = field(default_factory=list)
     aliases: list[tuple[Name, Digest]] = field(default_factory=list)
-    """Other digests of the manifests that go."""
+    """Other digests of the removed manifests."""
     layers: list[tuple[Name, Digest]] = field(default_factory=list)
     repositories: list[Name] = field(default_factory=list)
-    """Without a manifest or a tag from now on."""
+    """Repositories that are left without a manifest or a tag."""
     blobs: list[tuple[Digest, int]] = field(default_factory=list)
     """With their sizes in bytes."""
+    copies: list[tuple[str, int]] = field(default_factory=list)
+    """Paths and sizes of blobs that a copy had begun to write when it was killed."""
 
 
 async def sweep(driver: Driver, garbage: Garbage) -> None:
-    """Raises DriverError; a later collection finds what is left."""
+    """Remove the garbage. Raises DriverError; a later collection finds what is left."""
     await _remove(driver, [layout.tag(name, tag) for name, tag in garbage.tags])
-    # What a power cut may bring back of these two leads nowhere, and is passed over.
+    # A power cut may bring some of these two back. They lead nowhere then, and are ignored.
     await _remove(driver, garbage.history, durable=False)
     await _remove(driver, garbage.referrers, above=layout.REPOSITORIES, durable=False)
     revisions = [layout.revision_link(name, digest) for name, digest in garbage.aliases + garbage.manifests]
@@ -52,6 +54,7 @@ async def sweep(driver: Driver, garbage: Garbage) -> None:
         _folders(layout.blob_data(digest) for digest, _ in garbage.blobs),
         above=layout.CANONICAL_BLOBS,
     )
+    await _remove(driver, [path for path, _ in garbage.copies], above=layout.OWN, durable=False)
 
 
 def _folders(files: Iterable[str]) -> list[str]:
@@ -59,8 +62,8 @@ def _folders(files: Iterable[str]) -> list[str]:
 
 
 async def _remove(driver: Driver, paths: list[str], *, above: str = "", durable: bool = True) -> None:
-    """With `above`, folders that become empty go too, up to that one. Raises DriverError when all that was begun
-    has ended."""
+    """Remove folders. With `above`, parents that become empty are removed too, up to that one. Raises DriverError once all
+    removals that were begun have ended."""
     groups: dict[str, list[str]] = {}
     for path in paths:
         groups.setdefault(path.rpartition("/")[0], []).append(path)
@@ -77,7 +80,7 @@ async def _remove(driver: Driver, paths: list[str], *, above: str = "", durable:
 
 
 async def _remove_group(driver: Driver, folder: str, paths: list[str], above: str, durable: bool) -> None:
-    """All in one folder: making the last removal durable does it for those before."""
+    """Remove paths of one folder. Making the last removal durable does so for the earlier ones."""
     for path in paths:
         await discard(driver, path, durable=durable and path is paths[-1])
     if above:
@@ -98,7 +101,7 @@ async def _prune(driver: Driver, folder: str, above: str) -> None:
 
 
 async def _remove_repository(driver: Driver, name: Name) -> None:
-    """Its manifests, so that the catalog tells of it no more. Uploads stay, and repositories below it."""
+    """Remove its manifests, so that the catalog no longer lists it. Uploads stay, and so do repositories below it."""
     await discard(driver, layout.referrers(name))
     await discard(driver, layout.manifests(name))
     for folder in (layout.layers(name), layout.uploads(name)):

@@ -115,8 +115,8 @@ async def test_several_tags_in_one_push(client: Client) -> None:
     assert answer.headers["oci-tag"] == "one, two"
     for tag in ("one", "two"):
         assert (await client.get(f"/v2/a/manifests/{tag}")).body == FIRST.payload
-    too_many = "?" + "&".join(f"tag=t{number}" for number in range(101))
-    assert (await put_manifest(client, "a", FIRST, query=too_many)).status == 400
+    too_many = "?" + "&".join(f"tag=t{number}" for number in range(81))
+    assert (await put_manifest(client, "a", FIRST, query=too_many)).codes == ["TAG_INVALID"]
     assert (await put_manifest(client, "a", FIRST, query="?tag=-bad")).codes == ["TAG_INVALID"]
 
 
@@ -284,13 +284,20 @@ async def test_a_damaged_manifest_is_404_until_it_is_pushed_again(tmp_path: Path
 @pytest.mark.parametrize(
     "torn", [b"", b"sha256:1", b"\0" * 71, b"\xff" * 71], ids=["empty", "half", "zeros", "noise"]
 )
-async def test_a_torn_tag_is_repaired_from_its_history(disk: Client, tmp_path: Path, torn: bytes) -> None:
-    await push(disk, "a", FIRST, "latest")
-    await push(disk, "a", SECOND, "latest")
+async def test_a_torn_tag_is_answered_from_its_history_until_it_is_pushed_again(
+    disk: Client, tmp_path: Path, torn: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    for manifest in (SECOND, FIRST, SECOND):
+        await push(disk, "a", manifest, "latest")
+        await asyncio.sleep(0.02)
     link = Path(str(tmp_path / "root") + layout.tag_link(Name("a"), Tag("latest")))
     link.write_bytes(torn)
-    assert (await disk.get("/v2/a/manifests/latest")).body == SECOND.payload
-    assert link.read_bytes() == SECOND.digest.encode()
+    for _ in range(2):
+        assert (await disk.get("/v2/a/manifests/latest")).body == SECOND.payload
+    assert link.read_bytes() == torn, "a push may have come between the look and the repair"
+    assert caplog.text.count("a tag is torn") == 1
+    await push(disk, "a", FIRST, "latest")
+    assert (await disk.get("/v2/a/manifests/latest")).body == FIRST.payload
 
 
 @pytest.mark.parametrize("torn", [b"", b"sha256:1", b"\0" * 71], ids=["empty", "half", "zeros"])

@@ -195,6 +195,20 @@ async def test_a_torn_tag_without_a_history_is_told_and_left(shelf: Shelf) -> No
     assert real(shelf, link).read_bytes() == b""
 
 
+async def test_a_referrer_that_another_registry_did_not_list_is_listed(shelf: Shelf) -> None:
+    repository = shelf.registry.repository(A)
+    subject = AMD.digest
+    listed = [found.digest async for found in repository.referrers.of(subject)]
+    assert SIGNATURE.digest in listed
+    link = layout.referrer_link(A, subject, SIGNATURE.digest)
+    shutil.rmtree(real(shelf, link).parent)
+    assert [found.digest async for found in repository.referrers.of(subject)] == []
+    assert kinds(await check(shelf)) == [("missing-referrer-link", link, False)]
+    assert kinds(await check(shelf, repair=True)) == [("missing-referrer-link", link, True)]
+    assert [found.digest async for found in repository.referrers.of(subject)] == listed
+    await whole(shelf)
+
+
 async def test_links_that_lead_nowhere_go(shelf: Shelf) -> None:
     layer, referrer = layout.layer_link(A, GONE), layout.referrer_link(A, AMD.digest, GONE)
     before = content(shelf)

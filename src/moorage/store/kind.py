@@ -1,6 +1,6 @@
 """The kind of a stored manifest, for when nothing else has to be known of it.
 
-Other programs stored manifests that would be refused here: without sizes, with duplicate keys, with bytes that are not
+Other programs stored manifests that would be refused here: with negative sizes, with duplicate keys, with bytes that are not
 text. The reference implementation serves them by their `mediaType`, and nothing more is needed to do the same.
 """
 

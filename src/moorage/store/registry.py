@@ -30,24 +30,19 @@ class Registry:
     def _make(self, name: str) -> Repository:
         return Repository(Name.parse(name), self.stock)
 
-    async def names(
-        self, after: str = "", *, having: Sequence[str] = ("_manifests",)
-    ) -> AsyncGenerator[Name, None]:
-        """Repositories after `after` that have one of the folders `having` (by default: that have had a manifest),
-        sorted by code point.
+    async def names(self, after: str = "") -> AsyncGenerator[Name, None]:
+        """Repositories after `after` that have had a manifest, sorted by code point.
 
         A repository may lie within another one (`a` and `a/b`), and `-` and `.` sort before the slash. So each
         folder appears twice in the order: as a name, and as the prefix of all names below it.
 
         A caller that stops early has to close the generator (`contextlib.aclosing`).
         """
-        async with contextlib.aclosing(self._below("", await self._children(""), after, having)) as found:
+        async with contextlib.aclosing(self._below("", await self._children(""), after)) as found:
             async for name in found:
                 yield name
 
-    async def _below(
-        self, prefix: str, folders: Sequence[str], after: str, having: Sequence[str]
-    ) -> AsyncGenerator[Name, None]:
+    async def _below(self, prefix: str, folders: Sequence[str], after: str) -> AsyncGenerator[Name, None]:
         """One listing per folder shows both whether it is a repository and what lies below it."""
         keys = sorted(
             key for folder in folders if not folder.startswith("_") for key in (folder, folder + "/")
@@ -65,11 +60,11 @@ class Registry:
                 if folder not in listings:
                     _, listings[folder] = await anext(listing)
                 if key.endswith("/"):
-                    below = self._below(prefix + key, listings.pop(folder), after, having)
+                    below = self._below(prefix + key, listings.pop(folder), after)
                     async with contextlib.aclosing(below):
                         async for name in below:
                             yield name
-                elif _is_name(prefix + key) and not set(having).isdisjoint(listings[folder]):
+                elif _is_name(prefix + key) and "_manifests" in listings[folder]:
                     yield Name(prefix + key)
 
     async def _children(self, path: str) -> list[str]:

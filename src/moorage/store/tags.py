@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import logging
 from collections.abc import Collection, Iterable
 
 from moorage.digest import ALGORITHMS, Digest
@@ -13,6 +14,8 @@ from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
 from moorage.store.links import held
+
+log = logging.getLogger(__name__)
 
 
 class Tags:
@@ -24,6 +27,7 @@ class Tags:
         self._driver = driver
         self._ahead = ahead_of(driver)
         self._lookups = lookups if lookups and driver.distant else self._ahead
+        self._torn: set[Tag] = set()
 
     async def resolve(self, tag: Tag) -> Digest:
         """The digest that the tag names. Raises ManifestUnknown."""
@@ -50,7 +54,14 @@ class Tags:
             history += await self._history(tag, algorithm)
         if not history:
             raise ManifestUnknown(detail={"tag": tag})
-        return max(history)[1]
+        digest = max(history)[1]
+        if tag not in self._torn:
+            self._torn.add(tag)
+            log.warning(
+                "a tag is torn and is answered from its history: push it again, or run `storage check --repair`",
+                extra={"repository": self._name, "tag": tag, "digest": digest},
+            )
+        return digest
 
     async def _history(self, tag: Tag, algorithm: str) -> list[tuple[float, Digest]]:
         found: list[tuple[float, Digest]] = []

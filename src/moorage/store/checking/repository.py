@@ -20,6 +20,7 @@ from moorage.store.checking.suspects import (
     DanglingRevision,
     DanglingTag,
     MissingBlob,
+    MissingReferrer,
     Suspect,
     TornLink,
     TornTag,
@@ -47,7 +48,8 @@ class RepositoryCheck:
         self._policy = policy
         self._suspect = suspect
         self._tags: dict[Tag, Digest] = {}
-        self._referrers: list[tuple[Digest, Digest]] = []
+        self._referrers: set[tuple[Digest, Digest]] = set()
+        self._complete = False
         self._revisions: dict[Digest, Digest] = {}
         self._layers: dict[Digest, Digest] = {}
 
@@ -95,6 +97,7 @@ class RepositoryCheck:
         folder = layout.referrers(self._name)
         for algorithm in await self._tree.names(folder):
             if algorithm == COMPLETE:
+                self._complete = True
                 continue
             for hexadecimal in await self._tree.names(f"{folder}/{algorithm}"):
                 try:
@@ -103,8 +106,8 @@ class RepositoryCheck:
                     self._foreign(f"{folder}/{algorithm}/{hexadecimal}")
                     continue
                 digests, _ = await self._tree.digests(layout.referrers_of(self._name, subject))
-                self._referrers += [(subject, digest) for digest in digests]
-        for subject, digest in self._referrers:
+                self._referrers |= {(subject, digest) for digest in digests}
+        for subject, digest in sorted(self._referrers):
             await self._look(layout.referrer_link(self._name, subject, digest), digest)
 
     async def _links(
@@ -146,7 +149,9 @@ class RepositoryCheck:
             self._suspect(DanglingRevision(self._name, digest, canonical))
             return
         try:
-            self._named(digest, stored(payload))
+            manifest = stored(payload)
+            self._named(digest, manifest)
+            self._refers(canonical, manifest)
         except ManifestInvalid as error:
             path = layout.revision_link(self._name, digest)
             self._state.report.tell(Finding("unserved-manifest", path, self._name, digest, error.message))
@@ -161,6 +166,13 @@ class RepositoryCheck:
                 self._suspect(MissingBlob(self._name, digest, named, canonical))
             else:
                 self._compare(canonical, descriptor)
+
+    def _refers(self, canonical: Digest, manifest: Manifest) -> None:
+        if manifest.subject is None or not self._complete:
+            return
+        subject = Digest.parse(manifest.subject.digest)
+        if (subject, canonical) not in self._referrers:
+            self._suspect(MissingReferrer(self._name, subject, canonical))
 
     def _compare(self, canonical: Digest, descriptor: Descriptor) -> None:
         """Suspect a blob whose size differs from that in a manifest. The second look reads its bytes."""
@@ -177,7 +189,7 @@ class RepositoryCheck:
         for digest, canonical in self._layers.items():
             if not state.has(canonical) and key(canonical) not in state.corrupt:
                 self._suspect(DanglingLayer(name, digest, canonical))
-        for subject, digest in self._referrers:
+        for subject, digest in sorted(self._referrers):
             if digest not in self._revisions:
                 self._suspect(DanglingReferrer(name, subject, digest))
         for tag, digest in self._tags.items():

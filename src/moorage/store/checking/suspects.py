@@ -150,6 +150,38 @@ class DanglingReferrer:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingReferrer:
+    """A manifest with a subject, but without a referrer link, in a repository whose links are said to be complete. A registry
+    that keeps no such links leaves this when it serves the tree for a while."""
+
+    repository: Name
+    subject: Digest
+    digest: Digest
+
+    @property
+    def place(self) -> str:
+        return layout.revision_link(self.repository, self.digest)
+
+    @property
+    def _link(self) -> str:
+        return layout.referrer_link(self.repository, self.subject, self.digest)
+
+    async def confirm(self, state: State) -> Finding | None:
+        if await state.link(self._link) is not None:
+            return None
+        if await state.manifest(self.repository, self.digest) is None:
+            return None
+        detail = "the manifest is not listed among the referrers of its subject"
+        return Finding("missing-referrer-link", self._link, self.repository, self.digest, detail)
+
+    async def repair(self, state: State) -> bool:
+        if await self.confirm(state) is None:
+            return False
+        await state.driver.write([(self._link, self.digest.encode())])
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class DanglingRevision:
     """A manifest whose bytes are gone or damaged. The link stays, since a push of the bytes makes it right."""
 

@@ -36,11 +36,17 @@ class Peer:
 
 
 async def sent(folder: Path, peer: Peer) -> int:
+    answer = Answer(200)
+    await send(folder, peer, answer)
+    return answer.sent
+
+
+async def send(folder: Path, peer: Peer, answer: Answer) -> None:
     driver = FilesystemDriver(str(folder))
     await driver.write([("/file", bytes(SIZE))])
-    answer = Answer(200, reader=await driver.open("/file"), start=0, stop=SIZE)
+    answer.reader, answer.stop = await driver.open("/file"), SIZE
     try:
-        return await send_file(answer, peer.receive, peer.send, piece=PIECE, seconds=5)
+        await send_file(answer, peer.receive, peer.send, piece=PIECE, seconds=5)
     finally:
         answer.close()
         await driver.close()
@@ -51,5 +57,8 @@ async def test_a_client_that_closes_after_the_last_byte_had_all_of_it(tmp_path: 
 
 
 async def test_a_client_that_closes_in_the_middle_is_gone(tmp_path: Path) -> None:
+    answer = Answer(200)
     with pytest.raises(ClientGone):
-        await sent(tmp_path, Peer(takes=PIECE))
+        await send(tmp_path, Peer(takes=2 * PIECE), answer)
+    # The server takes nothing of a piece during which it hears that the client has gone.
+    assert answer.sent == PIECE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 from collections.abc import AsyncIterator
@@ -9,7 +10,11 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from moorage.api.endpoint import Endpoint
+from moorage.api.exchange import Exchange
+from moorage.api.observing import Observer, Outcome
 from moorage.app import Application
 from moorage.digest import Digest
 from moorage.drivers.filesystem import FilesystemDriver
@@ -24,14 +29,18 @@ WRITING = ("write", "mkdir", "rename", "fsync")
 
 
 class Broken(Failing):
-    """Every call of some names fails while `armed`."""
+    """Every call of some names fails while `armed`, but for the first `after_calls` of them."""
 
     def __init__(self, error: int, *names: str) -> None:
         super().__init__(0, error)
         self.names = names
+        self.after_calls = 0
 
     def before(self, name: str, args: tuple[object, ...]) -> None:
-        if self.armed and name in self.names:
+        if not self.armed or name not in self.names:
+            return
+        self.after_calls -= 1
+        if self.after_calls < 0:
             raise OSError(self.error, f"/secret/path of {name}")
 
 
@@ -151,6 +160,70 @@ async def test_a_disk_that_fails_in_the_middle_breaks_the_answer(broken: tuple[C
     assert not answer.complete, "a part was sent as if it were the whole"
     disk.armed = False
     assert (await client.get(f"/v2/a/blobs/{Digest.of(large.blobs[1])}")).body == large.blobs[1]
+
+
+class Outcomes:
+    """An observer that keeps how requests ended."""
+
+    def __init__(self, client: Client) -> None:
+        self.found: list[Outcome] = []
+        endpoint = cast(Endpoint, cast(Application, client.app)._endpoint)
+        cast(list[Observer], endpoint._observers).append(self)
+
+    def begun(self, exchange: Exchange) -> None:
+        return
+
+    def ended(self, exchange: Exchange, outcome: Outcome) -> None:
+        self.found.append(outcome)
+
+
+async def test_an_answer_that_the_storage_cut_off_is_recorded_as_an_error_with_the_bytes_that_were_sent(
+    broken: tuple[Client, Broken],
+) -> None:
+    client, disk = broken
+    large = image("large", size=2 << 20)
+    await push(client, "a", large)
+    outcomes = Outcomes(client)
+    disk.error, disk.names, disk.after_calls = errno.EIO, ("preadv",), 3
+    disk.armed = True
+    answer = await client.get(f"/v2/a/blobs/{Digest.of(large.blobs[1])}")
+    assert not answer.complete
+    (outcome,) = outcomes.found
+    assert (answer.status, outcome.status) == (200, 500)
+    assert 0 < outcome.sent == len(answer.body) < len(large.blobs[1])
+
+
+def leaving(app: ASGIApp) -> ASGIApp:
+    """The app, for a client that leaves when it has the first bytes."""
+
+    async def call(scope: Scope, _: Receive, send: Send) -> None:
+        left = asyncio.Event()
+
+        async def receive() -> Message:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def sent(message: Message) -> None:
+            await send(message)
+            if message.get("body"):
+                left.set()
+
+        await app(scope, receive, sent)
+
+    return call
+
+
+async def test_of_a_download_that_the_client_left_the_bytes_that_were_sent_are_recorded(
+    broken: tuple[Client, Broken],
+) -> None:
+    client, _ = broken
+    large = image("large", size=2 << 20)
+    await push(client, "a", large)
+    outcomes = Outcomes(client)
+    answer = await Client(leaving(client.app)).get(f"/v2/a/blobs/{Digest.of(large.blobs[1])}")
+    (outcome,) = outcomes.found
+    assert outcome.status == 499
+    assert 0 < outcome.sent == len(answer.body) < len(large.blobs[1])
 
 
 async def test_what_nobody_foresaw_is_500_without_its_text(

@@ -10,7 +10,8 @@ from pathlib import Path
 from tests.debug.asking import Debugged, ask, debugged, until
 from tests.faults.client import Client
 from tests.faults.wire import Wire, request_head
-from tests.support.server import running
+from tests.support.ports import free_port
+from tests.support.server import moorage_server, running
 
 UPLOADS = 200
 LIMITS = "  limits: {reads: 40}\n"
@@ -63,6 +64,16 @@ def test_it_answers_while_requests_finish_after_sigterm(tmp_path: Path) -> None:
         assert at.server.process is not None
         assert at.server.process.wait(20) == 0
         assert refuses(at.debug)
+
+
+def test_a_profile_whose_client_has_left_ends(tmp_path: Path) -> None:
+    debug = free_port()
+    extra = f"  debug: {{addr: '127.0.0.1:{debug}'}}\n  workers: 1\n"
+    with running(moorage_server(tmp_path, extra=extra)):
+        with Wire(debug) as wire:
+            wire.send(request_head("GET", "/debug/profile?seconds=60", {}))
+            until(lambda: b"profiling.py" in ask(debug, "/debug/stacks").body, "the profile is under way")
+        until(lambda: ask(debug, "/debug/profile?seconds=0.01").status == 200, "the next one may be taken")
 
 
 def is_under_way(at: Debugged) -> bool:

@@ -9,17 +9,23 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from moorage.drivers.base import DriverError
+from moorage.config import Configuration
+from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.disk import Disk
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
-from moorage.health.check import Failing
+from moorage.drivers.readonly import ReadOnlyDriver
+from moorage.health import build
+from moorage.health.check import Failing, Probe
 from moorage.health.http import answers
 from moorage.health.probes import connects, file_is_missing, storage_answers
+from moorage.shared import Switch
+from tests.health.hanging import hanging_mount
 from tests.health.sites import Site, serving
 
 
@@ -47,6 +53,52 @@ async def test_a_storage_that_cannot_be_read_fails(tmp_path: Path) -> None:
     await driver.close()
 
 
+def at(root: Path, *, read_only: bool = False) -> Configuration:
+    return Configuration.model_validate(
+        {
+            "version": "0.1",
+            "storage": {
+                "filesystem": {"rootdirectory": str(root)},
+                "maintenance": {"readonly": {"enabled": read_only}},
+            },
+        }
+    )
+
+
+async def ready(driver: Driver, configuration: Configuration) -> bool:
+    return await build(configuration, driver, Switch()).ready()
+
+
+async def test_a_storage_that_vanished_is_not_ready(tmp_path: Path) -> None:
+    root, elsewhere, configuration = tmp_path / "root", tmp_path / "elsewhere", at(tmp_path / "root")
+    driver = FilesystemDriver(str(root))
+    driver.prepare()
+    assert await ready(driver, configuration)
+    root.rename(elsewhere)
+    assert not await ready(driver, configuration), "there is no folder"
+    root.touch()
+    assert not await ready(driver, configuration), "a file is there"
+    root.unlink()
+    root.mkdir()
+    assert not await ready(driver, configuration), "another disk is there, or none where one was mounted"
+    root.rmdir()
+    elsewhere.rename(root)
+    assert await ready(driver, configuration)
+    await driver.close()
+
+
+async def test_a_tree_that_is_only_read_is_ready_while_its_folder_is_there(tmp_path: Path) -> None:
+    root, configuration = tmp_path / "root", at(tmp_path / "root", read_only=True)
+    (root / "docker").mkdir(parents=True)
+    driver = ReadOnlyDriver(FilesystemDriver(str(root)))
+    assert await ready(driver, configuration), "the reference implementation makes no folder of ours"
+    root.rename(tmp_path / "elsewhere")
+    assert not await ready(driver, configuration), "there is no folder"
+    root.touch()
+    assert not await ready(driver, configuration), "a file is there"
+    await driver.close()
+
+
 async def test_a_file_must_not_be_there(tmp_path: Path) -> None:
     probe = file_is_missing(str(tmp_path / "down"))
     await probe()
@@ -61,6 +113,35 @@ async def test_a_file_of_which_nothing_is_known_fails(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Failing, match="Not a directory"):
         await file_is_missing(str(tmp_path / "file" / "down"))()
+
+
+async def test_a_mount_that_hangs_takes_one_thread_and_no_more(tmp_path: Path) -> None:
+    async def asked_in_vain() -> None:
+        async with asyncio.timeout(0.3):
+            await probe()
+
+    with ThreadPoolExecutor(2) as pool:
+        asyncio.get_running_loop().set_default_executor(pool)
+        with hanging_mount(tmp_path / "mount") as mount:
+            probe = file_is_missing(str(mount / "down"))
+            with pytest.raises(TimeoutError):
+                await asked_in_vain()
+            for _ in range(3):
+                with pytest.raises(Failing, match="no answer"):
+                    await asked_in_vain()
+            async with asyncio.timeout(10):
+                assert await asyncio.to_thread(len, "others") == 6, "a thread is left for others"
+        async with asyncio.timeout(10):
+            while not await works(probe):
+                await asyncio.sleep(0.01)
+
+
+async def works(probe: Probe) -> bool:
+    try:
+        await probe()
+    except Failing:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", ""])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from moorage import metrics
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.metrics.collections import KEPT_SECONDS
+from moorage.metrics.facts import Queues
 from moorage.store import layout
 from moorage.store.garbage.history import Collected, collected, note
 from tests.metrics.scraped import Page
@@ -21,7 +24,7 @@ from tests.metrics.scraped import Page
 LAST = "registry_garbage_collection_last_timestamp_seconds"
 
 
-def facts_of(driver: FilesystemDriver, folder: Path, notifications: Broken | None = None) -> metrics.Facts:
+def facts_of(driver: FilesystemDriver, folder: Path, notifications: Queues | None = None) -> metrics.Facts:
     (folder / "counts").mkdir(exist_ok=True)
     return metrics.Facts(driver, str(folder / "counts"), notifications=notifications)
 
@@ -75,6 +78,78 @@ class Broken:
 
     def facts(self) -> Sequence[Mapping[str, Any]]:
         raise OSError("input/output error")
+
+
+class Silent(FilesystemDriver):
+    """A storage that does not answer while it `hangs`."""
+
+    hangs = False
+    asked = 0
+
+    async def read(self, path: str) -> bytes:
+        self.asked += 1
+        if self.hangs:
+            await asyncio.Event().wait()
+        return await super().read(path)
+
+
+async def test_a_storage_that_hangs_leaves_the_totals_that_were_known_and_is_asked_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver = Silent(str(tmp_path / "data"))
+    await note(driver, seconds=1, manifests=1, blobs=2, freed_bytes=300)
+    facts = facts_of(driver, tmp_path)
+    await facts.families()
+    driver.hangs, driver.asked = True, 0
+    age(tmp_path, KEPT_SECONDS + 1)
+    for _ in range(3):
+        page = await told(facts, tmp_path)
+        assert page.total("registry_garbage_collection_freed_bytes_total") == 300.0
+    assert driver.asked == 1
+    assert [record.__dict__["reason"] for record in caplog.records] == [
+        f"{layout.COLLECTED}: no answer in 2 seconds"
+    ]
+    await driver.close()
+
+
+async def test_a_storage_that_never_answered_is_left_out_and_asked_once(tmp_path: Path) -> None:
+    driver = Silent(str(tmp_path / "data"))
+    driver.hangs = True
+    facts = facts_of(driver, tmp_path)
+    for _ in range(3):
+        page = await told(facts, tmp_path)
+        assert LAST not in page.text
+        assert page.total("registry_build_info") == 1.0
+    assert driver.asked == 1
+    await driver.close()
+
+
+class Stuck:
+    """A queue on a disk that hangs until it is `mended`."""
+
+    def __init__(self) -> None:
+        self.mended = threading.Event()
+        self.asked = 0
+
+    def facts(self) -> Sequence[Mapping[str, Any]]:
+        self.asked += 1
+        self.mended.wait()
+        return []
+
+
+async def test_a_queue_that_hangs_is_left_out_and_takes_one_thread(tmp_path: Path) -> None:
+    driver, queue = FilesystemDriver(str(tmp_path / "data")), Stuck()
+    facts = facts_of(driver, tmp_path, queue)
+    try:
+        for families in await asyncio.gather(*(facts.families() for _ in range(3))):
+            names = {family.name for family in families}
+            assert "registry_garbage_collection_runs" in names
+            assert "registry_notifications_events" not in names
+        assert queue.asked == 1
+    finally:
+        queue.mended.set()
+    assert "registry_notifications_events" in {family.name for family in await facts.families()}
+    await driver.close()
 
 
 async def test_what_cannot_be_told_is_left_out_and_logged_once(

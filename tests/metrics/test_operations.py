@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from moorage import metrics
-from moorage.drivers.base import Damaged, PathNotFound, StorageFull
+from moorage.drivers.base import Damaged, DriverError, PathNotFound, StorageFull
 from moorage.drivers.filesystem import FilesystemDriver
+from moorage.drivers.small import WholeFile
 from moorage.metrics.operations import NAMES
 from tests.contracts.disk import Failing
+from tests.drivers.objectstore.stores import driver_over
 from tests.metrics.scraped import Page
+from tests.support.objectstores import S3
+from tests.support.storefaults import Refusal
+from tests.support.storeproxy import StoreProxy
 
 COUNT = "registry_storage_action_seconds_count"
 ERRORS = "registry_storage_errors_total"
@@ -67,5 +73,77 @@ async def test_what_fails_is_counted_as_what_it_is_and_what_is_not_there_is_no_f
     assert page.total(ERRORS, action="PutContent", error="StorageFull") == 1.0
     assert page.total(ERRORS) == 2.0
     assert page.total(COUNT, action="Stat") == 1.0, "what failed took its time too"
+    await driver.close()
+    counts.close()
+
+
+async def test_a_disk_that_fills_during_an_upload_is_counted_once(tmp_path: Path) -> None:
+    (tmp_path / "counts").mkdir()
+    counts = metrics.Metrics(str(tmp_path / "counts"))
+    disk = Failing(1, errno.ENOSPC, lasts=True)
+    driver = counts.metered(FilesystemDriver(str(tmp_path / "data"), disk=disk))
+    writer = await driver.writer("/upload")
+    disk.armed = True
+    await writer.write([b"12345678"], ahead=1 << 20)
+    for _ in range(2):
+        with pytest.raises(StorageFull):
+            await writer.flush()
+    await writer.close()
+    page = Page(counts.page().decode())
+    assert page.total(ERRORS, action="Writer", error="StorageFull") == 1.0
+    assert page.total(ERRORS) == 1.0
+    await driver.close()
+    counts.close()
+
+
+async def test_a_file_that_ends_early_while_it_is_read_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "counts").mkdir()
+    counts = metrics.Metrics(str(tmp_path / "counts"))
+    driver = counts.metered(FilesystemDriver(str(tmp_path / "data")))
+    await driver.write([("/blob", bytes(1 << 20))])
+    reader = await driver.open("/blob")
+    stream = reader.stream(0, reader.size, 1 << 16)
+    assert await anext(stream) == bytes(1 << 16)
+    os.truncate(tmp_path / "data/blob", 1 << 17)
+    with pytest.raises(DriverError, match="ends at 131072 of 1048576 bytes"):
+        async for _ in stream:
+            pass
+    reader.close()
+    page = Page(counts.page().decode())
+    assert page.total(ERRORS, action="Reader", error="DriverError") == 1.0
+    assert page.total(ERRORS) == 1.0
+    await driver.close()
+    counts.close()
+
+
+async def test_a_file_in_memory_is_read_without_a_detour(tmp_path: Path) -> None:
+    """Small blobs are most of all requests, and what is in memory does not fail."""
+    (tmp_path / "counts").mkdir()
+    counts = metrics.Metrics(str(tmp_path / "counts"))
+    driver = counts.metered(FilesystemDriver(str(tmp_path / "data")))
+    await driver.write([("/blob", b"small")])
+    reader = await driver.open("/blob")
+    assert reader.data == b"small"
+    assert isinstance(reader, WholeFile)
+    await driver.close()
+    counts.close()
+
+
+async def test_a_blob_that_an_object_store_does_not_take_is_counted_once(
+    tmp_path: Path, proxy: StoreProxy, moto_store: S3
+) -> None:
+    (tmp_path / "counts").mkdir()
+    counts = metrics.Metrics(str(tmp_path / "counts"))
+    driver = counts.metered(driver_over(replace(moto_store, endpoint=proxy.endpoint)))
+    creation = driver.create("/blob", 5)
+    assert creation is not None
+    proxy.faults.refusal = Refusal("403 Forbidden", "AccessDenied")
+    await creation.write([b"bytes"])
+    with pytest.raises(DriverError):
+        await creation.commit()
+    await creation.abort()
+    page = Page(counts.page().decode())
+    assert page.total(ERRORS, action="Writer") == 1.0
+    assert page.total(ERRORS) == 1.0
     await driver.close()
     counts.close()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 
 from moorage.metrics.processes import usage
@@ -43,3 +46,35 @@ def test_a_worker_that_is_gone_has_no_files() -> None:
     with holding(100, 90) as gone:
         pass
     assert 0 < usage(os.getpid(), [gone]).fullest < 0.9
+
+
+def test_processor_time_does_not_go_back_when_a_worker_is_reaped() -> None:
+    """Workers end one after the other while it is read; each has used twenty times what is too little to be seen."""
+    forking = multiprocessing.get_context("fork")
+    running: list[int] = []
+    over = threading.Event()
+
+    def replace() -> None:
+        while not over.is_set():
+            worker = forking.Process(target=_use_processor, args=(0.2,))
+            worker.start()
+            assert worker.pid is not None
+            running[:] = [worker.pid]
+            worker.join()
+
+    replacing = threading.Thread(target=replace)
+    replacing.start()
+    most, end = 0.0, time.monotonic() + 4
+    try:
+        while time.monotonic() < end:
+            found = usage(os.getpid(), list(running)).cpu
+            assert found > most - 0.1
+            most = max(most, found)
+    finally:
+        over.set()
+        replacing.join()
+
+
+def _use_processor(seconds: float) -> None:
+    while time.process_time() < seconds:
+        pass

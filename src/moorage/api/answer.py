@@ -1,4 +1,4 @@
-"""An answer as a value, and the one function that sends it."""
+"""An answer as a value, and the functions that send it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JSON: Final = (b"content-type", b"application/json")
 
 
 class ClientGone(Exception):
-    """The client closed the connection, or stopped reading, before the answer was through."""
+    """The client closed the connection, or stopped reading, before it had the whole answer."""
 
 
 @dataclass(slots=True)
@@ -34,7 +34,9 @@ class Answer:
     start: int = 0
     stop: int = 0
     logged: int = 0
-    """The status for the access log, where that is another one."""
+    """The status for the access log, if it differs from `status`."""
+    sent: int = 0
+    """How many bytes of the body the server has accepted so far."""
 
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
@@ -51,20 +53,20 @@ class Answer:
             self.reader = None
 
 
-async def send_bytes(answer: Answer, send: Send, *, head: bool) -> int:
-    """Send an answer that is in memory; how many bytes of body."""
+async def send_bytes(answer: Answer, send: Send, *, head: bool) -> None:
+    """Send an answer that is in memory."""
     body = b"" if head else answer.body
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
     await send({"type": "http.response.body", "body": body})
-    return len(body)
+    answer.sent = len(body)
 
 
-async def send_file(answer: Answer, receive: Receive, send: Send, *, piece: int, seconds: float) -> int:
-    """Send `[start, stop)` of the answer's open file in pieces; how many bytes.
+async def send_file(answer: Answer, receive: Receive, send: Send, *, piece: int, seconds: float) -> None:
+    """Send `[start, stop)` of the answer's open file in pieces, and count them in `sent`.
 
-    Raises ClientGone when the client leaves or takes nothing for `seconds` (at the latest after twice as many),
-    DriverError when the file ends early: the server then breaks the connection, so that nobody takes the part for the
-    whole.
+    Raises ClientGone when the client leaves or takes nothing for `seconds` (at the latest after twice as many), unless the
+    answer is a single piece. Raises DriverError when the file ends early: the server then breaks the connection, so that the
+    client does not take a part for the whole.
     """
     assert answer.reader is not None
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
@@ -73,23 +75,25 @@ async def send_file(answer: Answer, receive: Receive, send: Send, *, piece: int,
         async for part in answer.reader.stream(position, stop, piece):
             position += len(part)
             await send({"type": "http.response.body", "body": part, "more_body": position < stop})
+            answer.sent = position - answer.start
         if stop == answer.start:
             await send({"type": "http.response.body", "body": b""})
-        return position - answer.start
+        return
     async with _Watch(receive, seconds) as watch:
         async for part in answer.reader.stream(position, stop, piece):
             position += len(part)
             watch.last = position == stop
             await send({"type": "http.response.body", "body": part, "more_body": not watch.last})
             watch.moved = True
-            # What is sent at once does not give other requests their turn.
+            answer.sent = position - answer.start
+            # `send` may return without yielding to the event loop; other requests get their turn here.
             await asyncio.sleep(0)
-    return position - answer.start
 
 
 class _Watch:
-    """Ends what runs in it when the client is gone: the server takes what is sent to a closed connection without a
-    word. One timer and one task for a whole answer, for a timeout around every piece costs as much as the piece."""
+    """A block that is cancelled when the client has gone: the server silently accepts what is sent to a closed connection.
+
+    One timer and one task serve the whole answer, because a timeout around each piece would cost as much as the piece."""
 
     def __init__(self, receive: Receive, seconds: float) -> None:
         self._receive = receive
@@ -97,7 +101,7 @@ class _Watch:
         self._ended = False
         self.moved = False
         self.last = False
-        """Whether the end of the answer is on its way: a client that closes the connection then may well have it."""
+        """Whether the end of the answer is on its way: a client that closes the connection now may have all of it."""
 
     async def __aenter__(self) -> _Watch:
         self._loop = asyncio.get_running_loop()

@@ -1,6 +1,7 @@
-"""Everything under `/v2`: route, gates, handler, answer, access log. A plain ASGI callable.
+"""Every request under `/v2`, and to `/auth/token`: route, gates, handler, answer.
 
-The single error boundary is here: a handler raises, and what it raises becomes an answer.
+The endpoint is a plain ASGI callable. It is also the single error boundary: a handler raises an error, which becomes an answer
+here. Observers are notified when a request begins and ends.
 """
 
 from __future__ import annotations
@@ -35,10 +36,13 @@ log = logging.getLogger(__name__)
 PATH_LIMIT = 8192
 HEADER_LIMIT = 32 << 10
 CLIENT_GONE = 499
+FAILED = 500
+NEVER_SET = (b"access-control-", b"strict-transport-security", b"x-")
+"""How configured headers begin that no handler sets."""
 
 
 class Endpoint:
-    """`headers` go on every answer; `observers` are told of every request."""
+    """`headers` are added to every answer; `observers` are notified of every request."""
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Endpoint:
     ) -> None:
         self._service = service
         self._headers = [API_VERSION, NOSNIFF, *headers]
+        self._may_collide = any(not name.startswith(NEVER_SET) for name, _ in headers)
         self._preflight = preflight.allowed(headers)
         self._observers = observers
 
@@ -59,7 +64,7 @@ class Endpoint:
         route, name, reference = found or (None, "", "")
         exchange = Exchange(scope, receive, self._service, name, reference)
         exchange.route = route
-        status, sent = CLIENT_GONE, 0
+        status = CLIENT_GONE
         answer: Answer | None = None
         for observer in self._observers:
             observer.begun(exchange)
@@ -67,16 +72,19 @@ class Endpoint:
             with self._service.reads:
                 answer = await self._answer(exchange, route)
                 status = answer.logged or answer.status
-                sent = await self._send(exchange, answer, send)
+                await self._send(exchange, answer, send)
         except RegistryError as error:
             answer = self._finish(exchange, error_answer(error))
-            status, sent = answer.status, await send_bytes(answer, send, head=exchange.method == "HEAD")
+            status = answer.status
+            await send_bytes(answer, send, head=exchange.method == "HEAD")
         except ClientGone:
             status = CLIENT_GONE
         except DriverError as error:
-            # The answer has begun: ending it early breaks the connection, so nobody takes the part for the whole.
+            # The answer has begun. Ending it early breaks the connection, so the client does not take a part for the whole.
+            status = FAILED
             log.error("storage failed during an answer", extra={"reason": str(error)})
         finally:
+            sent = 0 if answer is None else answer.sent
             outcome = Outcome(status, sent, time.perf_counter() - started, answer)
             for observer in self._observers:
                 observer.ended(exchange, outcome)
@@ -92,8 +100,8 @@ class Endpoint:
                     exchange.grant = await admit(exchange, self._service.access, operation.needs)
                 answer = await operation.handler(exchange)
         except Exception as error:
-            # In a frame of its own: an exception that its own frame holds on to lives until the cycle collector
-            # comes, and with it all the bytes that were read.
+            # In a frame of its own: an exception that is referenced from its own frame lives until the cycle collector
+            # runs, and with it all bytes that were read.
             answer = await self._failed(exchange, error)
         return self._finish(exchange, answer)
 
@@ -103,7 +111,7 @@ class Endpoint:
             log.exception("unexpected error")
             self._service.report(error, exchange)
             known = RegistryError(detail={"request": exchange.id})
-        # Who waits to be asked for the body has not sent it yet, and taking it would be asking for it.
+        # A client that sent `Expect` has not sent the body yet, and reading it would request it.
         waits = exchange.header(b"expect") is not None and not exchange.received
         hopeless = waits or isinstance(known, (BodyEnded, RequestTimeout, Unavailable))
         if exchange.unread and not hopeless and (exchange.content_length or 0) <= DRAINED_BYTES:
@@ -113,7 +121,7 @@ class Endpoint:
         return answer
 
     def _operation(self, exchange: Exchange, route: routes.Route | None) -> routes.Operation:
-        """The gates that every request passes."""
+        """The operation of the request, if it passes the gates before access control."""
         if not self._service.healthy():
             raise Unavailable("the registry is not healthy", headers={"Retry-After": "5"})
         if route is None:
@@ -130,14 +138,19 @@ class Endpoint:
         return operation
 
     def _finish(self, exchange: Exchange, answer: Answer) -> Answer:
-        answer.headers += self._headers
+        headers = self._headers
+        if self._may_collide:
+            # As in the reference, a configured header is a default: the handler's own replaces it.
+            names = {name for name, _ in answer.headers}
+            headers = [header for header in headers if header[0] not in names]
+        answer.headers += headers
         if exchange.unread:
-            # Else the server would wait for the rest of the body, for ever.
+            # Otherwise the server would wait forever for the rest of the body.
             answer.headers.append((b"connection", b"close"))
         answer.headers.append((b"x-request-id", exchange.id.encode()))
         return answer
 
-    async def _send(self, exchange: Exchange, answer: Answer, send: Send) -> int:
+    async def _send(self, exchange: Exchange, answer: Answer, send: Send) -> None:
         if answer.reader is None:
             return await send_bytes(answer, send, head=exchange.method == "HEAD")
         body = answer.stop - answer.start
@@ -145,7 +158,7 @@ class Endpoint:
         try:
             with self._service.downloads:
                 seconds = self._service.limits.send_seconds
-                return await send_file(answer, exchange.receive, send, piece=piece, seconds=seconds)
+                await send_file(answer, exchange.receive, send, piece=piece, seconds=seconds)
         finally:
             self._service.pieces.release(piece, body)
             answer.close()

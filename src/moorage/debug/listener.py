@@ -1,4 +1,4 @@
-"""The listener: an HTTP server beside the registry's own, in the same event loop, with none of its limits."""
+"""An HTTP server beside the registry's own, in the same event loop, with none of its limits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLOSING_SECONDS: Final = 1.0
 
 
 class Listener:
-    """Takes connections from the socket that the workers share, whichever is free."""
+    """Accepts connections from a socket that all workers share; a free worker takes the next one."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -36,10 +36,12 @@ class Listener:
             access_log=None,
             logger=log,
             keepalive_timeout=IDLE_SECONDS,
+            # A profile ends when its client leaves.
+            handler_cancellation=True,
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=CLOSING_SECONDS)
         await self._runner.setup()
-        # A copy: whoever closes it closes nobody else's.
+        # A duplicate, because the site closes its socket.
         await web.SockSite(self._runner, shared.dup(), backlog=BACKLOG).start()
         self._watching = asyncio.create_task(self._lag.watch())
 
@@ -51,7 +53,7 @@ class Listener:
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Not that a client speaks no HTTP."""
+    """Drop messages about clients that do not speak HTTP."""
     return not (record.exc_info and isinstance(record.exc_info[1], http_exceptions.HttpProcessingError))
 
 

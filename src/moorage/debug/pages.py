@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import time
@@ -32,7 +33,7 @@ HEADERS: Final = {
 
 
 class Page(NamedTuple):
-    """`strict`: other methods find nothing there, as with the reference implementation."""
+    """One page. For other methods, a `strict` page is a 404, as in the reference implementation."""
 
     handler: Handler
     methods: frozenset[str]
@@ -41,7 +42,7 @@ class Page(NamedTuple):
 
 
 class Pages:
-    """Of one worker. None of them waits for a place: they are for when the registry has none left."""
+    """The pages of one worker. They are exempt from its limit of concurrent requests, so they work when the registry is full."""
 
     def __init__(self, parts: Parts, lag: Lag) -> None:
         self._parts = parts
@@ -77,7 +78,7 @@ class Pages:
             answer.headers["Allow"] = ", ".join(sorted(page.methods))
             return answer
         if request.method == "POST" and "Origin" in request.headers:
-            # A page of anybody's, in the browser of somebody who reaches this address.
+            # Any web page could send this, from the browser of a user who can reach this address.
             return _text("not for browsers\n", 403)
         return await page.handler(request)
 
@@ -97,7 +98,8 @@ class Pages:
         return web.Response()
 
     async def _ready(self, _: web.BaseRequest) -> web.Response:
-        ready = await self._parts.health.ready()
+        # Shielded, because clients that leave early would otherwise keep the storage from ever being found to hang.
+        ready = await asyncio.shield(self._parts.health.ready())
         return web.Response() if ready else _text("not ready: see /debug/health and the log\n", 503)
 
     async def _health(self, _: web.BaseRequest) -> web.Response:
@@ -129,7 +131,7 @@ class Pages:
         return web.Response(body=encoded(taken), content_type="application/octet-stream")
 
     async def _taken(self, request: web.BaseRequest, default: str) -> Profile | web.Response:
-        """Or the answer to who asked for what cannot be."""
+        """Take a profile, or return the answer to an invalid request."""
         try:
             seconds = float(request.query.get("seconds", default))
         except ValueError:

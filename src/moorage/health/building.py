@@ -1,13 +1,16 @@
-"""The checks as the configuration names them."""
+"""Builds the configured checks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from posixpath import dirname
 
 from moorage.config import Configuration
 from moorage.config.sections import health as sections
+from moorage.config.sections.drivers import Filesystem
 from moorage.config.values import HiddenURL, header_pairs, host_and_port
 from moorage.drivers.base import Driver
+from moorage.drivers.staging import TEMPORARY
 from moorage.health.check import Check
 from moorage.health.probes import connects, file_is_missing, storage_answers
 from moorage.health.verdict import Health
@@ -17,18 +20,27 @@ READY_SECONDS = 5.0
 
 
 def build(configuration: Configuration, driver: Driver, switch: Switch) -> Health:
+    lasting = _lasting(configuration)
+    storage = Check("readyz", storage_answers(driver, lasting), timeout=READY_SECONDS)
+    return Health(list(_checks(configuration, driver, lasting)), storage, switch)
+
+
+def _lasting(configuration: Configuration) -> str:
+    """A path that is there as long as the storage is. An object store may have none: an empty bucket is healthy."""
+    if not isinstance(configuration.storage.driver.parameters, Filesystem):
+        return ""
+    # A tree that is only read may come from the reference implementation, and never had this folder.
+    return "/" if configuration.storage.maintenance.readonly.enabled else f"/{dirname(TEMPORARY)}"
+
+
+def _checks(configuration: Configuration, driver: Driver, lasting: str) -> Iterator[Check]:
+    """The checks, with the names that the reference implementation gives them."""
     section = configuration.health
-    storage = Check("readyz", storage_answers(driver), timeout=READY_SECONDS)
-    return Health(list(_checks(section, driver, configuration.storage.driver.name)), storage, switch)
-
-
-def _checks(section: sections.Health, driver: Driver, name: str) -> Iterator[Check]:
-    """Named as the reference implementation does."""
     asked = section.storagedriver
     if asked.enabled:
         yield Check(
-            f"storagedriver_{name}",
-            storage_answers(driver),
+            f"storagedriver_{configuration.storage.driver.name}",
+            storage_answers(driver, lasting),
             interval=asked.interval.total_seconds(),
             threshold=asked.threshold,
         )

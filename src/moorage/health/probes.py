@@ -1,4 +1,4 @@
-"""What is asked: the storage, files, addresses. `http` has the probe of URLs, which needs a library."""
+"""Probes of the storage, of files and of addresses. The probe of URLs needs a library, so it has a module of its own, `http`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from moorage.health.check import Failing, Probe
 from moorage.store import layout
 
 
-def storage_answers(driver: Driver) -> Probe:
-    """An empty storage is well: that nothing is there yet is an answer too."""
+def storage_answers(driver: Driver, lasting: str = "") -> Probe:
+    """A probe that expects any answer from the storage. An empty storage is well, but `lasting` must be there: a path that is as old
+    as the storage, or empty if there is none."""
 
     async def probe() -> None:
-        # On an object store a listing costs ten times what asking for one object does, and brings up to a thousand names.
+        if lasting:
+            try:
+                await driver.stat(lasting)
+            except PathNotFound:
+                raise Failing("the storage is not there") from None
+        # On an object store, a listing costs ten times as much as asking for one object, and returns up to a thousand names.
         try:
             await driver.stat(layout.SECRET)
         except PathNotFound:
-            # That one is not there if the configuration holds the secret. And a bucket that is not there looks the same.
+            # The secret is not there if the configuration holds it. A missing bucket looks the same here, but not in a listing.
             try:
                 await driver.children(layout.TOKEN_KEYS)
             except PathNotFound:
@@ -28,20 +34,34 @@ def storage_answers(driver: Driver) -> Probe:
 
 
 def file_is_missing(path: str) -> Probe:
+    asked: asyncio.Future[str] | None = None
+
     async def probe() -> None:
-        try:
-            await asyncio.to_thread(os.stat, path)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise Failing(error.strerror or type(error).__name__) from None
-        raise Failing("file exists")
+        nonlocal asked
+        # On a mount that hangs, the thread hangs, too, and more of them would take all threads of the process.
+        if asked is not None and not asked.done():
+            raise Failing("no answer")
+        asked = asyncio.get_running_loop().run_in_executor(None, _seen, path)
+        # Shielded, because a cancelled future is done while its thread still hangs.
+        if reason := await asyncio.shield(asked):
+            raise Failing(reason)
 
     return probe
 
 
+def _seen(path: str) -> str:
+    """Why the path is not known to be missing; empty if it is missing."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return "file exists"
+
+
 def connects(host: str, port: int) -> Probe:
-    """Without a host, to this machine."""
+    """A probe that opens a connection; without a host, to localhost."""
 
     async def probe() -> None:
         loop = asyncio.get_running_loop()

@@ -1,21 +1,21 @@
-"""Metrics for Prometheus, right across worker processes.
+"""Metrics for Prometheus, summed correctly over the worker processes.
 
-    counts = metrics.build(shared.metrics)             # in each worker; None: nobody counts
-    counts.observer, counts.metered(driver)            # what counts, and counts.counted(descriptors)
+    counts = metrics.build(shared.metrics)             # in each worker; None if metrics are off
+    counts.observer, counts.metered(driver)            # these count, and so does counts.counted(descriptors)
     facts = metrics.Facts(driver, shared.metrics, certificate=shared.certificate, notifications=…)
-    counts.page(await facts.families())                # what Prometheus reads: bytes, of metrics.CONTENT_TYPE
+    counts.page(await facts.families())                # the page for Prometheus: bytes, of metrics.CONTENT_TYPE
 
     numbers       numbers in a file, which outlive the process that counts; read first
-    slots         which files a worker counts in, so that there are not more and more of them
+    slots         which files a worker counts in, so that their number stays bounded
     series        counters, gauges and histograms over such numbers
-    requests      what is counted of requests; `repositories`: pulls and pushes of each
-    operations    what is counted of the storage; `descriptors`: of the cache
+    requests      counts requests; `repositories` the pulls and pushes of each repository
+    operations    counts storage operations, `opened` failures of open files, `descriptors` uses of the descriptor cache
     counting      all of these: what a worker counts
-    facts         what is not counted but asked: queues, `collections`, the certificate
-    processes     what the system knows of the server
-    page          what Prometheus reads; `told`: facts in its form
+    facts         values that are looked up, not counted: queues, `collections`, the certificate
+    processes     resource usage of the server's processes
+    page          the page for Prometheus; `told` converts facts into its form
 
-Only `page` and `told` import prometheus_client, when a page is asked for.
+Only `page` and `told` import prometheus_client, when a page is requested.
 """
 
 from __future__ import annotations
@@ -34,12 +34,15 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def build(folder: str) -> Metrics | None:
-    """`folder` is shared by the workers of a server; empty: nobody counts. Nor does a worker for whose counts there is no room, for
-    serving comes first."""
+    """The metrics of this worker, or None.
+
+    `folder` is shared by the workers of a server; empty if metrics are off. A worker that finds no room for its counts serves without
+    counting.
+    """
     if not folder:
         return None
     try:
         return Metrics(folder)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         log.error("this worker does not count for Prometheus", extra={"reason": str(error)})
         return None

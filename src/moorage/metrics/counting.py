@@ -1,4 +1,4 @@
-"""All that one worker counts."""
+"""Everything that one worker counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Metrics:
-    """Counted by this worker from now on, in a folder that it shares with the others. Raises OSError."""
+    """The counts of this worker, in a folder that it shares with the others. Raises OSError."""
 
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder)
@@ -29,6 +29,7 @@ class Metrics:
         self._slot = take(self._folder)
         self.observer: Observer = Requests(self._slot)
         self._looks = Looks(self._slot)
+        self._unreadable: set[str] = set()
         starts = Counter(self._slot.counters, "registry_worker_starts_total", "Workers that were started.")
         starts.one()()
 
@@ -37,16 +38,16 @@ class Metrics:
         return Metered(driver, self._slot)
 
     def counted(self, descriptors: Descriptors) -> Descriptors:
-        """The cache, with each look counted. One that remembers nothing is none."""
+        """The cache, with each lookup counted. `Nothing`, which is not a cache, is returned as it is."""
         return descriptors if isinstance(descriptors, Nothing) else Counted(descriptors, self._looks)
 
     def page(self, extra: Iterable[Metric] = ()) -> bytes:
-        """What all workers counted, with `extra` (what `Facts.families` gives). Reads files for some milliseconds: call it in a
-        thread. Raises OSError."""
+        """The counts of all workers, together with `extra`, the result of `Facts.families`. Reads files for some milliseconds, so
+        call it in a thread. Raises OSError."""
         from moorage.metrics.page import page
 
-        return page(self._folder, self._launcher, extra)
+        return page(self._folder, self._launcher, extra, self._unreadable)
 
     def close(self) -> None:
-        """Another worker may go on with what this one has counted."""
+        """Release the files, so that another worker can continue these counts."""
         self._slot.close()

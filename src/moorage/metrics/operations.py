@@ -1,14 +1,26 @@
-"""A driver whose operations are counted and timed, by the names that the reference implementation gives them."""
+"""A driver whose operations are counted and timed, under the names of the reference implementation."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
-from moorage.drivers.base import Damaged, Driver, DriverError, InvalidPath, PathBusy, PathNotFound
+from moorage.drivers.base import (
+    Creation,
+    Damaged,
+    Driver,
+    DriverError,
+    InvalidPath,
+    PathBusy,
+    PathNotFound,
+    Reader,
+    Writer,
+)
 from moorage.drivers.delegating import DelegatingDriver
+from moorage.metrics.opened import Failed, MeteredCreation, MeteredReader, MeteredWriter
 from moorage.metrics.series import ACTIONS, Counter, Histogram
 from moorage.metrics.slots import Slot
 
@@ -26,9 +38,11 @@ NAMES: Final = {
     "children": "List",
     "move": "Move",
     "delete": "Delete",
+    "delete_matching": "Delete",
     "direct": "RedirectURL",
 }
-"""What lasts as long as a client takes (the bytes of a reader, of a writer) is not timed here."""
+"""Method names and their actions. Reading and writing the bytes themselves lasts as long as the client takes: its failures count for
+"Reader" and "Writer", but it is not timed."""
 
 OF_A_PATH: Final = frozenset(("read", "read_noted", "stat", "written", "is_folder", "children"))
 
@@ -36,11 +50,11 @@ Operation = Callable[..., Awaitable[Any]]
 
 
 class Metered(DelegatingDriver):
-    """The methods of the driver below, each in one that looks at the clock."""
+    """A driver around another one that times and counts each operation."""
 
     def __init__(self, driver: Driver, slot: Slot) -> None:
         super().__init__(driver)
-        # These are asked for on each request, which is dear where they are not found here.
+        # Each request reads these, and delegating the lookup would be slow.
         self.distant = driver.distant
         self.notes = driver.notes
         took = Histogram(
@@ -62,26 +76,32 @@ class Metered(DelegatingDriver):
             timed = self._timed_path if method in OF_A_PATH else self._timed
             setattr(self, method, timed(action, getattr(driver, method), took))
 
+    def create(self, path: str, size: int) -> Creation | None:
+        creation = self._driver.create(path, size)
+        return None if creation is None else MeteredCreation(creation, partial(self._failed, NAMES["writer"]))
+
     def _timed(self, action: str, operation: Operation, took: Histogram) -> Operation:
         view, (buckets, total) = took.view, took.places(self._driver.name, action)
+        failed, around = partial(self._failed, action), _AROUND.get(action)
 
         async def timed(*arguments: Any, **named: Any) -> Any:
             began = perf_counter()
             try:
-                return await operation(*arguments, **named)
+                result = await operation(*arguments, **named)
             except DriverError as error:
-                self._failed(action, error)
+                failed(error)
                 raise
             finally:
                 seconds = perf_counter() - began
                 view[buckets[bisect_left(ACTIONS, seconds)]] += 1.0
                 view[total] += seconds
+            return result if around is None else around(result, failed)
 
         return timed
 
     def _timed_path(self, action: str, operation: Operation, took: Histogram) -> Operation:
-        """As `_timed`, of what takes a path and nothing else: these run some times on each request, and arguments of any number cost
-        as much as the rest."""
+        """Like `_timed`, for methods that take only a path: each request calls several, and passing on arbitrary arguments costs as much
+        as everything else here."""
         view, (buckets, total) = took.view, took.places(self._driver.name, action)
 
         async def timed(path: str) -> Any:
@@ -99,7 +119,20 @@ class Metered(DelegatingDriver):
         return timed
 
     def _failed(self, action: str, error: DriverError) -> None:
-        # A damaged file is one that is not there, but that is for somebody to look at.
+        # Damaged is a kind of PathNotFound, but it counts as a failure, because the operator should look into it.
         if isinstance(error, PathNotFound | PathBusy | InvalidPath) and not isinstance(error, Damaged):
             return
         self._errors.one(self._driver.name, action, type(error).__name__)()
+
+
+def _reader(reader: Reader, failed: Failed) -> Reader:
+    # What is in memory cannot fail.
+    return MeteredReader(reader, failed) if reader.data is None else reader
+
+
+def _writer(writer: Writer, failed: Failed) -> Writer:
+    return MeteredWriter(writer, failed)
+
+
+_AROUND: Final[dict[str, Callable[[Any, Failed], Any]]] = {"Reader": _reader, "Writer": _writer}
+"""What is put around the results of an action."""

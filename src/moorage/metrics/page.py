@@ -1,8 +1,9 @@
-"""The page that Prometheus reads: what all workers counted, and what is told besides."""
+"""The page that Prometheus reads: the counts of all workers, and the facts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from prometheus_client import Metric, generate_latest
@@ -11,6 +12,8 @@ from prometheus_client.registry import Collector
 
 from moorage.metrics import slots, told
 from moorage.metrics.processes import usage
+
+log = logging.getLogger(__name__)
 
 
 class _Families(Collector):
@@ -21,11 +24,37 @@ class _Families(Collector):
         return self._families
 
 
-def page(folder: Path, launcher: int, extra: Iterable[Metric]) -> bytes:
-    """`launcher` is the parent of the workers."""
+def page(folder: Path, launcher: int, extra: Iterable[Metric], unreadable: set[str]) -> bytes:
+    """The page. `launcher`: process id of the workers' parent. `extra`: metric families to add. `unreadable`: files whose damage has
+    been logged; others are added."""
     held = slots.slots(folder)
-    counted = MultiProcessCollector.merge(list(slots.files(folder, held)))  # type: ignore[no-untyped-call]
+    counted = _merged(list(slots.files(folder, held)), unreadable)
     used = usage(launcher, [slot.pid for slot in held])
     ours = told.processes(used, sum(slot.alive for slot in held))
     families = [*counted, *extra, *ours, told.build()]
     return generate_latest(_Families(sorted(families, key=lambda family: family.name)))
+
+
+def _merged(files: Sequence[str], unreadable: set[str]) -> Iterable[Metric]:
+    """The sums of all files that can be read."""
+    try:
+        return _merge(files)
+    except Exception:
+        # The library raises errors of many types, none of which names the file.
+        return _merge([file for file in files if _readable(file, unreadable)])
+
+
+def _readable(file: str, unreadable: set[str]) -> bool:
+    try:
+        _merge([file])
+    except Exception as error:
+        if file not in unreadable:
+            log.error("counts cannot be read", extra={"path": file, "reason": str(error)})
+        unreadable.add(file)
+        return False
+    return True
+
+
+def _merge(files: Sequence[str]) -> Iterable[Metric]:
+    merged: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+    return merged

@@ -1,4 +1,4 @@
-"""Facts about the processes of the server, summed: the workers, and the launcher that is their parent."""
+"""Resource usage of the server's processes, summed: the workers and their parent, the launcher."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(frozen=True)
 class Usage:
-    """Of one process or several. `cpu`: seconds of processor time, also those of children that have ended. `started`: seconds since
-    1970, of the launcher. `fullest`: the limit of files is one of each process, so this tells of the process that is nearest to its
-    own: which share of it is open."""
+    """Resource usage of one process or several.
+
+    `cpu`: seconds of processor time, including children that have ended. `started`: when the launcher started, in seconds since 1970.
+    `fullest`: the ratio of open files to their limit in the process that is closest to it, as each process has a limit of its own.
+    """
 
     cpu: float = 0.0
     resident: int = 0
@@ -31,12 +33,27 @@ class Usage:
 
 @dataclass(frozen=True)
 class Process(Usage):
+    """`reaped`: the part of `cpu` that children used, in ticks."""
+
     parent: int = 0
+    reaped: int = 0
+
+
+READINGS: Final = 10
+"""How often to read all processes if workers end meanwhile."""
 
 
 def usage(launcher: int, workers: Sequence[int]) -> Usage:
-    """`workers` may be gone: what they have used is then in their parent's, once it has noticed, so that the sum never shrinks."""
-    found = [read(launcher), *(process for process in map(read, workers) if process.parent == launcher)]
+    """The usage of launcher and workers. Workers may be gone: once the launcher has reaped them, what they used is part of its own
+    usage, so the sum never shrinks."""
+    for _ in range(READINGS):
+        before = read(launcher)
+        running = [process for process in map(read, workers) if process.parent == launcher]
+        first = read(launcher)
+        # Otherwise a worker was reaped in between, and may be missing or counted twice.
+        if first.reaped == before.reaped:
+            break
+    found = [first, *running]
     return Usage(
         cpu=sum(process.cpu for process in found),
         resident=sum(process.resident for process in found),
@@ -49,7 +66,7 @@ def usage(launcher: int, workers: Sequence[int]) -> Usage:
 
 
 def read(pid: int) -> Process:
-    """All 0 for one that is gone."""
+    """The usage of a process; all 0 if it is gone."""
     folder = Path(f"/proc/{pid}")
     try:
         # The name, in parentheses, may have spaces in it.
@@ -59,6 +76,7 @@ def read(pid: int) -> Process:
     files, limit = sum(1 for _ in _files(folder)), _file_limit(folder)
     return Process(
         parent=int(fields[1]),
+        reaped=sum(map(int, fields[13:15])),
         cpu=sum(map(int, fields[11:15])) / TICKS,
         resident=int(fields[21]) * PAGE,
         files=files,
@@ -70,7 +88,7 @@ def read(pid: int) -> Process:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    # None of a process of somebody else.
+    # Yields nothing for a process of another user.
     with contextlib.suppress(OSError):
         yield from (folder / "fd").iterdir()
 

@@ -1,11 +1,14 @@
-"""Which files a worker counts in: those of one that is gone, or new ones. So there are never more than for all workers that were alive
-at once, and what those that are gone have counted stays counted."""
+"""Which files a worker counts in: those of a worker that is gone, or new ones.
+
+So there are never more files than for the most workers that were alive at once, and the counts of workers that are gone are kept.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import itertools
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,29 +16,44 @@ from pathlib import Path
 
 from moorage.metrics.numbers import Numbers
 
+log = logging.getLogger(__name__)
+
 
 class Slot:
-    """Files of this process, until it ends. `gauges` begin with 0: what its predecessor was at is over."""
+    """The files that this process counts in until it ends. `gauges` begin at 0, as what the predecessor was doing is over."""
 
     def __init__(self, folder: Path, number: int, lock: int) -> None:
-        """Raises OSError."""
+        """Raises OSError; the lock is released then."""
         self.folder = folder
-        self._lock = lock
-        self.counters = Numbers(folder / f"counter_{number}.db")
-        self.histograms = Numbers(folder / f"histogram_{number}.db")
-        self.gauges = Numbers(folder / f"gauge_livesum_{number}.db")
-        self.gauges.clear()
+        with contextlib.ExitStack() as opened:
+            opened.callback(os.close, lock)
+            self.counters = _numbers(folder / f"counter_{number}.db", opened)
+            self.histograms = _numbers(folder / f"histogram_{number}.db", opened)
+            self.gauges = _numbers(folder / f"gauge_livesum_{number}.db", opened)
+            self.gauges.clear()
+            self._opened = opened.pop_all()
 
     def close(self) -> None:
-        for numbers in (self.counters, self.histograms, self.gauges):
-            numbers.close()
-        os.close(self._lock)
+        self._opened.close()
+
+
+def _numbers(path: Path, opened: contextlib.ExitStack) -> Numbers:
+    """The numbers of a file, closed with `opened`. A damaged file is set aside, and its numbers begin at 0. Raises OSError."""
+    try:
+        numbers = Numbers(path)
+    except ValueError as error:
+        aside = path.with_suffix(".damaged")
+        log.error("counts are damaged", extra={"reason": str(error), "kept_as": str(aside)})
+        path.rename(aside)
+        numbers = Numbers(path)
+    opened.callback(numbers.close)
+    return numbers
 
 
 def take(folder: Path) -> Slot:
-    """The first slot that nobody holds. Raises OSError."""
+    """Take the first free slot whose files can be used. Raises OSError."""
     for number in itertools.count(1):
-        # The kernel lets go of the lock when the process ends, however it ends; a number of a process may come again.
+        # The kernel releases the lock however the process ends. A process id would not do, as it may be reused.
         lock = os.open(folder / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,13 +62,20 @@ def take(folder: Path) -> Slot:
             continue
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
-        return Slot(folder, number, lock)
+        continued = (folder / f"counter_{number}.db").exists()
+        try:
+            return Slot(folder, number, lock)
+        except OSError as error:
+            # With new files, the next slot would fail, too.
+            if not continued:
+                raise
+            log.error("counts cannot be continued", extra={"reason": str(error), "slot": number})
     raise AssertionError
 
 
 @dataclass(frozen=True)
 class Held:
-    """A slot as others see it: of the process `pid`, which lives or was the last one here."""
+    """A slot as others see it. `pid`: the process that holds it or held it last."""
 
     number: int
     pid: int
@@ -66,7 +91,7 @@ def slots(folder: Path) -> list[Held]:
 
 
 def files(folder: Path, held: Iterable[Held]) -> Iterator[str]:
-    """Those that count now."""
+    """The files to read: counters and histograms of all slots, and gauges of those whose process is alive."""
     for slot in held:
         kinds = ["counter", "histogram", *(["gauge_livesum"] if slot.alive else [])]
         paths = [folder / f"{kind}_{slot.number}.db" for kind in kinds]

@@ -14,10 +14,12 @@ RUN /opt/moorage/bin/pip install --no-cache-dir --no-deps . \
 FROM ${PYTHON}
 COPY --from=build /opt/moorage /opt/moorage
 COPY config/container.yml /etc/distribution/config.yml
-# Where version 2 of the reference implementation has it. What is mounted over either is found at both.
+# Where version 2 of the reference implementation has it. What is mounted over either is found at both. /bin/registry is
+# the path of its program, which charts and manifests name as the command.
 RUN mkdir -p /etc/docker/registry /var/lib/registry \
     && ln -s /etc/distribution/config.yml /etc/docker/registry/config.yml \
-    && ln -s /opt/moorage/bin/moorage /opt/moorage/bin/registry /usr/local/bin/
+    && ln -s /opt/moorage/bin/moorage /opt/moorage/bin/registry /usr/local/bin/ \
+    && ln -s /opt/moorage/bin/registry /bin/
 VOLUME /var/lib/registry
 EXPOSE 5000
 ENTRYPOINT ["registry"]

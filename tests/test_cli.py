@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from moorage import __version__
 from moorage.cli.serving import typed
+from moorage.cli.spellings import translated
 from tests.support.server import moorage_command
 
 CONFIG = "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {root}\n"
@@ -30,9 +32,36 @@ def config(tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize(("program", "argument"), [("moorage", "version"), ("registry", "-version")])
-def test_the_version(program: str, argument: str) -> None:
-    assert run(argument, program=program).stdout == f"moorage {__version__}\n"
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("moorage", ["version"]),
+        ("registry", ["-version"]),
+        # A container whose entry point is the program, and whose command names it again.
+        ("registry", ["registry", "-version"]),
+        ("registry", ["/bin/registry", "version"]),
+    ],
+)
+def test_the_version(program: str, arguments: list[str]) -> None:
+    assert run(*arguments, program=program).stdout == f"moorage {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "usage"),
+    [
+        (["-h"], "registry"),
+        (["help"], "registry"),
+        (["help", "serve"], "registry serve"),
+        (["serve", "-h"], "registry serve"),
+        (["garbage-collect", "-h"], "registry garbage-collect"),
+        (["help", "storage", "check"], "registry storage check"),
+        (["access", "explain", "-h"], "registry access explain"),
+    ],
+)
+def test_every_spelling_of_a_question_for_help_is_answered(arguments: list[str], usage: str) -> None:
+    found = run(*arguments, program="registry")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.split("[")[0].strip() == f"Usage: {usage}"
 
 
 def test_without_arguments_there_is_help() -> None:
@@ -144,6 +173,51 @@ def test_collecting_and_purging_an_empty_registry(config: str, tmp_path: Path) -
     purged = run("purge-uploads", "--json", "--age", "1", config)
     assert json.loads(purged.stdout) == {"dry_run": False, "uploads": [], "multipart_uploads": []}
     assert run("purge-uploads", "--dry-run", config).stdout == "0 uploads would be purged\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (["--dry-run=true", "--delete-untagged=T"], True),
+        (["-d=1", "-m=false"], True),
+        (["--dry-run=FALSE", "-m=0", "--quiet=t"], False),
+    ],
+)
+def test_flags_of_garbage_collection_may_have_values_as_those_of_go(
+    config: str, tmp_path: Path, arguments: list[str], kept: bool
+) -> None:
+    digest = hashlib.sha256(b"garbage").hexdigest()
+    tree = tmp_path / "root/docker/registry/v2"
+    garbage = tree / "blobs/sha256" / digest[:2] / digest / "data"
+    garbage.parent.mkdir(parents=True)
+    (tree / "repositories").mkdir()
+    garbage.write_bytes(b"garbage")
+    found = run("garbage-collect", *arguments, config, program="registry")
+    assert (found.returncode, garbage.exists()) == (0, kept), found.stderr
+
+
+def test_a_value_that_is_no_boolean_is_refused(config: str) -> None:
+    found = run("garbage-collect", "--delete-untagged=maybe", config)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert "--delete-untagged" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        (["-m", "--delete-untagged=false", "c.yml"], ["c.yml"]),
+        (["--delete-untagged=false", "-m"], ["-m"]),
+        (["-m=true", "--", "-m=true"], ["--delete-untagged", "--", "-m=true"]),
+        (["--notice=1", "--json=true"], ["--notice=1", "--json=true"]),
+    ],
+)
+def test_the_last_value_of_a_flag_decides(given: list[str], meant: list[str]) -> None:
+    assert translated(["garbage-collect", *given]) == ["garbage-collect", *meant]
+
+
+def test_a_server_starts_under_all_spellings(config: str) -> None:
+    for spelled in ([config], ["serve", config], ["registry", "serve", config], ["/bin/registry", config]):
+        assert translated(spelled) == ["serve", config]
 
 
 @pytest.mark.parametrize(

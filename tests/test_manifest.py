@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from moorage.digest import Digest
 from moorage.errors import ManifestInvalid
-from moorage.manifest import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, parse
+from moorage.manifest import ARTIFACT, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, parse
 from moorage.wire import encode
 
 DIGEST = Digest.of(b"content")
@@ -261,3 +261,23 @@ def test_schema_1_is_refused_with_advice() -> None:
     ):
         with pytest.raises(ManifestInvalid, match="schema 1"):
             parse(payload, content_type)
+
+
+@pytest.mark.parametrize("declared", [ARTIFACT, ""])
+def test_an_artifact_manifest_is_refused_with_advice(declared: str) -> None:
+    payload = {"mediaType": ARTIFACT, "artifactType": "a/b", "blobs": [descriptor()], "subject": descriptor()}
+    with pytest.raises(
+        ManifestInvalid, match="withdrawn from the specification: push it as an image manifest"
+    ):
+        parse(json.dumps(payload).encode(), declared)
+
+
+def test_a_descriptor_needs_nothing_but_its_digest() -> None:
+    bare = {"digest": DIGEST}
+    found = parse(json.dumps(image(config=bare, layers=[bare], subject=bare)).encode(), OCI_MANIFEST)
+    assert found.subject is not None
+    assert [one.digest for one in (*found.blobs, found.subject)] == [DIGEST] * 3
+    assert found.artifact_type is None
+    assert parse(json.dumps(index(manifests=[bare])).encode()).manifests[0].digest == DIGEST
+    # In lists of referrers and in events.
+    assert encode(found.subject) == f'{{"mediaType":"","size":0,"digest":"{DIGEST}"}}'.encode()

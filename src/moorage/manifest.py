@@ -1,4 +1,4 @@
-"""Manifests as values: what kind one is, what it refers to. The bytes themselves are never re-encoded.
+"""Manifests as values: their media type and what they refer to. The bytes themselves are never re-encoded.
 
 Formats: OCI image-spec (image manifest, image index), Docker image manifest version 2 schema 2.
 """
@@ -19,6 +19,8 @@ OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 SCHEMA_1: Final = "application/vnd.docker.distribution.manifest.v1"
+ARTIFACT: Final = "application/vnd.oci.artifact.manifest.v1+json"
+"""Of release candidates of OCI image-spec 1.1, without a schemaVersion."""
 
 IMAGES: Final = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 INDEXES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
@@ -28,16 +30,18 @@ _UNTYPED: Final = frozenset({"", "application/json", "application/octet-stream",
 _NO_PLATFORM: Final = msgspec.Raw()
 
 
-class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
     """A reference to content. Source: OCI image-spec, descriptor."""
 
-    media_type: str
-    size: int
+    # The reference implementation takes descriptors without these two, and no decision depends on them: blobs are found by
+    # digest. They have factories because `omit_defaults` leaves out other defaults, and clients expect both members.
+    media_type: str = msgspec.field(default_factory=str)
+    size: int = msgspec.field(default_factory=int)
     digest: str
     urls: list[str] | None = None
     annotations: dict[str, str] | None = None
     artifact_type: str | None = None
-    # Of an index. Parsed, it may take a hundred times the memory of its bytes, and hardly anybody asks for it.
+    # In the entries of an index. Kept raw: decoded, it may take a hundred times the memory, and it is rarely used.
     raw_platform: msgspec.Raw = msgspec.field(default=_NO_PLATFORM, name="platform")
 
     def __post_init__(self) -> None:
@@ -51,18 +55,18 @@ class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
 
     @property
     def platform(self) -> dict[str, Any] | None:
-        """Decoded anew each time."""
+        """The decoded platform; each access decodes it again."""
         if self.raw_platform is _NO_PLATFORM:
             return None
         try:
             return msgspec.json.decode(self.raw_platform, type=dict[str, Any])
         except RecursionError:
-            # It was parsed with less on the stack. No platform that means anything is that deep.
+            # The manifest was parsed on a shallower stack. No meaningful platform is nested this deep.
             return None
 
 
 class _Document(msgspec.Struct, frozen=True, rename="camel"):
-    """Every field that we look at, of all formats; unknown ones stay in the bytes and do not matter here."""
+    """The fields of all formats that matter here. Unknown fields stay in the payload and are ignored."""
 
     schema_version: int | None = None
     media_type: str | None = None
@@ -76,27 +80,28 @@ class _Document(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def children(self) -> list[Descriptor] | None:
-        """None where there is no list."""
+        """The entries of `manifests`; None if the member is null or absent."""
         return None if self.manifests is msgspec.UNSET else self.manifests
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A parsed manifest. `payload` is what was pushed and what will be served, byte for byte."""
+    """A parsed manifest."""
 
     payload: bytes
+    """The bytes as pushed, and as served."""
     media_type: str
     blobs: tuple[Descriptor, ...]
-    """Config and layers; for an index nothing."""
+    """Config and layers; empty for an index."""
     manifests: tuple[Descriptor, ...]
-    """Children of an index; for an image nothing."""
+    """Children of an index; empty for an image."""
     subject: Descriptor | None
     artifact_type: str | None
-    """As the referrers API tells it: `artifactType`, or the config's media type when that is absent."""
+    """As in the referrers API: `artifactType`, or else the media type of an image's config."""
     annotations: dict[str, str] | None
 
     def descriptor(self, digest: Digest) -> Descriptor:
-        """How the referrers API describes this manifest (distribution-spec, "Listing referrers")."""
+        """The entry for this manifest in the referrers API (distribution-spec, "Listing referrers")."""
         return Descriptor(
             media_type=self.media_type,
             size=len(self.payload),
@@ -107,12 +112,12 @@ class Manifest:
 
 
 def parse(payload: bytes, content_type: str = "") -> Manifest:
-    """Parse what was pushed under `content_type`; raises ManifestInvalid telling why.
+    """Parse a payload that was pushed as `content_type`. Raises ManifestInvalid with the reason.
 
-    A document that two clients could read in two ways has one digest and two meanings, so it is refused:
-    duplicate keys, keys that are told apart by their case alone, an index that is also an image, a `mediaType`
-    that contradicts the Content-Type (CVE-2021-41190). A list that is null or absent is an empty one, as programs in
-    Go write it, as long as the document itself tells whether it is an image or an index.
+    A document that two clients could read in two ways would have one digest and two meanings, so it is refused:
+    duplicate keys, keys that differ from a known one only in case, an index that is also an image, a `mediaType`
+    that contradicts the Content-Type (CVE-2021-41190). A list that is null or absent counts as empty, because programs
+    written in Go write empty lists so, as long as the document itself shows whether it is an image or an index.
     """
     declared = content_type.partition(";")[0].strip().lower()
     if content_type and "/" not in declared:
@@ -140,7 +145,7 @@ def _decode(payload: bytes, declared: str) -> _Document:
             payload.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
         )
         if b"\\ud" in payload.lower():
-            # Half of a surrogate pair is no text: it could never be written out again.
+            # A lone surrogate cannot be encoded as UTF-8, so it could never be written out again.
             json.dumps(raw, ensure_ascii=False).encode()
         document = msgspec.json.decode(payload, type=_Document)
     except RecursionError:
@@ -152,6 +157,8 @@ def _decode(payload: bytes, declared: str) -> _Document:
     _refuse_other_spellings(raw)
     if document.fs_layers is not None or document.schema_version == 1:
         raise ManifestInvalid(_SCHEMA_1_REFUSED)
+    if ARTIFACT in (declared, document.media_type):
+        raise ManifestInvalid(_ARTIFACT_REFUSED)
     if document.schema_version != 2:
         raise ManifestInvalid("the manifest's schemaVersion is not 2")
     return document
@@ -159,6 +166,10 @@ def _decode(payload: bytes, declared: str) -> _Document:
 
 _SCHEMA_1_REFUSED: Final = (
     "Docker image manifest version 2, schema 1 is not supported: push the image with Docker 1.10 or newer"
+)
+_ARTIFACT_REFUSED: Final = (
+    "OCI artifact manifests were withdrawn from the specification: push it as an image manifest with artifactType "
+    "(ORAS 1.1 or newer does)"
 )
 
 
@@ -170,13 +181,16 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _NAMES: Final = frozenset(name for kind in (_Document, Descriptor) for name in kind.__struct_encode_fields__)
-"""Of all members that mean something, wherever they stand."""
+"""The names of all known members, at any level."""
 _FOLDED: Final = frozenset(name.casefold() for name in _NAMES)
 
 
 def _refuse_other_spellings(raw: dict[str, Any]) -> None:
-    """Go, and so most clients and the reference, takes `Layers` for `layers`: it sees references that are not seen here,
-    and garbage collection would remove what they need."""
+    """Refuse members whose names differ from known ones only in case.
+
+    Go's decoder, which the reference implementation and most clients use, takes `Layers` for `layers`. It would see
+    references that are not seen here, and garbage collection would remove what they need.
+    """
     described = [raw, raw.get("config"), raw.get("subject")]
     for entry in (*described, *(raw.get("layers") or ()), *(raw.get("manifests") or ())):
         if not entry or entry.keys() <= _NAMES:
@@ -193,7 +207,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _media_type(document: _Document, declared: str) -> str:
-    """The one media type of this document, from the Content-Type, `mediaType` and its shape together."""
+    """The media type of the document, decided from the Content-Type, `mediaType` and its shape."""
     inner = document.media_type
     if inner and not _safe_in_header(inner):
         raise ManifestInvalid("the manifest's mediaType has characters that no media type has")
@@ -208,7 +222,7 @@ def _media_type(document: _Document, declared: str) -> str:
     if found in INDEXES and is_image:
         raise ManifestInvalid(f"{found} has no members config and layers")
     if found in INDEXES and inner is None and looks_like != OCI_INDEX:
-        # The Content-Type is not stored: nothing would tell afterwards what this is.
+        # The Content-Type is not stored, so nothing in the storage would show what this is.
         raise ManifestInvalid(f"{found} needs its mediaType in the manifest, or the member manifests")
     if found in IMAGES and is_index:
         raise ManifestInvalid(f"{found} has no member manifests")
@@ -246,4 +260,4 @@ def _image_blobs(document: _Document) -> tuple[Descriptor, ...]:
 def _artifact_type(document: _Document, index: bool) -> str | None:
     if document.artifact_type:
         return document.artifact_type
-    return None if index or document.config is None else document.config.media_type
+    return None if index or document.config is None else document.config.media_type or None

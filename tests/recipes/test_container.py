@@ -118,6 +118,10 @@ def test_the_image_starts_with_the_configuration_that_is_copied_into_it() -> Non
     assert f"EXPOSE {port_of(configuration.http)}\n" in DOCKERFILE
 
 
+def test_the_program_is_where_charts_expect_that_of_the_reference() -> None:
+    assert re.search(r"ln -s /opt/moorage/bin/registry /bin/$", DOCKERFILE, re.MULTILINE)
+
+
 def test_what_the_image_is_made_of_is_there() -> None:
     assert "src" in copied()
     for source in copied():
@@ -265,7 +269,10 @@ def test_the_image_is_built_and_serves_docker_over_restarts(tmp_path: Path) -> N
             collected = docker("exec", name, "registry", "garbage-collect", "/etc/docker/registry/config.yml")
             assert "0 manifests and 1 blobs removed" in collected
             assert docker_at(docker, tmp_path, port).pull("app").found == image.unpacked
+            said = docker("exec", name, "/bin/registry", "garbage-collect", "--dry-run=true", INSIDE)
+            assert "0 manifests and 0 blobs would be removed" in said
 
+        assert docker("run", "--rm", "moorage", "registry", "-version").startswith("moorage ")
         mounted_configuration_is_served(docker, tmp_path)
 
 

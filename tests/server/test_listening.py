@@ -80,6 +80,24 @@ def test_an_ipv6_address_is_shared_out_too(listening: Listen) -> None:
     assert all(one.family == socket.AF_INET6 for one in listeners)
 
 
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "[::]", "[0::0]"])
+def test_a_wildcard_takes_both_kinds_of_addresses(listening: Listen, host: str) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 here")
+    port = listening(f"{host}:0", 2)[0].getsockname()[1]
+    for reached in ("127.0.0.1", "::1"):
+        socket.create_connection((reached, port), 10).close()
+
+
+@pytest.mark.parametrize(("host", "other"), [("127.0.0.1", "::1"), ("[::1]", "127.0.0.1")])
+def test_any_other_address_takes_only_its_own_kind(listening: Listen, host: str, other: str) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 here")
+    port = listening(f"{host}:0", 2)[0].getsockname()[1]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((other, port), 10)
+
+
 @pytest.mark.parametrize("workers", [1, 4])
 def test_the_address_of_another_server_is_refused(listening: Listen, workers: int) -> None:
     """The sockets of another Moorage would share it, and get half of the requests."""

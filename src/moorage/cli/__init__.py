@@ -1,9 +1,10 @@
 """The command line: `moorage`, also installed as `registry` with the spellings of the reference implementation.
 
-`serving`, `configuration`, `collecting` (garbage and uploads), `storage` (copying and checking), `access` (rules),
-`events` (notifications) and `passwords` hold the commands, `commands` lists them, `arguments`, `starting`, `roots`, `moments` and
-`progress` are what they share, `output` and `ending` what is around each of them but `serve`. A command imports its own parts when it
-runs, so that `moorage version` does not load a server. Read `starting`, then the command you need.
+`serving`, `configuration`, `collecting` (garbage and uploads), `storage` (copying and checking), `access` (rules), `events`
+(notifications) and `passwords` hold the commands, and `commands` lists them. They share `arguments`, `starting`, `roots`, `moments`
+and `progress`; `output` and `ending` wrap each command but `serve`, and `spellings` translates the arguments of the reference. A
+command imports what it needs when it runs, so that `moorage version` does not load a server. Read `starting`, then the command you
+need.
 """
 
 from __future__ import annotations
@@ -16,26 +17,38 @@ from typing import NoReturn
 from moorage.cli import serving
 from moorage.cli.ending import INTERRUPTED, terminable
 from moorage.cli.output import written
+from moorage.cli.spellings import translated
 from moorage.cli.starting import fail
 from moorage.drivers.base import DriverError
 
 
 def main() -> None:
-    """The entry point. `registry config.yml` and `registry -version` of old unit files still work."""
-    arguments = sys.argv[1:]
-    if arguments and arguments[0] in ("-version", "--version", "-v"):
-        arguments[0] = "version"
-    elif arguments and Path(arguments[0]).suffix in (".yml", ".yaml"):
-        arguments.insert(0, "serve")
+    """The entry point."""
+    _open_closed_streams()
+    arguments = translated(sys.argv[1:])
     try:
         if arguments[:1] == ["serve"]:
-            # A server has its own way to end, and a log that bears a full disk.
+            # A server handles its end itself, and its log copes with a full disk.
             _run(arguments)
         else:
             with terminable(), written():
                 _run(arguments)
     except SystemExit as ended:
         _end(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+
+
+def _open_closed_streams() -> None:
+    """Open /dev/null for those of stdin, stdout and stderr that are closed.
+
+    Otherwise the next file that is opened gets the number of the stream, and what is meant for the stream is written into it. Nothing
+    that this module imports keeps a file open.
+    """
+    for stream in range(3):
+        try:
+            os.fstat(stream)
+        except OSError:
+            # The lowest number that is free, which is that of the stream.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def _run(arguments: list[str]) -> None:
@@ -53,8 +66,8 @@ def _run(arguments: list[str]) -> None:
 
 
 def _only_serves(arguments: list[str]) -> bool:
-    """`serve` or `serve config.yml`. Typer has nothing to do then, and would be in the memory of all processes of a server: three
-    megabytes in each."""
+    """Whether the arguments are `serve` or `serve config.yml`. These are handled without Typer, which takes three megabytes of
+    memory in each process of a server."""
     return (
         arguments[:1] == ["serve"]
         and len(arguments) <= 2
@@ -63,12 +76,12 @@ def _only_serves(arguments: list[str]) -> bool:
 
 
 def _end(code: int) -> NoReturn:
-    """The threads of obstore may hold objects of the interpreter still: to finalise it under them aborts the process, after all
-    went well."""
+    """End the process. If obstore is loaded, without finalizing the interpreter: obstore's threads may still hold Python objects, and
+    finalizing would abort the process although all went well."""
     if "obstore" not in sys.modules:
         raise SystemExit(code)
     for stream in (sys.stdout, sys.stderr):
-        # Without one where its descriptor was closed.
+        # None if its descriptor was closed.
         if stream is not None:
             stream.flush()
     os._exit(code)

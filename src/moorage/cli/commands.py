@@ -1,4 +1,4 @@
-"""All commands with their arguments: what `moorage --help` tells of."""
+"""All commands with their arguments, as `moorage --help` lists them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ main_app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 

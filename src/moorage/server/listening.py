@@ -1,4 +1,4 @@
-"""The listening sockets: one for each worker, on an address that is nobody else's."""
+"""The listening sockets: one for each worker, on an address that no other program uses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import stat
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
@@ -16,19 +17,21 @@ from moorage.server.errors import ServerError
 BACKLOG: Final = 4096
 UNSENT_BYTES: Final = 256 << 10
 LONGEST_PATH: Final = 107
-"""Bytes of the path of a unix socket: the kernel takes 108, of which the last is NUL."""
+"""Maximum length in bytes of a unix socket's path: the kernel allows 108 including the final NUL."""
 
 
 def listen(http: Http, workers: int = 1) -> list[socket.socket]:
-    """Sockets that listen on one address, for each worker one of its own: the kernel then spreads connections over
-    them, while workers on a shared one leave all of a burst to whoever wakes first. A unix socket is shared.
-    Raises ServerError naming the address."""
+    """Open listening sockets on one address, one for each worker. Raises ServerError naming the address.
+
+    The kernel spreads connections over the sockets. If workers shared one, the first to wake would take a whole burst.
+    A unix socket is shared.
+    """
     try:
         where = http.listen
         if isinstance(where, Path):
             return [_listen_unix(str(where))]
         host, port = where
-        # Sockets of several may share a port, so that somebody else has it shows only without that permission.
+        # SO_REUSEPORT also allows sharing with another program: a probe without it detects that the port is taken.
         with bind(host, port, shared=False) as probe:
             port = probe.getsockname()[1]
         with contextlib.ExitStack() as opened:
@@ -43,17 +46,26 @@ def listen(http: Http, workers: int = 1) -> list[socket.socket]:
 
 
 def bind(host: str, port: int, *, shared: bool) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host or (not host and socket.has_dualstack_ipv6()) else socket.AF_INET
+    """Bind a TCP socket. A wildcard address, `0.0.0.0` too, takes IPv4 and IPv6, as Go's `net.Listen` has it."""
+    both = _is_wildcard(host) and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both or ":" in host else socket.AF_INET
     with contextlib.ExitStack() as opened:
         bound = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(host)))
-        bound.bind((host, port))
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not both))
+        bound.bind(("" if both else host, port))
         opened.pop_all()
     return bound
+
+
+def _is_wildcard(host: str) -> bool:
+    try:
+        return not host or ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def _listen_unix(path: str) -> socket.socket:
@@ -74,14 +86,14 @@ def _listen_unix(path: str) -> socket.socket:
 
 
 def _be_impatient(listener: socket.socket, seconds: float) -> None:
-    """Accepted connections inherit these: the kernel ends one whose peer takes nothing for so long, or is gone.
+    """Have the kernel end connections whose client reads nothing for so long, or is gone. Accepted sockets inherit this.
 
-    TCP_DEFER_ACCEPT, which holds a connection back until its first byte, is not among them: silence comes after the
-    first byte too (`idle` ends both), and whoever is held back fills the queue of those that are not connected yet.
+    TCP_DEFER_ACCEPT, which holds a connection back until its first byte, is not used: a client may fall silent after its
+    first byte as well (`idle` ends both), and connections held back fill the queue of incomplete connections.
     """
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
-    # What the network is not ready to carry stays in our buffers, which are counted, not in the kernel's.
+    # Data that the network cannot carry yet stays in the worker's buffers, which are counted, not in the kernel's.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from moorage.config.sections.notifications import Endpoint, Notifications
+from moorage.notifications import enabled, endpoints
 
 from ..conftest import Load, Refuse
 
@@ -33,6 +34,16 @@ def test_without_more_keys_an_endpoint_is_as_in_version_3_of_the_reference() -> 
     found = Endpoint.model_validate(endpoint())
     assert (found.format, found.batch, found.threshold) == ("v2", 1, 10)
     assert (found.timeout, found.backoff) == (timedelta(seconds=1), timedelta(seconds=1))
+
+
+def test_only_a_disabled_endpoint_needs_no_url(loaded: Load, refused: Refuse) -> None:
+    found = loaded("notifications: {endpoints: [{name: a, disabled: true}]}").configuration
+    assert (enabled(found), endpoints(found)) == ([], [])
+    (problem,) = refused("notifications: {endpoints: [{name: a}]}").problems
+    assert problem.path == "notifications.endpoints[0].url"
+    assert problem.message == "is required; set it, or `disabled: true`"
+    (problem,) = refused("notifications: {endpoints: [{name: a, disabled: true, url: nowhere}]}").problems
+    assert problem.path == "notifications.endpoints[0].url"
 
 
 def test_secrets_are_hidden() -> None:
@@ -90,7 +101,7 @@ def test_headers_of_an_endpoint_are_kept(loaded: Load) -> None:
 
 def test_actions_are_those_that_there_are(loaded: Load, refused: Refuse) -> None:
     text = "notifications: {{endpoints: [{{name: a, url: 'http://h', ignore: {{actions: [{}]}}}}]}}"
-    found = loaded(text.format("pull, push, mount, delete")).configuration
+    found = loaded(text.format("pull, PUSH, Mount, delete")).configuration
     assert found.notifications.endpoints[0].ignore.actions == ["pull", "push", "mount", "delete"]
     (problem,) = refused(text.format("pulls")).problems
     assert problem.path == "notifications.endpoints[0].ignore.actions[0]"

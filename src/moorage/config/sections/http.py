@@ -94,7 +94,8 @@ class Http(Section):
     addr: str = Field(
         default="127.0.0.1:5000",
         description="Where to listen: HOST:PORT, or `:5000` for all addresses; with `net: unix` the path of "
-        "a socket.",
+        "a socket. `0.0.0.0` and `[::]` mean all addresses too, IPv4 and IPv6, as with the reference implementation: "
+        "to keep IPv6 out, name an IPv4 address of the machine.",
     )
     prefix: Annotated[str, AfterValidator(_prefix)] = Field(
         default="/", description="The path below which `v2/` is, with a slash on both ends."

@@ -7,10 +7,11 @@ from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from moorage.config.sections.base import Section, older_spelling
 from moorage.config.sections.http import HeaderName, HeaderSecret
+from moorage.config.sections.log import lower
 from moorage.config.values import URL, Duration, Network, Secret, Size
 
 _OF_CREDENTIALS = ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128")
@@ -25,6 +26,7 @@ def _free(name: str) -> str:
 
 
 FreeHeaderName = Annotated[HeaderName, AfterValidator(_free)]
+Action = Annotated[Literal["push", "pull", "mount", "delete"], BeforeValidator(lower)]
 
 
 class Events(Section):
@@ -35,9 +37,7 @@ class Events(Section):
 
 class Ignore(Section):
     mediatypes: list[str] = Field(default_factory=list, description="Send no events of these media types.")
-    actions: list[Literal["push", "pull", "mount", "delete"]] = Field(
-        default_factory=list, description="Send no events of these actions."
-    )
+    actions: list[Action] = Field(default_factory=list, description="Send no events of these actions.")
 
 
 class Endpoint(Section):
@@ -45,7 +45,9 @@ class Endpoint(Section):
         min_length=1, description="A name for logs and metrics, and for what waits in the queue."
     )
     disabled: bool = Field(default=False, description="Send nothing to this endpoint.")
-    url: URL = Field(description="Where events are posted.")
+    url: URL | None = Field(
+        default=None, validate_default=True, description="Where events are posted. Needed unless `disabled`."
+    )
     headers: dict[FreeHeaderName, list[HeaderSecret]] = Field(
         default_factory=dict, description="Headers added to each request, such as Authorization."
     )
@@ -74,6 +76,13 @@ class Endpoint(Section):
     )
     ignore: Ignore = Field(default_factory=Ignore, description="Events that are not sent.")
     ignoredmediatypes: list[str] | None = older_spelling("ignore.mediatypes")
+
+    @field_validator("url")
+    @classmethod
+    def _enabled_has_url(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is None and not info.data.get("disabled"):
+            raise ValueError("is required; set it, or `disabled: true`")
+        return url
 
 
 class Queue(Section):

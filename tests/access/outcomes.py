@@ -38,6 +38,8 @@ def refusal(kind: str, identity: str, case: Case) -> Refusal | None:
     if kind.startswith("rules") and known(identity):
         return _denied(need, identity, case.repository)
     scope = _scope(need, case.repository)
+    if case.route == "mount":
+        scope += f" repository:{REPOSITORIES[_source(case)]}:pull"
     if kind == "passwords":
         challenge = 'Basic realm="Registry"'
     elif kind in ELSEWHERES:
@@ -66,7 +68,12 @@ def mounts(kind: str, identity: str, case: Case) -> bool:
     """Mounting takes pull in the other repository, which the client has to name, unless it may do everything."""
     if kind == "passwords":
         return True
-    return case.route == "mount" and allowed(identity, "pull", "B" if case.repository == "A" else "A")
+    return case.route == "mount" and allowed(identity, "pull", _source(case))
+
+
+def _source(case: Case) -> str:
+    """Where a mount is from."""
+    return "B" if case.repository == "A" else "A"
 
 
 def _denied(need: str, identity: str, repository: str) -> Refusal:

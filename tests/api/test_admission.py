@@ -129,6 +129,29 @@ async def test_a_challenge_tells_every_way_to_come_again() -> None:
     assert b"why" not in answer.body
 
 
+@pytest.mark.parametrize(
+    ("query", "scope"),
+    [
+        (f"mount={DIGEST}&from=src", f"repository:{NAME}:pull,push repository:src:pull"),
+        (f"mount={DIGEST}&from={NAME}", f"repository:{NAME}:pull,push"),
+        (f"mount={DIGEST}", f"repository:{NAME}:pull,push"),
+        ("from=src", f"repository:{NAME}:pull,push"),
+        (f"mount={DIGEST}&from=", f"repository:{NAME}:pull,push"),
+        (f"mount={DIGEST}&from=Not/a%22name", f"repository:{NAME}:pull,push"),
+        (f"mount={DIGEST}&from=src&{'a' * 8192}", f"repository:{NAME}:pull,push"),
+    ],
+)
+async def test_the_challenge_of_a_mount_names_pull_on_its_source_too(query: str, scope: str) -> None:
+    controller = Asked(Challenge(of("pull", "push"), [Offer("Bearer", "https://auth.example/token", "hub")]))
+    answer = await registry(controller)("POST", f"/v2/{NAME}/blobs/uploads/?{query}", headers=HEADERS)
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == (
+        f'Bearer realm="https://auth.example/token",service="hub",scope="{scope}"'
+    )
+    assert controller.questions == [(Credentials("", "192.0.2.1"), of("pull", "push"))]
+    assert {entry["Name"] for entry in answer.json["errors"][0]["detail"]} == {NAME}
+
+
 async def test_a_realm_elsewhere_is_told_as_it_is() -> None:
     offer = Offer("Bearer", "https://auth.example/token?a=b", "hub")
     answer = await registry(Asked(Challenge((), [offer]))).get("/v2/", **HEADERS)

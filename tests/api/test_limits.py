@@ -211,8 +211,17 @@ async def test_a_body_for_which_there_is_no_room_is_taken_and_dropped() -> None:
 async def test_a_body_that_breaks_off_is_told_apart_from_one_that_stalls() -> None:
     with pytest.raises(BodyEnded):
         await body_of(piece(b"a"), {"type": "http.disconnect"}).read(100)
-    with pytest.raises(RequestTimeout):
+    with pytest.raises(RequestTimeout, match=r"no byte of the body for 0.01s \(http.limits.bodytimeout\)"):
         await body_of(piece(b"a"), seconds=0.01).read(100)
+
+
+async def test_a_body_that_comes_too_slowly_is_told_which_limit_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("moorage.api.body.RATE_SECONDS", 0.0)
+    slow = r"less than 1024 bytes per second over a minute \(http.limits.minrate\)"
+    with pytest.raises(RequestTimeout, match=slow):
+        await body_of(*[piece(b"")] * 1000, seconds=5.0).read(100)
 
 
 async def test_what_is_left_of_a_small_body_is_taken() -> None:

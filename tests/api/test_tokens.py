@@ -106,8 +106,8 @@ async def test_a_form_is_a_question() -> None:
         b"\xff\xfe",
         "password=é".encode(),
         b"a=b&" * 51,
-        b"a=" + b"x" * (32 << 10),
-        [b"x" * 1_000] * 40,
+        b"a=" + b"x" * (64 << 10),
+        [b"x" * 1_000] * 70,
     ],
 )
 async def test_what_is_no_form_is_refused_with_a_word_about_forms(body: bytes | Iterable[bytes]) -> None:
@@ -116,6 +116,34 @@ async def test_what_is_no_form_is_refused_with_a_word_about_forms(body: bytes | 
     assert (answer.status, answer.codes) == (400, ["UNSUPPORTED"])
     assert "form" in answer.json["errors"][0]["message"]
     assert service.questions == []
+
+
+async def test_a_question_may_be_about_thousands_of_repositories() -> None:
+    service = Asked()
+    scopes = [f"repository:r{number}:pull" for number in range(2000)]
+    answer = await registry(service).get("/auth/token?" + "&".join(f"scope={scope}" for scope in scopes))
+    assert answer.status == 200
+    assert service.questions[0][2] == scopes
+    assert (
+        await registry(service)("POST", "/auth/token", f"scope={'+'.join(scopes)}".encode())
+    ).status == 200
+    assert service.questions[1][1] == {"scope": " ".join(scopes)}
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "reason"),
+    [
+        ("scope=" + "a" * (60 << 10), 431, "longer than 61440 bytes: ask for fewer repositories"),
+        ("scope=a&" * 2010, 400, "more than 2010 parameters"),
+    ],
+)
+async def test_a_question_that_is_too_long_is_refused_with_the_limit(
+    query: str, status: int, reason: str
+) -> None:
+    service = Asked()
+    answer = await registry(service).get(f"/auth/token?{query}")
+    assert (answer.status, service.questions) == (status, [])
+    assert answer.json["errors"][0]["message"].endswith(reason)
 
 
 @pytest.mark.parametrize(

@@ -185,8 +185,6 @@ def insufficient() -> Hostile:
         "image",
     ):
         yield f"type {kind!r}", token(key, access=[entry(type=kind)])
-    for cls in ("plugin", "Image", "*", " ", "image "):
-        yield f"class {cls!r}", token(key, access=[entry(**{"class": cls})])
     yield "the catalog", token(key, access=[entry(type="registry", name="catalog", actions=["*"])])
     yield "a scope claim instead", token(key, access=GONE, scope="repository:team/app:pull")
     yield "permissions instead", token(key, access=GONE, permissions=[entry()])

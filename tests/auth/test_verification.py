@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,7 +117,7 @@ async def test_a_token_says_who_may_do_what_and_when() -> None:
     )
     assert found == Claims(
         subject="ada",
-        access=(Scope("repository", "team/app", frozenset({"pull", "push"}), "image"),),
+        access=(Scope("repository", "team/app", frozenset({"pull", "push"})),),
         groups=frozenset({"ops", "all"}),
         start=NOW - 10,
         end=NOW + 300,
@@ -271,15 +272,29 @@ async def test_forms_that_tokens_of_the_field_have_are_read() -> None:
 async def test_access_to_what_is_unknown_here_is_kept_and_matches_nothing() -> None:
     entries = [
         {"type": "registry", "name": "catalog", "actions": ["*"]},
-        {"type": "repository", "class": "plugin", "name": "team/app", "actions": ["*"]},
         {"type": "chart", "name": "team/app", "actions": ["install"]},
         {"type": "repository", "name": "team/*", "actions": ["*"]},
     ]
     found = await verifier(of(ed_key())).verify(token(ed_key(), access=entries))
-    assert len(found.access) == 4
+    assert len(found.access) == 3
     assert found.allows(Access("registry", "catalog", "*"))
     for action in ("pull", "push", "delete", "*"):
         assert not found.allows(Access("repository", "team/app", action))
+
+
+@pytest.mark.parametrize("cls", ["", "image", "plugin", None])
+async def test_the_class_of_a_repository_makes_no_difference(cls: str | None) -> None:
+    """Both versions of the reference ignore it."""
+    entry = {"type": "repository", "class": cls, "name": "team/app", "actions": ["pull"]}
+    found = await verifier(of(ed_key())).verify(token(ed_key(), access=[entry]))
+    assert found.allows(Access("repository", "team/app", "pull"))
+    assert not found.allows(Access("repository", "team/app", "push"))
+
+
+@pytest.mark.parametrize("cls", [1, ["image"], "a\nb"])
+async def test_a_class_that_is_no_text_is_refused(cls: object) -> None:
+    entry = {"type": "repository", "class": cls, "name": "team/app", "actions": ["pull"]}
+    assert await refused(verifier(of(ed_key())), token(ed_key(), access=[entry]))
 
 
 async def test_a_token_of_the_greatest_length_is_read() -> None:
@@ -372,6 +387,11 @@ async def test_what_is_remembered_of_tokens_is_bounded() -> None:
     assert remembered(found, tokens, keys, texts[-10:]) == 10
     tokens.put("x" * 1001, keys, found, math.inf)
     assert remembered(found, tokens, keys, [*texts, "x" * 1001]) == 0
+    many = replace(found, access=found.access * 6)
+    for text in texts[:3]:
+        tokens.put(text, keys, many, math.inf)
+    assert remembered(many, tokens, keys, texts) == 2, "a short token may have long claims"
+    tokens = VerifiedTokens(most_characters=1000)
     tokens.put("a", keys, found, NOW - 1)
     tokens.put("b", keys, found, NOW)
     assert remembered(found, tokens, keys, ["a", "b"]) == 1

@@ -1,7 +1,7 @@
-"""Whether a request may be answered: from what its route needs to a grant, and from a refusal to an error.
+"""Access control of requests: turns what a route needs into a grant, and a refusal into an error.
 
-The name that is asked for is parsed here, before anybody is asked about it, so the controller, the handler and the log
-speak of the same one.
+The name of the repository is parsed here, before the controller sees it, so the controller, the handler and the log mean the same
+one.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ from moorage.errors import (
 from moorage.names import Name, UploadId
 
 Need = Literal["pull", "push", "delete", "catalog", "known", "nothing"]
-"""What a client must be allowed to do. `known`: to sign in; `nothing`: for everybody."""
+"""What a client must be allowed to do. `known`: it must have valid credentials; `nothing`: open to everybody."""
 
 AUTHORIZATION_LIMIT = 20 << 10
 RETRY_SECONDS = "5"
 REMEMBERED = 1024
-"""Names, with what is needed there."""
+"""Pairs of a name and a need whose accesses are remembered."""
 
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
 _ACTIONS: dict[str, tuple[str, ...]] = {"pull": ("pull",), "push": ("pull", "push"), "delete": ("delete",)}
 
 
 async def admit(exchange: Exchange, controller: AccessController, need: Need) -> Grant:
-    """Raises NameInvalid, Unauthorized, Denied, TooManyRequests, Unavailable."""
+    """The grant of the client. Raises NameInvalid, HeaderTooLarge, Unauthorized, Denied, TooManyRequests, Unavailable."""
     wanted = _wanted(exchange.name, need)
     try:
         return await controller.authorize(credentials(exchange), wanted)
@@ -72,10 +72,11 @@ def credentials(exchange: Exchange) -> Credentials:
 
 
 def refusal(exchange: Exchange, refused: AccessRefused) -> RegistryError:
-    """What the client is told: which action on which repository, and how to come again."""
+    """The error for the client: which action on which repository is refused, and how or when to try again."""
     detail = [_detail(access) for access in refused.wanted] or None
     if isinstance(refused, Challenge):
-        offers = ", ".join(_offered(exchange, offer, refused.wanted) for offer in refused.offers)
+        wanted = (*refused.wanted, *_source(exchange))
+        offers = ", ".join(_offered(exchange, offer, wanted) for offer in refused.offers)
         return Unauthorized(detail=detail, headers={"WWW-Authenticate": offers})
     if isinstance(refused, Throttled):
         return TooManyRequests(
@@ -101,9 +102,20 @@ def _wanted(name: str, need: Need) -> tuple[Access, ...]:
     return tuple(Access("repository", repository, action) for action in _ACTIONS[need])
 
 
+def _source(exchange: Exchange) -> tuple[Access, ...]:
+    """Pull on the source of a mount, which a token should allow too. It is not required: without it, the client uploads."""
+    if exchange.method != "POST" or not exchange.name:
+        return ()
+    try:
+        source = exchange.parameter("from") if exchange.parameter("mount") else None
+        return _wanted(source, "pull") if source else ()
+    except RegistryError:
+        return ()
+
+
 def _began_in_time(exchange: Exchange, expired: TokenExpired) -> bool:
-    """Whether this goes on with an upload that the token allowed when it began: uploads of large layers outlast tokens. The
-    state in the URL is signed and says when that was and who it was."""
+    """Whether the request continues an upload that began while the token was valid: uploads of large layers outlast tokens. The
+    signed state in the URL says who began the upload, and when."""
     state = exchange.parameter("_state")
     if not state or not exchange.uploading:
         return False
@@ -144,6 +156,7 @@ def _offered(exchange: Exchange, offer: Offer, wanted: Sequence[Access]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """What stands in a quoted-string (RFC 9110, section 5.6.4): a name in another script cannot, nor can the end of a line."""
+    """The text as it may stand in a quoted-string (RFC 9110, section 5.6.4): characters beyond Latin-1 are replaced, and control
+    characters, such as line ends, become spaces."""
     shown = text.encode("latin-1", "replace").decode("latin-1").translate(_CONTROL)
     return shown.replace("\\", "\\\\").replace('"', '\\"')

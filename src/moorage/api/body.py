@@ -1,4 +1,4 @@
-"""The body of a request: streamed, and cut off when it stalls."""
+"""The body of a request, streamed, and cut off when it stalls."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ DRAIN_SECONDS = 2.0
 
 
 class Body:
-    """Iterate once. Raises BodyEnded when the connection ends, RequestTimeout when nothing comes for
-    `limits.body_seconds`, or less than `limits.minimum_rate` bytes per second over a minute. `received`: bytes so far."""
+    """An asynchronous iterable of pieces, to be iterated once.
+
+    Raises BodyEnded when the connection ends, and RequestTimeout when nothing arrives for `limits.body_seconds`, or less than
+    `limits.minimum_rate` bytes per second over a minute. `received`: bytes so far."""
 
     def __init__(self, receive: Receive, limits: Limits) -> None:
         self._receive = receive
@@ -37,22 +39,25 @@ class Body:
                 piece = message.get("body", b"")
                 self.received += len(piece)
                 if piece:
-                    # Nothing is held while the next one is waited for: it may be long in coming, and for many at once.
+                    # Keep no reference to a piece while waiting for the next: many requests may wait for a long time.
                     del message
                     yield piece
                     del piece
                 elapsed = patience.clock() - since
                 if elapsed > RATE_SECONDS:
                     if self.received - before < elapsed * self._limits.minimum_rate:
-                        raise RequestTimeout
+                        raise RequestTimeout(
+                            f"less than {self._limits.minimum_rate} bytes per second over a minute "
+                            "(http.limits.minrate)"
+                        )
                     since, before = patience.clock(), self.received
         finally:
             patience.end()
 
     async def read(self, limit: int, grow: Callable[[int], None] = lambda size: None) -> bytes:
-        """The whole body. `grow` is told how many bytes there are with each piece, and raises Unavailable when that is too many.
-        Raises ManifestTooLarge as soon as there are more than `limit`."""
-        # Not a list of pieces: a client may send them so small that each takes more memory than its bytes.
+        """The whole body. `grow` is called with the size so far after each piece, and raises Unavailable when that is too much.
+        Raises ManifestTooLarge as soon as the body is larger than `limit`."""
+        # Not a list of pieces: they may be so small that each takes much more memory than its bytes.
         whole = bytearray()
         try:
             async for piece in self:
@@ -67,12 +72,12 @@ class Body:
             await self.drain()
             raise
         finally:
-            # An error keeps this frame, while what is left of the body is taken.
+            # An error keeps this frame alive while the rest of the body is drained.
             whole.clear()
 
     async def drain(self) -> None:
-        """Take what is left of a body of sensible size, so that a client which writes all before it reads gets the
-        answer instead of a broken connection."""
+        """Read and drop the rest of a body of reasonable size, so that a client which writes everything before it reads gets
+        the answer instead of a broken connection."""
         if self.finished:
             return
         size = 0
@@ -88,8 +93,8 @@ class Body:
 
 
 class Patience:
-    """Waits for one message after the other, for at most `seconds` each. One timer for all of them: a timeout around each would
-    cost as much as the piece that it brings, for a gigabyte comes in thirty thousand."""
+    """Waits for messages, at most `seconds` for each. One timer serves all of them: a gigabyte arrives in thirty thousand
+    pieces, and a timeout around each would cost as much as the piece."""
 
     def __init__(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -107,7 +112,9 @@ class Patience:
             return await message
         except asyncio.CancelledError:
             if self._over and self._task is not None and not self._task.uncancel():
-                raise RequestTimeout from None
+                raise RequestTimeout(
+                    f"no byte of the body for {self._seconds:g}s (http.limits.bodytimeout)"
+                ) from None
             raise
         finally:
             self._began = None

@@ -39,12 +39,25 @@ os.register_at_fork(after_in_child=name_process)
 
 
 class Exchange:
-    """Parsed once, from the decoded path that the server gives; the Host header plays no part in it. `grant`: who asks, and what
-    they may do; `uploading`: whether it is about an upload that was begun; `route`: None for a path that is none of the API."""
+    """A request, parsed once from the server's decoded path; the Host header has no influence.
+
+    `grant`: who the client is, and what it may do. `uploading`: whether the request belongs to an upload that has begun.
+    `mounted`: whether the answer is a mounted blob instead of a new upload. `route`: None for a path outside the API."""
 
     __slots__ = (
         *("_body", "_headers", "_id", "_query"),
-        *("grant", "method", "mounted", "name", "receive", "reference", "route", "scope", "service", "uploading"),
+        *(
+            "grant",
+            "method",
+            "mounted",
+            "name",
+            "receive",
+            "reference",
+            "route",
+            "scope",
+            "service",
+            "uploading",
+        ),
     )
 
     def __init__(self, scope: Scope, receive: Receive, service: Service, name: str, reference: str) -> None:
@@ -123,16 +136,21 @@ class Exchange:
     def parameters(self, name: str) -> list[str]:
         """All values of a query parameter. Raises HeaderTooLarge, and QueryInvalid for a malformed query."""
         if self._query is None:
-            raw = self.scope["query_string"]
-            if len(raw) > QUERY_LIMIT:
-                raise HeaderTooLarge
-            try:
-                self._query = parse_qsl(
-                    raw.decode("ascii"), keep_blank_values=True, max_num_fields=PARAMETER_LIMIT
-                )
-            except ValueError:
-                raise QueryInvalid from None
-        return [value for key, value in self._query if key == name]
+            self.parse_query()
+        return [value for key, value in self._query or () if key == name]
+
+    def parse_query(self, longest: int = QUERY_LIMIT, most: int = PARAMETER_LIMIT) -> None:
+        """Parse a query of at most `longest` bytes and `most` parameters. A route with limits of its own calls this before it
+        asks for a parameter. Raises HeaderTooLarge and QueryInvalid."""
+        raw = self.scope["query_string"]
+        if len(raw) > longest:
+            raise HeaderTooLarge(f"the query is longer than {longest} bytes")
+        if raw.count(b"&") >= most:
+            raise QueryInvalid(f"the query has more than {most} parameters")
+        try:
+            self._query = parse_qsl(raw.decode("ascii"), keep_blank_values=True)
+        except ValueError:
+            raise QueryInvalid from None
 
     def parameter(self, name: str) -> str | None:
         values = self.parameters(name)

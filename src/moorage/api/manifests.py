@@ -15,8 +15,9 @@ from moorage.manifest import parse
 from moorage.names import Tag
 from moorage.store.parsing import parsed
 
-TAG_LIMIT = 100
-"""Tags in one push: more would not fit into the headers that name them."""
+TAG_LIMIT = 80
+"""Tags in one push. The answer has a header for each, beside up to twenty others, and clients such as Python's `http.client` refuse
+more than 100 headers."""
 
 
 async def get(exchange: Exchange) -> Answer:

@@ -8,15 +8,27 @@ from moorage.api.admission import credentials, refusal
 from moorage.api.answer import Answer
 from moorage.api.exchange import Exchange
 from moorage.auth.base import AccessRefused, Challenge, TokenRequestInvalid, TokenService
-from moorage.errors import ManifestTooLarge, NotFound, QueryInvalid, RegistryError, Unauthorized
+from moorage.auth.scopes import MOST
+from moorage.errors import (
+    HeaderTooLarge,
+    ManifestTooLarge,
+    NotFound,
+    QueryInvalid,
+    RegistryError,
+    Unauthorized,
+)
 
-FORM_LIMIT = 32 << 10
+QUERY_LIMIT = 60 << 10
+"""Clients such as regclient keep one token for a registry, and request all scopes so far. The server takes 64 KiB of head."""
+PARAMETER_LIMIT = MOST + 10
+FORM_LIMIT = 64 << 10
 FIELD_LIMIT = 50
 _NEVER_KEPT = ((b"cache-control", b"no-store"),)
 
 
 async def get(exchange: Exchange) -> Answer:
     service = _service(exchange)
+    _parse_query(exchange)
     try:
         answer = await service.get(
             credentials(exchange),
@@ -48,6 +60,14 @@ async def post(exchange: Exchange) -> Answer:
     return Answer.json(answer, headers=_NEVER_KEPT)
 
 
+def _parse_query(exchange: Exchange) -> None:
+    try:
+        exchange.parse_query(QUERY_LIMIT, PARAMETER_LIMIT)
+    except HeaderTooLarge as error:
+        error.message += ": ask for fewer repositories"
+        raise
+
+
 async def _form(exchange: Exchange) -> bytes:
     try:
         return await exchange.body.read(FORM_LIMIT)
@@ -56,7 +76,7 @@ async def _form(exchange: Exchange) -> bytes:
 
 
 def _service(exchange: Exchange) -> TokenService:
-    """Raises NotFound where this registry is no token service."""
+    """Raises NotFound if this registry is not a token service."""
     if exchange.service.tokens is None:
         raise NotFound
     return exchange.service.tokens
@@ -65,19 +85,19 @@ def _service(exchange: Exchange) -> TokenService:
 def _refusal(exchange: Exchange, refused: AccessRefused) -> RegistryError:
     told = refusal(exchange, refused)
     if isinstance(refused, Challenge) and _with_password(exchange):
-        # Of the usual text without details Docker shows nothing, and sends layers again and again for half a minute.
+        # Docker does not show the usual message without details, and retries layers for half a minute.
         told.message = "wrong user name or password"
     return told
 
 
 def _with_password(exchange: Exchange) -> bool:
-    """A form that is challenged had one."""
+    """Whether the request had a password. A form that is challenged always had one."""
     scheme, _, _ = (exchange.header(b"authorization") or "").partition(" ")
     return exchange.method == "POST" or scheme.lower() == "basic"
 
 
 def _invalid(error: TokenRequestInvalid) -> Answer:
-    """In the words of both worlds: OAuth2 (RFC 6749, section 5.2), and those that Docker shows."""
+    """The error twice: in the form of OAuth2 (RFC 6749, section 5.2), and in the form that Docker shows."""
     told = {"error": error.error, "error_description": error.description}
     kind = Unauthorized if error.error == "invalid_grant" else QueryInvalid
     entries = kind(f"{error.error}: {error.description}").entries()

@@ -1,4 +1,4 @@
-"""What a token says, once its signature is known to be right (Docker Registry, "Token authentication implementation";
+"""The claims of a token whose signature has been verified (Docker Registry, "Token authentication implementation";
 RFC 7519, section 4.1).
 """
 
@@ -8,20 +8,20 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from moorage.auth import strictjson
+from moorage.auth import packing, strictjson
 from moorage.auth.base import CATALOG, LIST, Access
 from moorage.auth.scopes import Scope
 
 LATEST: Final = 253_402_300_800.0
-"""The year 10000: beyond are milliseconds that somebody took for seconds."""
+"""The year 10000: a larger number is a time in milliseconds by mistake."""
 
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """`subject` is empty for anybody. `start`: the later of `nbf` and `iat`, None without them. `end`: `exp`. Both in seconds since
-    1970, as the token has them."""
+    """The claims of a registry token. `subject`: empty for anonymous clients. `start`: the later of `nbf` and `iat`, None without
+    them. `end`: `exp`. Both are in seconds since 1970, as in the token."""
 
     subject: str
     access: tuple[Scope, ...]
@@ -31,17 +31,19 @@ class Claims:
     id: str
 
     def allows(self, access: Access) -> bool:
-        """Names are exact, and so is the action, or it is `*`. A token for the catalog shows all of it."""
+        """The name must be the same, and the action the same or `*`. A token for the catalog allows to see all of it."""
         asked = CATALOG if access.action == LIST else access
         return any(scope.holds(asked) for scope in self.access)
 
 
-def read(payload: bytes, issuer: str, service: str) -> Claims:
-    """Raises ValueError for claims of another issuer, for another audience, or of another form.
+def read(payload: bytes, issuer: str, service: str, *, packed: bool = False) -> Claims:
+    """Raises ValueError for claims of another issuer, for another audience, or in another form.
 
     `exp` is required. As in tokens of the reference, `sub`, `jti`, `groups` and `access` may be missing or null, which is how
-    Go writes an empty list."""
+    Go writes an empty list. `packed`: accept `access` also as this registry writes it for many repositories (`packing`)."""
     claims = strictjson.parse(payload)
+    if packed:
+        claims = packing.unpacked(claims)
     if claims.get("iss") != issuer:
         raise ValueError("it is from another issuer")
     if service not in _audience(claims.get("aud")):
@@ -77,21 +79,22 @@ def _moment(claims: dict[str, object], name: str) -> float | None:
     value = claims[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{name} is no number")
-    # Neither NaN nor an infinity passes.
+    # Also refuses NaN and the infinities.
     if not 0 <= value < LATEST:
         raise ValueError(f"{name} is no time")
     return float(value)
 
 
 def _scope(entry: object) -> Scope:
-    """One that grants nothing here, of an unknown type or class, is kept: it matches nothing."""
+    """A scope of an unknown type is kept, as it matches nothing and so grants nothing. The class is ignored, as in the
+    reference."""
     if not isinstance(entry, dict):
         raise ValueError("access has an entry that is no object")
+    _optional(entry, "class")
     return Scope(
         kind=_text(entry.get("type"), "type"),
         name=_text(entry.get("name"), "name"),
         actions=frozenset(_text(action, "actions") for action in _list(entry, "actions")),
-        cls=_optional(entry, "class"),
     )
 
 

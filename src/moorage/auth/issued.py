@@ -1,4 +1,4 @@
-"""The registry's side of the built-in token service: what a token allows, if the rules still do."""
+"""The registry's side of the built-in token service: a token allows what it grants, as far as the rules still allow it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from moorage.auth.base import (
     Offer,
     TokenExpired,
 )
-from moorage.auth.claims import Claims
+from moorage.auth.claims import Claims, read
 from moorage.auth.groups import GroupsOf, no_groups
 from moorage.auth.rules import Rules
 from moorage.auth.ruling import Ruling
@@ -26,8 +26,8 @@ from moorage.auth.verification import TokenOver, TokenRefused, Verifier
 
 
 class IssuedTokens:
-    """Bearer tokens; all other credentials are for `inner`. What anybody is offered is a token: Docker gives up when Basic stands
-    beside Bearer, and whoever sends a password all the same is let in by it."""
+    """Accepts bearer tokens; other credentials go to `inner`. Challenges offer Bearer only, because Docker gives up when Basic
+    is offered too; a password sent anyway is accepted."""
 
     def __init__(
         self,
@@ -43,9 +43,16 @@ class IssuedTokens:
         others: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`realm`: the URL of the token service, or its path here. `others`: whether `inner` knows tokens of somebody else."""
+        """`realm`: the URL of the token service, or its path here. `others`: whether `inner` accepts bearer tokens too."""
         self._inner = inner
-        self._verifier = Verifier(issuer, service, [ALGORITHM], keys, clock=clock)
+        self._verifier = Verifier(
+            issuer,
+            service,
+            [ALGORITHM],
+            keys,
+            read=lambda payload: read(payload, issuer, service, packed=True),
+            clock=clock,
+        )
         self._service = service
         self._realm = realm
         self._others = others
@@ -87,7 +94,7 @@ class IssuedTokens:
             raise TokenRefused("the password has changed since, or the user is gone")
 
     def _expired(self, over: TokenOver, wanted: Sequence[Access]) -> Challenge:
-        """One that was taken back meanwhile is not a token that was right."""
+        """TokenExpired, unless the token was revoked meanwhile (`stamps`): then a challenge, so it cannot continue an upload."""
         offers = self._offers("invalid_token")
         try:
             self._check_stamp(over.claims)
@@ -96,7 +103,8 @@ class IssuedTokens:
         return TokenExpired(wanted, offers, self._grant(over.claims), over.start, over.end)
 
     def _check(self, claims: Claims, wanted: Sequence[Access]) -> None:
-        """A token that has too little is worth another try only if the rules would let it have more."""
+        """Raises Denied if the rules forbid a known user any of `wanted`, as another token could not allow it; else raises
+        Challenge if the token allows too little."""
         forbidden = [access for access in wanted if not self._rules_allow(claims, access)]
         if forbidden and claims.subject:
             told = ", ".join(map(str, forbidden))

@@ -1,4 +1,4 @@
-"""What the built-in token service answers at `/auth/token`, without HTTP.
+"""The built-in token service behind `/auth/token`, without HTTP.
 
 Sources: Docker Registry, "Token authentication specification" (GET) and "OAuth2 token authentication" (POST); RFC 6749, sections
 4.3, 5 and 6.
@@ -25,15 +25,15 @@ from moorage.auth.verification import TokenRefused
 
 @dataclass(frozen=True, slots=True)
 class _Proven:
-    """`stamp`: what the user's was when he proved who he is, or before that."""
+    """Who the client has proved to be. `stamp`: that of the user at the time of the proof, or before."""
 
     grant: Grant
     stamp: str = ""
 
 
 class Issuer:
-    """`inner` says who it is, and `mint` gives what he may do of what he asks for. With rules, who comes without credentials gets a token
-    too, for what everybody may do: Docker asks for one before each pull, signed in or not."""
+    """`inner` identifies the client, and `mint` grants what it may do of what it requests. With rules, clients without
+    credentials get a token too, for what everybody may do: Docker requests one before each pull, signed in or not."""
 
     def __init__(
         self,
@@ -61,15 +61,16 @@ class Issuer:
         account: str | None,
         offline: bool,
     ) -> Mapping[str, Any]:
-        """`account` is passed over: a token is for whom the credentials prove, who may have another name than he signs in with."""
+        """`account` is ignored: the token is for the user that the credentials prove, whose name may differ from the one used to
+        sign in."""
         requested = self._requested(service, scopes)
         proven = await self._proven(credentials)
-        issued = self._issued(proven, requested)
+        issued = await self._issued(proven, requested)
         answer = {"token": issued.token, **_answer(issued)}
         return answer | self._refreshing(proven, offline)
 
     async def post(self, form: Mapping[str, str], credentials: Credentials) -> Mapping[str, Any]:
-        """Of `credentials`, the address counts only: a form has its own."""
+        """Only the address of `credentials` counts, as the form has its own credentials."""
         kind = form.get("grant_type")
         if kind not in ("password", "refresh_token"):
             raise TokenRequestInvalid(
@@ -84,7 +85,7 @@ class Issuer:
         else:
             proven = await self._proven(_login(form, credentials.address))
             refreshing = self._refreshing(proven, offline)
-        issued = self._issued(proven, requested)
+        issued = await self._issued(proven, requested)
         told = [
             Access(scope.kind, scope.name, action)
             for scope in issued.access
@@ -118,10 +119,14 @@ class Issuer:
                 "invalid_grant", f"the refresh token is not valid, sign in again: {refused}"
             ) from None
 
-    def _issued(self, proven: _Proven, requested: Sequence[Scope]) -> Issued:
-        issued = self._mint.issue(proven.grant, requested, proven.stamp)
+    async def _issued(self, proven: _Proven, requested: Sequence[Scope]) -> Issued:
+        issued = await self._mint.issue(proven.grant, requested, proven.stamp)
         if len(issued.token) > compact.LONGEST:
-            raise TokenRequestInvalid("invalid_scope", "too much for one token, ask for fewer repositories")
+            raise TokenRequestInvalid(
+                "invalid_scope",
+                f"a token for these {len(issued.access)} repositories would have more than {compact.LONGEST} bytes: "
+                "ask for fewer repositories",
+            )
         return issued
 
     def _refreshing(self, proven: _Proven, offline: bool) -> dict[str, str]:
@@ -138,7 +143,7 @@ def _answer(issued: Issued) -> dict[str, Any]:
 
 
 def _name(credentials: Credentials) -> str:
-    """Whom they claim to be of; empty where they do not say."""
+    """The user name that the credentials claim; empty if they have none."""
     try:
         login = basic.parse(credentials.authorization)
     except ValueError:
@@ -147,10 +152,10 @@ def _name(credentials: Credentials) -> str:
 
 
 def _login(form: Mapping[str, str], address: str) -> Credentials:
-    """As the other controllers know it."""
+    """The user and the password of a form as Basic credentials, which controllers understand."""
     user, password = _field(form, "username"), _field(form, "password")
     if ":" in user:
-        # It would move a part of the name into the password.
+        # In Basic credentials, a part of the name would become a part of the password.
         raise TokenRequestInvalid("invalid_grant", "a user name has no colon")
     text = base64.b64encode(f"{user}:{password}".encode("utf-8", "surrogatepass")).decode()
     return Credentials(f"Basic {text}", address)

@@ -9,18 +9,19 @@ from typing import Any, Final
 
 from moorage.auth.base import Grant
 from moorage.auth.granting import granted
+from moorage.auth.packing import packed
 from moorage.auth.scopes import Scope
 from moorage.auth.signing import SigningKeys
 from moorage.auth.stamps import Stamps, new_id
 
 SHORTEST_SECONDS: Final = 60
-"""Old clients take a token for valid so long, whatever they are told."""
+"""Old clients assume that a token is valid this long, whatever the answer says."""
 SECONDS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """`access`: what was granted. `expires_in`: seconds, from `issued_at` on, which is in seconds since 1970."""
+    """A new token. `access`: what it grants. `expires_in`: in seconds from `issued_at`, which is in seconds since 1970."""
 
     token: str = field(repr=False)
     access: tuple[Scope, ...]
@@ -29,7 +30,7 @@ class Issued:
 
 
 class Mint:
-    """`issuer` and `service` are `iss` and `aud`: what whoever verifies expects."""
+    """Makes access tokens. `issuer` and `service` become `iss` and `aud`, which the verifier checks."""
 
     def __init__(
         self,
@@ -48,11 +49,11 @@ class Mint:
         self._seconds = max(seconds, SHORTEST_SECONDS)
         self._clock = clock
 
-    def issue(self, grant: Grant, requested: Sequence[Scope], stamp: str) -> Issued:
-        """For somebody with that grant: what was asked for, as far as the grant allows it. `stamp`: what `stamps` had for the user
-        before he proved who he is."""
+    async def issue(self, grant: Grant, requested: Sequence[Scope], stamp: str) -> Issued:
+        """A token for a user with that grant: what was requested, as far as the grant allows it. `stamp`: what `stamps` had for
+        the user before they proved who they are."""
+        access = await granted(requested, grant.allows)
         now = int(self._clock())
-        access = granted(requested, grant.allows)
         claims: dict[str, Any] = {
             "iss": self._issuer,
             "sub": grant.user,
@@ -61,9 +62,12 @@ class Mint:
             "nbf": now,
             "iat": now,
             "jti": new_id(stamp),
-            "access": [
-                {"type": scope.kind, "name": scope.name, "actions": sorted(scope.actions)} for scope in access
-            ],
+            **packed(
+                [
+                    {"type": scope.kind, "name": scope.name, "actions": sorted(scope.actions)}
+                    for scope in access
+                ]
+            ),
         }
         if grant.groups:
             claims["groups"] = sorted(grant.groups)

@@ -1,7 +1,7 @@
-"""The scope grammar of token services: `repository:team/app:pull,push`, several of them with spaces between.
+"""The scope grammar of token services: `repository:team/app:pull,push`, several of them separated by spaces.
 
-Sources: Docker Registry, "Token authentication specification" and "Token scope documentation": a scope is
-`type[(class)]:name:action[,action]`; the name may itself have a colon in it (a host with a port), so it ends at the last.
+Sources: Docker Registry, "Token authentication specification" and "Token scope documentation". A scope is
+`type[(class)]:name:action[,action]`; the name may itself contain a colon (a host with a port), so it ends at the last one.
 """
 
 from __future__ import annotations
@@ -13,46 +13,47 @@ from dataclasses import dataclass
 from moorage.auth.base import Access
 
 _SCOPE = re.compile(
-    r"(?P<kind>[a-z0-9]+)(?:\((?P<cls>[a-z0-9]+)\))?:(?P<name>[A-Za-z0-9._/:-]*|\*):(?P<actions>[a-z*]+(?:,[a-z*]+)*)?"
+    r"(?P<kind>[a-z0-9]+)(?:\([a-z0-9]+\))?:(?P<name>[A-Za-z0-9._/:-]*|\*):(?P<actions>[a-z*]+(?:,[a-z*]+)*)?"
 )
-LONGEST, MOST = 4096, 100
-"""Characters of one, and how many of them a request may have."""
+LONGEST, MOST = 4096, 2000
+"""The longest scope in characters, and the most scopes of a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """`cls`: such as `plugin`; empty for images."""
+    """Actions on one resource. Its class, such as `plugin`, is ignored, as it no longer has a meaning (Docker Registry, "Token
+    scope documentation", "Resource class")."""
 
     kind: str
     name: str
     actions: frozenset[str]
-    cls: str = ""
 
     def holds(self, access: Access) -> bool:
-        """Only that very name, and the action or `*`; nothing of another class (no image is a plugin)."""
+        """Whether the scope has exactly that name, and the action or `*`."""
         return (
-            self.kind == access.kind
-            and self.name == access.name
-            and self.cls in ("", "image")
+            self.name == access.name
+            and self.kind == access.kind
             and (access.action in self.actions or "*" in self.actions)
         )
 
 
 def parse(texts: Iterable[str]) -> list[Scope]:
-    """Each text may hold several. Raises ValueError."""
+    """The scopes in the texts, each of which may hold several. Raises ValueError."""
     found: list[Scope] = []
     for text in texts:
         for one in text.split():
+            if len(found) == MOST:
+                raise ValueError(f"more than {MOST} scopes: ask for fewer repositories")
             match = _SCOPE.fullmatch(one) if len(one) <= LONGEST else None
-            if match is None or len(found) == MOST:
+            if match is None:
                 raise ValueError("not a scope such as repository:team/app:pull,push")
             actions = frozenset((match["actions"] or "").split(",")) - {""}
-            found.append(Scope(match["kind"], match["name"], actions, match["cls"] or ""))
+            found.append(Scope(match["kind"], match["name"], actions))
     return found
 
 
 def render(wanted: Sequence[Access]) -> str:
-    """One scope for each resource, as a challenge has them."""
+    """The scopes of a challenge, one for each resource."""
     resources: dict[tuple[str, str], list[str]] = {}
     for access in wanted:
         actions = resources.setdefault((access.kind, access.name), [])

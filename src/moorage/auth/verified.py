@@ -1,4 +1,4 @@
-"""Tokens that were found right, so that the same one need not be verified at each request."""
+"""Tokens that were verified, so that a token is not verified again for each request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from moorage.auth.claims import Claims
 from moorage.auth.keys import TrustedKeys
 
 MOST_CHARACTERS: Final = 4 << 20
-"""Of all tokens together; what is kept of one is some times as large at most."""
+"""The most characters of all tokens together, each in its plain form. An entry takes at most a few times the memory of that."""
+SCOPE_CHARACTERS: Final = 72
+"""What a scope with a short name takes in the plain form, at least: a deflated token is shorter than its claims (`packing`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class _Entry:
 
 
 class VerifiedTokens:
-    """By the SHA-256 of their text; the text is not kept. All are forgotten when the keys are others."""
+    """Claims by the SHA-256 of the token's text; the text is not kept. All are forgotten when the keys change."""
 
     def __init__(self, most_characters: int = MOST_CHARACTERS) -> None:
         self._most = most_characters
@@ -36,13 +38,14 @@ class VerifiedTokens:
         return found.claims if found is not None and now <= found.end else None
 
     def put(self, text: str, keys: TrustedKeys, claims: Claims, end: float) -> None:
-        """`end`: until when it may be taken from here. Those that were put first make room."""
+        """`end`: until when the entry may be used. The oldest entries make room for it."""
         if keys is not self._keys:
             self._keys, self._entries, self._characters = keys, {}, 0
         digest = _digest(text)
         self._forget(digest)
-        self._entries[digest] = _Entry(claims, end, len(text))
-        self._characters += len(text)
+        characters = max(len(text), sum([SCOPE_CHARACTERS + len(scope.name) for scope in claims.access]))
+        self._entries[digest] = _Entry(claims, end, characters)
+        self._characters += characters
         while self._characters > self._most:
             self._forget(next(iter(self._entries)))
 

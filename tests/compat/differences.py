@@ -225,7 +225,7 @@ ANSWERS = (
         {"mount without a source": ("202", "201")},
     ),
     Answers(
-        "several ranges may be answered with the whole (RFC 9110, section 14.2), which every client understands",
+        "several ranges may be answered with the whole (RFC 9110, section 14.2): right, but more than was asked for",
         {"range of several parts": ("206", "200")},
     ),
     Answers(

@@ -7,6 +7,7 @@ import secrets
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,14 @@ from tests.support.server import moorage_command
 COLLECT = ["garbage-collect"]
 REPAIR = ["storage", "check", "--repair", "--age", "0"]
 PATIENCE = 30.0
+
+
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """SIGINT is ignored where tests run in the background of a shell, and then by what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -47,6 +56,7 @@ async def test_a_command_that_is_ended_leaves_no_collection_that_seems_to_run(
     moto_store: S3,
     driver: ObjectStoreDriver,
     tmp_path: Path,
+    heeded: None,
     command: list[str],
     asked: signal.Signals,
     shell: str,

@@ -13,7 +13,7 @@ from moorage.api.exchange import Exchange
 from moorage.api.observing import Outcome
 from moorage.config import Configuration
 from moorage.config.values import host_and_port, plain
-from moorage.observe import access, context, files, logging
+from moorage.observe import access, context, files, logging, shown
 from moorage.observe.files import Output, Together
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def _remote(exchange: Exchange) -> str:
     if forwarded := _forwarded(exchange):
         return forwarded
     host, port = exchange.scope.get("client") or ("", 0)
+    host = shown.address(host)
     host = f"[{host}]" if ":" in host else host
     return f"{host}:{port}" if host and port else host
 

@@ -82,6 +82,11 @@ def test_a_peer_without_an_address_is_a_dash() -> None:
         assert line(scope(client=client), 200, 0, 0.0, "id").startswith("- - - [")
 
 
+def test_an_ipv4_address_is_shown_as_one_also_by_a_socket_for_both() -> None:
+    assert line(scope(client=("::ffff:192.0.2.1", 9)), 200, 0, 0.0, "id").startswith("192.0.2.1 - - [")
+    assert line(scope(client=("2001:db8::ffff:1", 9)), 200, 0, 0.0, "id").startswith("2001:db8::ffff:1 - - [")
+
+
 def test_the_client_is_named_if_a_trusted_proxy_told_of_it() -> None:
     written = line(scope(), 200, 0, 0.0, "id", client="203.0.113.9")
     assert written.startswith("203.0.113.9 - - [")

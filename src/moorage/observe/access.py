@@ -22,7 +22,7 @@ def line(
             referer = shown.page(value)
     if not client:
         peer = scope.get("client")
-        client = (peer[0] if peer else "") or "-"
+        client = shown.address(peer[0] if peer else "") or "-"
     return (
         f"{client} - {shown.name(user)} [{_moment(int(time.time()))}] "
         f'"{scope["method"]} {shown.target(scope)} HTTP/{scope["http_version"]}" {status} {sent} '

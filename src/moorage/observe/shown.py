@@ -30,6 +30,11 @@ def plain(raw: bytes) -> str:
     return text.translate(_ESCAPED)
 
 
+def address(host: str) -> str:
+    """The address of a connection's other end. Sockets that take IPv4 and IPv6 give IPv4 addresses a form that no tool expects."""
+    return host.removeprefix("::ffff:") if "." in host else host
+
+
 def agent(raw: bytes) -> str:
     """Like `plain`, but cached: there are few user agents, and their names are long."""
     return _agent(raw[:LONGEST])

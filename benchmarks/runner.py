@@ -75,14 +75,17 @@ class Bench:
         return self.workdir / ("moorage" if peer.is_moorage else peer.key) / "seed"
 
     def runs(self) -> int:
-        return sum(case.asks(peer.key) for case in self.cases for peer in self.peers) * self.rounds
+        asked = sum(case.asks(peer.key) * case.repeats for case in self.cases for peer in self.peers)
+        return asked * self.rounds
 
     def samples(self) -> Iterator[Sample]:
         """Each round begins with another server, so that none is always the first after a change of case."""
-        for number in range(self.rounds):
+        for number in range(self.rounds * max(case.repeats for case in self.cases)):
             first = number % len(self.peers)
             order = self.peers[first:] + self.peers[:first]
             for case in self.cases:
+                if number >= self.rounds * case.repeats:
+                    continue
                 for peer in order:
                     if case.asks(peer.key):
                         yield self._sample(case, peer, number)

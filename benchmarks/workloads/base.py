@@ -84,7 +84,7 @@ class Feature:
 @dataclass(frozen=True, slots=True)
 class Case:
     """One load. `sizes` and `images` say which parts of the seed it reads, `shows` what else is reported, `tls` how the servers
-    are asked. `client`: what is built to load them."""
+    are asked. `client`: what is built to load them. `repeats`: runs in each round, more than one where a bound lies within the noise."""
 
     key: str
     title: str
@@ -102,6 +102,7 @@ class Case:
     tls: bool = False
     feature: Feature | None = None
     client: Program | None = None
+    repeats: int = 1
 
     def asks(self, peer: str) -> bool:
         """Whether it is run on that server."""

@@ -73,7 +73,8 @@ def test_no_request_of_the_grammar_breaks_the_server(ram_path: Path, requests: i
         faults = sum((result.faults for result in results), Counter[str]())
         examples = [example for result in results for example in result.examples]
         assert not faults, f"{dict(faults)}, of each the first:\n" + "\n".join(sorted(examples))
-        assert server.pids() == processes, "a worker died and was replaced"
+        # One may have started after the first answer.
+        assert set(processes) <= set(server.pids()), "a worker died and was replaced"
         assert outside(server) == before, "files beside the storage were touched"
         with Client(server.port) as client:
             assert not client.fault_in(words.KEPT_NAME, "kept", kept), "an image nobody named was changed"

@@ -36,7 +36,8 @@ def test_no_bytes_on_the_socket_break_the_server(ram_path: Path, inputs: int) ->
             results = [run.result() for run in runs]
         statuses = sum((result.statuses for result in results), Counter[int]())
         print(f"answers {dict(sorted(statuses.items()))}, none to {sum(r.unanswered for r in results)}")
-        assert server.pids() == processes, "a worker died and was replaced"
+        # One may have started after the first answer.
+        assert set(processes) <= set(server.pids()), "a worker died and was replaced"
         faults = sum((result.faults for result in results), Counter[str]())
         examples = [example for result in results for example in result.examples]
         assert not faults, f"{dict(faults)}, of each the first:\n" + "\n".join(sorted(examples))

@@ -141,7 +141,7 @@ def test_floods_of_frames_harm_nobody(server: SecureServer, flood: Flood) -> Non
     eventually(lambda: not ports & open_connections(server.port), CLOSE_SECONDS, "the floods are cut off")
     for one in connections:
         one.close()
-    assert server.pids() == workers
+    assert set(workers) <= set(server.pids())
     assert "panicked" not in server.said()
 
 

@@ -176,7 +176,8 @@ class Driver(Protocol):
         """Write small files, each whole or not at all, replacing older ones. All are durable on return. Raises StorageFull.
 
         The files of a stage become visible after the stages before it are durable; within a stage in the given order, but in
-        any order if the driver is `distant`. A file that has the same content already may keep its
+        any order if the driver is `distant`. Unless it is `distant`, a file of an earlier stage that is removed meanwhile is written
+        again before the call returns. A file that has the same content already may keep its
         bytes, but gets the time of this write.
         """
         ...

@@ -231,9 +231,11 @@ class FilesystemDriver(InPlace):
                         count += self._stage(staging, path, data, changed)
                     prepared.append((files, count, changed))
                 staging.sync()
+                written: list[tuple[str, bytes]] = []
                 for files, count, changed in prepared:
                     staging.publish(count, changed)
-                    self._replace(staging, files, changed)
+                    written += files
+                    self._replace(staging, written, changed)
                     self._folders.sync(changed)
         except OSError as error:
             raise translate(error, path) from None
@@ -260,13 +262,11 @@ class FilesystemDriver(InPlace):
         return True
 
     def _replace(self, staging: Staging, files: Iterable[tuple[str, bytes]], changed: Changed) -> None:
-        """Write the files again that were removed since they were staged, or seen to be there: syncing takes a while."""
+        """Write the files again that were removed since they were published, or seen to be there: syncing takes a while."""
         lost = [(path, data) for path, data in files if not self._disk.exists(self.root + path)]
-        for path, data in lost:
-            staging.add(self.root + path, data)
-        if lost:
+        if count := sum([self._stage(staging, path, data, changed) for path, data in lost]):
             staging.sync()
-            staging.publish(len(lost), changed)
+            staging.publish(count, changed)
 
     def _begin(self, path: str, data: bytes, file: str) -> None:
         full = self.root + path

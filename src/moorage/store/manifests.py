@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from moorage.digest import Digest
-from moorage.drivers.base import Driver, PathNotFound
+from moorage.drivers.base import Driver
 from moorage.errors import BlobUnknown, DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
 from moorage.manifest import Manifest
 from moorage.names import Name, Tag
@@ -122,7 +122,8 @@ class Manifests:
         ManifestBlobUnknown naming every reference that this repository lacks.
 
         The bytes become visible first; once they are durable, the revision, tag history and referrer links; and once
-        those are durable, the tags. So every name leads to something complete.
+        those are durable, the tags. So every name leads to something complete. What a deletion removes meanwhile is written again,
+        except over an object store: the deletion then finds the tags, or the tags lead to a manifest.
         """
         await self._check(found)
         since = time.monotonic()
@@ -143,26 +144,9 @@ class Manifests:
             await abreast(AHEAD, leads, lambda lead: self._driver.write_noted(*lead, note))
         else:
             await self._driver.write(content, names, leads)
-        # Over a network it would be one more call for each push, against a deletion that lies wholly between two of its writes.
-        if tags and not self._driver.distant:
-            await self._write_again(names)
         self._cache.put(canonical, found)
         await self._linked.remember(links, Blob(canonical, len(found.payload)), since)
         return canonical
-
-    async def _write_again(self, names: Sequence[tuple[str, bytes]]) -> None:
-        """Write those files again that a deletion of the same manifest removed before the tags were there. It looks for tags
-        after its removals, so that either the tags go or everything that they lead to stays."""
-        there = await asyncio.gather(*(self._there(path) for path, _ in names))
-        if lost := [file for file, found in zip(names, there, strict=True) if not found]:
-            await self._driver.write(lost)
-
-    async def _there(self, path: str) -> bool:
-        try:
-            await self._driver.stat(path)
-        except PathNotFound:
-            return False
-        return True
 
     async def _check(self, found: Manifest) -> None:
         self._policy.check(found)

@@ -51,6 +51,11 @@ class WriteRefused(DriverError):
     """The store does not let these credentials make this change. Trying again is useless until they are given the right."""
 
 
+def is_answer(error: BaseException) -> bool:
+    """Whether the error says what is there instead of that the storage failed. A damaged file is for an operator to look at."""
+    return isinstance(error, PathNotFound | PathBusy | InvalidPath) and not isinstance(error, Damaged)
+
+
 @dataclass(slots=True)
 class FileInfo:
     """Facts about a file or folder. Not frozen: one is made on every request, and freezing would double the cost."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from types import TracebackType
 
-from moorage.drivers.base import Creation, DriverError, Meanwhile, Reader, Writer, ignore
+from moorage.drivers.base import Creation, DriverError, Reader, Writer
+from moorage.drivers.opened import WatchedCreation, WatchedWriter
 
 Failed = Callable[[DriverError], None]
 
 
-class _Failures:
+class _Failures(AbstractContextManager[None]):
     """A block that may be entered many times, and calls `failed` with the first DriverError that leaves it. Later errors of the
     same file follow from the first one."""
 
@@ -44,48 +46,11 @@ class MeteredReader:
         self._reader.close()
 
 
-class _Growing:
-    """The common part of writers and creations."""
-
-    def __init__(self, file: Writer | Creation, failed: Failed) -> None:
-        self._file = file
-        self._failures = _Failures(failed)
-
-    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
-        with self._failures:
-            await self._file.write(pieces, meanwhile, ahead=ahead)
-
-    async def flush(self) -> None:
-        with self._failures:
-            await self._file.flush()
+def metered_writer(writer: Writer, failed: Failed) -> Writer:
+    failures = _Failures(failed)
+    return WatchedWriter(writer, lambda: failures)
 
 
-class MeteredWriter(_Growing):
-    def __init__(self, writer: Writer, failed: Failed) -> None:
-        super().__init__(writer, failed)
-        self._writer = writer
-
-    @property
-    def size(self) -> int:
-        return self._writer.size
-
-    @property
-    def mark(self) -> str:
-        return self._writer.mark
-
-    async def close(self) -> None:
-        with self._failures:
-            await self._writer.close()
-
-
-class MeteredCreation(_Growing):
-    def __init__(self, creation: Creation, failed: Failed) -> None:
-        super().__init__(creation, failed)
-        self._creation = creation
-
-    async def commit(self) -> None:
-        with self._failures:
-            await self._creation.commit()
-
-    async def abort(self) -> None:
-        await self._creation.abort()
+def metered_creation(creation: Creation, failed: Failed) -> Creation:
+    failures = _Failures(failed)
+    return WatchedCreation(creation, lambda: failures)

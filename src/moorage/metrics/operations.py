@@ -8,19 +8,9 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
-from moorage.drivers.base import (
-    Creation,
-    Damaged,
-    Driver,
-    DriverError,
-    InvalidPath,
-    PathBusy,
-    PathNotFound,
-    Reader,
-    Writer,
-)
+from moorage.drivers.base import Creation, Driver, DriverError, Reader, is_answer
 from moorage.drivers.delegating import DelegatingDriver
-from moorage.metrics.opened import Failed, MeteredCreation, MeteredReader, MeteredWriter
+from moorage.metrics.opened import Failed, MeteredReader, metered_creation, metered_writer
 from moorage.metrics.series import ACTIONS, Counter, Histogram
 from moorage.metrics.slots import Slot
 
@@ -78,7 +68,9 @@ class Metered(DelegatingDriver):
 
     def create(self, path: str, size: int) -> Creation | None:
         creation = self._driver.create(path, size)
-        return None if creation is None else MeteredCreation(creation, partial(self._failed, NAMES["writer"]))
+        return (
+            None if creation is None else metered_creation(creation, partial(self._failed, NAMES["writer"]))
+        )
 
     def _timed(self, action: str, operation: Operation, took: Histogram) -> Operation:
         view, (buckets, total) = took.view, took.places(self._driver.name, action)
@@ -119,10 +111,8 @@ class Metered(DelegatingDriver):
         return timed
 
     def _failed(self, action: str, error: DriverError) -> None:
-        # Damaged is a kind of PathNotFound, but it counts as a failure, because the operator should look into it.
-        if isinstance(error, PathNotFound | PathBusy | InvalidPath) and not isinstance(error, Damaged):
-            return
-        self._errors.one(self._driver.name, action, type(error).__name__)()
+        if not is_answer(error):
+            self._errors.one(self._driver.name, action, type(error).__name__)()
 
 
 def _reader(reader: Reader, failed: Failed) -> Reader:
@@ -130,9 +120,5 @@ def _reader(reader: Reader, failed: Failed) -> Reader:
     return MeteredReader(reader, failed) if reader.data is None else reader
 
 
-def _writer(writer: Writer, failed: Failed) -> Writer:
-    return MeteredWriter(writer, failed)
-
-
-_AROUND: Final[dict[str, Callable[[Any, Failed], Any]]] = {"Reader": _reader, "Writer": _writer}
+_AROUND: Final[dict[str, Callable[[Any, Failed], Any]]] = {"Reader": _reader, "Writer": metered_writer}
 """What is put around the results of an action."""

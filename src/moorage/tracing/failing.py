@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from opentelemetry.trace import Span, StatusCode
 
-from moorage.drivers.base import Damaged, InvalidPath, PathBusy, PathNotFound
+from moorage.drivers.base import is_answer
 from moorage.tracing.words import told
 
 
@@ -25,7 +25,7 @@ def note(span: Span, error: BaseException) -> None:
     """Record an error. Missing files, busy and invalid paths are answers, not errors. A cancellation, because the client left,
     is not recorded at all."""
     kind = type(error).__name__
-    if isinstance(error, PathNotFound | PathBusy | InvalidPath) and not isinstance(error, Damaged):
+    if is_answer(error):
         span.set_attribute("moorage.storage.answer", kind)
     elif isinstance(error, Exception):
         text = told(str(error))

@@ -3,11 +3,13 @@ them for a large layer."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from opentelemetry.trace import Span
 
-from moorage.drivers.base import Creation, Meanwhile, Reader, Writer, ignore
+from moorage.drivers.base import Creation, Reader, Writer
+from moorage.drivers.opened import WatchedCreation, WatchedWriter
 from moorage.tracing.failing import failing
 
 BYTES = "moorage.storage.bytes"
@@ -38,68 +40,17 @@ class TracedReader:
         self._reader.close()
 
 
-class _Growing:
-    """The common part of writers and creations."""
-
-    def __init__(self, file: Writer | Creation, span: Span) -> None:
-        self._file = file
-        self._span = span
-        self._given = 0
-
-    async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
-        self._given += sum(map(len, pieces))
-        with failing(self._span):
-            await self._file.write(pieces, meanwhile, ahead=ahead)
-
-    async def flush(self) -> None:
-        with failing(self._span):
-            await self._file.flush()
-
-    def _end(self) -> None:
-        if self._span.is_recording():
-            self._span.set_attribute(BYTES, self._given)
-            self._span.end()
+def traced_writer(writer: Writer, span: Span) -> Writer:
+    """With a span from the opening to the closing of an upload's file."""
+    return WatchedWriter(writer, partial(failing, span), partial(_end, span))
 
 
-class TracedWriter(_Growing):
-    """A span from the opening to the closing of an upload's file."""
-
-    def __init__(self, writer: Writer, span: Span) -> None:
-        super().__init__(writer, span)
-        self._writer = writer
-
-    @property
-    def size(self) -> int:
-        return self._writer.size
-
-    @property
-    def mark(self) -> str:
-        return self._writer.mark
-
-    async def close(self) -> None:
-        try:
-            with failing(self._span):
-                await self._writer.close()
-        finally:
-            self._end()
+def traced_creation(creation: Creation, span: Span) -> Creation:
+    """With a span from the beginning of a new file until it is committed or aborted."""
+    return WatchedCreation(creation, partial(failing, span), partial(_end, span))
 
 
-class TracedCreation(_Growing):
-    """A span from the beginning of a new file until it is committed or aborted."""
-
-    def __init__(self, creation: Creation, span: Span) -> None:
-        super().__init__(creation, span)
-        self._creation = creation
-
-    async def commit(self) -> None:
-        try:
-            with failing(self._span):
-                await self._creation.commit()
-        finally:
-            self._end()
-
-    async def abort(self) -> None:
-        try:
-            await self._creation.abort()
-        finally:
-            self._end()
+def _end(span: Span, given: int) -> None:
+    if span.is_recording():
+        span.set_attribute(BYTES, given)
+        span.end()

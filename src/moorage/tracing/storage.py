@@ -11,7 +11,7 @@ from opentelemetry.trace import Span, SpanKind, Tracer, get_current_span
 from moorage.drivers.base import Creation, Driver, FileInfo, Matches, Reader, Writer
 from moorage.drivers.delegating import DelegatingDriver
 from moorage.tracing.failing import failing, note
-from moorage.tracing.opened import TracedCreation, TracedReader, TracedWriter
+from moorage.tracing.opened import TracedReader, traced_creation, traced_writer
 from moorage.tracing.words import told
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class TracedDriver(DelegatingDriver):
         made = self._driver.create(path, size)
         if made is None or not recording():
             return made
-        return TracedCreation(made, self._start("storage.create", path))
+        return traced_creation(made, self._start("storage.create", path))
 
     def stat(self, path: str) -> Work[FileInfo]:
         return self._spanned("storage.stat", path, self._driver.stat(path))
@@ -111,7 +111,7 @@ class TracedDriver(DelegatingDriver):
     async def _appending(self, path: str, work: Work[Writer]) -> Writer:
         span = self._start("storage.append", path)
         try:
-            return TracedWriter(await work, span)
+            return traced_writer(await work, span)
         except BaseException as error:
             note(span, error)
             span.end()

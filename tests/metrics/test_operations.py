@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +26,17 @@ COUNT = "registry_storage_action_seconds_count"
 ERRORS = "registry_storage_errors_total"
 
 
-async def test_each_operation_is_counted_by_the_name_that_the_reference_gives_it(tmp_path: Path) -> None:
+@pytest.fixture
+def counts(tmp_path: Path) -> Iterator[metrics.Metrics]:
     (tmp_path / "counts").mkdir()
-    counts = metrics.Metrics(str(tmp_path / "counts"))
+    found = metrics.Metrics(str(tmp_path / "counts"))
+    yield found
+    found.close()
+
+
+async def test_each_operation_is_counted_by_the_name_that_the_reference_gives_it(
+    counts: metrics.Metrics, tmp_path: Path
+) -> None:
     driver = counts.metered(FilesystemDriver(str(tmp_path / "data")))
     await driver.write([("/a/b", b"content")])
     assert await driver.read("/a/b") == b"content"
@@ -45,14 +54,12 @@ async def test_each_operation_is_counted_by_the_name_that_the_reference_gives_it
     assert {sample.labels["driver"] for sample in page.samples if sample.name == COUNT} == {"filesystem"}
     assert page.total(ERRORS) == 0.0
     await driver.close()
-    counts.close()
 
 
 async def test_what_fails_is_counted_as_what_it_is_and_what_is_not_there_is_no_failure(
+    counts: metrics.Metrics,
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "counts").mkdir()
-    counts = metrics.Metrics(str(tmp_path / "counts"))
     disk = Failing(1, errno.ENOSPC, lasts=True)
     driver = counts.metered(FilesystemDriver(str(tmp_path / "data"), disk=disk))
     with pytest.raises(PathNotFound):
@@ -74,12 +81,11 @@ async def test_what_fails_is_counted_as_what_it_is_and_what_is_not_there_is_no_f
     assert page.total(ERRORS) == 2.0
     assert page.total(COUNT, action="Stat") == 1.0, "what failed took its time too"
     await driver.close()
-    counts.close()
 
 
-async def test_a_disk_that_fills_during_an_upload_is_counted_once(tmp_path: Path) -> None:
-    (tmp_path / "counts").mkdir()
-    counts = metrics.Metrics(str(tmp_path / "counts"))
+async def test_a_disk_that_fills_during_an_upload_is_counted_once(
+    counts: metrics.Metrics, tmp_path: Path
+) -> None:
     disk = Failing(1, errno.ENOSPC, lasts=True)
     driver = counts.metered(FilesystemDriver(str(tmp_path / "data"), disk=disk))
     writer = await driver.writer("/upload")
@@ -93,12 +99,11 @@ async def test_a_disk_that_fills_during_an_upload_is_counted_once(tmp_path: Path
     assert page.total(ERRORS, action="Writer", error="StorageFull") == 1.0
     assert page.total(ERRORS) == 1.0
     await driver.close()
-    counts.close()
 
 
-async def test_a_file_that_ends_early_while_it_is_read_is_counted(tmp_path: Path) -> None:
-    (tmp_path / "counts").mkdir()
-    counts = metrics.Metrics(str(tmp_path / "counts"))
+async def test_a_file_that_ends_early_while_it_is_read_is_counted(
+    counts: metrics.Metrics, tmp_path: Path
+) -> None:
     driver = counts.metered(FilesystemDriver(str(tmp_path / "data")))
     await driver.write([("/blob", bytes(1 << 20))])
     reader = await driver.open("/blob")
@@ -113,27 +118,21 @@ async def test_a_file_that_ends_early_while_it_is_read_is_counted(tmp_path: Path
     assert page.total(ERRORS, action="Reader", error="DriverError") == 1.0
     assert page.total(ERRORS) == 1.0
     await driver.close()
-    counts.close()
 
 
-async def test_a_file_in_memory_is_read_without_a_detour(tmp_path: Path) -> None:
+async def test_a_file_in_memory_is_read_without_a_detour(counts: metrics.Metrics, tmp_path: Path) -> None:
     """Small blobs are most of all requests, and what is in memory does not fail."""
-    (tmp_path / "counts").mkdir()
-    counts = metrics.Metrics(str(tmp_path / "counts"))
     driver = counts.metered(FilesystemDriver(str(tmp_path / "data")))
     await driver.write([("/blob", b"small")])
     reader = await driver.open("/blob")
     assert reader.data == b"small"
     assert isinstance(reader, WholeFile)
     await driver.close()
-    counts.close()
 
 
 async def test_a_blob_that_an_object_store_does_not_take_is_counted_once(
-    tmp_path: Path, proxy: StoreProxy, moto_store: S3
+    counts: metrics.Metrics, tmp_path: Path, proxy: StoreProxy, moto_store: S3
 ) -> None:
-    (tmp_path / "counts").mkdir()
-    counts = metrics.Metrics(str(tmp_path / "counts"))
     driver = counts.metered(driver_over(replace(moto_store, endpoint=proxy.endpoint)))
     creation = driver.create("/blob", 5)
     assert creation is not None
@@ -146,4 +145,3 @@ async def test_a_blob_that_an_object_store_does_not_take_is_counted_once(
     assert page.total(ERRORS, action="Writer") == 1.0
     assert page.total(ERRORS) == 1.0
     await driver.close()
-    counts.close()

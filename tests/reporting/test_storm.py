@@ -86,26 +86,34 @@ async def test_nothing_holds_on_to_what_an_error_held(newrelic_settings: Any) ->
         await made.close()
 
 
+class Gated:
+    """A service that takes nothing until its gate is open."""
+
+    def __init__(self) -> None:
+        self.gate, self.begun = threading.Event(), threading.Event()
+        self.sent: list[int] = []
+
+    def send(self, parcel: int) -> None:
+        self.begun.set()
+        self.gate.wait(30)
+        self.sent.append(parcel)
+
+
 def test_more_than_can_wait_is_lost_and_counted(caplog: pytest.LogCaptureFixture) -> None:
-    gate, begun = threading.Event(), threading.Event()
-    sent: list[int] = []
-
-    def send(parcel: int) -> None:
-        begun.set()
-        gate.wait(30)
-        sent.append(parcel)
-
-    courier = Courier("slow", send, waiting=3)
+    service = Gated()
+    courier = Courier("slow", service.send, waiting=3)
     courier.offer(0)
-    assert begun.wait(30)
+    assert service.begun.wait(30)
     for parcel in range(1, 10):
         courier.offer(parcel)
-    gate.set()
+    service.gate.set()
     courier.stop()
     courier.join(time.monotonic() + 60)
-    assert sent[0] == 0
-    assert len(sent) in (3, 4), "one on its way, and three that wait, one of which may give way to the end"
-    assert [record.__dict__["count"] for record in caplog.records] == [1, 10 - len(sent)]
+    assert service.sent[0] == 0
+    assert len(service.sent) in (3, 4), (
+        "one on its way, and three that wait, one of which may give way to the end"
+    )
+    assert [record.__dict__["count"] for record in caplog.records] == [1, 10 - len(service.sent)]
 
 
 def test_reports_are_sent_once_a_thread_can_be_started(caplog: pytest.LogCaptureFixture) -> None:
@@ -133,26 +141,19 @@ def test_a_courier_that_never_had_a_thread_can_be_stopped() -> None:
 
 
 def test_all_that_still_waits_at_the_stop_is_counted_and_not_sent(caplog: pytest.LogCaptureFixture) -> None:
-    gate, begun = threading.Event(), threading.Event()
-    sent: list[int] = []
-
-    def send(parcel: int) -> None:
-        begun.set()
-        gate.wait(30)
-        sent.append(parcel)
-
-    courier = Courier("slow", send)
+    service = Gated()
+    courier = Courier("slow", service.send)
     for parcel in range(8):
         courier.offer(parcel)
-    assert begun.wait(30)
+    assert service.begun.wait(30)
     courier.stop()
     before = reports["undelivered"].count()
     courier.join(time.monotonic())
     assert reports["undelivered"].count() - before == 8
     assert [record.__dict__["count"] for record in caplog.records] == [8]
-    gate.set()
+    service.gate.set()
     courier.join(time.monotonic() + 60)
-    assert sent == [0], "only what was on its way"
+    assert service.sent == [0], "only what was on its way"
 
 
 def test_what_a_library_raises_is_told_by_its_class_only(caplog: pytest.LogCaptureFixture) -> None:

@@ -44,21 +44,12 @@ class Exchange:
     `grant`: who the client is, and what it may do. `uploading`: whether the request belongs to an upload that has begun.
     `mounted`: whether the answer is a mounted blob instead of a new upload. `route`: None for a path outside the API."""
 
+    # fmt: off
     __slots__ = (
-        *("_body", "_headers", "_id", "_query"),
-        *(
-            "grant",
-            "method",
-            "mounted",
-            "name",
-            "receive",
-            "reference",
-            "route",
-            "scope",
-            "service",
-            "uploading",
-        ),
+        "_body", "_headers", "_id", "_query",
+        "grant", "method", "mounted", "name", "receive", "reference", "route", "scope", "service", "uploading",
     )
+    # fmt: on
 
     def __init__(self, scope: Scope, receive: Receive, service: Service, name: str, reference: str) -> None:
         self.scope = scope

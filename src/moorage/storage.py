@@ -18,6 +18,7 @@ from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.folders import Removals
 from moorage.drivers.inmemory import InMemoryDriver
+from moorage.store import layout
 
 # More threads than the disk and the processors can serve only wait for each other.
 STORAGE_THREADS: Final = 16
@@ -38,6 +39,7 @@ def build_driver(configuration: Configuration, removals: Removals | None = None)
             threads=min(parameters.maxthreads, STORAGE_THREADS),
             inline_reads=parameters.inlinereads,
             removals=removals,
+            private=layout.OWN,  # It holds keys.
         )
     if isinstance(parameters, Inmemory):
         return InMemoryDriver()

@@ -56,7 +56,7 @@ class FilesystemDriver(InPlace):
     """The driver for files. `root` is the folder that holds `docker/registry/v2`; `threads` limits the worker threads.
 
     `inline_reads=False` sends small reads to the threads too, for network file systems, where any read may wait.
-    `removals` is shared with the other processes of the server.
+    `removals` is shared with the other processes of the server. Other users may not enter `private`, a folder in the root.
     """
 
     name = "filesystem"
@@ -69,10 +69,11 @@ class FilesystemDriver(InPlace):
         inline_reads: bool = True,
         disk: Disk | None = None,
         removals: Removals | None = None,
+        private: str = "",
     ) -> None:
         self.root = os.path.abspath(root)
         self._disk = disk or Disk()
-        self._folders = Folders(self._disk, self.root, removals)
+        self._folders = Folders(self._disk, self.root, removals, private and self.root + private)
         self._removing = Removing(self._disk, self._folders, self.root)
         self._inline = inline_reads
         self._sizes = Sizes(self._disk)

@@ -37,9 +37,11 @@ class Folders:
     """Makes folders and syncs those not known to be durable. Worker threads share it without a lock: an entry lost to a race
     only costs one more sync."""
 
-    def __init__(self, disk: Disk, root: str, removals: Removals | None = None) -> None:
+    def __init__(self, disk: Disk, root: str, removals: Removals | None = None, private: str = "") -> None:
+        """`private` is the path of a folder that is made so that only the user and the group of the server may enter it."""
         self._disk = disk
         self._root = root
+        self._private = private
         self._removals = removals
         self._removed = removals.last() if removals else b""
         self._durable: set[str] = set()
@@ -59,7 +61,7 @@ class Folders:
         unsettled = self._unsettled(folder)
         for missing in reversed(unsettled):
             try:
-                self._disk.mkdir(missing, 0o777)
+                self._disk.mkdir(missing, 0o770 if missing == self._private else 0o777)
             except FileExistsError:
                 pass
         return unsettled

@@ -127,7 +127,7 @@ class Application:
         self._descriptors = self._counted(build_descriptors(configuration, self._driver, shared.removals))
         self._registry = build_registry(configuration, self._driver, self._descriptors)
         self._access = _access_setup(configuration, shared)
-        self._health = health.build(configuration, self._driver, shared.switch)
+        self._health = health.build(configuration, self._driver, shared.switch, shared.leaving)
         self._notifications = notifications.build(configuration, shared)
         self._prefix = configuration.http.prefix.rstrip("/")
         self._endpoint: ASGIApp | None = None

@@ -72,6 +72,8 @@ class Shared:
     kept: Kept = field(default_factory=Kept)
     """The last valid contents of the files that control access."""
     switch: Switch = field(default_factory=Switch)
+    leaving: Switch = field(default_factory=Switch)
+    """Down as soon as the server drains."""
     bell: Bell = field(default_factory=Bell)
     """Rings when an event was queued."""
     outages: OutageMemory = field(default_factory=OutageMemory)

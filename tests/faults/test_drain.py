@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.debug.asking import debugged, until
 from tests.faults.client import Client, with_digest
 from tests.faults.images import digest_of
 from tests.faults.target import registry
@@ -140,3 +141,19 @@ def test_a_terminated_server_finishes_what_is_in_flight_and_exits_in_time(
             for upload in uploads:
                 answer = client.request("GET", f"/v2/{NAME}/blobs/{upload.digest}")
                 assert answer.body == upload.blob, f"acknowledged while draining, then {answer}"
+
+
+def test_a_server_that_drains_is_not_ready(tmp_path: Path) -> None:
+    """Balancers that ask the debug listener send nobody here any more, while what is in flight ends."""
+    at = debugged(tmp_path)
+    with running(at.server):
+        assert at.page("/readyz").status == 200
+        upload = Upload(at.server, 0)
+        assert at.server.process is not None
+        at.server.process.send_signal(signal.SIGTERM)
+        until(lambda: at.page("/readyz").status == 503, "not ready")
+        assert at.page("/healthz").status == 200
+        assert upload.finish().status == 201
+        upload.wire.close()
+        status_on_exit(at.server)
+        at.server.process = None

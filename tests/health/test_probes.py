@@ -66,7 +66,7 @@ def at(root: Path, *, read_only: bool = False) -> Configuration:
 
 
 async def ready(driver: Driver, configuration: Configuration) -> bool:
-    return await build(configuration, driver, Switch()).ready()
+    return await build(configuration, driver, Switch(), Switch()).ready()
 
 
 async def test_a_storage_that_vanished_is_not_ready(tmp_path: Path) -> None:

@@ -19,10 +19,10 @@ from moorage.shared import Switch
 READY_SECONDS = 5.0
 
 
-def build(configuration: Configuration, driver: Driver, switch: Switch) -> Health:
+def build(configuration: Configuration, driver: Driver, switch: Switch, leaving: Switch) -> Health:
     lasting = _lasting(configuration)
     storage = Check("readyz", storage_answers(driver, lasting), timeout=READY_SECONDS)
-    return Health(list(_checks(configuration, driver, lasting)), storage, switch)
+    return Health(list(_checks(configuration, driver, lasting)), storage, switch, leaving)
 
 
 def _lasting(configuration: Configuration) -> str:

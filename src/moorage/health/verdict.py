@@ -18,18 +18,21 @@ FRESH_SECONDS: Final = 1.0
 
 
 class Health:
-    """The state of one worker. `checks` decide whether requests are served; `ready` also runs the check `storage`."""
+    """The state of one worker. `checks` decide whether requests are served; `ready` also runs the check `storage`, and
+    is false once the server is `leaving`."""
 
     def __init__(
         self,
         checks: Sequence[Check],
         storage: Check,
         switch: Switch,
+        leaving: Switch | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._checks = checks
         self._switch = switch
+        self._leaving = leaving or Switch()
         self._well = True
         self._storage = storage
         self._clock = clock
@@ -48,9 +51,9 @@ class Health:
         return self._well and not self._switch.down
 
     async def ready(self) -> bool:
-        """Whether to send requests here: all is well, and the storage answers. However often this is called, the storage is
-        probed at most once per second."""
-        if not self.healthy():
+        """Whether to send requests here: all is well, the server stays, and the storage answers. However often this is called,
+        the storage is probed at most once per second."""
+        if self._leaving.down or not self.healthy():
             return False
         if self._clock() >= self._fresh:
             async with self._asking:

@@ -60,14 +60,17 @@ class Launcher(MPServer):
         duties: Duties,
         files: Files | None,
         renewing: Callable[[], None] = lambda: None,
+        leaving: Callable[[], None] = lambda: None,
         **settings: Any,
     ) -> None:
-        """`renewing` is called every second while there are `files`, and keeps the process that renews them running."""
+        """`renewing` is called every second while there are `files`, and keeps the process that renews them running.
+        `leaving` is called when the workers begin to drain, from a signal handler."""
         super().__init__("moorage", **settings)
         self._listeners = listeners
         self._duties = duties
         self._files = files
         self._keep_renewing = renewing
+        self._leaving = leaving
         self._failed = False
         self._pause = 0.0
         self._short = False
@@ -117,6 +120,7 @@ class Launcher(MPServer):
 
     def signal_handler_interrupt(self, *arguments: Any, **_: Any) -> None:
         """The first signal drains the workers, the second kills them."""
+        self._leaving()
         if self.interrupt_signal:
             for worker in {*self.wrks, *self._incoming, *self._retired}:
                 worker.kill()

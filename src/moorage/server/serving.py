@@ -83,7 +83,8 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
         retires=files is not None and not in_memory,
     )
     renewing = _renewing(obtained, logs.settings(configuration, shared.instance))
-    launcher = Launcher(listeners, duties, files, renewing, workers=workers, **_settings(http))
+    leaving = partial(shared.leaving.turn, down=True)
+    launcher = Launcher(listeners, duties, files, renewing, leaving, workers=workers, **_settings(http))
     launcher.on_startup(ready)
     if obtained is not None:
         launcher.on_shutdown(obtained.stop)

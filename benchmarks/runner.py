@@ -1,4 +1,4 @@
-"""Rounds x workloads x servers, interleaved: A-B-C-D, then all over again, each run on a fresh process."""
+"""Rounds x workloads x servers, interleaved: A-B-C-D, then all over again, on fresh processes in each round."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,33 +80,61 @@ class Bench:
 
     def samples(self) -> Iterator[Sample]:
         """Each round begins with another server, so that none is always the first after a change of case."""
-        for number in range(self.rounds * max(case.repeats for case in self.cases)):
+        for number in range(self.rounds):
             first = number % len(self.peers)
             order = self.peers[first:] + self.peers[:first]
             for case in self.cases:
-                if number >= self.rounds * case.repeats:
-                    continue
-                for peer in order:
-                    if case.asks(peer.key):
-                        yield self._sample(case, peer, number)
+                asked = [peer for peer in order if case.asks(peer.key)]
+                if case.repeats > 1:
+                    yield from self._in_turns(case, asked, number)
+                else:
+                    for peer in asked:
+                        yield self._alone(case, peer, number)
 
-    def _sample(self, case: Case, peer: Peer, number: int) -> Sample:
+    def _alone(self, case: Case, peer: Peer, number: int) -> Sample:
         sample = Sample(case.key, peer.key, number)
+        with self._noting(sample), self._running(case, peer, sample) as server:
+            self._measure(case, server, sample)
+            if case.counts_calls and number == 0:
+                self._count_calls(server, sample)
+        return sample
+
+    def _in_turns(self, case: Case, peers: Sequence[Peer], number: int) -> Iterator[Sample]:
+        """All servers are up, and one is loaded at a time: what the machine does in a minute meets all of them."""
+        turns = range(number * case.repeats, (number + 1) * case.repeats)
+        samples = [[Sample(case.key, peer.key, turn) for peer in peers] for turn in turns]
+        with ExitStack() as stack:
+            running = [
+                stack.enter_context(self._running(case, peer, sample))
+                for peer, sample in zip(peers, samples[0], strict=True)
+            ]
+            for turn in samples:
+                for server, sample in zip(running, turn, strict=True):
+                    with self._noting(sample):
+                        self._measure(case, server, sample)
+                    yield sample
+
+    @contextmanager
+    def _noting(self, sample: Sample) -> Iterator[None]:
+        """An error makes the sample void, not the run."""
+        try:
+            yield
+        except (LoadFailed, RuntimeError, ValueError) as error:
+            sample.errors, sample.note = max(1, sample.errors), str(error)
+
+    @contextmanager
+    def _running(self, case: Case, peer: Peer, sample: Sample) -> Iterator[RestartableServer]:
+        """A fresh server, on the storage of the case; what its start cost goes to the sample."""
         with self._storage(case, peer) as root:
             variables = case.variables(peer.key, self.folder(peer))
             server = servers.server(
                 peer, self.folder(peer), root, pin=self.pin, tls=case.tls, variables=variables
             )
             begun = time.monotonic()
-            try:
-                with servers.started(server):
-                    sample.metrics["ready_ms"] = (time.monotonic() - begun) * 1e3
-                    self._measure(case, server, sample)
-                    if case.counts_calls and number == 0:
-                        self._count_calls(server, sample)
-            except (LoadFailed, RuntimeError, ValueError) as error:
-                sample.errors, sample.note = max(1, sample.errors), str(error)
-        return sample
+            with servers.started(server):
+                sample.metrics["ready_ms"] = (time.monotonic() - begun) * 1e3
+                sample.metrics["idle_mb"] = server.rss_bytes() / 1e6
+                yield server
 
     @contextmanager
     def _storage(self, case: Case, peer: Peer) -> Iterator[Path]:
@@ -134,7 +162,6 @@ class Bench:
     def _measure(self, case: Case, server: RestartableServer, sample: Sample) -> None:
         client = self.clients.get(case.key, "")
         stage = self._stage(server, tls=case.tls, peer=sample.peer, client=client)
-        sample.metrics["idle_mb"] = server.rss_bytes() / 1e6
         seconds = self.seconds or case.seconds
         case.load(stage, min(WARM_UP_SECONDS, seconds))
         os.sync()  # What the warm-up wrote must not be written back at the cost of the measurement.

@@ -84,7 +84,8 @@ class Feature:
 @dataclass(frozen=True, slots=True)
 class Case:
     """One load. `sizes` and `images` say which parts of the seed it reads, `shows` what else is reported, `tls` how the servers
-    are asked. `client`: what is built to load them. `repeats`: runs in each round, more than one where a bound lies within the noise."""
+    are asked. `client`: what is built to load them. `repeats`: runs in each round, more than one where a bound lies within the noise;
+    the servers of a round then stay up and take turns."""
 
     key: str
     title: str

@@ -96,8 +96,8 @@ WORKLOADS = (
     Workload(
         "N2",
         "manifests that are counted and logged",
-        "As W1, with metrics, the access log and request ids, against the same with neither metrics nor log. Five times in each round, for "
-        "single runs differ by more than what is measured.",
+        "As W1, with metrics, the access log and request ids, against the same with neither metrics nor log. Single runs differ "
+        "by more than what is measured, so both servers stay up for the five times of a round, and take turns.",
         (
             Case(
                 "N2",

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import bcrypt
 import pytest
+from typer.main import get_command
 
 from moorage import __version__
+from moorage.cli.commands import main_app
 from moorage.cli.serving import typed
 from moorage.cli.spellings import translated
 from tests.support.server import moorage_command
@@ -149,6 +151,32 @@ def test_checking_tells_every_mistake_with_its_line(tmp_path: Path) -> None:
     assert "Traceback" not in found.stderr
 
 
+@pytest.mark.parametrize("command", [["config", "check"], ["serve"]])
+def test_what_is_odd_is_told_beside_what_is_wrong(command: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text("version: 0.1\nstorage: inmemory\nauth: {htpasswd: {relam: r, path: p}}\n")
+    found = run(*command, str(path))
+    assert found.returncode == 1
+    assert found.stderr.splitlines() == [
+        "moorage: warning: line 3: auth.htpasswd.relam: is not a known key and is ignored (did you mean auth.htpasswd.realm?)",
+        "moorage: line 3: auth.htpasswd.realm: is required",
+    ]
+
+
+def test_checking_tells_what_no_server_would_start_with(tmp_path: Path) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text(
+        "version: 0.1\nstorage: inmemory\nauth: {htpasswd: {realm: r, path: p}}\n"
+        "access: [{repositories: Team/**, users: a, allow: pull}]\n"
+        "middleware: {storage: [{name: rewrite, options: {scheme: 'ht tp'}}]}\n"
+    )
+    found = run("config", "check", str(path))
+    assert (found.returncode, found.stdout) == (1, "")
+    first, second = found.stderr.splitlines()
+    assert first.startswith("moorage: access[0]: no repository matches 'Team/**'")
+    assert second.startswith("moorage: middleware.storage[0].options: ")
+
+
 @pytest.mark.parametrize("command", ["serve", "garbage-collect"])
 def test_a_configuration_that_is_not_there_is_told_without_a_traceback(command: str, tmp_path: Path) -> None:
     found = run(command, str(tmp_path / "missing.yml"))
@@ -218,6 +246,32 @@ def test_the_last_value_of_a_flag_decides(given: list[str], meant: list[str]) ->
 def test_a_server_starts_under_all_spellings(config: str) -> None:
     for spelled in ([config], ["serve", config], ["registry", "serve", config], ["/bin/registry", config]):
         assert translated(spelled) == ["serve", config]
+
+
+def test_a_configuration_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("registry.conf", "version"):
+        (tmp_path / name).touch()
+    for file in ("registry.conf", "./version", "/etc/missing", "missing.yaml"):
+        assert translated([file]) == translated(["registry", file]) == ["serve", file]
+    for other in (["version"], ["missing"], ["-d/x"], ["--help"]):
+        assert translated(other) == other
+
+
+def test_a_file_named_like_a_command_hides_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in get_command(main_app).commands:  # type: ignore[attr-defined]
+        (tmp_path / name).touch()
+        assert translated([name]) == [name]
+
+
+def test_registry_alone_serves_what_the_variable_names() -> None:
+    variables = {"REGISTRY_CONFIGURATION_PATH": "/config"}
+    assert translated([], program="/bin/registry", environ=variables) == ["serve"]
+    assert translated(["registry"], program="/bin/registry", environ=variables) == ["serve"]
+    assert translated([], program="/bin/registry", environ={}) == []
+    assert translated([], program="/bin/moorage", environ=variables) == []
+    assert translated(["version"], program="/bin/registry", environ=variables) == ["version"]
 
 
 @pytest.mark.parametrize(

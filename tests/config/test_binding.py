@@ -89,6 +89,13 @@ def test_an_empty_value_means_the_default(loaded: Load) -> None:
     assert found.warnings == []
 
 
+def test_a_header_without_values_is_none(loaded: Load) -> None:
+    text = "http: {headers: {X-A: }}\nhealth: {http: [{uri: 'http://h', headers: {X-B: }}]}\n"
+    configuration = loaded(text).configuration
+    assert configuration.http.headers == {"X-A": []}
+    assert configuration.health.http[0].headers == {"X-B": []}
+
+
 def test_text_is_taken_as_it_is_written(loaded: Load) -> None:
     proxy = loaded("proxy:\n  username: 0123\n  password: off\n").configuration.proxy
     assert proxy.password is not None

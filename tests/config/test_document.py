@@ -42,6 +42,22 @@ def test_odd_numbers_do_not_break_it(text: str) -> None:
     assert value.text == text
 
 
+@pytest.mark.parametrize("text", ['!!int ""', '!!float ""', '!!int "-"', '!!bool ""'])
+def test_a_tag_before_what_is_none_does_not_break_it(text: str) -> None:
+    value = node_at(parse(f"a: {text}"), ("a",))
+    assert isinstance(value, Scalar)
+    assert value.value == value.text == text.split('"')[1]
+
+
+@pytest.mark.parametrize("text", ["10:30", "-1:30", "1:30.5", ".inf", "-.inf", ".nan", "1.0e+999"])
+def test_numbers_in_sixties_and_those_that_json_lacks_stay_text(text: str) -> None:
+    assert plain(parse(f"a: {text}")) == {"a": text}
+
+
+def test_an_empty_variable_is_where_its_problem_is() -> None:
+    assert parse("", variable="REGISTRY_ACCESS").origin == Origin(variable="REGISTRY_ACCESS")
+
+
 def test_anchors_and_merges_work() -> None:
     root = parse("x: &x\n  a: 1\n  b: 2\ny:\n  <<: *x\n  b: 3\nz:\n  <<: [*x, {c: 4}]\n")
     assert plain(root) == {"x": {"a": 1, "b": 2}, "y": {"a": 1, "b": 3}, "z": {"a": 1, "b": 2, "c": 4}}

@@ -38,6 +38,7 @@ def test_what_has_an_effect_or_is_switched_off_is_none(loaded: Load) -> None:
     [
         ("s3: {bucket: b, region: r, loglevel: debug}", "storage.s3.loglevel"),
         ("s3: {bucket: b, region: r, v4auth: false}", "storage.s3.v4auth"),
+        ("s3: {bucket: b, region: r, keyid: k}", "storage.s3.keyid"),
         ("gcs: {bucket: b, maxconcurrency: 10}", "storage.gcs.maxconcurrency"),
     ],
 )
@@ -45,6 +46,28 @@ def test_keys_of_drivers_that_change_nothing_are_warned_of(loaded: Load, storage
     assert [one[0] for one in warned(loaded, storage)] == [path]
     plain = storage.rpartition(",")[0] + "}"
     assert warned(loaded, plain) == []
+
+
+@pytest.mark.parametrize("driver", ["filesystem", "inmemory"])
+def test_a_shared_cache_in_front_of_a_local_disk_is_a_warning(loaded: Load, driver: str) -> None:
+    ((path, _, message),) = warned(loaded, f"{driver}: , cache: {{blobdescriptor: redis}}")
+    assert (path, message) == (
+        "storage.cache.blobdescriptor",
+        f"has no effect with the storage driver {driver}, which is asked every time",
+    )
+    assert warned(loaded, f"{driver}: , cache: {{blobdescriptor: inmemory}}") == []
+    assert warned(loaded, f"{S3}, cache: {{blobdescriptor: redis}}") == []
+
+
+@pytest.mark.parametrize("key", ["blobdescriptor", "layerinfo"])
+def test_an_unknown_cache_is_a_warning_and_none(loaded: Load, key: str) -> None:
+    found = loaded(f"version: 0.1\nstorage:\n  {S3}\n  cache: {{{key}: memcached}}\n")
+    assert found.configuration.storage.cache.blobdescriptor == "none"
+    (warning,) = found.warnings
+    assert (warning.path, warning.line) == ("storage.cache.blobdescriptor", 4)
+    assert warning.message == (
+        "must be inmemory, redis or none, not 'memcached': the registry serves without a cache"
+    )
 
 
 TLS = "certificate: c, key: k"
@@ -95,7 +118,39 @@ def test_keys_of_tls_that_do_what_they_say_are_none(loaded: Load, http: str) -> 
 @pytest.mark.parametrize(
     ("auth", "who"), [("", "everybody"), ("auth: {htpasswd: {realm: r, path: p}}\n", "whoever is known")]
 )
-def test_an_empty_list_of_rules_is_a_warning_for_it_denies_nothing(loaded: Load, auth: str, who: str) -> None:
-    (found,) = loaded(f"{INMEMORY}{auth}access: []\n").warnings
+@pytest.mark.parametrize("rules", ["access: []\n", "access:\n", "access: ''\n"])
+def test_an_empty_list_of_rules_is_a_warning_for_it_denies_nothing(
+    loaded: Load, rules: str, auth: str, who: str
+) -> None:
+    (found,) = loaded(f"{INMEMORY}{auth}{rules}").warnings
     assert found.path == "access"
     assert f"{who} may do everything" in found.message
+
+
+RULES = "access: [{repositories: ['**'], users: ['*'], allow: pull}]\n"
+
+
+@pytest.mark.parametrize("name", ["REGISTRY_ACCESS", "REGISTRY_AUTH"])
+def test_protection_that_an_empty_variable_takes_away_is_a_warning(loaded: Load, name: str) -> None:
+    rules = RULES if name == "REGISTRY_ACCESS" else ""
+    found = loaded(f"{INMEMORY}auth: {{htpasswd: {{realm: r, path: p}}}}\n{rules}", {name: ""})
+    (warning,) = found.warnings
+    assert warning.variable == name
+    assert "may do everything" in warning.message
+
+
+@pytest.mark.parametrize("auth", ["auth:", "auth: {}", "auth: ''"])
+def test_a_section_about_who_it_is_that_says_nothing_is_a_warning(loaded: Load, auth: str) -> None:
+    (found,) = loaded(f"{auth}\n").warnings
+    assert (found.path, found.line) == ("auth", 3)
+    assert "everybody may do everything" in found.message
+    assert loaded("auth: none\n").warnings == loaded("auth: {none: }\n").warnings == []
+
+
+@pytest.mark.parametrize("authorities", ["", "[]", "''"])
+def test_authorities_for_certificates_of_clients_that_are_none_are_a_warning(
+    loaded: Load, authorities: str
+) -> None:
+    (found,) = loaded(f"http:\n  tls:\n    {{{TLS}, clientcas: {authorities}}}\n").warnings
+    assert found.path == "http.tls.clientcas"
+    assert "no client is asked for a certificate" in found.message

@@ -90,6 +90,16 @@ def test_an_empty_variable_for_the_storage_means_the_default() -> None:
     assert load(None, {"REGISTRY_STORAGE": ""}).configuration.storage.driver.name == "filesystem"
 
 
+def test_a_usual_place_that_cannot_be_looked_at_is_told_in_one_line(no_usual_places: list[Path]) -> None:
+    # Of what makes looking impossible, this stops root too.
+    no_usual_places[0] = no_usual_places[0].with_name("x" * 300)
+    with pytest.raises(ConfigurationError) as caught:
+        load(None, {})
+    (problem,) = caught.value.problems
+    assert str(problem).startswith(f"cannot look for {no_usual_places[0]}: File name too long; ")
+    assert "REGISTRY_CONFIGURATION_PATH" in problem.message
+
+
 def test_an_endless_file_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="larger"):
         load(Path("/dev/zero"), {})

@@ -114,6 +114,46 @@ def test_text_that_looks_like_yaml_is_taken_as_text_where_text_is_wanted(loaded:
         assert secret.get_secret_value() == password
 
 
+PEM = "-----BEGIN KEY-----\nAAAA\n-----END KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        *(
+            (text, text)
+            for text in ["#abc", "&abc", "|", "~", "null", "a #b", " a ", "!x", "'a' or 'b", "a\n b", " 'a'"]
+        ),
+        (f"{PEM}\n", PEM),
+        ("hunter2\r\n", "hunter2"),
+        ("'it''s'", "it's"),
+        ('"a\\tb"', "a\tb"),
+    ],
+)
+def test_text_is_taken_whole_and_read_as_yaml_only_in_quotes(loaded: Load, value: str, expected: str) -> None:
+    variables = {"REGISTRY_REDIS_PASSWORD": value, "REGISTRY_REDIS_TLS_ROOTCAS": value}
+    redis = loaded(INMEMORY, variables).configuration.redis
+    assert redis.password is not None
+    assert (redis.password.get_secret_value(), redis.tls.rootcas) == (expected, [expected])
+
+
+@pytest.mark.parametrize("text", ["", "redis: {tls: {rootcas: [/ca.pem]}}\n"])
+def test_an_empty_variable_for_an_item_of_a_list_is_refused(refused: Refuse, text: str) -> None:
+    (problem,) = refused(text, {"REGISTRY_REDIS_TLS_ROOTCAS_0": ""}).problems
+    assert str(problem).startswith("REGISTRY_REDIS_TLS_ROOTCAS_0: redis.tls.rootcas[0]: is empty: give it")
+
+
+def test_an_item_that_is_meant_to_be_empty_is_written_in_quotes(loaded: Load) -> None:
+    variables = {"REGISTRY_HTTP_HEADERS_X-A_0": "''"}
+    assert loaded(INMEMORY, variables).configuration.http.headers == {"x-a": [""]}
+
+
+def test_a_number_of_thousands_of_digits_is_no_item(loaded: Load) -> None:
+    name = f"REGISTRY_HTTP_TLS_CLIENTCAS_{'9' * 5000}"
+    (warning,) = loaded(INMEMORY, {name: "x"}).warnings
+    assert warning.variable == name
+
+
 def test_an_empty_variable_means_the_default(loaded: Load) -> None:
     variables = {
         "REGISTRY_HTTP_ADDR": "",

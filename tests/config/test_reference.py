@@ -37,6 +37,8 @@ def test_every_key_is_on_the_page_with_its_variable_and_a_description() -> None:
         ("http.trustedproxies", "| list of network |  | "),
         ("http.trustedproxies", "from loopback and private networks"),
         ("proxy.remoteurl", "not supported yet"),
+        ("policy.repository.classes", "not supported yet"),
+        ("middleware.registry", "Only middleware.storage is supported yet"),
         ("storage.delete.enabled", "| true or false | `false` |"),
     ],
 )

@@ -50,6 +50,13 @@ def test_secrets_of_drivers_are_hidden(loaded: Load) -> None:
         assert "hunter2" not in effective(configuration) + repr(configuration)
 
 
+def test_options_of_middleware_of_others_are_hidden(loaded: Load) -> None:
+    entry = "[{name: a, disabled: true, options: {user: robot, password: hunter2}}]"
+    configuration = loaded(f"middleware: {{registry: {entry}, repository: {entry}}}\n").configuration
+    assert "hunter2" not in effective(configuration) + repr(configuration) + str(configuration)
+    assert configuration.middleware.registry[0].options["password"] == "hunter2"
+
+
 def test_what_is_printed_loads_again(loaded: Load) -> None:
     for text in (OLDER, NEWER):
         printed = effective(loaded(text).configuration)

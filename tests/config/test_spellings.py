@@ -1,3 +1,5 @@
+import pytest
+
 from .conftest import INMEMORY, Load
 
 SWIFT = "version: 0.1\nstorage:\n  swift: {authurl: 'http://h', username: u, password: p, container: c, prefix: /x}\n"
@@ -60,6 +62,19 @@ def test_an_older_key_from_a_variable_wins_over_the_file(loaded: Load) -> None:
     found = loaded("log:\n  level: error\n", {"REGISTRY_LOGLEVEL": "debug"})
     assert found.configuration.log.level == "debug"
     assert found.warnings == []
+
+
+@pytest.mark.parametrize(("file", "variable"), [("s3aws", "S3"), ("s3", "S3AWS")])
+def test_a_variable_reaches_a_driver_under_its_other_name(loaded: Load, file: str, variable: str) -> None:
+    text = f"version: 0.1\nstorage: {{{file}: {{bucket: b, region: r, rootdirectory: /a}}}}\n"
+    found = loaded(text, {f"REGISTRY_STORAGE_{variable}_ROOTDIRECTORY": "/b"})
+    s3 = found.configuration.storage.s3
+    assert s3 is not None
+    assert (s3.bucket, s3.rootdirectory, found.warnings) == ("b", "/b", [])
+    whole = loaded(text, {f"REGISTRY_STORAGE_{variable}": "{bucket: c, region: r}"})
+    s3 = whole.configuration.storage.s3
+    assert s3 is not None
+    assert (s3.bucket, s3.rootdirectory, whole.warnings) == ("c", "", [])
 
 
 def test_an_empty_older_key_changes_nothing(loaded: Load) -> None:

@@ -2,9 +2,9 @@
 
 `serving`, `configuration`, `collecting` (garbage and uploads), `storage` (copying and checking), `access` (rules), `events`
 (notifications) and `passwords` hold the commands, and `commands` lists them. They share `arguments`, `starting`, `roots`, `moments`
-and `progress`; `output` and `ending` wrap each command but `serve`, and `spellings` translates the arguments of the reference. A
-command imports what it needs when it runs, so that `moorage version` does not load a server. Read `starting`, then the command you
-need.
+and `progress`; `refusals` tells what a server would not start with; `output` and `ending` wrap each command but `serve`, and
+`spellings` translates the arguments of the reference. A command imports what it needs when it runs, so that `moorage version` does
+not load a server. Read `starting`, then the command you need.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from moorage.drivers.base import DriverError
 def main() -> None:
     """The entry point."""
     _open_closed_streams()
-    arguments = translated(sys.argv[1:])
+    arguments = translated(sys.argv[1:], program=sys.argv[0], environ=os.environ)
     try:
         if arguments[:1] == ["serve"]:
             # A server handles its end itself, and its log copes with a full disk.

@@ -34,12 +34,18 @@ class Binding:
             if is_empty(node):
                 return {}
             return self._section(node, shape.section, path) if isinstance(node, Entries) else plain(node)
+        if isinstance(shape, ListOf) and is_empty(node):
+            # A name in a mapping, such as a header without values.
+            return []
         if isinstance(shape, ListOf) and isinstance(node, Items):
             return [self._bind(item, shape.item, (*path, i)) for i, item in enumerate(node.items)]
         if isinstance(shape, MapOf) and isinstance(node, Entries):
             return {k: self._bind(v, shape.value, (*path, k)) for k, v in node.entries.items()}
         if isinstance(shape, Leaf) and isinstance(node, Scalar):
             self._odd_duration(node, shape, path)
+            if shape.number and isinstance(node.value, bool):
+                # For Python, true is 1: as text it is refused.
+                return node.text
             return node.text if shape.textual and node.value is not None else node.value
         return plain(node)
 

@@ -11,7 +11,7 @@ from moorage.config.effects import ineffective
 from moorage.config.nodes import Node, Path, Scalar, is_empty, node_at, origin_of
 from moorage.config.problem import ConfigurationError, Problem
 from moorage.config.schema import Leaf, Shape, shape_at
-from moorage.config.values import HiddenURL
+from moorage.config.values import HIDDEN, HiddenURL
 
 _MESSAGES = {
     "missing": "is required",
@@ -50,7 +50,9 @@ def check(root: Node) -> tuple[Configuration, list[Problem]]:
         ]
     if errors:
         raise ConfigurationError(errors, warnings=binding.warnings)
-    idle = [origin_of(root, path).problem(path, message) for path, message in ineffective(configuration)]
+    idle = [
+        origin_of(root, path).problem(path, message) for path, message in ineffective(configuration, root)
+    ]
     return configuration, binding.warnings + idle
 
 
@@ -69,5 +71,8 @@ def _found(shape: Shape | None, node: Node | None) -> str:
     if not isinstance(shape, Leaf) or shape.kind.secret or not isinstance(node, Scalar) or is_empty(node):
         return ""
     text = HiddenURL(node.text).shown
+    if "@" in text:
+        # An address with a password before it, where only HOST:PORT is expected.
+        text = f"{HIDDEN}@{text.rpartition('@')[2]}"
     text = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
     return f", not {text!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -27,8 +28,8 @@ class _Loader(yaml.SafeLoader):
     def value_of(self, node: yaml.ScalarNode) -> Any:
         try:
             return self.construct_object(node)
-        except (ValueError, KeyError, OverflowError, yaml.YAMLError):
-            # Its patterns for numbers match some texts that are none, such as `0x_`.
+        except (ValueError, LookupError, OverflowError, yaml.YAMLError):
+            # Its patterns for numbers match some texts that are none, such as `0x_`; a tag is put before any text.
             return node.value
 
 
@@ -39,7 +40,9 @@ def parse(text: str, *, variable: str | None = None) -> Node:
     try:
         loader = _Loader(text)
         root = loader.get_single_node()
-        return empty(Origin(1, None)) if root is None else _Reader(loader, variable).read(root, ())
+        if root is None:
+            return empty(Origin(None, variable) if variable else Origin(1))
+        return _Reader(loader, variable).read(root, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Origin(mark.line + 1 if mark and variable is None else None, variable)
@@ -53,6 +56,11 @@ def parse(text: str, *, variable: str | None = None) -> Node:
 def is_text(value: str) -> bool:
     """Escapes such as "\\0" and "\\ud800" give strings that no file system and no encoding takes."""
     return "\0" not in value and not re.search("[\ud800-\udfff]", value)
+
+
+def _is_odd_number(text: str, value: Any) -> bool:
+    """Whether a number is better taken as text: `10:30`, which counts in sixties in YAML 1.1 only, and infinity, which JSON lacks."""
+    return isinstance(value, int | float) and (":" in text or not math.isfinite(value))
 
 
 def _harmless(message: str | None) -> str:
@@ -94,7 +102,8 @@ class _Reader:
 
     def _value(self, node: yaml.ScalarNode, origin: Origin, path: Path) -> Any:
         if node.tag in _RESOLVED_TAGS:
-            return self._loader.value_of(node)
+            value = self._loader.value_of(node)
+            return node.value if _is_odd_number(node.value, value) else value
         if node.tag in _TEXT_TAGS:
             return node.value
         raise _error(origin, f"has the tag {node.tag}, which has no meaning here", path)

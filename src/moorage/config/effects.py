@@ -1,20 +1,23 @@
-"""What can be configured and then does nothing, because of something else that is configured: worth a warning."""
+"""What can be configured and then does nothing, because it is empty or because of something else: worth a warning."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from moorage.config.configuration import Configuration
-from moorage.config.nodes import Path
+from moorage.config.nodes import Node, Path, Scalar, is_empty, node_at, plain
+from moorage.config.sections.storage import CACHES
 from moorage.config.sections.tls import SUITES
 
+_CACHE = ("storage", "cache", "blobdescriptor")
+_LOCAL = ("filesystem", "inmemory")
 
-def ineffective(configuration: Configuration) -> Iterator[tuple[Path, str]]:
-    """Where it stands, and why it has no effect."""
-    if "access" in configuration.model_fields_set and not configuration.access:
-        who = "everybody" if configuration.auth.kind == "none" else "whoever is known"
-        yield ("access",), f"has no effect: it is without rules, and so {who} may do everything"
+
+def ineffective(configuration: Configuration, root: Node) -> Iterator[tuple[Path, str]]:
+    """Where it stands, and why it has no effect. `root`: what the configuration was made from, with its empty values."""
+    yield from _protection(configuration, root)
     yield from _storage(configuration)
+    yield from _cache(configuration, root)
     yield from _tls(configuration)
     driver = configuration.storage.driver.name
     for index, entry in enumerate(configuration.middleware.storage):
@@ -27,12 +30,46 @@ def ineffective(configuration: Configuration) -> Iterator[tuple[Path, str]]:
             yield path, f"has no effect: {entry.name} is for the storage driver s3, not {driver}"
 
 
+def _protection(configuration: Configuration, root: Node) -> Iterator[tuple[Path, str]]:
+    """Sections that protect, and are there but empty: who wrote them may believe to be protected."""
+    if _is_void(root, ("auth",)):
+        yield (
+            ("auth",),
+            "has no effect: it is empty, and so everybody may do everything; if so, write auth: none",
+        )
+    if _is_void(root, ("access",)):
+        who = "everybody" if configuration.auth.kind == "none" else "whoever is known"
+        yield ("access",), f"has no effect: it is without rules, and so {who} may do everything"
+    authorities = ("http", "tls", "clientcas")
+    if configuration.http.tls.enabled and _is_void(root, authorities):
+        yield authorities, "has no effect: it is empty, and so no client is asked for a certificate"
+
+
+def _is_void(root: Node, path: Path) -> bool:
+    node = node_at(root, path)
+    return node is not None and (is_empty(node) or plain(node) in ([], {}))
+
+
+def _cache(configuration: Configuration, root: Node) -> Iterator[tuple[Path, str]]:
+    node, driver = node_at(root, _CACHE), configuration.storage.driver.name
+    if isinstance(node, Scalar) and not is_empty(node) and node.text not in CACHES:
+        known = "inmemory, redis or none"
+        yield _CACHE, f"must be {known}, not {node.text[:60]!r}: the registry serves without a cache"
+    elif configuration.storage.cache.blobdescriptor == "redis" and driver in _LOCAL:
+        yield _CACHE, f"has no effect with the storage driver {driver}, which is asked every time"
+
+
 def _storage(configuration: Configuration) -> Iterator[tuple[Path, str]]:
     s3, gcs = configuration.storage.s3, configuration.storage.gcs
     if s3 is not None and s3.loglevel != "off":
         yield ("storage", "s3", "loglevel"), "has no effect: requests to the store are not logged one by one"
     if s3 is not None and not s3.v4auth:
         yield ("storage", "s3", "v4auth"), "has no effect: requests are always signed with version 4"
+    if s3 is not None and s3.keyid and not s3.encrypt:
+        yield (
+            ("storage", "s3", "keyid"),
+            "has no effect without encrypt: objects are encrypted as the bucket says, not with this key",
+        )
     if gcs is not None and "maxconcurrency" in gcs.model_fields_set:
         yield ("storage", "gcs", "maxconcurrency"), "has no effect: http.limits bounds what goes on at a time"
 

@@ -57,7 +57,17 @@ def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
         return path
     if environ.get(PATH_VARIABLE):
         return Path(environ[PATH_VARIABLE])
-    return next((place for place in USUAL_PLACES if place.is_file()), None)
+    return next((place for place in USUAL_PLACES if _is_there(place)), None)
+
+
+def _is_there(place: Path) -> bool:
+    """Raises ConfigurationError where that cannot be found out: with defaults the registry might be open to everybody."""
+    try:
+        return place.is_file()
+    except OSError as error:
+        what = "name the file, on the command line or with REGISTRY_CONFIGURATION_PATH"
+        message = f"cannot look for {place}: {error.strerror}; {what}"
+        raise ConfigurationError([Problem("", message)]) from None
 
 
 def _configuration(source: Path | None, environ: Mapping[str, str]) -> tuple[Configuration, list[Problem]]:

@@ -6,6 +6,7 @@ so that keys with an underscore (`max_retries`) and free keys (`X-Frame-Options`
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ PATH_VARIABLE = "REGISTRY_CONFIGURATION_PATH"
 _ANNOUNCED = re.compile(r"REGISTRY_(.+_)?(SERVICE_(HOST|PORT)(_.+)?|PORT(_[0-9]+_(TCP|UDP)(_.+)?)?)")
 _INDEX = re.compile(r"([0-9]{1,4})(?:_(.+))?")
 _INDEXED_NAME = re.compile(r"(.+)_([0-9]{1,4})")
+_QUOTED = re.compile(r"""(['"]).*\1\s*""", re.DOTALL)
+_LINE_END = re.compile(r"\r?\n\Z")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def override(root: Node, section: type[Section], environ: Mapping[str, str]) -> 
 
 
 def _order(variable: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in variable.split("_")]
+    return [(int(part), "") if _INDEX.fullmatch(part) else (-1, part) for part in variable.split("_")]
 
 
 def _explanation(variable: str, section: type[Section]) -> list[Problem]:
@@ -74,6 +77,20 @@ def _explanation(variable: str, section: type[Section]) -> list[Problem]:
     return [
         Problem("", "names no key and is ignored", variable=variable, nearest=nearest[0] if nearest else None)
     ]
+
+
+def _in_use(node: Node | None, section: type[Section], name: str) -> str:
+    """The spelling, older or newer, under which a section is there: in the other one, a variable would begin a second section."""
+    key = keys(section)[name]
+    if isinstance(key.shape, Keys) and isinstance(node, Entries) and name not in node.entries:
+        for other in keys(section).values():
+            if other.name in node.entries and (other.replaced_by == name or key.replaced_by == other.name):
+                return other.name
+    return name
+
+
+def _is_textual(shape: Shape) -> bool:
+    return isinstance(shape, Leaf) and shape.textual
 
 
 class _Assignment:
@@ -99,17 +116,32 @@ class _Assignment:
         raise _UnknownVariable
 
     def _parsed(self, shape: Shape, path: Path) -> Node:
+        if _is_textual(shape):
+            return self._text()
+        texts = isinstance(shape, ListOf) and _is_textual(shape.item)
         try:
             node = parse(self._value, variable=self._origin.variable)
         except ConfigurationError as error:
+            if texts and not self._value.lstrip().startswith(("[", "{")):
+                return self._text()
             if not isinstance(shape, Leaf):
                 problems = [replace(problem, path=dotted(path)) for problem in error.problems]
                 raise ConfigurationError(problems) from None
-            node = Scalar(self._value, self._value, self._origin)
-        if isinstance(shape, Leaf) and shape.textual and not isinstance(node, Scalar):
-            # A password may well look like YAML: `{secret`, `a: b`.
             return Scalar(self._value, self._value, self._origin)
-        return node
+        return self._text() if texts and isinstance(node, Scalar) else node
+
+    def _text(self) -> Node:
+        """The value as it is, since a password may well look like YAML: `#abc`, `{secret`, `a: b`. In quotes it is read as YAML.
+
+        A line end at its end is left out: files with secrets have one.
+        """
+        if _QUOTED.fullmatch(self._value):
+            with contextlib.suppress(ConfigurationError):
+                node = parse(self._value, variable=self._origin.variable)
+                if isinstance(node, Scalar):
+                    return node
+        text = _LINE_END.sub("", self._value)
+        return Scalar(text, text, self._origin)
 
     def _into_section(self, node: Node | None, section: type[Section], rest: str, path: Path) -> Node:
         if node is not None and section.one_of:
@@ -118,7 +150,9 @@ class _Assignment:
         if not names or (*path, *names) == ("version",):
             raise _UnknownVariable
         name = max(names, key=len)
-        return self._into_entry(node, name, keys(section)[name].shape, rest[len(name) + 1 :], path)
+        rest = rest[len(name) + 1 :]
+        name = _in_use(node, section, name)
+        return self._into_entry(node, name, keys(section)[name].shape, rest, path)
 
     def _into_map(self, node: Node | None, shape: MapOf, rest: str, path: Path) -> Node:
         indexed = _INDEXED_NAME.fullmatch(rest) if isinstance(shape.value, ListOf) else None
@@ -153,6 +187,10 @@ class _Assignment:
         count = len(node.items)
         if index > count:
             message = f"cannot be set: the list has {count} items, so the next is number {count}"
+            raise ConfigurationError([self._origin.problem((*path, index), message)])
+        if not rest and not self._value:
+            # Left out without a word, an authority or a signing secret would be missing.
+            message = "is empty: give it a value, or unset the variable"
             raise ConfigurationError([self._origin.problem((*path, index), message)])
         old = node.items[index] if index < count else None
         node.items[index : index + 1] = [self.apply(old, shape.item, rest, (*path, index))]

@@ -49,15 +49,16 @@ else in ./data.
 `moorage config check` prints every mistake with its line (or variable), its dotted path and the key that was
 probably meant, then the effective configuration with all defaults filled in and secrets as `***`. Wrong values
 are errors: the server does not start. Unknown keys are warnings. A key whose feature is not built yet is
-refused by name at start. Files that the configuration names (certificates, passwords, groups) are not opened:
-the server looks at them when it starts.
+refused by name at start. Files that the configuration names (certificates, passwords, groups) are not opened,
+and nothing is asked over the network: the server does that when it starts.
 
 ## Environment variables
 
 Each key has a variable: `REGISTRY_` and the path in capitals, with `_` in place of dots. The tables show them.
 
 * Variables are applied in the order of their names, after the file. The value is read as YAML:
-  `REGISTRY_HTTP_TLS_CLIENTCAS=[a.pem, b.pem]`. Where text is wanted it may be anything.
+  `REGISTRY_HTTP_TLS_CLIENTCAS=[a.pem, b.pem]`. Where text is wanted it is taken as it is, without a line end at its
+  end; only a value in quotes is read as YAML there too.
 * Items of a list have numbers from 0, `REGISTRY_HTTP_TLS_CLIENTCAS_0`, also where an item is a section:
   `REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL`. The next free number adds an item.
 * Where names are free, the rest of the variable is the name: `REGISTRY_HTTP_HEADERS_X-Frame-Options=[DENY]`.
@@ -73,7 +74,8 @@ Each key has a variable: `REGISTRY_` and the path in capitals, with `_` in place
   without unit counts *nanoseconds*, as in the reference implementation; below a millisecond there is a warning.
 * **Sizes** are bytes, `4194304`, or have a unit: `64KiB`, `4MiB`, `1GiB`.
 * **Secrets**, and user and password in URLs, are never printed.
-* A single value does where a list is wanted. An empty value means the default.
+* A single value does where a list is wanted. An empty value means the default; an empty variable for an item of a
+  list is refused.
 * No key may be there twice. YAML anchors work; custom tags do not.
 """
 
@@ -98,11 +100,16 @@ def page() -> str:
 
 def _row(path: str, key: Key) -> str:
     variable = f"<br>`{variable_name(path)}`" if path != "version" else ""
-    _, refusal = UNBUILT.get(path) or UNBUILT.get(f"{path}[]") or (None, "")
+    refusal = next((UNBUILT[name][1] for name in _refused_as(path) if name in UNBUILT), "")
     description = f"{key.field.description}{_bounds(key.shape)}"
     if refusal:
         description += f" **{refusal[0].upper()}{refusal[1:]}.**"
     return f"| `{path}`{variable} | {_type(key.shape)} | {_default(key)} | {description} |\n"
+
+
+def _refused_as(path: str) -> Iterator[str]:
+    """The names under which `features` may refuse a key: its own, and that of its section at the top."""
+    yield from (path, f"{path}[]", path.partition(".")[0])
 
 
 def _type(shape: Shape) -> str:

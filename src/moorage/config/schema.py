@@ -18,10 +18,11 @@ from moorage.config.values import SIZE, Kind, format_duration, format_size
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One value. A textual one is taken as it is written; the others as YAML understands them."""
+    """One value. A textual one is taken as it is written; the others, such as numbers, as YAML understands them."""
 
     kind: Kind
     textual: bool
+    number: bool = False
     least: Any = None
     most: Any = None
 
@@ -99,6 +100,7 @@ def _shape(annotation: Any, marks: tuple[object, ...] = ()) -> Shape:
     return Leaf(
         kinds[-1] if kinds else _kind(bare),
         textual=bare not in _RESOLVED,
+        number=bare in (int, float),
         least=next((mark.ge for mark in marks if hasattr(mark, "ge")), None),
         most=next((mark.le for mark in marks if hasattr(mark, "le")), None),
     )

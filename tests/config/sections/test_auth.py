@@ -26,3 +26,9 @@ def test_two_kinds_are_refused() -> None:
 def test_tokens_that_nobody_signed_cannot_be_allowed() -> None:
     with pytest.raises(ValidationError):
         Token.model_validate({**TOKEN, "jwks": "j", "signingalgorithms": ["none"]})
+
+
+@pytest.mark.parametrize("path", ["auth/token", "/auth/token"])
+def test_the_path_of_a_realm_begins_with_a_slash(path: str) -> None:
+    token = Token.model_validate({**TOKEN, "jwks": "j", "autoredirectpath": path})
+    assert token.autoredirectpath == "/auth/token"

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from ..conftest import Load, Refuse
@@ -33,3 +35,20 @@ def test_what_is_no_path_is_refused(refused: Refuse, path: str) -> None:
     assert "must be a path such as /metrics" in str(
         refused(f"http: {{debug: {{prometheus: {{path: '{path}'}}}}}}")
     )
+
+
+def test_zero_means_the_default(loaded: Load) -> None:
+    text = (
+        "health:\n  storagedriver: {interval: 0}\n  file: [{file: /x, interval: 0s}]\n"
+        "  http: [{uri: 'http://h', interval: 0, timeout: 0s}]\n  tcp: [{addr: 'h:1', interval: 0, timeout: 0}]\n"
+    )
+    found = loaded(text).configuration.health
+    (file,), (http,), (tcp,) = found.file, found.http, found.tcp
+    intervals = {found.storagedriver.interval, file.interval, http.interval, tcp.interval}
+    assert intervals == {timedelta(seconds=10)}
+    assert {http.timeout, tcp.timeout} == {timedelta(seconds=5)}
+
+
+@pytest.mark.parametrize("interval", ["-1s", "1us"])
+def test_probes_have_a_moment_between_them(refused: Refuse, interval: str) -> None:
+    assert "must be at least 1ms" in str(refused(f"health: {{storagedriver: {{interval: {interval}}}}}"))

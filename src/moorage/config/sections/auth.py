@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from moorage.config.sections.base import Section
@@ -18,6 +18,10 @@ SigningAlgorithm = Literal[
     "ES256", "ES384", "ES512",
     "PS256", "PS384", "PS512",
 ]  # fmt: skip
+
+
+def _from_the_root(path: str) -> str:
+    return path if path.startswith("/") else f"/{path}"
 
 
 class Anonymous(Section):
@@ -44,7 +48,9 @@ class Token(Section):
     autoredirect: bool = Field(
         default=False, description="Build the realm from the request's host and `autoredirectpath`."
     )
-    autoredirectpath: str = Field(default="/auth/token", description="The path for `autoredirect`.")
+    autoredirectpath: Annotated[str, AfterValidator(_from_the_root)] = Field(
+        default="/auth/token", description="The path for `autoredirect`."
+    )
 
     @model_validator(mode="after")
     def _some_key(self) -> Token:

@@ -5,23 +5,39 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from moorage.config.sections.base import Section
 from moorage.config.sections.http import HeaderName, HeaderSecret
-from moorage.config.values import URL, Duration, HostPort
+from moorage.config.values import URL, Duration, HostPort, nanoseconds
 
-Interval = Annotated[Duration, Field(ge=timedelta(milliseconds=1))]
+_BETWEEN = timedelta(seconds=10)
+_PATIENCE = timedelta(seconds=5)
 
 
-_INTERVAL = "Time between two probes."
+def _zero_means(default: timedelta) -> BeforeValidator:
+    """Docker Registry, "health": an interval or a timeout of 0 is one that is not set."""
+
+    def replaced(value: object) -> object:
+        try:
+            return value if nanoseconds(str(value)) else default
+        except ValueError:
+            return value
+
+    return BeforeValidator(replaced)
+
+
+Interval = Annotated[Duration, Field(ge=timedelta(milliseconds=1)), _zero_means(_BETWEEN)]
+Timeout = Annotated[Duration, Field(ge=timedelta(milliseconds=1)), _zero_means(_PATIENCE)]
+
+_INTERVAL = "Time between two probes; 0 means the default."
 _THRESHOLD = "How many probes in a row must fail before the registry counts as unhealthy; 0 is the same as 1."
-_TIMEOUT = "How long a probe may last."
+_TIMEOUT = "How long a probe may last; 0 means the default."
 
 
 class StorageProbe(Section):
     enabled: bool = Field(default=False, description="Probe the storage.")
-    interval: Interval = Field(default=timedelta(seconds=10), description=_INTERVAL)
+    interval: Interval = Field(default=_BETWEEN, description=_INTERVAL)
     threshold: int = Field(default=1, ge=0, description=_THRESHOLD)
 
 
@@ -29,7 +45,7 @@ class FileProbe(Section):
     file: str = Field(
         description="Unhealthy while this file exists: a way to take an instance out of rotation."
     )
-    interval: Interval = Field(default=timedelta(seconds=10), description=_INTERVAL)
+    interval: Interval = Field(default=_BETWEEN, description=_INTERVAL)
     threshold: int = Field(default=1, ge=0, description=_THRESHOLD)
 
 
@@ -41,15 +57,15 @@ class HttpProbe(Section):
         default_factory=dict, description="Headers of the request."
     )
     statuscode: int = Field(default=200, ge=100, le=599, description="The status that means healthy.")
-    timeout: Interval = Field(default=timedelta(seconds=5), description=_TIMEOUT)
-    interval: Interval = Field(default=timedelta(seconds=10), description=_INTERVAL)
+    timeout: Timeout = Field(default=_PATIENCE, description=_TIMEOUT)
+    interval: Interval = Field(default=_BETWEEN, description=_INTERVAL)
     threshold: int = Field(default=1, ge=0, description=_THRESHOLD)
 
 
 class TcpProbe(Section):
     addr: HostPort = Field(description="The HOST:PORT to connect to.")
-    timeout: Interval = Field(default=timedelta(seconds=5), description=_TIMEOUT)
-    interval: Interval = Field(default=timedelta(seconds=10), description=_INTERVAL)
+    timeout: Timeout = Field(default=_PATIENCE, description=_TIMEOUT)
+    interval: Interval = Field(default=_BETWEEN, description=_INTERVAL)
     threshold: int = Field(default=1, ge=0, description=_THRESHOLD)
 
 

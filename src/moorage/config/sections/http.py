@@ -17,6 +17,7 @@ from moorage.config.values import URL, Duration, HostPort, Network, Secret, host
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LOOPBACK = tuple(map(ip_network, ("127.0.0.0/8", "::1/128")))
+_DEFAULT_ADDR = "127.0.0.1:5000"
 _PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 
 
@@ -45,6 +46,13 @@ def _secret_value(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().isprintable():
         raise ValueError("must be one line of printable text, without a line break at its end")
     return value
+
+
+def _bare(url: str) -> str:
+    # Paths are put behind it.
+    if "?" in url or "#" in url:
+        raise ValueError("must have no query (?) and no fragment (#); remove them")
+    return url
 
 
 HeaderName = Annotated[str, AfterValidator(_header_name)]
@@ -92,15 +100,16 @@ class H2c(Section):
 class Http(Section):
     net: Literal["tcp", "unix"] = Field(default="tcp", description="The kind of listener.")
     addr: str = Field(
-        default="127.0.0.1:5000",
+        default=_DEFAULT_ADDR,
+        validate_default=True,
         description="Where to listen: HOST:PORT, or `:5000` for all addresses; with `net: unix` the path of "
-        "a socket. `0.0.0.0` and `[::]` mean all addresses too, IPv4 and IPv6, as with the reference implementation: "
+        "a socket, which is required then. `0.0.0.0` and `[::]` mean all addresses too, IPv4 and IPv6, as with the reference implementation: "
         "to keep IPv6 out, name an IPv4 address of the machine.",
     )
     prefix: Annotated[str, AfterValidator(_prefix)] = Field(
         default="/", description="The path below which `v2/` is, with a slash on both ends."
     )
-    host: URL | None = Field(
+    host: Annotated[URL, AfterValidator(_bare)] | None = Field(
         default=None,
         description="How clients reach the registry, such as `https://registry.example.com`; URLs in answers "
         "start with it. Unset: they are made from the request.",
@@ -113,7 +122,7 @@ class Http(Section):
     relativeurls: bool | None = Field(
         default=None, description="Send relative URLs in Location headers. Unset: yes, unless `host` is set."
     )
-    draintimeout: Annotated[Duration, Field(ge=timedelta(0))] = Field(
+    draintimeout: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(hours=24))] = Field(
         default=timedelta(seconds=30),
         description="After SIGTERM, how long requests may take to finish. 0: they are cut at once, which is "
         "the default of the reference implementation.",
@@ -160,4 +169,6 @@ class Http(Section):
     def _addr_fits_net(cls, addr: str, info: ValidationInfo) -> str:
         if info.data.get("net") == "tcp":
             host_and_port(addr)
+        if info.data.get("net") == "unix" and addr == _DEFAULT_ADDR:
+            raise ValueError("is required with net: unix: the path of the socket")
         return addr

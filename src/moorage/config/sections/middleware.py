@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from moorage.config.sections.base import Section, older_spelling
 from moorage.config.sections.log import lower
-from moorage.config.values import MINUTES, URL, Duration
+from moorage.config.values import MINUTES, URL, Duration, Options
 
 _NEEDED = {"cloudfront": ("baseurl", "privatekey", "keypairid"), "redirect": ("baseurl",)}
 
@@ -25,7 +25,7 @@ def _https(value: object) -> object:
 class Middleware(Section):
     name: str = Field(description="The name of the middleware.")
     disabled: bool = Field(default=False, description="Leave it out.")
-    options: dict[str, Any] = Field(default_factory=dict, description="Its options.")
+    options: Options = Field(default_factory=dict, repr=False, description="Its options. Never printed.")
 
 
 class StorageOptions(Section):

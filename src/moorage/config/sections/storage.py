@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from moorage.config.sections.base import Section, older_spelling
@@ -18,11 +18,19 @@ from moorage.config.values import Duration
 DRIVERS = ("filesystem", "inmemory", "s3", "azure", "gcs", "swift", "oss", "rados")
 
 
+CACHES: Final = ("inmemory", "redis", "none")
+
+
+def _known(value: object) -> object:
+    """Docker Registry serves without a cache if it does not know the one that is asked for. `effects` warns."""
+    return "none" if isinstance(value, str) and value not in CACHES else value
+
+
 class Cache(Section):
-    blobdescriptor: Literal["inmemory", "redis", "none"] | None = Field(
+    blobdescriptor: Annotated[Literal["inmemory", "redis", "none"], BeforeValidator(_known)] | None = Field(
         default=None,
         description="Where it is remembered which blobs and manifests are there: `inmemory` (also if unset), `redis` (see the section "
-        "of that name), or `none`. Without effect on local disks, which are asked every time: that is as fast, and never "
+        "of that name), or `none`, which is also what an unknown one means. Without effect on local disks, which are asked every time: that is as fast, and never "
         "stale.",
     )
     layerinfo: str | None = older_spelling("blobdescriptor")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import warnings
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -13,13 +11,25 @@ from moorage.config.sections.log import lower
 from moorage.config.values import Kind
 
 
-def _compiles(pattern: str) -> str:
+def compiled(pattern: str) -> Any:
+    """A regular expression in the syntax of Go, which the reference implementation uses, and RE2. RE2 matches in time that is linear
+    in the text; Python's `re` may take for ever, and clients choose the text. Raises ValueError saying what is wrong."""
     try:
-        # A FutureWarning marks syntax such as [[:alpha:]], which other engines read differently.
-        with warnings.catch_warnings(action="error", category=FutureWarning):
-            re.compile(pattern)
-    except (re.error, FutureWarning, OverflowError, RecursionError) as error:
-        raise ValueError(f"must be a regular expression in Python's syntax ({error})") from None
+        import re2
+    except ImportError:
+        raise ValueError("needs google-re2, which is not installed: pip install 'moorage[re2]'") from None
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0].decode("utf-8", "replace")
+        raise ValueError(f"must be a regular expression in Go's syntax, RE2 ({reason})") from None
+
+
+def _compiles(pattern: str) -> str:
+    compiled(pattern)
     return pattern
 
 
@@ -29,11 +39,12 @@ Pattern = Annotated[str, AfterValidator(_compiles), Kind("regular expression")]
 class Urls(Section):
     allow: list[Pattern] = Field(
         default_factory=list,
-        description="Regular expressions; every URL of a manifest must match one. "
+        description="Regular expressions in Go's syntax; every URL of a manifest must match one. "
         "Empty: every http(s) URL will do.",
     )
     deny: list[Pattern] = Field(
-        default_factory=list, description="Regular expressions; no URL of a manifest may match one."
+        default_factory=list,
+        description="Regular expressions in Go's syntax; no URL of a manifest may match one.",
     )
 
 

@@ -7,11 +7,12 @@ that is shown to the person as it is.
 from moorage.config.values.duration import DURATION, MINUTES, Duration, format_duration, nanoseconds
 from moorage.config.values.kind import Kind
 from moorage.config.values.network import HostPort, Network, host_and_port
-from moorage.config.values.secret import URL, HiddenURL, Options, Place, Secret, header_pairs, plain
+from moorage.config.values.secret import HIDDEN, URL, HiddenURL, Options, Place, Secret, header_pairs, plain
 from moorage.config.values.size import SIZE, Size, format_size
 
 __all__ = [
     "DURATION",
+    "HIDDEN",
     "MINUTES",
     "SIZE",
     "URL",

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from moorage.digest import Digest
 from moorage.errors import ManifestInvalid
-from moorage.manifest import ARTIFACT, DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, parse
+from moorage.manifest import (
+    ARTIFACT,
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    check_pushed,
+    parse,
+)
 from moorage.wire import encode
 
 DIGEST = Digest.of(b"content")
@@ -39,11 +47,11 @@ JSON = st.recursive(
 DESCRIPTOR = st.fixed_dictionaries(
     {},
     optional={
-        "mediaType": st.sampled_from([OCI_MANIFEST, "a/b", "", 1]),
+        "mediaType": st.sampled_from([OCI_MANIFEST, "a/b", "", 1, None]),
         "digest": st.sampled_from([DIGEST, "sha256:x", "", None]),
         "size": st.integers(-1, 2**70) | JSON,
         "urls": JSON,
-        "annotations": JSON,
+        "annotations": st.dictionaries(st.text(max_size=5), st.none() | st.text(max_size=5)) | JSON,
         "platform": JSON,
         "artifactType": JSON,
     },
@@ -95,13 +103,20 @@ def check(payload: bytes, content_type: str) -> None:
         encode(error.entries())
         return
     assert found.payload == payload
+    assert parse(payload).media_type == found.media_type, "the Content-Type is not stored"
     assert found.media_type.isascii()
     assert found.media_type.isprintable()
     for entry in (*found.blobs, *found.manifests, *([found.subject] if found.subject else [])):
         assert Digest.parse(entry.digest)
         assert entry.size >= 0
+        assert None not in (entry.annotations or {}).values()
+    assert None not in (found.annotations or {}).values()
     encode(found.descriptor(Digest.of(payload)))
     encode(list(found.manifests))
+    try:
+        check_pushed(found)
+    except ManifestInvalid as error:
+        encode(error.entries())
 
 
 @settings(max_examples=400, deadline=None)
@@ -127,7 +142,9 @@ def test_any_bytes_are_refused_or_understood(payload: bytes, content_type: str) 
         (image(), OCI_MANIFEST.upper() + " ; x=y", OCI_MANIFEST),
         (image(mediaType=None), OCI_MANIFEST, OCI_MANIFEST),
         (image(mediaType=None), "", OCI_MANIFEST),
+        (image(mediaType=""), OCI_MANIFEST, OCI_MANIFEST),
         (index(mediaType=None), "", OCI_INDEX),
+        (index(mediaType=""), OCI_INDEX, OCI_INDEX),
         (index(manifests=[]), OCI_INDEX, OCI_INDEX),
         (image(mediaType=DOCKER_MANIFEST), DOCKER_MANIFEST, DOCKER_MANIFEST),
         (index(mediaType=DOCKER_LIST), DOCKER_LIST, DOCKER_LIST),
@@ -173,8 +190,12 @@ def test_one_media_type_is_found(document: dict[str, Any], content_type: str, fo
         (image(config=None), OCI_MANIFEST),
         (image(config=None, layers=None), OCI_MANIFEST),
         (image(config=None, layers=None, mediaType=None), ""),
+        (image(mediaType=""), OCI_INDEX),
+        (image(mediaType=""), DOCKER_MANIFEST),
+        (index(mediaType=""), DOCKER_LIST),
         (without("manifests", index(mediaType=None)), OCI_INDEX),
         (without("manifests", index(mediaType=None)), ""),
+        (without("manifests", index(mediaType="")), OCI_INDEX),
         (index(manifests=None, mediaType=None), OCI_MANIFEST),
         (index(manifests=None, mediaType=None), DOCKER_LIST),
         (index(manifests=None, layers=[]), OCI_INDEX),
@@ -281,3 +302,69 @@ def test_a_descriptor_needs_nothing_but_its_digest() -> None:
     assert parse(json.dumps(index(manifests=[bare])).encode()).manifests[0].digest == DIGEST
     # In lists of referrers and in events.
     assert encode(found.subject) == f'{{"mediaType":"","size":0,"digest":"{DIGEST}"}}'.encode()
+
+
+def test_null_in_a_descriptor_or_as_an_annotation_is_empty_as_for_go() -> None:
+    null = {"mediaType": None, "digest": DIGEST, "size": None, "urls": [None], "annotations": {"a": None}}
+    of_image = parse(
+        json.dumps(image(layers=[null], subject=null, annotations={"a": None, "b": "c"})).encode()
+    )
+    (child,) = parse(json.dumps(index(manifests=[null])).encode()).manifests
+    assert of_image.subject is not None
+    for found in (of_image.blobs[1], of_image.subject, child):
+        assert (found.media_type, found.size, found.urls, found.annotations) == ("", 0, [""], {"a": ""})
+    assert encode(of_image.descriptor(DIGEST)).endswith(
+        b'"annotations":{"a":"","b":"c"},"artifactType":"application/x"}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"size": 2**63}, "size"),
+        ({"size": 10**30}, "size"),
+        ({"platform": {"os": 5}}, r"\$\.os`"),
+        ({"platform": {"os": ["linux"]}}, r"\$\.os`"),
+        ({"platform": {"architecture": {}}}, "architecture"),
+        ({"platform": {"os.version": 1.0}}, "os.version"),
+        ({"platform": {"os.features": "x"}}, "os.features"),
+        ({"platform": {"os.features": [1]}}, "os.features"),
+        ({"platform": {"variant": 7}}, "variant"),
+        ({"platform": {"features": "x"}}, "features"),
+    ],
+)
+def test_what_go_cannot_hold_is_refused_when_pushed_and_can_be_read_all_the_same(
+    members: dict[str, Any], reason: str
+) -> None:
+    for document in (
+        image(config=descriptor(**members)),
+        image(layers=[descriptor(**members)]),
+        index(manifests=[descriptor(), descriptor(**members)]),
+    ):
+        found = parse(json.dumps(document).encode())
+        with pytest.raises(ManifestInvalid, match=reason) as refused:
+            check_pushed(found)
+        assert refused.value.detail == {"digest": DIGEST}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"size": 2**63 - 1},
+        {"platform": None},
+        {"platform": {}},
+        {"platform": {"os": None, "architecture": None, "os.features": [None], "features": None}},
+        {
+            "platform": {
+                "os": "linux",
+                "architecture": "arm",
+                "variant": "v7",
+                "os.features": ["a"],
+                "more": 5,
+            }
+        },
+    ],
+)
+def test_what_go_can_hold_may_be_pushed(members: dict[str, Any]) -> None:
+    check_pushed(parse(json.dumps(index(manifests=[descriptor(**members)])).encode()))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -28,6 +28,16 @@ _UNTYPED: Final = frozenset({"", "application/json", "application/octet-stream",
 
 
 _NO_PLATFORM: Final = msgspec.Raw()
+_LARGEST: Final = 2**63 - 1
+
+# Go's decoder, and so the reference implementation, takes null for the empty value of any type. So it is taken here, and
+# replaced by that value before anyone sees it.
+if TYPE_CHECKING:
+    _Text: TypeAlias = str
+    _Number: TypeAlias = int
+else:
+    _Text = str | None
+    _Number = int | None
 
 
 class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
@@ -35,16 +45,23 @@ class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
 
     # The reference implementation takes descriptors without these two, and no decision depends on them: blobs are found by
     # digest. They have factories because `omit_defaults` leaves out other defaults, and clients expect both members.
-    media_type: str = msgspec.field(default_factory=str)
-    size: int = msgspec.field(default_factory=int)
+    media_type: _Text = msgspec.field(default_factory=str)
+    size: _Number = msgspec.field(default_factory=int)
     digest: str
-    urls: list[str] | None = None
-    annotations: dict[str, str] | None = None
+    urls: list[_Text] | None = None
+    annotations: dict[str, _Text] | None = None
     artifact_type: str | None = None
     # In the entries of an index. Kept raw: decoded, it may take a hundred times the memory, and it is rarely used.
     raw_platform: msgspec.Raw = msgspec.field(default=_NO_PLATFORM, name="platform")
 
     def __post_init__(self) -> None:
+        if not self.media_type:
+            msgspec.structs.force_setattr(self, "media_type", "")
+        if not self.size:
+            msgspec.structs.force_setattr(self, "size", 0)
+        if self.urls:
+            self.urls[:] = [url or "" for url in self.urls]
+        _fill(self.annotations)
         if self.raw_platform is _NO_PLATFORM:
             return
         first = bytes(memoryview(self.raw_platform)[:1])
@@ -65,6 +82,27 @@ class Descriptor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
             return None
 
 
+def _fill(annotations: dict[str, str] | None) -> None:
+    if annotations is None or all(annotations.values()):
+        return
+    for key, value in annotations.items():
+        annotations[key] = value or ""
+
+
+class _Platform(msgspec.Struct):
+    """The members of a platform that Go knows (Docker manifest list version 2; OCI image-spec, image index)."""
+
+    architecture: _Text = ""
+    os: _Text = ""
+    variant: _Text = ""
+    version: _Text = msgspec.field(default="", name="os.version")
+    os_features: list[_Text] | None = msgspec.field(default=None, name="os.features")
+    features: list[_Text] | None = None
+
+
+_PLATFORMS: Final = msgspec.json.Decoder(_Platform)
+
+
 class _Document(msgspec.Struct, frozen=True, rename="camel"):
     """The fields of all formats that matter here. Unknown fields stay in the payload and are ignored."""
 
@@ -75,8 +113,11 @@ class _Document(msgspec.Struct, frozen=True, rename="camel"):
     layers: list[Descriptor] | None = None
     manifests: list[Descriptor] | msgspec.UnsetType | None = msgspec.UNSET
     subject: Descriptor | None = None
-    annotations: dict[str, str] | None = None
+    annotations: dict[str, _Text] | None = None
     fs_layers: Any = None
+
+    def __post_init__(self) -> None:
+        _fill(self.annotations)
 
     @property
     def children(self) -> list[Descriptor] | None:
@@ -135,6 +176,28 @@ def parse(payload: bytes, content_type: str = "") -> Manifest:
         artifact_type=_artifact_type(document, index),
         annotations=document.annotations,
     )
+
+
+def check_pushed(found: Manifest) -> None:
+    """Refuse what the reference implementation can neither take nor serve: a size over 63 bits, a platform of other types.
+    Raises ManifestInvalid.
+
+    Only for pushes. Such manifests may be stored already, and what could not be read could not be collected.
+    """
+    for descriptor in (*found.blobs, *found.manifests):
+        if descriptor.size > _LARGEST:
+            raise ManifestInvalid(
+                "a descriptor's size is over 2^63 - 1", detail={"digest": descriptor.digest}
+            )
+        if descriptor.raw_platform is _NO_PLATFORM:
+            continue
+        try:
+            _PLATFORMS.decode(descriptor.raw_platform)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ManifestInvalid(
+                f"a descriptor's platform does not have the expected shape: {error}",
+                detail={"digest": descriptor.digest},
+            ) from None
 
 
 def _decode(payload: bytes, declared: str) -> _Document:
@@ -221,7 +284,7 @@ def _media_type(document: _Document, declared: str) -> str:
     found = inner or (declared if declared not in _UNTYPED else looks_like)
     if found in INDEXES and is_image:
         raise ManifestInvalid(f"{found} has no members config and layers")
-    if found in INDEXES and inner is None and looks_like != OCI_INDEX:
+    if found in INDEXES and not inner and looks_like != OCI_INDEX:
         # The Content-Type is not stored, so nothing in the storage would show what this is.
         raise ManifestInvalid(f"{found} needs its mediaType in the manifest, or the member manifests")
     if found in IMAGES and is_index:
@@ -230,7 +293,7 @@ def _media_type(document: _Document, declared: str) -> str:
         raise ManifestInvalid(f"{found} needs the member config")
     if found not in INDEXES | IMAGES:
         raise ManifestInvalid(f"unknown manifest media type {found!r}")
-    if found in (DOCKER_MANIFEST, DOCKER_LIST) and inner is None:
+    if found in (DOCKER_MANIFEST, DOCKER_LIST) and not inner:
         raise ManifestInvalid(f"{found} needs its mediaType in the manifest")
     return found
 

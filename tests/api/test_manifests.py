@@ -173,6 +173,8 @@ async def test_content_of_another_repository_is_missing_here(client: Client) -> 
         (b'{"schemaVersion":2,"schemaVersion":2}', OCI_MANIFEST, 400, "MANIFEST_INVALID"),
         (json.dumps(document(config={**descriptor(b"", CONFIG), "digest": "x"})).encode(), "", 400, "MANIFEST_INVALID"),
         (json.dumps(document(config={**descriptor(b"", CONFIG), "size": -1})).encode(), "", 400, "MANIFEST_INVALID"),
+        (json.dumps(document(config={**descriptor(b"", CONFIG), "size": 2**63})).encode(), "", 400, "MANIFEST_INVALID"),
+        (json.dumps(document(config={**descriptor(b"", CONFIG), "platform": {"os": ["x"]}})).encode(), "", 400, "MANIFEST_INVALID"),
         (json.dumps(document(config={**descriptor(b"", CONFIG), "digest": "\ud800"})).encode(), "", 400, "MANIFEST_INVALID"),
         (json.dumps(document(annotations={"a": "\udfff"})).encode(), "", 400, "MANIFEST_INVALID"),
         (json.dumps(document(artifactType="\ud800")).encode(), "", 400, "MANIFEST_INVALID"),

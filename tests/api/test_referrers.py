@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from moorage.api.referrers import PAGE_BYTES
 from moorage.digest import Digest
 from moorage.manifest import OCI_INDEX
-from moorage.names import Name
+from moorage.names import Name, Tag
 from moorage.store import layout
-from tests.api.client import Client
-from tests.api.pushing import push
+from tests.api.client import DISCONNECT, Client
+from tests.api.pushing import push, put_manifest
 from tests.api.test_pages import walk
-from tests.store.images import Image, descriptor, image, index
+from tests.store.images import Image, descriptor, image
 
 SUBJECT = image("subject")
 TYPE = "application/vnd.example.signature+json"
@@ -119,27 +120,23 @@ async def test_a_page_shows_at_least_one_referrer_however_large(client: Client) 
     ]
 
 
-async def test_pages_of_many_bytes_are_filtered_and_have_the_list_of_older_clients(client: Client) -> None:
+async def test_pages_of_many_bytes_are_filtered_and_have_the_list_of_older_clients(
+    disk: Client, tmp_path: Path
+) -> None:
     kind = "a/b+c"
     linked = [large(number, 1 << 20, kind if number % 2 else TYPE) for number in range(12)]
-    described = {"annotations": {"z": "z" * 1000}, "artifactType": kind}
-    listed = [image(f"old {number}") for number in range(4)]
+    listed = [signature(number, kind=kind) for number in range(4)]
     for one in (*linked, *listed):
-        await push(client, "a", one)
-    entries = [{**descriptor(one.payload, one.media_type), **described} for one in listed]
-    entries.append({**entries[0], "annotations": {"twice": "counts once"}})
-    known = {**descriptor(linked[1].payload, linked[1].media_type), "artifactType": "another/one"}
-    fallback = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*entries, known]})
-    await push(client, "a", Image(fallback.encode(), (), (), OCI_INDEX), SUBJECT.digest.replace(":", "-"))
-    pages = await walk(client, f"{target()}?artifactType=a/b%2Bc", "manifests")
+        await push(disk, "a", one)
+    await keep_list(disk, *listed, listed[0], linked[1])
+    await unlink(disk, tmp_path, *listed)
+    pages = await walk(disk, f"{target()}?artifactType=a/b%2Bc", "manifests")
     found = {entry["digest"]: entry for page in pages for entry in page}
     assert len(pages) > 1
     assert sum(map(len, pages)) == len(found)
     assert list(found) == sorted(one.digest for one in (*linked[1::2], *listed))
-    assert all(found[one.digest]["annotations"] == described["annotations"] for one in listed)
-    assert len(found[linked[1].digest]["annotations"]["x"]) == 1 << 20, "its manifest counts, not the list"
-    await client.delete(f"/v2/a/manifests/{listed[0].digest}")
-    pages = await walk(client, f"{target()}?artifactType=a/b%2Bc", "manifests")
+    await disk.delete(f"/v2/a/manifests/{listed[0].digest}")
+    pages = await walk(disk, f"{target()}?artifactType=a/b%2Bc", "manifests")
     assert listed[0].digest not in {entry["digest"] for page in pages for entry in page}
 
 
@@ -157,6 +154,13 @@ async def test_a_deleted_referrer_is_gone(client: Client) -> None:
     assert [entry["digest"] for entry in (await client.get(target())).json["manifests"]] == [two.digest]
 
 
+async def test_the_search_ends_when_the_client_leaves(client: Client) -> None:
+    for number in range(3):
+        await push(client, "a", large(number, 1 << 20))
+    assert (await client("GET", target(), [DISCONNECT])).status == 0
+    assert len((await client.get(target())).json["manifests"]) == 3
+
+
 async def test_a_referrer_of_a_referrer(client: Client) -> None:
     one = signature(1)
     two = signature(2, subject=one)
@@ -167,30 +171,87 @@ async def test_a_referrer_of_a_referrer(client: Client) -> None:
     ]
 
 
-async def test_the_list_that_older_clients_keep_is_merged_in(client: Client) -> None:
-    """They push an index under a tag made of the subject's digest."""
-    kept, known = signature(1), signature(2)
-    old_style = image("old", artifactType=TYPE)
-    for one in (known, old_style):
+async def keep_list(client: Client, *listed: Image, algorithm: str = "sha256", **members: Any) -> None:
+    """As older clients do: an index under a tag made of the subject's digest."""
+    entries = [{**descriptor(one.payload, one.media_type, algorithm), **members} for one in listed]
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+    payload = json.dumps(document).encode()
+    await push(client, "a", Image(payload, (), (), OCI_INDEX), SUBJECT.digest.replace(":", "-"))
+
+
+async def unlink(disk: Client, root: Path, *listed: Image) -> None:
+    """As a program that knows no referrers leaves what it stores in a repository whose links were complete."""
+    await disk.get(target())
+    for one in listed:
+        link = layout.referrer_link(Name("a"), SUBJECT.digest, one.digest)
+        shutil.rmtree(Path(f"{root}/root{link}").parent)
+
+
+async def test_the_list_that_older_clients_keep_is_merged_in(disk: Client, tmp_path: Path) -> None:
+    linked, both, listed = (signature(number) for number in range(3))
+    for one in (linked, both, listed):
+        await push(disk, "a", one)
+    await keep_list(disk, listed, both)
+    await unlink(disk, tmp_path, listed)
+    found = [entry["digest"] for entry in (await disk.get(target())).json["manifests"]]
+    assert found == sorted(one.digest for one in (linked, both, listed))
+    await disk.delete(f"/v2/a/manifests/{listed.digest}")
+    found = [entry["digest"] for entry in (await disk.get(target())).json["manifests"]]
+    assert listed.digest not in found, "what was deleted is still listed"
+
+
+async def test_what_that_list_says_of_a_referrer_does_not_count_but_its_manifest(
+    disk: Client, tmp_path: Path
+) -> None:
+    one = signature(1)
+    await push(disk, "a", one)
+    expected = (await disk.get(target())).json
+    await keep_list(disk, one, size=7, artifactType="false/type", annotations={"false": "yes"})
+    await unlink(disk, tmp_path, one)
+    assert (await disk.get(target())).json == expected
+    assert (await disk.get(f"{target()}?artifactType={TYPE.replace('+', '%2B')}")).json == expected
+    assert (await disk.get(f"{target()}?artifactType=false/type")).json["manifests"] == []
+
+
+async def test_what_that_list_names_and_has_another_subject_or_none_is_no_referrer(client: Client) -> None:
+    without, of_another = image("without"), signature(1, subject=image("another subject"))
+    for one in (without, of_another):
         await push(client, "a", one)
-    fallback = index(kept, old_style, known)
-    await push(client, "a", fallback, SUBJECT.digest.replace(":", "-"))
-    found = [entry["digest"] for entry in (await client.get(target())).json["manifests"]]
-    assert found == sorted(one.digest for one in (kept, old_style, known))
-    await client.delete(f"/v2/a/manifests/{old_style.digest}")
-    found = [entry["digest"] for entry in (await client.get(target())).json["manifests"]]
-    assert old_style.digest not in found, "what was deleted is still listed"
+    await keep_list(client, without, of_another)
+    assert (await client.get(target())).json["manifests"] == []
 
 
-async def test_strange_entries_in_that_list_do_no_harm(client: Client) -> None:
-    await push(client, "a", SUBJECT)
-    odd = index(SUBJECT)
-    document = odd.payload.replace(b'"size": %d' % len(SUBJECT.payload), b'"size": 1' + b"0" * 30)
-    document = document.replace(
-        b'"mediaType"', b'"platform": {"x": 123456789012345678901234567890}, "mediaType"', 1
-    )
-    await push(client, "a", Image(document, (), (), OCI_INDEX), SUBJECT.digest.replace(":", "-"))
-    assert (await client.get(target())).status == 200
+async def test_a_referrer_that_is_listed_by_both_its_digests_is_told_once(
+    disk: Client, tmp_path: Path
+) -> None:
+    linked, listed = signature(1), signature(2)
+    for one in (linked, listed):
+        await push(disk, "a", one)
+        assert (await put_manifest(disk, "a", one, one.sha512)).status == 201
+    await keep_list(disk, linked, listed, algorithm="sha512")
+    await unlink(disk, tmp_path, listed)
+    for query in ("", "?n=1"):
+        pages = await walk(disk, target() + query, "manifests")
+        found = [entry["digest"] for page in pages for entry in page]
+        assert found == [linked.digest, listed.sha512]
+
+
+async def test_strange_entries_in_that_list_do_no_harm(disk: Client, tmp_path: Path) -> None:
+    await push(disk, "a", SUBJECT)
+    await keep_list(disk, SUBJECT, size=1, platform={"x": 10**29})
+    tag = f"{tmp_path}/root{layout.tag_link(Name('a'), Tag(SUBJECT.digest.replace(':', '-')))}"
+    data = Path(f"{tmp_path}/root{layout.blob_data(Digest(Path(tag).read_text()))}")
+    strange = data.read_bytes().replace(b'"size": 1', b'"size": 1' + b"0" * 30)
+    digest = Digest.of(strange)
+    for path, content in (
+        (layout.blob_data(digest), strange),
+        (layout.revision_link(Name("a"), digest), digest.encode()),
+    ):
+        file = Path(f"{tmp_path}/root{path}")
+        file.parent.mkdir(parents=True)
+        file.write_bytes(content)
+    Path(tag).write_text(digest)
+    assert (await disk.get(target())).status == 200
 
 
 async def test_they_are_derived_for_a_tree_of_another_program(disk: Client, tmp_path: Path) -> None:

@@ -19,12 +19,14 @@ ODD = {
     **STORED,
     "no-size": (of_image(layers=[NO_SIZE]), OCI_MANIFEST),
     "no-media-type": (of_image(layers=[{"digest": digest_of(b"{}"), "size": 2}]), OCI_MANIFEST),
+    "null-size": (of_image(layers=[{**NO_SIZE, "size": None}]), OCI_MANIFEST),
+    "null-annotation": (of_image(annotations={"a": None}), OCI_MANIFEST),
     "null-layers": (of_image(layers=None), OCI_MANIFEST),
     "null-index": (text(mediaType=OCI_INDEX, manifests=None), OCI_INDEX),
     "layers-that-only-go-sees": (of_image(Layers=[LAYER]), OCI_MANIFEST),
 }
 # Pushed as an index, and served as an image: the reference keeps no Content-Type.
-PUSHED_AS = {"untyped-nothing": OCI_INDEX, "untyped-null-type": OCI_INDEX}
+PUSHED_AS = {"untyped-nothing": OCI_INDEX, "untyped-null-type": OCI_INDEX, "empty-type-nothing": OCI_INDEX}
 
 
 def test_what_the_reference_took_is_served_the_same_by_both_also_after_a_collection(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from moorage.drivers.base import Driver, Matches
 from moorage.drivers.delegating import DelegatingDriver
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
-from moorage.errors import ManifestInvalid, ManifestUnknown
+from moorage.errors import ManifestInvalid, ManifestUnknown, NameUnknown
 from moorage.manifest import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, parse
 from moorage.names import Name, Tag
 from moorage.store import layout
+from tests.drivers.objectstore.stores import driver_over
 from tests.store.images import CONFIG, LAYER, Image, descriptor, image, index, noise
 from tests.store.shelf import Shelf
 
@@ -44,7 +45,6 @@ DEEP = b'"x": ' + b"[" * 5_000 + b"]" * 5_000
 # Each of them is taken, and served with this type, by version 2.8 of the reference.
 STORED: dict[str, tuple[bytes, str]] = {
     "negative-size": (of_image(layers=[{**NO_SIZE, "size": -1}]), OCI_MANIFEST),
-    "null-size": (of_image(layers=[{**NO_SIZE, "size": None}]), OCI_MANIFEST),
     "odd-subject": (of_image(subject="x"), OCI_MANIFEST),
     "odd-artifact-type": (of_image(artifactType=7), OCI_MANIFEST),
     "odd-annotations": (of_image(DOCKER_MANIFEST, annotations={"a": 1}), DOCKER_MANIFEST),
@@ -64,6 +64,7 @@ STORED: dict[str, tuple[bytes, str]] = {
     "untyped": (with_more(text(config=descriptor(b"{}", CONFIG)), b'"x": 1, "x": 2'), OCI_MANIFEST),
     "untyped-null-type": (with_more(text(mediaType=None, layers=None), b'"x": 1, "x": 2'), OCI_MANIFEST),
     "untyped-nothing": (text(), OCI_MANIFEST),
+    "empty-type-nothing": (text(mediaType=""), OCI_MANIFEST),
     "untyped-index": (with_more(text(manifests=[]), b'"x": 1, "x": 2'), OCI_INDEX),
     "list-with-layers": (text(mediaType=DOCKER_LIST, manifests=[], layers=[]), DOCKER_LIST),
     "spaces": (b" \n" + with_more(of_image(), b'"x": 1 ,\t"x":\n2 ') + b"\r\n ", OCI_MANIFEST),
@@ -160,6 +161,48 @@ async def test_an_image_without_a_list_of_layers_is_whole(
     assert await shelf.blobs() == {config.hex, digest.hex}
     assert orphan.hex not in await shelf.blobs()
     assert (await shelf.registry.repository("a").manifests.get(digest)).media_type == media_type
+
+
+NULL: dict[str, dict[str, Any]] = {
+    "size": {"layers": [{**NO_SIZE, "size": None}]},
+    "media-type": {"layers": [{**NO_SIZE, "mediaType": None}]},
+    "url": {"layers": [{**NO_SIZE, "urls": [None]}]},
+    "annotation": {"annotations": {"a": None}},
+    "annotation-of-a-layer": {"layers": [{**NO_SIZE, "annotations": {"a": None}}]},
+}
+
+
+@pytest.mark.parametrize("kind", NULL)
+async def test_null_for_an_empty_value_keeps_no_garbage_and_loses_no_referrer(
+    shelf: Shelf, kind: str
+) -> None:
+    await shelf.push("a", FIRST, "first")
+    await shelf.push_blob("a", b"{}")
+    orphan = await shelf.push_blob("a", b"orphan")
+    digest = await lay(shelf, of_image(subject=descriptor(FIRST.payload, OCI_MANIFEST), **NULL[kind]), "tag")
+    found = await shelf.collect(delete_untagged=True)
+    assert found.counts.damaged == 0
+    assert orphan.hex not in await shelf.blobs()
+    listed = shelf.registry.repository("a").referrers.of(FIRST.digest)
+    assert [one.digest async for one in listed] == [digest]
+
+
+@pytest.mark.parametrize("members", [{"size": 2**63}, {"platform": {"os": ["x"]}}])
+async def test_what_go_cannot_hold_is_not_taken_and_keeps_no_garbage_where_it_is_stored(
+    shelf: Shelf, members: dict[str, Any]
+) -> None:
+    await shelf.push("a", FIRST)
+    child = {**descriptor(FIRST.payload, OCI_MANIFEST), **members}
+    payload = text(mediaType=OCI_INDEX, manifests=[child])
+    with pytest.raises(ManifestInvalid):
+        await shelf.push_manifest("a", Image(payload, (), (), OCI_INDEX), "tag")
+    assert await shelf.tags("a") == []
+    orphan = await shelf.push_blob("a", b"orphan")
+    digest = await lay(shelf, payload, "tag")
+    await shelf.collect(delete_untagged=True)
+    assert orphan.hex not in await shelf.blobs()
+    await shelf.check("a", FIRST)
+    assert (await shelf.registry.repository("a").manifests.get(digest)).payload == payload
 
 
 @pytest.mark.parametrize("spelling", ["Layers", "LAYERS", "layer\u017f"])
@@ -261,3 +304,37 @@ async def test_a_child_of_an_index_may_be_deleted_with_its_tags(tmp_path: Path) 
     await shelf.push_manifest("a", both, "both")
     await shelf.registry.repository("a").manifests.delete(FIRST.digest)
     assert await shelf.tags("a") == ["both"]
+
+
+@pytest.fixture(params=["filesystem", "inmemory", "objectstore"])
+async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shelf]:
+    """On every kind of driver in turn."""
+    if request.param == "filesystem":
+        yield Shelf(FilesystemDriver(str(tmp_path)))
+    elif request.param == "inmemory":
+        yield Shelf(InMemoryDriver())
+    else:
+        driver = driver_over(request.getfixturevalue("moto_store"))
+        yield Shelf(driver)
+        await driver.close()
+
+
+async def test_a_repository_without_its_last_manifest_is_listed_where_folders_stay_until_a_collection(
+    kept: Shelf,
+) -> None:
+    """Where folders are only parts of names it is gone at once. With a tag removed, but not its manifest, it stays anywhere."""
+    for name in ("a", "b"):
+        await kept.push(name, FIRST, "latest")
+    repository = kept.registry.repository("a")
+    await repository.tags.delete(Tag("latest"))
+    assert await kept.tags("a") == []
+    assert await kept.catalog() == ["a", "b"]
+    await repository.manifests.delete(FIRST.digest)
+    has_folders = isinstance(kept.driver, FilesystemDriver)
+    assert await kept.catalog() == (["a", "b"] if has_folders else ["b"])
+    if has_folders:
+        assert await kept.tags("a") == []
+        await kept.collect()
+        assert await kept.catalog() == ["b"]
+    with pytest.raises(NameUnknown):
+        await kept.tags("a")

@@ -12,7 +12,7 @@ from typing import Final
 from moorage.digest import Digest
 from moorage.drivers.base import Driver
 from moorage.errors import BlobUnknown, DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
-from moorage.manifest import Manifest
+from moorage.manifest import Manifest, check_pushed
 from moorage.names import Name, Tag
 from moorage.store import layout, notes
 from moorage.store.abreast import abreast
@@ -22,8 +22,8 @@ from moorage.store.blobstore import BlobStore
 from moorage.store.descriptors.base import Blob
 from moorage.store.linked import Linked
 from moorage.store.listing import names_in
-from moorage.store.manifestcache import ManifestCache
-from moorage.store.parsing import parsed, stored
+from moorage.store.manifestcache import Bearings, ManifestCache
+from moorage.store.parsing import stored
 from moorage.store.policy import ReferencePolicy
 from moorage.store.removal import discard
 from moorage.store.tags import Tags
@@ -88,7 +88,7 @@ class Manifests:
             raise ManifestUnknown(detail={"digest": digest}) from None
         except ManifestInvalid as error:
             raise ManifestUnknown(error.message, detail={"digest": digest}) from None
-        if not enough:
+        if not enough and self._linked.remembers:
             await self._linked.remember([link], Blob(canonical, len(found.payload)), since)
         return found
 
@@ -98,7 +98,7 @@ class Manifests:
         found = self._cache.get(canonical)
         try:
             if found is None:
-                found = await parsed(await self._store.read(canonical), stored)
+                found = await self._cache.loading.load(canonical, self._store.read)
                 self._cache.put(canonical, found)
             elif ask:
                 await self._store.size(canonical)
@@ -110,6 +110,10 @@ class Manifests:
             raise
         return found
 
+    @property
+    def bearings(self) -> Bearings:
+        return self._cache.bearings
+
     async def exists(self, digest: Digest, *, prove: bool = False) -> bool:
         try:
             await self.get(digest, prove=prove)
@@ -119,7 +123,7 @@ class Manifests:
 
     async def put(self, found: Manifest, digests: Sequence[Digest], tags: Sequence[Tag]) -> Digest:
         """Store a manifest under all its `digests` and point `tags` to it. Returns the canonical digest. Raises
-        ManifestBlobUnknown naming every reference that this repository lacks.
+        ManifestInvalid, and ManifestBlobUnknown naming every reference that this repository lacks.
 
         The bytes become visible first; once they are durable, the revision, tag history and referrer links; and once
         those are durable, the tags. So every name leads to something complete. What a deletion removes meanwhile is written again,
@@ -149,6 +153,7 @@ class Manifests:
         return canonical
 
     async def _check(self, found: Manifest) -> None:
+        check_pushed(found)
         self._policy.check(found)
         wanted = [(one.digest, False) for one in found.blobs if self._policy.required(one)]
         wanted += [(child.digest, True) for child in found.manifests if self._policy.child_required(child)]

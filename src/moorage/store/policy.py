@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 from moorage.errors import ManifestInvalid
@@ -16,6 +16,12 @@ _FOREIGN = re.compile(
 )
 
 
+class Expression(Protocol):
+    """A compiled regular expression. It searches in time that is linear in the text: clients choose the text."""
+
+    def search(self, text: str, /) -> object | None: ...
+
+
 @dataclass(frozen=True)
 class ReferencePolicy:
     """The rules of the section `validation` of the configuration.
@@ -24,8 +30,8 @@ class ReferencePolicy:
     expressions for those addresses; with neither, every http(s) address is allowed.
     """
 
-    allow: Sequence[re.Pattern[str]] = ()
-    deny: Sequence[re.Pattern[str]] = ()
+    allow: Sequence[Expression] = ()
+    deny: Sequence[Expression] = ()
     children: Literal["all", "none", "list"] = "all"
     platforms: frozenset[tuple[str, str]] = field(default_factory=frozenset)
     """Pairs of os and architecture whose images have to exist if `children` is `list`."""
@@ -58,4 +64,8 @@ class ReferencePolicy:
         if self.children != "list":
             return self.children == "all"
         platform = child.platform or {}
-        return (platform.get("os"), platform.get("architecture")) in self.platforms
+        system, architecture = platform.get("os"), platform.get("architecture")
+        # A manifest that is stored already may have anything here.
+        if not isinstance(system, str) or not isinstance(architecture, str):
+            return False
+        return (system, architecture) in self.platforms

@@ -2,7 +2,9 @@
 
 They are kept as links, which are written when a manifest is pushed. A repository that another program wrote has no
 such links: the first query reads its manifests once and derives them. Old clients keep a list of their own under the
-tag `<algorithm>-<hex>`; it is merged into the answer (OCI distribution-spec, "Referrers Tag Schema").
+tag `<algorithm>-<hex>`. The manifests that it names are merged into the answer if they have that subject (OCI
+distribution-spec, "Referrers Tag Schema" and "Enabling the Referrers API"). Nothing else of the list counts: clients may
+write anything into it.
 """
 
 from __future__ import annotations
@@ -17,11 +19,12 @@ from typing import Final, NamedTuple
 from moorage.digest import ALGORITHMS, Digest
 from moorage.drivers.base import Driver, DriverError, PathNotFound
 from moorage.errors import DigestInvalid, ManifestUnknown, TagInvalid
-from moorage.manifest import Descriptor, Manifest
+from moorage.manifest import Manifest
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
 from moorage.store.listing import names_in
+from moorage.store.manifestcache import Bearing
 from moorage.store.manifests import Manifests
 from moorage.store.tags import Tags
 from moorage.wire import encode
@@ -55,19 +58,32 @@ class Referrers:
     ) -> AsyncGenerator[Referrer, None]:
         """The referrers of a subject after `after`, sorted by digest, and only those of `artifact_type` if that is given.
         Nothing for a subject that does not exist or has no referrers. Manifests are read shortly before their turn and are
-        not kept. `most` is a hint that the caller takes no more than that. A caller that stops early has to close the
+        not kept; those that are known not to fit are not read. `most` is a hint that the caller takes no more than that. A caller that stops early has to close the
         generator (`contextlib.aclosing`)."""
-        linked = set(
+        known = set(
             await self._linked(subject) if await self._complete() else (await self._derive())[subject]
         )
-        listed = {entry.digest: entry for entry in reversed(await self._from_tag(subject))}
+        known.update(await self._listed(subject))
 
-        async def ask(digest: str) -> bytes | None:
-            if digest in linked:
-                return await self._described(Digest(digest), artifact_type)
-            return await self._still_there(listed[digest], artifact_type)
+        def fits(bearing: Bearing) -> bool:
+            return bearing.subject == subject and (
+                not artifact_type or bearing.artifact_type == hash(artifact_type)
+            )
 
-        digests = sorted(digest for digest in linked.union(listed) if digest > after)
+        async def ask(digest: Digest) -> bytes | None:
+            bearing = self._manifests.bearings.get(digest)
+            if bearing is not None and not fits(bearing):
+                return None
+            manifest = await self._manifest(digest)
+            if manifest is None or manifest.subject is None or manifest.subject.digest != subject:
+                return None
+            if artifact_type and manifest.artifact_type != artifact_type:
+                return None
+            if not digest.canonical and Digest.of(manifest.payload) in known:
+                return None
+            return encode(manifest.descriptor(digest))
+
+        digests = sorted(digest for digest in known if digest > after)
         ahead = ahead_of(self._driver)
         if most is not None and not artifact_type:
             ahead = min(ahead, most)
@@ -76,24 +92,12 @@ class Referrers:
                 if found is not None:
                     yield Referrer(digest, found)
 
-    async def _described(self, digest: Digest, artifact_type: str) -> bytes | None:
-        manifest = await self._manifest(digest)
-        if manifest is None:
-            return None
-        fits = not artifact_type or manifest.artifact_type == artifact_type
-        return encode(manifest.descriptor(digest)) if fits else None
-
-    async def _still_there(self, entry: Descriptor, artifact_type: str) -> bytes | None:
-        if artifact_type and entry.artifact_type != artifact_type:
-            return None
-        there = await self._manifest(Digest.parse(entry.digest)) is not None
-        return encode(entry) if there else None
-
     async def _manifest(self, digest: Digest) -> Manifest | None:
         try:
             found = await self._manifests.get(digest)
         except ManifestUnknown:
             return None
+        self._manifests.bearings.put(digest, found)
         if len(found.payload) > LARGE_BYTES:
             # The next one may not wait for anything either, so other requests get their turn here.
             await asyncio.sleep(0)
@@ -103,13 +107,13 @@ class Referrers:
         folder = layout.referrers_of(self._name, subject)
         return [Digest(f"sha256:{name}") for name in await names_in(self._driver, f"{folder}/sha256")]
 
-    async def _from_tag(self, subject: Digest) -> tuple[Descriptor, ...]:
-        """The descriptors in the client's own list, whether their manifests exist or not."""
+    async def _listed(self, subject: Digest) -> list[Digest]:
+        """What the client's own list names, whether it exists or not."""
         try:
             digest = await self._tags.resolve(Tag.parse(f"{subject.algorithm}-{subject.hex[:TAG_HEX]}"))
-            return (await self._manifests.get(digest)).manifests
+            return [Digest(entry.digest) for entry in (await self._manifests.get(digest)).manifests]
         except (ManifestUnknown, TagInvalid):
-            return ()
+            return []
 
     async def _complete(self) -> bool:
         try:

@@ -23,10 +23,12 @@ EMPTY_INDEX = Document(OCI_INDEX, canonical({"schemaVersion": 2, "mediaType": OC
 NESTED = index(INDEX, docker=False)
 UNTYPED = Document(OCI_MANIFEST, OCI.body.replace(f'"mediaType" : "{OCI_MANIFEST}",'.encode(), b""))
 SUBJECT = image("oci", docker=False, subject=descriptor(OCI_MANIFEST, OCI.body))
-IMAGE = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": descriptor(OCI_CONFIG, OCI.blobs[0])}
+CONFIG = descriptor(OCI_CONFIG, OCI.blobs[0])
+IMAGE = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": CONFIG}
 NULL_INDEX = canonical({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": None})
 UNTYPED_NULL = b'{"schemaVersion":2,"manifests":null}'
 NULL_DOCKER = canonical({**IMAGE, "mediaType": DOCKER_MANIFEST, "layers": None})
+NULL_INSIDE = {**CONFIG, "mediaType": None, "size": None, "annotations": {"a": None}}
 SIGNED_V1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
 
@@ -58,6 +60,11 @@ def missing(kind: str, *digests: str) -> bytes:
     return canonical({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": layers})
 
 
+def of_platform(platform: object) -> bytes:
+    child = {**descriptor(OCI_MANIFEST, OCI.body), "platform": platform}
+    return canonical({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [child]})
+
+
 STEPS = (
     *blobs(DOCKER),
     *blobs(OCI),
@@ -80,6 +87,19 @@ STEPS = (
     put("oci image with null as layers", "null-layers", canonical({**IMAGE, "layers": None}), OCI_MANIFEST),
     put("oci image without layers", "no-layers", canonical(IMAGE), OCI_MANIFEST),
     put("docker image with null as layers", "null-docker", NULL_DOCKER, DOCKER_MANIFEST),
+    put(
+        "null inside a descriptor and as an annotation",
+        "null-inside",
+        canonical({**IMAGE, "layers": [NULL_INSIDE], "annotations": {"a": None}}),
+        OCI_MANIFEST,
+    ),
+    put(
+        "empty media type inside",
+        "empty-type",
+        canonical({**IMAGE, "mediaType": "", "layers": []}),
+        OCI_MANIFEST,
+    ),
+    put("platform of null", "null-platform", of_platform({"os": None, "os.features": [None]}), OCI_INDEX),
     put("layers spelled otherwise", "layers", canonical({**IMAGE, "Layers": []}), OCI_MANIFEST),
     put(
         "image without a config",
@@ -113,6 +133,8 @@ STEPS = (
     get("oci image with null as layers served", "null-layers", OCI_MANIFEST),
     get("oci image without layers served", "no-layers", OCI_MANIFEST),
     get("docker image with null as layers served", "null-docker", DOCKER_MANIFEST),
+    get("null inside served", "null-inside", OCI_MANIFEST),
+    get("empty media type inside served", "empty-type", OCI_MANIFEST),
     get("image with a subject served", SUBJECT.digest, OCI_MANIFEST),
     get("several accept headers in one", "oci", f"{DOCKER_MANIFEST}, {OCI_MANIFEST};q=0.5"),
     get("manifest known already", "oci", OCI_MANIFEST, **{"if-none-match": f'"{OCI.digest}"'}),
@@ -147,6 +169,20 @@ STEPS = (
         "refused",
         index(Document(OCI_MANIFEST, b"absent"), docker=False).body,
         OCI_INDEX,
+    ),
+    put(
+        "empty media type inside a docker image",
+        "refused",
+        canonical({**IMAGE, "mediaType": "", "layers": []}),
+        DOCKER_MANIFEST,
+    ),
+    put("system that is no text", "refused", of_platform({"os": 5}), OCI_INDEX),
+    put("features that are no list", "refused", of_platform({"os.features": "x"}), OCI_INDEX),
+    put(
+        "size over 63 bits",
+        "refused",
+        canonical({**IMAGE, "layers": [{**CONFIG, "size": 2**63}]}),
+        OCI_MANIFEST,
     ),
     put("no manifest at all", "refused", b"", OCI_MANIFEST),
     put("not json", "refused", b"{", OCI_MANIFEST),

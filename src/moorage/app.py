@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from moorage import health, logs, notifications, reporting, tracing
-from moorage.api.answer import Answer, RawHeaders, send_bytes
+from moorage.api.answer import NOSNIFF, Answer, RawHeaders, send_bytes
 from moorage.api.endpoint import Endpoint
 from moorage.api.limits import Limits, Memory
 from moorage.api.location import Locations
@@ -130,6 +130,7 @@ class Application:
         self._health = health.build(configuration, self._driver, shared.switch, shared.leaving)
         self._notifications = notifications.build(configuration, shared)
         self._prefix = configuration.http.prefix.rstrip("/")
+        self._headers = _headers(configuration)
         self._endpoint: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,7 +147,10 @@ class Application:
             if path.startswith("/v2/") or path in ("/v2", TOKEN_PATH):
                 await self._endpoint(scope, receive, send)
                 return
-        await send_bytes(await self._elsewhere(scope), send, head=scope["method"] == "HEAD")
+        answer = await self._elsewhere(scope)
+        own = {name for name, _ in answer.headers}
+        answer.headers += [header for header in (NOSNIFF, *self._headers) if header[0] not in own]
+        await send_bytes(answer, send, head=scope["method"] == "HEAD")
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """The lifespan of ASGI."""
@@ -180,7 +184,7 @@ class Application:
             logger = logs.observer(configuration, self._shared.instance)
             open_parts.callback(logger.close)
             observers = [*self._observers(logger)]
-            self._endpoint = Endpoint(service, headers=_headers(configuration), observers=observers)
+            self._endpoint = Endpoint(service, headers=self._headers, observers=observers)
             tasks = [asyncio.create_task(forever(work)) for work in self._work()]
             open_parts.push_async_callback(_ended, tasks)
             self._started()

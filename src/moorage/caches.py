@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import ssl
+from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from moorage.config import Configuration
@@ -82,12 +85,28 @@ def _redis(section: Redis) -> Descriptors:
             rootcas=tuple(section.tls.rootcas),
         ),
     )
+    if options.tls.wanted:
+        _check_roots(options.tls.rootcas)
     try:
         return RedisDescriptors(connect(options), KEPT_SECONDS)
     except ValueError as error:
         raise DriverError("redis.addrs", str(error)) from None
     except OSError as error:
         raise DriverError("redis.tls", str(error)) from None
+
+
+def _check_roots(paths: Iterable[str]) -> None:
+    """Each on its own: an error about all of them together names none. Raises DriverError."""
+    for path in paths:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=Path(path).read_text())
+        except (ssl.SSLError, ValueError, TypeError):
+            raise DriverError(
+                "redis.tls.rootcas",
+                f"{path}: holds no certificate in PEM, is damaged, or has letters outside ASCII",
+            ) from None
+        except OSError as error:
+            raise DriverError("redis.tls.rootcas", f"{path}: {error.strerror}") from None
 
 
 def _seconds(duration: timedelta | None) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.api.client import application, serving
 from tests.api.pushing import push_blob
 
@@ -32,3 +34,26 @@ async def test_headers_that_no_handler_sets_are_on_every_answer(tmp_path: Path) 
             answer = await client.get(target)
             assert answer.headers["access-control-allow-origin"] == "*"
             assert answer.headers["strict-transport-security"] == "max-age=1"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("GET", "/", 200),
+        ("GET", "/healthz", 200),
+        ("GET", "/readyz", 200),
+        ("GET", "/nothing", 404),
+        ("POST", "/healthz", 405),
+    ],
+)
+async def test_they_are_on_answers_outside_the_api_too(
+    tmp_path: Path, method: str, target: str, status: int
+) -> None:
+    more = "http: {headers: {Strict-Transport-Security: [max-age=1], Content-Type: [text/x], Content-Length: ['7']}}\n"
+    async with serving(application(tmp_path, more=more)) as client:
+        answer = await client(method, target)
+        assert answer.status == status
+        assert answer.headers["strict-transport-security"] == "max-age=1"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-length"] == str(len(answer.body))
+        assert answer.headers["content-type"] == ("text/plain; charset=utf-8" if answer.body else "text/x")

@@ -1,4 +1,4 @@
-"""A worker that dies is replaced, and the requests of its siblings never notice."""
+"""A worker that dies is replaced, and the requests of its siblings never notice. Without their launcher, all end."""
 
 from __future__ import annotations
 
@@ -46,6 +46,25 @@ def answers(server: Server, digest: str) -> bool:
     return False
 
 
+def live(pids: set[int]) -> set[int]:
+    """Those that run. Who adopts an orphan may never ask how it ended."""
+    found = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            if "State:\tZ" not in Path(f"/proc/{pid}/status").read_text():
+                found.add(pid)
+    return found
+
+
+def kill_launcher(server: Server) -> set[int]:
+    """Its workers."""
+    workers = worker_pids(server)
+    assert server.process is not None
+    os.kill(server.pid, signal.SIGKILL)
+    server.process.wait()
+    return workers
+
+
 @pytest.mark.parametrize("death", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
 def test_a_dead_worker_is_replaced_while_the_other_goes_on(ram_path: Path, death: signal.Signals) -> None:
     blob = random.Random(0).randbytes(BLOB_BYTES)
@@ -83,3 +102,38 @@ def test_workers_that_die_again_and_again_do_not_bring_the_server_down(ram_path:
         with Client(server.port) as client:
             assert not client.fault_in(NAME, "kept", image)
         assert server.stop() == 0, "a server with replaced workers does not stop on SIGTERM"
+
+
+def test_workers_whose_launcher_is_killed_finish_their_requests_and_end(ram_path: Path) -> None:
+    blob = random.Random(0).randbytes(BLOB_BYTES)
+    with running(registry(ram_path, extra=f"  workers: {WORKERS}\n")) as server, ExitStack() as stack:
+        with Client(server.port) as client:
+            digest = client.push_blob(NAME, blob)
+        held = slow_pulls(server, digest, stack)
+        workers = kill_launcher(server)
+        eventually(
+            lambda: server.log.read_text().count("launcher is gone") == WORKERS,
+            RESPAWN_SECONDS,
+            "they see it",
+        )
+        for wire in held:
+            assert wire.receive().body == blob, "a pull was cut off"
+        eventually(lambda: not live(workers), RESPAWN_SECONDS, "the workers have ended")
+        server.start()
+        assert answers(server, digest)
+
+
+def test_a_request_does_not_keep_a_worker_whose_launcher_is_killed_for_longer_than_the_drain_time(
+    ram_path: Path,
+) -> None:
+    extra = "  workers: 1\n  draintimeout: 1s\n"
+    with running(registry(ram_path, extra=extra)) as server, ExitStack() as stack:
+        with Client(server.port) as client:
+            digest = client.push_blob(NAME, random.Random(0).randbytes(BLOB_BYTES))
+        wire = stack.enter_context(Wire(server.port, receive_buffer=64 << 10))
+        wire.send(request_bytes("GET", f"/v2/{NAME}/blobs/{digest}"))
+        wire.peek(1 << 10)
+        workers = kill_launcher(server)
+        eventually(lambda: not live(workers), RESPAWN_SECONDS, "the worker has ended")
+        server.start()
+        assert answers(server, digest)

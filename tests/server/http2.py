@@ -76,6 +76,8 @@ class Http2:
     def send_body(self, number: int, body: bytes, *, end: bool = True) -> None:
         view = memoryview(body)
         while len(view):
+            if self.ended or self.streams[number].reset is not None:
+                raise Ended("the server takes no more of the body")
             room = min(
                 self.state.local_flow_control_window(number), self.state.max_outbound_frame_size, len(view)
             )

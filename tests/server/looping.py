@@ -40,7 +40,7 @@ if __name__ == "__main__":
     signals.hold_in_new_workers()
     port = int(sys.argv[1])
     listener = socket.create_server(("127.0.0.1", port))
-    duties = Duties(build, port, header_seconds=1.0, reaps=False, retires=False)
+    duties = Duties(build, port, header_seconds=1.0, drain_seconds=1.0, reaps=False, retires=False)
     Launcher(
         [listener],
         duties,

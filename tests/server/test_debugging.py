@@ -44,6 +44,13 @@ def test_a_port_that_is_taken(tmp_path: Path, whose: str) -> None:
     )
 
 
+def test_a_host_that_cannot_be_a_name(tmp_path: Path) -> None:
+    server = with_addr(tmp_path, "é..b:5001")
+    done = subprocess.run(server.command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "moorage: cannot listen on é..b:5001 (http.debug.addr): no name of a host\n"
+
+
 def test_metrics_without_a_listener_are_warned_of(tmp_path: Path) -> None:
     extra = "  workers: 1\n  debug: {prometheus: {enabled: true}}\n"
     with running(moorage_server(tmp_path, extra=extra)) as server:

@@ -108,6 +108,16 @@ def test_a_body_that_is_not_wanted_ends_the_stream_and_not_the_connection(server
         assert client.request("GET", "/v2/").status == 200
 
 
+def test_a_refused_body_of_unknown_length_is_taken_before_the_answer(server: SecureServer) -> None:
+    """Otherwise the stream is reset while the client still writes, and some clients then drop the answer."""
+    with secure(server.connect(HTTP2)) as client:
+        number = client.begin("PUT", f"/v2/{NAME}/manifests/!!", end=False)
+        client.send_body(number, bytes(8 << 20))
+        answer = client.answer(number)
+        assert client.request("GET", f"/v2/{NAME}/manifests/none").status == 404
+        assert (answer.status, answer.reset) == (400, None)
+
+
 def test_many_requests_share_a_connection(server: SecureServer) -> None:
     with secure(server.connect(HTTP2), window=16 << 20) as client:
         numbers = [client.begin("GET", f"/v2/{NAME}/blobs/{digest_of(BLOB)}") for _ in range(8)]

@@ -151,3 +151,11 @@ def test_a_path_that_is_too_long_for_a_unix_socket_is_told(listening: Listen, tm
         ServerError, match=r"\(http\.addr\): .* has 108 bytes, .* at most 107: choose a shorter"
     ):
         listening(f"{longest}s", 1, "unix")
+
+
+@pytest.mark.parametrize("host", ["é..b", "é" * 70, "a..b"])
+def test_a_host_that_cannot_be_a_name_is_told(listening: Listen, host: str) -> None:
+    with pytest.raises(
+        ServerError, match=rf"^cannot listen on {host}:5000 \(http\.addr\): [^\n]*[Nn]ame [^\n]*$"
+    ):
+        listening(f"{host}:5000", 1)

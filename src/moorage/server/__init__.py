@@ -14,6 +14,7 @@ With Granian's defaults, a thousand silent connections block a worker forever, a
     worker        what a worker does besides serving requests
     retirement    how a worker is replaced without losing a connection
     connections   which connections have a request in flight
+    orphans       ends a worker whose launcher was killed
     idle          ends connections that have had none for too long
     signals       which signals the launcher and the workers handle, and when
 """

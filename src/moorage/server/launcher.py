@@ -105,18 +105,18 @@ class Launcher(MPServer):
         holder: Any = SocketHolder
         self._shd = holder(listener.fileno(), listener.family == socket.AF_UNIX, BACKLOG)
         sign = Sign()
-        loader = partial(self._begin, listener, sign)
+        loader = partial(self._begin, listener, sign, os.getpid())
         worker = super()._spawn_worker(idx=idx, target=target, callback_loader=loader)
         self._signs[worker] = sign
         return worker
 
-    def _begin(self, listener: socket.socket, sign: Sign) -> Any:
+    def _begin(self, listener: socket.socket, sign: Sign, launcher: int) -> Any:
         """Runs in the new worker."""
         for other in self._listeners:
             # Otherwise, after a sibling has ended, connections to its socket would stay queued here, and not be served.
             if other is not listener:
                 other.close()
-        return self._duties.begin(listener.fileno(), sign)
+        return self._duties.begin(listener.fileno(), sign, launcher)
 
     def signal_handler_interrupt(self, *arguments: Any, **_: Any) -> None:
         """The first signal drains the workers, the second kills them."""

@@ -46,7 +46,7 @@ def listen(http: Http, workers: int = 1) -> list[socket.socket]:
 
 
 def bind(host: str, port: int, *, shared: bool) -> socket.socket:
-    """Bind a TCP socket. A wildcard address, `0.0.0.0` too, takes IPv4 and IPv6, as Go's `net.Listen` has it."""
+    """Bind a TCP socket. A wildcard address, `0.0.0.0` too, takes IPv4 and IPv6, as Go's `net.Listen` has it. Raises OSError."""
     both = _is_wildcard(host) and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if both or ":" in host else socket.AF_INET
     with contextlib.ExitStack() as opened:
@@ -56,7 +56,11 @@ def bind(host: str, port: int, *, shared: bool) -> socket.socket:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not both))
-        bound.bind(("" if both else host, port))
+        try:
+            bound.bind(("" if both else host, port))
+        except TypeError:
+            # Python cannot write the name in ASCII (IDNA).
+            raise OSError(errno.EADDRNOTAVAIL, "no name of a host") from None
         opened.pop_all()
     return bound
 

@@ -23,6 +23,7 @@ from moorage.auth.base import AuthError
 from moorage.config import Configuration
 from moorage.config.sections.drivers import Filesystem
 from moorage.config.sections.http import Http
+from moorage.drivers.base import DriverError
 from moorage.drivers.filesystem import LEADER
 from moorage.server import debugging, protocols, signals
 from moorage.server.errors import ServerError
@@ -79,6 +80,7 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
         build=partial(_application, configuration, shared),
         port=port,
         header_seconds=http.limits.headertimeout.total_seconds(),
+        drain_seconds=http.draintimeout.total_seconds(),
         reaps=protocols.waits_without_end(http),
         retires=files is not None and not in_memory,
     )
@@ -115,7 +117,7 @@ def _application(configuration: Configuration, shared: Shared, started: Callable
     line."""
     try:
         return Application(configuration, started, shared)
-    except AuthError as error:
+    except (AuthError, DriverError) as error:
         log.error("worker cannot start", extra={"reason": str(error)})
         raise SystemExit(1) from None
 

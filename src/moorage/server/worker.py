@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from starlette.types import ASGIApp
 
-from moorage.server import signals
+from moorage.server import orphans, signals
 from moorage.server.connections import Connections
 from moorage.server.idle import LATEST, Reaper
 from moorage.server.retirement import Retirement
@@ -42,12 +42,14 @@ class Duties:
     """What a worker needs to know.
 
     `port`: of the listening address, 0 for a unix socket. `reaps`: whether to end connections without requests.
-    `retires`: whether the launcher may replace the worker by a new one.
+    `retires`: whether the launcher may replace the worker by a new one. `drain_seconds`: how long requests may take once the
+    worker is to end.
     """
 
     build: Build
     port: int
     header_seconds: float
+    drain_seconds: float
     reaps: bool
     retires: bool
 
@@ -56,8 +58,9 @@ class Duties:
         """The longest time from a connection to its first request."""
         return self.header_seconds * LATEST if self.reaps else HANDSHAKE_SECONDS + self.header_seconds
 
-    def begin(self, listener: int, sign: Sign) -> ASGIApp:
-        """Build the application of this worker, which accepts connections from the socket `listener`."""
+    def begin(self, listener: int, sign: Sign, launcher: int) -> ASGIApp:
+        """Build the application of this worker, which accepts connections from the socket `listener`, and which ends when the
+        process `launcher` has ended."""
 
         def started() -> None:
             # Granian serves from the next turn of the event loop on, and loses signals that arrive before.
@@ -69,6 +72,7 @@ class Duties:
             if self.reaps:
                 Reaper(connections, self.port, self.header_seconds).start()
             signals.heed()
+            orphans.end_with(launcher, self.drain_seconds)
             sign.give()
 
         application = self.build(started)

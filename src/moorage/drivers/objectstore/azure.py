@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from obstore.exceptions import BaseError
 from obstore.store import AzureStore
 
+from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.characters import REFUSED, visible
 from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
 from moorage.drivers.objectstore.network import PROMPT, SILENCE, client_options, retries
 
@@ -36,10 +39,12 @@ class AzureOptions:
 
 
 def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> ObjectStoreDriver:
-    """Build the driver, without any call. Clients are redirected only if there is an account key, which signs their URLs."""
+    """Build the driver, without any call. Clients are redirected only if there is an account key, which signs their URLs. Raises
+    DriverError for a value that obstore refuses, and ValueError for a connection string that cannot be read."""
+    visible("storage.azure", accountname=options.account, realm=options.realm)
     given = connection(options.connection_string)
     account = given.get("AccountName", options.account)
-    key = given.get("AccountKey", options.account_key)
+    key = _joined(given.get("AccountKey", options.account_key))
     suffix = given.get("EndpointSuffix", options.realm)
     scheme = given.get("DefaultEndpointsProtocol", "https")
     endpoint = options.endpoint or given.get("BlobEndpoint", "") or f"{scheme}://{account}.blob.{suffix}"
@@ -56,15 +61,39 @@ def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> Objec
         config["client_id"] = options.client_id
 
     def store(silence: timedelta) -> AzureStore:
-        return AzureStore(
-            options.container,
-            config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
-            client_options=client_options(endpoint, skip_verify=options.skip_verify, silence=silence),
-            retry_config=retries(max(0, options.tries), max(options.first_pause, timedelta(milliseconds=1))),
-        )
+        try:
+            return AzureStore(
+                options.container,
+                config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
+                client_options=client_options(endpoint, skip_verify=options.skip_verify, silence=silence),
+                retry_config=retries(
+                    max(0, options.tries), max(options.first_pause, timedelta(milliseconds=1))
+                ),
+            )
+        except BaseError as error:
+            raise _refused(error, options) from None
 
     chosen = Options("azure", options.root, links_for=links_for if key else None, prompt=store(PROMPT))
     return ObjectStoreDriver(store(SILENCE), chosen)
+
+
+def _joined(key: str) -> str:
+    """The key without line breaks, which Go's base64 leaves out, too."""
+    return key.replace("\r", "").replace("\n", "")
+
+
+def _refused(error: BaseError, options: AzureOptions) -> DriverError:
+    """In fixed words: obstore's may quote a URL with a password in it."""
+    told = str(error)
+    if "Access Key" in told:
+        key, reason = "accountkey", "the account's key is no base64: copy it again"
+    elif "SAS" in told:
+        key, reason = "connectionstring", "its SharedAccessSignature cannot be read: copy it again"
+    elif "url" in told:
+        key, reason = "serviceurl", "the address of the service cannot be used: look for a strange character"
+    else:
+        return DriverError("storage.azure", REFUSED)
+    return DriverError(f"storage.azure.{'connectionstring' if options.connection_string else key}", reason)
 
 
 def connection(text: str) -> dict[str, str]:

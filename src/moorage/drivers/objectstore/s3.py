@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.characters import REFUSED, one_line, visible
 from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
 from moorage.drivers.objectstore.everyname import S3Names
 from moorage.drivers.objectstore.joining import Through
 from moorage.drivers.objectstore.limits import USUAL, Limits
 from moorage.drivers.objectstore.network import PROMPT, client_options, patience, retries
 from moorage.drivers.objectstore.partcopies import Copying, PartCopies
+from moorage.drivers.objectstore.sdk import s3_credentials
 
 SOON_COPIED: Final = 64 << 20
 """In bytes. Any store copies an object of this size within the shorter timeout."""
@@ -69,7 +72,9 @@ class S3Options:
 
 
 def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStoreDriver:
-    """Build the driver, without any call to the store. Raises DriverError when no credentials are found."""
+    """Build the driver, without any call to the store. Raises DriverError for a value that cannot be sent, and when no
+    credentials are found."""
+    _check(options)
     credentials = None if options.access_key else _chain(options)
     store = _store(options, options.service, credentials, patience(options.part_bytes))
     prompt = _store(options, options.service, credentials, PROMPT)
@@ -94,6 +99,20 @@ def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStore
     )
 
 
+def _check(options: S3Options) -> None:
+    visible(
+        "storage.s3",
+        bucket=options.bucket,
+        region=options.region,
+        accesskey=options.access_key,
+        sessiontoken=options.session_token,
+        keyid=options.kms_key,
+        useragent=options.user_agent.replace(" ", ""),
+    )
+    # Never sent, so that any letter may be in it.
+    one_line("storage.s3", secretkey=options.secret_key)
+
+
 def _store(options: S3Options, service: str, credentials: Any, silence: timedelta) -> S3Store:
     if options.path_style:
         endpoint = service
@@ -116,22 +135,23 @@ def _store(options: S3Options, service: str, credentials: Any, silence: timedelt
         config["server_side_encryption"] = "aws:kms" if options.kms_key else "AES256"
         if options.kms_key:
             config["sse_kms_key_id"] = options.kms_key
-    return S3Store(
-        options.bucket,
-        config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
-        client_options=client_options(
-            endpoint, skip_verify=options.skip_verify, user_agent=options.user_agent, silence=silence
-        ),
-        retry_config=retries(),
-        credential_provider=credentials,
-    )
+    try:
+        return S3Store(
+            options.bucket,
+            config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
+            client_options=client_options(
+                endpoint, skip_verify=options.skip_verify, user_agent=options.user_agent, silence=silence
+            ),
+            retry_config=retries(),
+            credential_provider=credentials,
+        )
+    except BaseError:
+        raise DriverError("storage.s3", REFUSED) from None
 
 
 def _chain(options: S3Options) -> Any:
     """A provider of credentials, found as Amazon's own tools find them. Raises DriverError when there are none."""
-    import boto3
-
-    found = boto3.Session(region_name=options.region or None).get_credentials()
+    found = s3_credentials(options.region)
     if found is None:
         raise DriverError(
             "storage.s3",

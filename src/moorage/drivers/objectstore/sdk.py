@@ -1,9 +1,25 @@
-"""boto3, Amazon's own client, for requests that obstore cannot make. It blocks, and takes half a second to load."""
+"""boto3, Amazon's own client, for credentials and for requests that obstore cannot make. It blocks, and takes half a second to
+load."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from moorage.drivers.base import DriverError
+
+
+def s3_credentials(region: str) -> Any:
+    """What Amazon's own tools would sign with; None if they find nothing. Raises DriverError for a profile that is not there, or a file
+    that cannot be read."""
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return boto3.Session(region_name=region or None).get_credentials()
+    except BotoCoreError as error:
+        told = str(error).partition("\n")[0]
+        raise DriverError("storage.s3", f"no credentials: {told}") from None
 
 
 def s3_client(arguments: Mapping[str, Any], *, connections: int, silence_seconds: int) -> Any:

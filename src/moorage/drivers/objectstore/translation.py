@@ -24,6 +24,8 @@ _STATUS: Final = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
 _BARE: Final = re.compile(r": (400|401|403) [A-Za-z ]+$")
 _WRITING: Final = re.compile(r"Error performing (PUT|POST|DELETE) ")
 _REQUEST: Final = re.compile(r"Error performing (\w+) \S+ in \S+ - ")
+_URL: Final = re.compile(r'(https?://)([^/?#\s"]*@)?([^?\s"]*)(\?[^\s"]*)?')
+_PANIC: Final = "RustPanic"
 _FORBIDDEN: Final = frozenset(
     {
         "AccessDenied",
@@ -68,6 +70,14 @@ def translated(path: str) -> Iterator[None]:
         if full(str(error)):
             raise StorageFull(path, reason(error)) from None
         raise failure(path, error) from None
+    except Exception as error:
+        # No module has the class to import it from.
+        if type(error).__name__ != _PANIC:
+            raise
+        told = (
+            "obstore panicked: look for a strange character in the bucket, the credentials and the endpoint"
+        )
+        raise DriverError(path, told) from None
 
 
 def failure(path: str, error: Exception) -> DriverError:
@@ -89,13 +99,19 @@ def forbids(code: str) -> bool:
 
 
 def reason(error: Exception) -> str:
-    """One line for the operator: the store's code and its meaning, else the status, else the first line of obstore's message."""
+    """One line for the operator: the store's code and its meaning, else the status, else the first line of obstore's message,
+    without what URLs hide: user, password and query, which may be a signature."""
     text = str(error)
     if (code := _CODE.search(text)) is not None:
         return meaning(code[1])
     if (status := _STATUS.search(text)) is not None:
         return status[1].strip()
-    return _REQUEST.sub(r"\1: ", text.partition("\n")[0])[:300]
+    return _URL.sub(_shown, _REQUEST.sub(r"\1: ", text.partition("\n")[0]))[:300]
+
+
+def _shown(url: re.Match[str]) -> str:
+    scheme, user, place, query = url.groups(default="")
+    return f"{scheme}{'***@' if user else ''}{place}{'?***' if query else ''}"
 
 
 def unexplained(error: DriverError) -> bool:

@@ -1,0 +1,30 @@
+"""Which characters configured values may have. obstore panics at some others only when it makes a request."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from moorage.drivers.base import DriverError
+
+REFUSED: Final = (
+    "obstore refuses a value: look for a strange character, and for credentials that are not whole"
+)
+"""What is told in place of obstore's own words, which may quote the value, even if it is a secret."""
+
+_PLACE: Final = "look for a space, a line break or a letter outside ASCII"
+
+
+def visible(section: str, **values: str) -> None:
+    """Raises DriverError naming the key of a value that cannot be part of an address or a header."""
+    for key, value in values.items():
+        if not all("!" <= letter <= "~" for letter in value):
+            raise DriverError(f"{section}.{key}", f"has a character that cannot be sent: {_PLACE}")
+
+
+def one_line(section: str, **values: str) -> None:
+    """Raises DriverError naming the key of a value with a line break or another control character."""
+    for key, value in values.items():
+        if not value.isprintable():
+            raise DriverError(
+                f"{section}.{key}", "must be one line: in YAML, a block (|) ends with a line break"
+            )

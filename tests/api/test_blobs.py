@@ -157,6 +157,7 @@ async def test_if_none_match_saves_the_body(client: Client) -> None:
             answer = await client(method, f"/v2/a/blobs/{digest}", headers={"If-None-Match": value})
             assert (answer.status, answer.body) == (304, b""), value
             assert answer.headers["etag"] == f'"{digest}"'
+            assert "immutable" in answer.headers["cache-control"]
     assert (await client.get(f"/v2/a/blobs/{digest}", if_none_match='"other"')).status == 200
 
 
@@ -175,6 +176,25 @@ async def test_deleting_takes_a_blob_from_one_repository(client: Client) -> None
     assert (await client.get(f"/v2/b/blobs/{digest}")).body == DATA
     await push_blob(client, "a", DATA)
     assert (await client.get(f"/v2/a/blobs/{digest}")).body == DATA
+
+
+@pytest.mark.parametrize("deleted", ["sha256", "sha512"])
+async def test_deleting_takes_a_blob_under_all_its_digests(client: Client, deleted: str) -> None:
+    for name in ("a", "b"):
+        await push_blob(client, name, DATA, "sha512")
+    digests = [Digest.of(DATA, algorithm) for algorithm in ("sha256", "sha512")]
+    for digest in digests:
+        assert (await client.head(f"/v2/a/blobs/{digest}")).status == 200
+    assert (await client.delete(f"/v2/a/blobs/{Digest.of(DATA, deleted)}")).status == 202
+    for digest in digests:
+        for method in ("HEAD", "GET", "DELETE"):
+            assert (await client(method, f"/v2/a/blobs/{digest}")).status == 404, (method, digest)
+        mounted = await client("POST", f"/v2/c/blobs/uploads/?mount={digest}&from=a")
+        assert mounted.status == 202, "a deleted blob was mounted"
+        assert (await client.get(f"/v2/b/blobs/{digest}")).body == DATA
+    await push_blob(client, "a", DATA, "sha512")
+    for digest in digests:
+        assert (await client.get(f"/v2/a/blobs/{digest}")).body == DATA
 
 
 @pytest.mark.parametrize("size", [0, 1, 99_999, 100_001])

@@ -189,6 +189,8 @@ async def test_nothing_is_deleted_while_deleting_is_disabled(tmp_path: Path) -> 
         ):
             answer = await client.delete(f"/v2/a/{target}")
             assert (answer.status, answer.codes) == (405, ["UNSUPPORTED"])
+            assert answer.headers["allow"] == ("GET, HEAD" if "blobs" in target else "GET, HEAD, PUT")
+        assert (await client("PATCH", f"/v2/a/blobs/{DIGEST}")).headers["allow"] == "GET, HEAD"
         assert tree(tmp_path / "root") == before
         opened = await client("POST", "/v2/a/blobs/uploads/")
         assert (await client.delete(opened.headers["location"])).status == 204
@@ -214,6 +216,9 @@ async def test_nothing_is_written_while_it_is_read_only(tmp_path: Path) -> None:
             await client.delete(f"/v2/a/blobs/{DIGEST}"),
         ]
         assert {(answer.status, *answer.codes) for answer in answers} == {(405, "UNSUPPORTED")}
+        readable = "GET, HEAD"
+        assert [answer.headers["allow"] for answer in answers] == [readable, "", "", *[readable] * 5]
+        assert (await client("PATCH", f"/v2/a/blobs/{DIGEST}")).headers["allow"] == readable
         assert (await client.get("/v2/a/manifests/latest")).body == IMAGE.payload
         assert (await client.get("/v2/a/tags/list")).status == 200
         assert (await client.get(f"/v2/a/referrers/{IMAGE.digest}")).status == 200

@@ -56,7 +56,8 @@ async def broken(tmp_path: Path) -> AsyncIterator[tuple[Client, Broken]]:
 
 def with_disk(app: Application, disk: Failing) -> Application:
     driver = cast(FilesystemDriver, app._driver)
-    driver._disk = driver._folders._disk = disk
+    for part in (driver, driver._folders, driver._removing, driver._taking, driver._sizes):
+        part._disk = disk
     return app
 
 

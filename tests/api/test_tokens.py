@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from moorage.api.endpoint import Endpoint
 from moorage.api.resume import States
@@ -63,6 +65,18 @@ class Asked:
 def registry(tokens: TokenService | None) -> Client:
     service = Service(registry=Registry(Stock(InMemoryDriver())), states=States(b"k" * 32), tokens=tokens)
     return Client(Endpoint(service))
+
+
+async def test_a_form_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moorage.api.tokens.FORM_SECONDS", 0.01)
+    client = registry(Asked())
+
+    async def withheld(scope: Scope, receive: Receive, send: Send) -> None:
+        await client.app(scope, asyncio.Event().wait, send)  # type: ignore[arg-type]
+
+    answer = await Client(withheld)("POST", "/auth/token", b"grant_type=password")
+    assert answer.status == 408
+    assert "form" in answer.json["errors"][0]["message"]
 
 
 @pytest.mark.parametrize(

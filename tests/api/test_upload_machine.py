@@ -58,6 +58,7 @@ class Uploading(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.blobs: dict[tuple[str, Digest], bytes] = {}
+        self.aliases: set[tuple[str, Digest]] = set()
         self.stack = ExitStack()
         self.runner = self.stack.enter_context(asyncio.Runner())
         folder = self.stack.enter_context(fast_folder())
@@ -76,9 +77,14 @@ class Uploading(RuleBasedStateMachine):
         assert answer.status < 500, answer.body
         return answer
 
-    def keep(self, name: str, data: bytes) -> None:
-        """A finished upload is there under the canonical digest; links to others are made when they are asked for."""
+    def keep(self, name: str, data: bytes, digest: Digest) -> None:
+        """A blob is there under the canonical digest, and under each other one by which it ever came, if that was not deleted."""
+        if not digest.canonical:
+            self.aliases.add((name, digest))
         self.blobs[name, Digest.of(data)] = data
+        alias = name, Digest.of(data, "sha512")
+        if alias in self.aliases:
+            self.blobs[alias] = data
 
     @initialize()
     def start_empty(self) -> None:
@@ -145,24 +151,26 @@ class Uploading(RuleBasedStateMachine):
         digest = Digest.of(session.data + data, algorithm)
         answer = self.ask("PUT", f"{session.location}&digest={digest}", data)
         if not session.open:
-            assert answer.status == self.repeated(session, digest)
+            assert answer.status == self.repeated(session, digest, data)
             return
         assert (answer.status, answer.headers["docker-content-digest"]) == (201, digest), answer.body
         session.open = False
         session.data += data
-        self.keep(session.name, session.data)
-        self.blobs[session.name, digest] = session.data
+        self.keep(session.name, session.data, digest)
 
     @rule(session=sessions, data=st.binary(max_size=9), algorithm=ALGORITHM)
     def put_wrong_digest(self, session: Session, data: bytes, algorithm: str) -> None:
         digest = Digest.of(session.data + data + b"!", algorithm)
         answer = self.ask("PUT", f"{session.location}&digest={digest}", data)
-        assert answer.status == (400 if session.open else self.repeated(session, digest))
+        assert answer.status == (400 if session.open else self.repeated(session, digest, data))
         session.open = False
 
-    def repeated(self, session: Session, digest: Digest) -> int:
-        """The status where a session has ended: as if it had ended now, if its blob is there."""
-        return 201 if (session.name, digest) in self.blobs else 404
+    def repeated(self, session: Session, digest: Digest, data: bytes) -> int:
+        """The status where a session has ended: as if it had ended now, if its blob is there and ends with these bytes."""
+        blob = self.blobs.get((session.name, digest))
+        if blob is None:
+            return 404
+        return 201 if not data or blob[session.size :] == data else 400
 
     @rule(session=sessions, query=st.sampled_from(["", "&digest=", "&digest=sha256:zz"]))
     def put_no_digest(self, session: Session, query: str) -> None:
@@ -200,8 +208,7 @@ class Uploading(RuleBasedStateMachine):
     def post_whole(self, name: str, data: bytes, algorithm: str) -> None:
         digest = Digest.of(data, algorithm)
         assert self.ask("POST", f"/v2/{name}/blobs/uploads/?digest={digest}", data).status == 201
-        self.keep(name, data)
-        self.blobs[name, digest] = data
+        self.keep(name, data, digest)
 
     @rule(target=sessions, name=REPOSITORIES, source=REPOSITORIES, data=DATA, algorithm=ALGORITHM)
     def mount(self, name: str, source: str, data: bytes, algorithm: str) -> Any:
@@ -209,8 +216,7 @@ class Uploading(RuleBasedStateMachine):
         answer = self.ask("POST", f"/v2/{name}/blobs/uploads/?mount={digest}&from={source}")
         if (source, digest) in self.blobs:
             assert (answer.status, answer.headers["docker-content-digest"]) == (201, digest)
-            self.keep(name, data)
-            self.blobs[name, digest] = data
+            self.keep(name, data, digest)
             return multiple()
         assert answer.status == 202
         return Session(name, answer.headers["location"])
@@ -220,7 +226,10 @@ class Uploading(RuleBasedStateMachine):
         digest = Digest.of(data, algorithm)
         answer = self.ask("DELETE", f"/v2/{name}/blobs/{digest}")
         assert answer.status == (202 if (name, digest) in self.blobs else 404)
-        self.blobs.pop((name, digest), None)
+        if answer.status == 202:
+            self.aliases.discard((name, digest))
+            for one in ("sha256", "sha512"):
+                self.blobs.pop((name, Digest.of(data, one)), None)
 
     @rule(name=REPOSITORIES, data=DATA, algorithm=ALGORITHM)
     def get_blob(self, name: str, data: bytes, algorithm: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import http.client
 import json
 import random
 import socket
@@ -105,6 +107,17 @@ def test_the_request(told: Told, client: Client) -> None:
     }
 
 
+def test_of_long_headers_only_the_beginning_is_told(told: Told, client: Client) -> None:
+    digest = client.push_blob("long/app", b"a blob whose puller has a long name")
+    headers = {"User-Agent": "a" * 20_000, "Host": "h" * 8_000}
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", told.server.port, timeout=30)) as pulling:
+        pulling.request("GET", f"/v2/long/app/blobs/{digest}", headers=headers)
+        assert pulling.getresponse().status == 200
+    request = told.wait("long/app", 2)[-1]["request"]
+    assert request["useragent"] == "a" * 2048
+    assert request["host"] == "h" * 2048
+
+
 def test_the_address_is_that_of_the_client_of_a_proxy(told: Told, client: Client) -> None:
     client.push("proxied/app", "v1", image())
     told.wait("proxied/app", 4)
@@ -165,6 +178,27 @@ def test_pulls_are_told_and_questions_are_not(told: Told, client: Client) -> Non
     events = told.wait("pull/app", 7)[4:]
     assert brief(events) == [("pull", "v1", pushed.digest), ("pull", "", pushed.digest), ("pull", "", blob)]
     assert [event["target"]["mediaType"] for event in events] == [MANIFEST_TYPE, MANIFEST_TYPE, BLOB]
+
+
+@pytest.mark.parametrize("redirected", [False, True], ids=["served", "redirected"])
+def test_a_blob_that_is_fetched_in_ranges_is_told_once(tmp_path: Path, redirected: bool) -> None:
+    elsewhere = [{"name": "redirect", "options": {"baseurl": "http://mirror.example/"}}]
+    with Listener() as listener:
+        server = telling(tmp_path, endpoint("one", listener.url))
+        config = Path(server.command[-1])
+        if redirected:
+            config.write_text(f"{config.read_text()}middleware: {json.dumps({'storage': elsewhere})}\n")
+        with running(server), Client(server.port) as client:
+            blob = client.push_blob("a", b"0123456789")
+            target = f"/v2/a/blobs/{blob}"
+            status = 307 if redirected else 206
+            for wanted in ("bytes=5-9", "bytes=-1", "bytes=0-4", "bytes=3-"):
+                client.expect(status, "GET", target, headers={"Range": wanted})
+            client.expect(416, "GET", target, headers={"Range": "bytes=10-"})
+            client.expect(307 if redirected else 200, "GET", target)
+            client.push_blob("a", b"the last")
+            events = wait_for_events(listener, "a", 4)
+    assert [event["action"] for event in events] == ["push", "pull", "pull", "push"]
 
 
 def test_a_mounted_blob_names_where_it_came_from(told: Told, client: Client) -> None:
@@ -245,6 +279,26 @@ def test_references_are_listed_if_wanted(tmp_path: Path) -> None:
     references = events[-1]["target"]["references"]
     assert references == [manifest["config"], *manifest["layers"]]
     assert all("references" not in event["target"] for event in events[:-1])
+
+
+def test_the_references_of_a_large_manifest_are_not_listed_for_each_of_many_tags(tmp_path: Path) -> None:
+    with Listener() as listener:
+        more = "  events: {includereferences: true}\n"
+        server = telling(tmp_path, endpoint("one", listener.url), more=more)
+        with running(server), Client(server.port) as client:
+            pushed = image()
+            client.push("a", "v1", pushed)
+            manifest = json.loads(pushed.manifest)
+            manifest["layers"] *= (2 << 20) // len(json.dumps(manifest["layers"]))
+            large = json.dumps(manifest).encode()
+            target = f"/v2/a/manifests/{digest_of(large)}"
+            client.expect(201, "PUT", target, large, {"Content-Type": MANIFEST_TYPE})
+            query = "&".join(f"tag=t{number}" for number in range(10))
+            client.expect(201, "PUT", f"{target}?{query}", large, {"Content-Type": MANIFEST_TYPE})
+            once, *many = wait_for_events(listener, "a", 15)[4:]
+    assert once["target"]["references"] == [manifest["config"], *manifest["layers"]]
+    assert [event["target"]["tag"] for event in many] == [f"t{number}" for number in range(10)]
+    assert all("references" not in event["target"] for event in many)
 
 
 def test_each_endpoint_gets_what_it_does_not_ignore(tmp_path: Path) -> None:

@@ -1,18 +1,23 @@
-"""Bodies too large to be kept: refused, or passed on in pieces, but never held in memory."""
+"""Bodies too large to be kept: refused, or passed on in pieces, but never held in memory; and answers that nobody takes."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
+import random
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.client import Client, with_digest
-from tests.faults.images import MANIFEST_TYPE
+from tests.faults.images import MANIFEST_TYPE, Image, digest_of, make_image
 from tests.faults.memory import MIB, MemoryWatch
-from tests.faults.target import registry
+from tests.faults.target import REGISTRY, registry
 from tests.faults.wire import Answer, Wire, request_head
+from tests.server.http2 import Http2
 from tests.support.server import Server, running
 
 NAME = "memory/app"
@@ -20,6 +25,7 @@ LIMIT = 4 * MIB  # the largest manifest
 REPEATS = 20  # what is kept of a refused body would add up
 REPEATS_OF_LARGE = 3
 GROWTH_LIMIT = 32 * MIB
+UNTAKEN = 60  # answers at once on one connection
 TARGET = f"/v2/{NAME}/manifests/large"
 PIECE = bytes(1 * MIB)
 
@@ -80,6 +86,40 @@ def test_a_manifest_with_a_length_too_short_is_judged_by_its_length(server: Serv
     assert watch.growth < GROWTH_LIMIT, f"{watch.growth // MIB} MiB more for a body that was refused"
 
 
+def large_image(kind: str) -> Image:
+    """Its manifest has the largest size, or so many small annotations that they would take most of the cache."""
+    config = b"{}"
+    annotations = {f"{number:x}": "" for number in range(200_000)} if kind == "annotations" else {}
+    document = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": digest_of(config),
+            "size": len(config),
+        },
+        "layers": [],
+        "annotations": annotations,
+    }
+    return Image(json.dumps(document).encode().ljust(LIMIT if kind == "padded" else 0), (config,))
+
+
+@pytest.mark.parametrize("kind", ["padded", "annotations"])
+def test_many_who_ask_for_one_large_manifest_take_little_memory(ram_path: Path, kind: str) -> None:
+    server = registry(ram_path)
+    with running(server), Client(server.port) as client:
+        client.push(NAME, "large", large_image(kind))
+    with running(server), contextlib.ExitStack() as stack:
+        wires = [stack.enter_context(Wire(server.port, timeout=60.0)) for _ in range(100)]
+        with MemoryWatch(server) as watch:
+            for wire in wires:
+                wire.send(request_head("HEAD", TARGET, {}))
+            answers = [wire.receive(head=True) for wire in wires]
+    print(f"{watch.start // MIB} MiB before, {watch.peak // MIB} MiB at the peak")
+    assert [answer.status for answer in answers] == [200] * len(wires)
+    assert watch.growth < 150 * MIB, f"{watch.growth // MIB} MiB more for the heads of one manifest"
+
+
 @pytest.mark.parametrize("pieces", [1024, pytest.param(4096, marks=pytest.mark.soak)])
 def test_an_upload_of_any_size_takes_little_memory(server: Server, pieces: int) -> None:
     digest = hashlib.sha256()
@@ -98,3 +138,20 @@ def test_an_upload_of_any_size_takes_little_memory(server: Server, pieces: int) 
     print(f"{pieces} MiB: {watch.start // MIB} MiB before, {watch.peak // MIB} MiB at the peak")
     assert answer.status == 201, answer
     assert watch.growth < 40 * MIB, f"{watch.growth // MIB} MiB more while one upload was received"
+
+
+@pytest.mark.skipif(REGISTRY != "moorage", reason="the reference speaks HTTP/2 only over TLS")
+def test_large_manifests_that_the_client_does_not_take_are_not_handed_over(ram_path: Path) -> None:
+    image = make_image(random.Random(0))
+    with running(registry(ram_path, extra="  workers: 1\n  h2c: {enabled: true}\n")) as server:
+        with Client(server.port) as pusher:
+            pusher.push(NAME, "before", image)
+            large = image.manifest.ljust(LIMIT)
+            assert pusher.request("PUT", TARGET, large, {"Content-Type": MANIFEST_TYPE}).status == 201
+            assert pusher.request("GET", TARGET).body == large
+        plain = socket.create_connection(("127.0.0.1", server.port), 30)
+        with Http2(plain, window=0) as client, MemoryWatch(server) as watch:
+            streams = [client.begin("GET", TARGET) for _ in range(UNTAKEN)]
+            while not all(client.streams[number].status for number in streams):
+                client.pump()
+    assert watch.growth < UNTAKEN * LIMIT // 4, f"{watch.growth // MIB} MiB more for what nobody takes"

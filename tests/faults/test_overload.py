@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.auth.hashing import line
 from tests.faults.client import Client
 from tests.faults.processes import eventually, open_connections
 from tests.faults.target import REGISTRY, registry
 from tests.faults.wire import Answer, Wire, request_bytes, request_head
+from tests.server.http2 import Http2
 from tests.support.server import Server, running
 
 NAME = "overload/app"
@@ -23,6 +26,7 @@ REFUSED = (429, 503)
 BLOB = random.Random(0).randbytes(12 << 20)  # more than the buffers of a socket hold
 UPLOAD = random.Random(1).randbytes(1 << 20)
 LIMITS = f"  workers: 1\n  limits: {{downloads: {ALLOWED}, uploads: {ALLOWED}}}\n"
+FEW_PLACES = "  workers: 1\n  h2c: {enabled: true}\n  limits: {reads: 64, uploads: 20}\n"
 FEW_CONNECTIONS = f"  workers: 1\n  limits: {{connections: {CONNECTIONS}, headertimeout: 2s}}\n"
 
 pytestmark = pytest.mark.skipif(REGISTRY != "moorage", reason="the reference has no such limits")
@@ -87,3 +91,39 @@ def test_connections_over_the_limit_wait_or_are_refused_and_then_all_is_normal(r
             )
         with Client(server.port) as client:
             client.push_blob(NAME, UPLOAD)
+
+
+def withhold_bodies(stack: ExitStack, server: Server, method: str, path: str) -> None:
+    """Begin more requests than the server takes at a time, over two connections, and send no body."""
+    for _ in range(2):
+        plain = socket.create_connection(("127.0.0.1", server.port), 30)
+        client = stack.enter_context(Http2(plain))
+        streams = [client.begin(method, path, {"content-length": "1000"}, end=False) for _ in range(100)]
+        while not any(client.streams[number].complete for number in streams):
+            client.pump()
+
+
+def answered(client: Client, method: str, target: str, body: bytes | None, status: int) -> None:
+    eventually(
+        lambda: client.request(method, target, body).status == status, 10.0, f"{method} {target} is {status}"
+    )
+
+
+def test_strangers_who_withhold_forms_take_no_place_from_others(ram_path: Path) -> None:
+    passwords = ram_path / "htpasswd"
+    passwords.write_text(line("alice", "secret"))
+    rules = 'access:\n- {repositories: ["**"], users: ["*"], allow: [pull, push]}\n'
+    access = f"auth:\n  htpasswd: {{realm: here, path: {passwords}}}\n{rules}"
+    with running(registry(ram_path, extra=FEW_PLACES + access)) as server, ExitStack() as stack:
+        client = stack.enter_context(Client(server.port))
+        withhold_bodies(stack, server, "POST", "/auth/token")
+        answered(client, "GET", "/v2/", None, 401)
+        answered(client, "POST", "/auth/token", b"grant_type=none", 400)
+
+
+def test_manifests_whose_bodies_are_withheld_take_no_place_from_others(ram_path: Path) -> None:
+    with running(registry(ram_path, extra=FEW_PLACES)) as server, ExitStack() as stack:
+        client = stack.enter_context(Client(server.port))
+        withhold_bodies(stack, server, "PUT", f"/v2/{NAME}/manifests/x")
+        answered(client, "POST", f"/v2/{NAME}/blobs/uploads/", None, 202)
+        answered(client, "PUT", f"/v2/{NAME}/manifests/x", b"{}", 400)

@@ -192,3 +192,39 @@ def test_a_certificate_with_an_extension_twice_is_kept_out(tmp_path: Path) -> No
         (tmp_path / CERTIFICATE).write_bytes(named_twice(AUTHORITY.issue(more=ISSUER_NAMES, key=good.key)))
         says(server, "whose extensions cannot be read")
         assert server.serial() == good.serial
+
+
+def test_signals_that_rules_for_logrotate_send_change_nothing(tmp_path: Path) -> None:
+    with running(moorage_server(tmp_path, extra=f"  workers: {WORKERS}\n")) as server:
+        before = server.pids()
+        for pid in before:
+            os.kill(pid, signal.SIGUSR1)
+            os.kill(pid, signal.SIGUSR2)
+        assert status(server) == 200
+        assert server.pids() == before
+        assert server.stop() == 0
+
+
+def test_the_log_tells_when_a_server_begins_to_stop_and_when_it_has(tmp_path: Path) -> None:
+    server = moorage_server(tmp_path)
+    with running(server):
+        assert server.stop() == 0
+    *_, begins, ended = server.log.read_text().splitlines()
+    assert 'level=info msg="server stops, requests may finish" seconds=30' in begins
+    assert 'level=info msg="server has stopped"' in ended
+
+
+def test_the_file_of_a_unix_socket_goes_when_the_server_ends(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    server = moorage_server(tmp_path)
+    config = tmp_path / "config.yml"
+    config.write_text(config.read_text().replace(f"127.0.0.1:{server.port}", f"{path}\n  net: unix"))
+    process = server.launch()
+    try:
+        eventually(path.is_socket, SECONDS)
+        eventually(lambda: "listens on" in server.log.read_text(), SECONDS)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+    finally:
+        server.kill()
+    assert not path.exists()

@@ -10,6 +10,7 @@ import pytest
 
 from moorage.config.sections.http import Http
 from moorage.server import ServerError, listen
+from moorage.server.listening import remover
 
 Listen = Callable[..., list[socket.socket]]
 
@@ -135,6 +136,49 @@ def test_a_unix_socket_left_behind_is_replaced(listening: Listen, tmp_path: Path
     for one in listening(path, 1, "unix"):
         one.close()
     assert len(listening(path, 1, "unix")) == 1
+
+
+def test_a_unix_socket_that_somebody_listens_on_is_refused(listening: Listen, tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    (first,) = listening(path, 1, "unix")
+    with pytest.raises(ServerError, match=rf"^cannot listen on {path} \(http\.addr\): Address already in use$"):
+        listening(path, 1, "unix")
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+        first.accept()[0].close()
+
+
+def test_a_unix_socket_with_a_full_queue_is_one_that_somebody_listens_on(
+    listening: Listen, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as busy, socket.socket(socket.AF_UNIX) as client:
+        busy.bind(path)
+        busy.listen(0)
+        client.connect(path)
+        with pytest.raises(ServerError, match="Address already in use"):
+            listening(path, 1, "unix")
+    assert Path(path).is_socket()
+
+
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_the_file_of_a_unix_socket_goes_with_its_server(
+    listening: Listen, tmp_path: Path, taken_over: bool
+) -> None:
+    """Unless the next server has its own there."""
+    path = tmp_path / "socket"
+    (first,) = listening(str(path), 1, "unix")
+    remove = remover(first)
+    first.close()
+    if taken_over:
+        listening(str(path), 1, "unix")
+    remove()
+    assert path.exists() is taken_over
+    remove()
+
+
+def test_a_tcp_socket_leaves_nothing_to_remove(listening: Listen) -> None:
+    remover(listening("127.0.0.1:0", 1)[0])()
 
 
 def test_a_file_in_the_place_of_a_unix_socket_is_kept(listening: Listen, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,6 +17,13 @@ RawHeaders = list[tuple[bytes, bytes]]
 API_VERSION: Final = (b"docker-distribution-api-version", b"registry/2.0")
 NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 JSON: Final = (b"content-type", b"application/json")
+
+
+HELD_BYTES: Final = 64 << 10
+"""A larger body is sent in pieces of at most that many bytes: handed over at once, it would wait in the server for a client that
+does not take it, uncounted and without a time limit."""
+HELD_PIECES: Final = 8
+"""It becomes at least so many pieces. Over HTTP/2 the server takes five for a client that takes nothing."""
 
 
 class ClientGone(Exception):
@@ -53,8 +60,25 @@ class Answer:
             self.reader = None
 
 
+class BytesReader:
+    """Bytes in memory, read like a file."""
+
+    data: bytes | None = None
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.size = len(content)
+
+    async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
+        for position in range(start, stop, piece):
+            yield self._content[position : min(position + piece, stop)]
+
+    def close(self) -> None:
+        return None
+
+
 async def send_bytes(answer: Answer, send: Send, *, head: bool) -> None:
-    """Send an answer that is in memory."""
+    """Send an answer that is in memory, at once."""
     body = b"" if head else answer.body
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
     await send({"type": "http.response.body", "body": body})
@@ -79,7 +103,7 @@ async def send_file(answer: Answer, receive: Receive, send: Send, *, piece: int,
         if stop == answer.start:
             await send({"type": "http.response.body", "body": b""})
         return
-    async with _Watch(receive, seconds) as watch:
+    async with Watch(receive, seconds) as watch:
         async for part in answer.reader.stream(position, stop, piece):
             position += len(part)
             watch.last = position == stop
@@ -90,28 +114,31 @@ async def send_file(answer: Answer, receive: Receive, send: Send, *, piece: int,
             await asyncio.sleep(0)
 
 
-class _Watch:
-    """A block that is cancelled when the client has gone: the server silently accepts what is sent to a closed connection.
+class Watch:
+    """A block that is cancelled and raises ClientGone when the client has gone: the server silently accepts what is sent to a closed
+    connection. With `seconds` also when `moved` was not set for so long, at the latest after twice as many.
 
     One timer and one task serve the whole answer, because a timeout around each piece would cost as much as the piece."""
 
-    def __init__(self, receive: Receive, seconds: float) -> None:
+    def __init__(self, receive: Receive, seconds: float | None = None) -> None:
         self._receive = receive
         self._seconds = seconds
+        self._timer: asyncio.TimerHandle | None = None
         self._ended = False
         self.moved = False
         self.last = False
         """Whether the end of the answer is on its way: a client that closes the connection now may have all of it."""
 
-    async def __aenter__(self) -> _Watch:
+    async def __aenter__(self) -> Watch:
         self._loop = asyncio.get_running_loop()
         self._sender = asyncio.current_task()
         self._gone = asyncio.ensure_future(self._disconnected())
-        self._timer = self._loop.call_later(self._seconds, self._check)
+        self._set_timer()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if not self._gone.done():
             self._gone.cancel()
         if self._ended and kind is asyncio.CancelledError and self._sender and not self._sender.uncancel():
@@ -123,11 +150,15 @@ class _Watch:
         if not self.last:
             self._end()
 
+    def _set_timer(self) -> None:
+        if self._seconds is not None:
+            self._timer = self._loop.call_later(self._seconds, self._check)
+
     def _check(self) -> None:
         if not self.moved:
             self._end()
         self.moved = False
-        self._timer = self._loop.call_later(self._seconds, self._check)
+        self._set_timer()
 
     def _end(self) -> None:
         if self._sender and not self._ended:

@@ -9,12 +9,9 @@ from moorage.api.exchange import Exchange
 from moorage.digest import Digest
 from moorage.drivers.base import Reader
 
-_CONTENT = (
-    (b"content-type", b"application/octet-stream"),
-    (b"accept-ranges", b"bytes"),
-    # The digest names these bytes forever.
-    (b"cache-control", b"max-age=31536000, immutable"),
-)
+_LASTING = (b"cache-control", b"max-age=31536000, immutable")
+"""The digest names these bytes forever."""
+_CONTENT = ((b"content-type", b"application/octet-stream"), (b"accept-ranges", b"bytes"), _LASTING)
 
 
 def _headers(digest: Digest, size: int) -> RawHeaders:
@@ -47,12 +44,7 @@ async def get(exchange: Exchange) -> Answer:
         if unchanged(exchange, digest):
             reader.close()
             return _not_modified(digest)
-        part = None
-        if ranges_apply(exchange, digest):
-            part = ranges.wanted(exchange.header(b"range"), reader.size)
-        if part is None or part[0] == 0:
-            # A layer that is fetched in several parts counts as one pull, at the first part.
-            telling.blob_pulled(exchange, digest, reader.size)
+        part = _pulled(exchange, digest, reader.size)
         if part is None:
             return _content(200, _headers(digest, reader.size), reader, 0, reader.size)
         start, stop = part
@@ -62,6 +54,15 @@ async def get(exchange: Exchange) -> Answer:
     except BaseException:
         reader.close()
         raise
+
+
+def _pulled(exchange: Exchange, digest: Digest, size: int) -> tuple[int, int] | None:
+    """Tell of the pull; returns the part `[start, stop)` that is asked for, None for the whole. A layer that is fetched in several
+    parts counts as one pull, at the first part. Raises RangeInvalid."""
+    part = ranges.wanted(exchange.header(b"range"), size) if ranges_apply(exchange, digest) else None
+    if part is None or part[0] == 0:
+        telling.blob_pulled(exchange, digest, size)
+    return part
 
 
 async def _redirect(exchange: Exchange, digest: Digest) -> Answer | None:
@@ -74,9 +75,11 @@ async def _redirect(exchange: Exchange, digest: Digest) -> Answer | None:
     check_precondition(exchange, digest)
     if unchanged(exchange, digest):
         return _not_modified(digest)
-    telling.blob_pulled(exchange, digest, blob.size)
+    _pulled(exchange, digest, blob.size)
+    # HTTP/1.0, which Granian calls "1", does not know 307.
+    status = 302 if exchange.scope["http_version"] in ("1", "1.0") else 307
     return Answer.empty(
-        307, [(b"location", url.encode("latin-1")), (b"docker-content-digest", digest.encode())]
+        status, [(b"location", url.encode("latin-1")), (b"docker-content-digest", digest.encode())]
     )
 
 
@@ -88,7 +91,7 @@ def _content(status: int, headers: RawHeaders, reader: Reader, start: int, stop:
 
 def _not_modified(digest: Digest) -> Answer:
     tag = digest.encode()
-    return Answer(304, [(b"docker-content-digest", tag), (b"etag", b'"%b"' % tag)])
+    return Answer(304, [_LASTING, (b"docker-content-digest", tag), (b"etag", b'"%b"' % tag)])
 
 
 async def delete(exchange: Exchange) -> Answer:

@@ -6,7 +6,9 @@ here. Observers are notified when a request begins and ends.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sys
 import time
 from collections.abc import Sequence
 
@@ -14,7 +16,17 @@ from starlette.types import Receive, Scope, Send
 
 from moorage.api import preflight, routes
 from moorage.api.admission import admit
-from moorage.api.answer import API_VERSION, NOSNIFF, Answer, ClientGone, send_bytes, send_file
+from moorage.api.answer import (
+    API_VERSION,
+    HELD_BYTES,
+    HELD_PIECES,
+    NOSNIFF,
+    Answer,
+    BytesReader,
+    ClientGone,
+    send_bytes,
+    send_file,
+)
 from moorage.api.body import DRAINED_BYTES
 from moorage.api.exchange import Exchange
 from moorage.api.observing import Observer, Outcome
@@ -35,6 +47,8 @@ log = logging.getLogger(__name__)
 
 PATH_LIMIT = 8192
 HEADER_LIMIT = 32 << 10
+SCARCE_SECONDS = 5.0
+"""How long a client may take nothing of a large answer while more than half of the memory for these is taken."""
 CLIENT_GONE = 499
 FAILED = 500
 NEVER_SET = (b"access-control-", b"strict-transport-security", b"x-")
@@ -92,13 +106,15 @@ class Endpoint:
     async def _answer(self, exchange: Exchange, route: routes.Route | None) -> Answer:
         try:
             if exchange.method == "OPTIONS" and route is not None and self._preflight:
-                answer = preflight.answer(route.allow, self._headers)
+                answer = preflight.answer(self._allow(exchange, route), self._headers)
             else:
                 operation = self._operation(exchange, route)
                 if self._service.access is not None and operation.needs != "nothing":
                     exchange.uploading = route is routes.UPLOAD
                     exchange.grant = await admit(exchange, self._service.access, operation.needs)
                 answer = await operation.handler(exchange)
+        except ClientGone:
+            raise
         except Exception as error:
             # In a frame of its own: an exception that is referenced from its own frame lives until the cycle collector
             # runs, and with it all bytes that were read.
@@ -111,11 +127,15 @@ class Endpoint:
             log.exception("unexpected error")
             self._service.report(error, exchange)
             known = RegistryError(detail={"request": exchange.id})
+        if isinstance(known, Unsupported) and exchange.route is not None:
+            known.headers["Allow"] = self._allow(exchange, exchange.route)
         # A client that sent `Expect` has not sent the body yet, and reading it would request it.
         waits = exchange.header(b"expect") is not None and not exchange.received
         hopeless = waits or isinstance(known, (BodyEnded, RequestTimeout, Unavailable))
         if exchange.unread and not hopeless and (exchange.content_length or 0) <= DRAINED_BYTES:
-            await exchange.body.drain()
+            with contextlib.suppress(Unavailable):
+                async with self._service.strangers.place():
+                    await exchange.body.drain()
         answer = error_answer(known)
         answer.logged = CLIENT_GONE if isinstance(known, BodyEnded) else answer.status
         return answer
@@ -130,12 +150,23 @@ class Endpoint:
             raise HeaderTooLarge
         operation = route.operations.get(exchange.method)
         if operation is None:
-            raise Unsupported(headers={"Allow": route.allow})
-        if operation.writes and self._service.read_only:
-            raise Unsupported("the registry is read-only")
-        if operation.needs == "delete" and not self._service.delete_enabled:
-            raise Unsupported("deleting is not enabled: set storage.delete.enabled")
+            raise Unsupported
+        if refusal := self._refusal(operation):
+            raise Unsupported(refusal)
         return operation
+
+    def _refusal(self, operation: routes.Operation) -> str:
+        """Why the configuration does not permit an operation; empty if it does."""
+        if operation.writes and self._service.read_only:
+            return "the registry is read-only"
+        if operation.needs == "delete" and not self._service.delete_enabled:
+            return "deleting is not enabled: set storage.delete.enabled"
+        return ""
+
+    def _allow(self, exchange: Exchange, route: routes.Route) -> str:
+        """The Allow header: the methods that the configuration permits, without the one that the storage may have refused."""
+        names = [name for name, one in route.operations.items() if not self._refusal(one)]
+        return ", ".join([name for name in names if name != exchange.method])
 
     def _finish(self, exchange: Exchange, answer: Answer) -> Answer:
         headers = self._headers
@@ -144,21 +175,35 @@ class Endpoint:
             names = {name for name, _ in answer.headers}
             headers = [header for header in headers if header[0] not in names]
         answer.headers += headers
-        if exchange.unread:
-            # Otherwise the server would wait forever for the rest of the body.
+        if exchange.unread and not exchange.multiplexed:
+            # Otherwise the server would wait forever for the rest of the body. HTTP/2 ends the stream instead.
             answer.headers.append((b"connection", b"close"))
         answer.headers.append((b"x-request-id", exchange.id.encode()))
         return answer
 
     async def _send(self, exchange: Exchange, answer: Answer, send: Send) -> None:
-        if answer.reader is None:
-            return await send_bytes(answer, send, head=exchange.method == "HEAD")
+        head = exchange.method == "HEAD"
+        seconds = self._service.limits.send_seconds
+        if answer.reader is not None:
+            return await self._send_file(exchange, answer, send, seconds)
+        if head or len(answer.body) <= HELD_BYTES:
+            return await send_bytes(answer, send, head=head)
+        held = self._service.held
+        with held.hold(answer.body):
+            if held.scarce:
+                seconds = min(seconds, SCARCE_SECONDS)
+            answer.reader, answer.stop = BytesReader(answer.body), len(answer.body)
+            most = min(HELD_BYTES, answer.stop // HELD_PIECES)
+            await self._send_file(exchange, answer, send, seconds, most)
+
+    async def _send_file(
+        self, exchange: Exchange, answer: Answer, send: Send, seconds: float, most: int = sys.maxsize
+    ) -> None:
         body = answer.stop - answer.start
         piece = self._service.pieces.reserve(body)
         try:
             with self._service.downloads:
-                seconds = self._service.limits.send_seconds
-                await send_file(answer, exchange.receive, send, piece=piece, seconds=seconds)
+                await send_file(answer, exchange.receive, send, piece=min(piece, most), seconds=seconds)
         finally:
             self._service.pieces.release(piece, body)
             answer.close()

@@ -94,10 +94,18 @@ class Exchange:
         return sum([len(value) for _, value in self.scope["headers"]])
 
     @property
+    def multiplexed(self) -> bool:
+        """Whether the connection may have other requests beside this one: HTTP/2."""
+        return bool(self.scope["http_version"] == "2")
+
+    @property
     def unread(self) -> bool:
-        """Whether the request has a body that has not been read to its end."""
+        """Whether the request may have a body that has not been read to its end. Over HTTP/2 no header needs to tell of a body:
+        only receiving does (RFC 9113, section 8.1.1)."""
         if self._body is not None:
             return not self._body.finished
+        if self.multiplexed:
+            return True
         return b"transfer-encoding" in self._headers or self._headers.get(b"content-length", b"0") != b"0"
 
     @property
@@ -123,6 +131,12 @@ class Exchange:
         """The first header with that lower-case name."""
         value = self._headers.get(name)
         return None if value is None else str(value, "latin-1")
+
+    def combined(self, name: bytes) -> str | None:
+        """All headers with that lower-case name as one list (RFC 9110, section 5.3)."""
+        if name not in self._headers:
+            return None
+        return ", ".join([str(value, "latin-1") for key, value in self.scope["headers"] if key == name])
 
     def parameters(self, name: str) -> list[str]:
         """All values of a query parameter. Raises HeaderTooLarge, and QueryInvalid for a malformed query."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +48,41 @@ class Lane:
 
     def __exit__(self, *_: object) -> None:
         self.active -= 1
+
+
+class WaitingRoom:
+    """Places for `most` requests that wait for a small body. To withhold it costs a client nothing, with HTTP/2 not even a
+    connection. So if all places are taken, whoever has waited longest gives way: a body that comes with its head is always
+    taken."""
+
+    def __init__(self, most: int) -> None:
+        self._most = max(1, most)
+        self._waiting: dict[asyncio.Timeout, None] = {}
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """A place until the end of the block, which is cancelled and raises Unavailable if another request gets the place."""
+        while len(self._waiting) >= self._most:
+            self._displace()
+        waiting = asyncio.timeout(None)
+        try:
+            async with waiting:
+                self._waiting[waiting] = None
+                try:
+                    yield
+                finally:
+                    self._waiting.pop(waiting, None)
+        except TimeoutError:
+            if not waiting.expired():
+                raise
+            raise Unavailable(
+                "too many requests wait for their bodies, try again", headers={"Retry-After": RETRY_SECONDS}
+            ) from None
+
+    def _displace(self) -> None:
+        longest = next(iter(self._waiting))
+        del self._waiting[longest]
+        longest.reschedule(asyncio.get_running_loop().time())
 
 
 class Memory:
@@ -108,6 +147,41 @@ class Claim:
     def _release(self) -> None:
         self._room.taken -= self._bytes
         self._bytes = 0
+
+
+class Held:
+    """Memory for answers that are held whole while they are sent: `total` bytes for all of them together. One answer alone may
+    take more. Bytes that are sent to many clients at once, such as a manifest that is kept in memory, count once."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._taken = 0
+        self._senders: Counter[int] = Counter()
+
+    @property
+    def scarce(self) -> bool:
+        """Whether more than half is taken."""
+        return self._taken * 2 > self._total
+
+    @contextlib.contextmanager
+    def hold(self, body: bytes) -> Iterator[None]:
+        """Count `body` until the end of the block. Raises Unavailable if others leave too little."""
+        # The block holds the bytes, so no others can get their id.
+        key = id(body)
+        if not self._senders[key]:
+            if self._taken and self._taken + len(body) > self._total:
+                raise Unavailable(
+                    "too many large answers at once, try again", headers={"Retry-After": RETRY_SECONDS}
+                )
+            self._taken += len(body)
+        self._senders[key] += 1
+        try:
+            yield
+        finally:
+            self._senders[key] -= 1
+            if not self._senders[key]:
+                del self._senders[key]
+                self._taken -= len(body)
 
 
 _SPARED = 8

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 
 from moorage.api import telling
 from moorage.api.answer import Answer, RawHeaders
-from moorage.api.conditions import check_precondition, unchanged
+from moorage.api.conditions import check_precondition, check_write, guarded, unchanged
 from moorage.api.exchange import Exchange
 from moorage.api.limits import Claim
 from moorage.digest import Digest
-from moorage.errors import DigestInvalid, ManifestInvalid, TagInvalid
-from moorage.manifest import parse
+from moorage.errors import DigestInvalid, ManifestInvalid, ManifestUnknown, TagInvalid
+from moorage.manifest import Manifest, parse
 from moorage.names import Tag
 from moorage.store.parsing import parsed
 
@@ -22,12 +23,7 @@ more than 100 headers."""
 
 async def get(exchange: Exchange) -> Answer:
     """The bytes as pushed, whatever the Accept header says: another form would have another digest."""
-    repository = exchange.repository
-    if ":" in exchange.reference:
-        digest = Digest.parse(exchange.reference)
-        found = await repository.manifests.get(digest)
-    else:
-        digest, found = await repository.manifests.tagged(Tag.parse(exchange.reference))
+    digest, found = await _find(exchange)
     check_precondition(exchange, digest)
     tag = digest.encode()
     headers: RawHeaders = [(b"docker-content-digest", tag), (b"etag", b'"%b"' % tag)]
@@ -38,6 +34,15 @@ async def get(exchange: Exchange) -> Answer:
     headers.append((b"content-type", found.media_type.encode()))
     headers.append((b"content-length", b"%d" % len(found.payload)))
     return Answer(200, headers, found.payload)
+
+
+async def _find(exchange: Exchange) -> tuple[Digest, Manifest]:
+    """The manifest that the path names, and its digest. Raises ManifestUnknown."""
+    manifests = exchange.repository.manifests
+    if ":" in exchange.reference:
+        digest = Digest.parse(exchange.reference)
+        return digest, await manifests.get(digest)
+    return await manifests.tagged(Tag.parse(exchange.reference))
 
 
 async def put(exchange: Exchange) -> Answer:
@@ -63,6 +68,8 @@ async def _put(exchange: Exchange, claim: Claim) -> Answer:
     found = await parsed(payload, partial(parse, content_type=exchange.header(b"content-type") or ""))
     digests = [wanted] if wanted is not None else []
     tags = list(dict.fromkeys(tags))
+    if guarded(exchange):
+        await _check_replaced(exchange)
     canonical = await repository.manifests.put(found, digests, tags)
     answered = wanted or canonical
     await telling.manifest_pushed(exchange, found, answered, tags)
@@ -77,10 +84,19 @@ async def _put(exchange: Exchange, claim: Claim) -> Answer:
     return Answer.empty(201, headers)
 
 
+async def _check_replaced(exchange: Exchange) -> None:
+    """Raises PreconditionFailed. This comes after the body, so that little time is left in which another client could write."""
+    current: Digest | None = None
+    with contextlib.suppress(ManifestUnknown):
+        current, _ = await _find(exchange)
+    check_write(exchange, current)
+
+
 async def _payload(exchange: Exchange, claim: Claim) -> bytes:
     limit = exchange.service.limits.manifest_bytes
     with exchange.service.uploads:
-        payload = await exchange.body.read(limit, claim.grow)
+        async with exchange.service.arriving.place():
+            payload = await exchange.body.read(limit, claim.grow)
     if not payload:
         raise ManifestInvalid("the manifest is empty")
     return payload
@@ -90,6 +106,9 @@ async def delete(exchange: Exchange) -> Answer:
     """By tag: the tag goes, its manifest and its siblings stay. By digest: the manifest goes with all its tags."""
     repository = exchange.repository
     reference = exchange.reference
+    if guarded(exchange):
+        current, _ = await _find(exchange)
+        check_write(exchange, current)
     if ":" in reference:
         digest = Digest.parse(reference)
         tags = await repository.manifests.delete(digest)

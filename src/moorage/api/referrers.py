@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from moorage.api.answer import Answer
+from moorage.api.answer import Answer, Watch
 from moorage.api.exchange import Exchange
 from moorage.api.pages import Page, next_link
 from moorage.digest import Digest
@@ -37,7 +37,8 @@ async def get(exchange: Exchange) -> Answer:
     wanted = exchange.parameter("artifactType") or ""
     size = page.size or 0
     found = repository.referrers.of(subject, after=page.last, artifact_type=wanted, most=size + 1)
-    shown, more = await _page(found, size)
+    async with Watch(exchange.receive):
+        shown, more = await _page(found, size)
     headers = [(b"oci-filters-applied", b"artifactType")] if wanted else []
     if shown and more:
         path = f"/v2/{repository.name}/referrers/{subject}"

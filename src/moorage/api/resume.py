@@ -6,7 +6,6 @@ order, so the signed bytes of two different states always differ.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import hashlib
@@ -19,11 +18,11 @@ from typing import NamedTuple
 import msgspec
 
 from moorage.digest import Digest
-from moorage.drivers.base import Driver, DriverError, PathNotFound
+from moorage.drivers.base import Driver, DriverError
 from moorage.errors import DigestInvalid, UploadInvalid
 from moorage.names import Name, UploadId
-from moorage.store import layout
 from moorage.store.hashing import Progress
+from moorage.store.secret import make_secret, read_secret
 from moorage.wire import encode
 
 log = logging.getLogger(__name__)
@@ -127,21 +126,14 @@ def _boot() -> str:
 
 async def signing_key(secret: str, driver: Driver, *, settling: float = 0.0) -> bytes:
     """The key derived from the configured secret; without a secret, from a random one that is kept in the storage, so that all
-    processes on it agree and uploads survive a restart. `settling`: seconds to wait after making a secret, where another process
-    may have made one at the same moment and the last one written counts."""
+    processes on it agree and uploads survive a restart. `settling`: see `make_secret`. Raises DriverError."""
     if secret:
         return hashlib.sha256(secret.encode()).digest()
-    try:
-        kept = await driver.read(layout.SECRET)
-    except PathNotFound:
-        kept = b""
-    if len(kept) != 64:
-        kept = secrets.token_hex(32).encode()
+    kept = await read_secret(driver)
+    if not kept:
         try:
-            await driver.write([(layout.SECRET, kept)])
-            if settling:
-                await asyncio.sleep(settling)
-                kept = await driver.read(layout.SECRET)
+            kept = await make_secret(driver, settling=settling)
         except DriverError:
             log.warning("the key of upload states cannot be kept: uploads end when the registry does")
+            kept = secrets.token_bytes(32)
     return hashlib.sha256(kept).digest()

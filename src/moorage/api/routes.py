@@ -46,10 +46,6 @@ class Route:
     template: str
     operations: dict[str, Operation]
 
-    @property
-    def allow(self) -> str:
-        return ", ".join(self.operations)
-
 
 def _read(handler: Handler, needs: Need = "pull", head: Handler | None = None) -> dict[str, Operation]:
     return {"GET": Operation(handler, needs), "HEAD": Operation(head or handler, needs)}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from moorage.api.limits import Lane, Limits, Memory, Room
+from moorage.api.limits import Held, Lane, Limits, Memory, Room, WaitingRoom
 from moorage.api.location import Locations
 from moorage.api.resume import States
 from moorage.auth.base import AccessController, TokenService
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 DOWNLOAD_BUFFERS = 21
 # Manifests get a quarter of the memory for bodies. Large ones are parsed one at a time, and take more memory when parsed.
 MANIFESTS_SHARE = 4
+# Half of the places of uploads are for manifests that are on their way.
+ARRIVING_SHARE = 2
+# A sixteenth of all places is for what anybody may send: forms of the token service, and the bodies of refused requests.
+STRANGERS_SHARE = 16
 
 
 @dataclass
@@ -53,3 +57,6 @@ class Service:
         self.uploads = Lane("uploads", limits.uploads)
         self.pieces = Memory(limits.memory_bytes, buffers=DOWNLOAD_BUFFERS, least=8 << 10, most=256 << 10)
         self.manifests = Room(limits.memory_bytes // MANIFESTS_SHARE)
+        self.held = Held(limits.memory_bytes)
+        self.arriving = WaitingRoom(limits.uploads // ARRIVING_SHARE)
+        self.strangers = WaitingRoom(limits.reads // STRANGERS_SHARE)

@@ -7,12 +7,18 @@ a pull, and neither is a 304: a client that checks whether something exists, or 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from moorage.api.exchange import Exchange
 from moorage.digest import Digest
 from moorage.events.base import BLOB, Action, Actor, Event, EventSink, Request, Target, gone, happened
-from moorage.manifest import Manifest
+from moorage.manifest import Descriptor, Manifest
 from moorage.names import Tag
+
+LONGEST: Final = 2048
+"""In characters. The beginning of a longer `User-Agent` or `Host` is told, as in the logs: clients choose what is kept on the disk."""
+MOST_LISTED: Final = 4 << 20
+"""In bytes of manifests. The events of one request list no references if they would list more."""
 
 
 async def manifest_pushed(
@@ -20,14 +26,17 @@ async def manifest_pushed(
 ) -> None:
     """One event for each tag, or one event without a tag."""
     if sink := _who_wants(exchange, "push"):
-        targets = [_manifest(exchange, sink, manifest, digest, tag) for tag in tags or ("",)]
+        named = tags or ("",)
+        references = _references(sink, manifest, len(named))
+        targets = [_manifest(exchange, manifest, digest, tag, references) for tag in named]
         await _keep(exchange, sink, "push", *targets)
 
 
 def manifest_pulled(exchange: Exchange, manifest: Manifest, digest: Digest) -> None:
     if sink := _who_wants(exchange, "pull"):
         tag = "" if ":" in exchange.reference else exchange.reference
-        sink.tell(_event(exchange, sink, "pull", _manifest(exchange, sink, manifest, digest, tag)))
+        target = _manifest(exchange, manifest, digest, tag, _references(sink, manifest, 1))
+        sink.tell(_event(exchange, sink, "pull", target))
 
 
 async def manifest_deleted(exchange: Exchange, digest: Digest, tags: Iterable[Tag]) -> None:
@@ -76,14 +85,22 @@ def _event(exchange: Exchange, sink: EventSink, action: Action, target: Target) 
     request = Request(
         id=exchange.id,
         method=exchange.method,
-        useragent=exchange.header(b"user-agent") or "",
+        useragent=(exchange.header(b"user-agent") or "")[:LONGEST],
         addr=exchange.client,
-        host=exchange.header(b"host") or "",
+        host=(exchange.header(b"host") or "")[:LONGEST],
     )
     return happened(action, target, request, Actor(exchange.grant.user), sink.source)
 
 
-def _manifest(exchange: Exchange, sink: EventSink, manifest: Manifest, digest: Digest, tag: str) -> Target:
+def _references(sink: EventSink, manifest: Manifest, events: int) -> list[Descriptor] | None:
+    if not sink.references or len(manifest.payload) * events > MOST_LISTED:
+        return None
+    return [*manifest.blobs, *manifest.manifests]
+
+
+def _manifest(
+    exchange: Exchange, manifest: Manifest, digest: Digest, tag: str, references: list[Descriptor] | None
+) -> Target:
     size = len(manifest.payload)
     return Target(
         media_type=manifest.media_type,
@@ -93,7 +110,7 @@ def _manifest(exchange: Exchange, sink: EventSink, manifest: Manifest, digest: D
         repository=exchange.name,
         url=_url(exchange, "manifests", digest),
         tag=tag,
-        references=[*manifest.blobs, *manifest.manifests] if sink.references else None,
+        references=references,
     )
 
 

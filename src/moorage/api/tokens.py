@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import parse_qsl
 
 from moorage.api.admission import credentials, refusal
@@ -15,6 +16,7 @@ from moorage.errors import (
     NotFound,
     QueryInvalid,
     RegistryError,
+    RequestTimeout,
     Unauthorized,
 )
 
@@ -22,6 +24,7 @@ QUERY_LIMIT = 60 << 10
 """Clients such as regclient keep one token for a registry, and request all scopes so far. The server takes 64 KiB of head."""
 PARAMETER_LIMIT = MOST + 10
 FORM_LIMIT = 64 << 10
+FORM_SECONDS = 10.0
 FIELD_LIMIT = 50
 _NEVER_KEPT = ((b"cache-control", b"no-store"),)
 
@@ -70,7 +73,10 @@ def _parse_query(exchange: Exchange) -> None:
 
 async def _form(exchange: Exchange) -> bytes:
     try:
-        return await exchange.body.read(FORM_LIMIT)
+        async with exchange.service.strangers.place(), asyncio.timeout(FORM_SECONDS):
+            return await exchange.body.read(FORM_LIMIT)
+    except TimeoutError:
+        raise RequestTimeout(f"the form was not complete within {FORM_SECONDS:g}s") from None
     except ManifestTooLarge:
         raise QueryInvalid(f"the form is larger than {FORM_LIMIT} bytes") from None
 

@@ -14,7 +14,7 @@ from moorage.api.exchange import Exchange
 from moorage.api.ranges import chunk
 from moorage.api.resume import UNKNOWN, Beginning
 from moorage.auth.base import Access
-from moorage.digest import ALGORITHMS, Digest
+from moorage.digest import ALGORITHMS, CANONICAL, Digest, Hashes
 from moorage.drivers.base import DriverError
 from moorage.errors import (
     BlobUnknown,
@@ -25,6 +25,7 @@ from moorage.errors import (
     UploadUnknown,
 )
 from moorage.names import Name, UploadId
+from moorage.store.descriptors.base import Blob
 from moorage.store.repository import Repository
 from moorage.store.uploads import Upload
 
@@ -42,9 +43,13 @@ async def post(exchange: Exchange) -> Answer:
             beginning = Beginning(exchange.grant.user, time.time())
             return _accepted(exchange, _Session(upload, algorithms, 0, beginning))
         try:
-            return await _complete(exchange, _Session(upload, algorithms, 0), digests)
-        except BaseException:
+            answer = await _complete(exchange, _Session(upload, algorithms, 0), digests)
+            answer.headers.append((b"docker-upload-uuid", upload.id.encode()))
+            return answer
+        except BaseException as error:
             # Nobody was told of the session, so nobody can go on with it.
+            if isinstance(error, RangeInvalid):
+                error.headers.clear()
             with contextlib.suppress(UploadUnknown, DriverError):
                 await upload.cancel()
             raise
@@ -107,18 +112,36 @@ async def put(exchange: Exchange) -> Answer:
 async def _completed(exchange: Exchange, digests: list[Digest]) -> Answer | None:
     """The answer to a request that ended an upload before, and got none: the registry died then, or the connection, and the
     client or a proxy sends it again. That the session was here shows in its signed state, what became of it in the blobs.
-    None for a session that did not end in these. Raises UploadUnknown, UploadInvalid."""
+    None for a session that did not end in these. Raises UploadUnknown, UploadInvalid, and DigestInvalid for other bytes."""
     if not (state := exchange.parameter("_state")):
         return None
-    exchange.service.states.verify(state, exchange.repository.name, UploadId.parse(exchange.reference))
+    repository = exchange.repository
+    known = exchange.service.states.verify(state, repository.name, UploadId.parse(exchange.reference))
     try:
-        blobs = [await exchange.repository.blobs.stat(digest) for digest in digests]
+        blobs = [await repository.blobs.stat(digest) for digest in digests]
+        await _check_end(exchange, blobs[0], known.progress.size)
     except BlobUnknown:
         return None
-    async for _ in exchange.body:
-        pass
     await telling.blob_pushed(exchange, digests[0], blobs[0].size)
     return _created(exchange, digests[0])
+
+
+async def _check_end(exchange: Exchange, blob: Blob, start: int) -> None:
+    """Raises DigestInvalid unless the body, if there is one, is the end of the blob from `start` on."""
+    if given := exchange.header(b"content-range"):
+        start, _ = chunk(given)
+    hashes = Hashes()
+    async for piece in exchange.body:
+        hashes.update([piece])
+    if not exchange.received:
+        return
+    if start + exchange.received != blob.size:
+        raise DigestInvalid
+    # Over a network the end of the session may show only after some of the body was taken, and then only its size is known.
+    if hashes.size == exchange.received:
+        end = await exchange.repository.blobs.digest_from(blob, start)
+        if hashes.digests()[CANONICAL] != end:
+            raise DigestInvalid
 
 
 async def delete(exchange: Exchange) -> Answer:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from typing import Final
 
-from moorage.digest import Digest
+from moorage.digest import CANONICAL, Digest, Hashes
 from moorage.drivers.base import Driver, PathNotFound, Reader
 from moorage.errors import BlobUnknown
 from moorage.names import Name
@@ -12,10 +14,17 @@ from moorage.store import layout
 from moorage.store.blobstore import BlobStore
 from moorage.store.descriptors.base import Blob
 from moorage.store.linked import Linked
+from moorage.store.removal import discard
+
+PIECE_BYTES: Final = 1 << 20
 
 
 class RepositoryBlobs:
-    """The blobs that one repository may serve. Methods raise BlobUnknown without the link or the content."""
+    """The blobs that one repository may serve. Methods raise BlobUnknown without the link or the content.
+
+    A blob has a link by its canonical digest. One that was pushed under a digest of another algorithm also has an alias, a link
+    that leads to the canonical digest. An alias counts only together with the blob's link: so a deletion under one digest takes
+    the blob under all of them, without searching for the others."""
 
     def __init__(self, name: Name, driver: Driver, store: BlobStore, linked: Linked) -> None:
         self._name = name
@@ -25,14 +34,35 @@ class RepositoryBlobs:
         self.redirects = driver.redirects
 
     async def stat(self, digest: Digest) -> Blob:
-        return await self._linked.find(self._link(digest), digest)
+        return await self._linked.find(*await self._resolve(digest))
 
     async def prove(self, digest: Digest) -> None:
         """Like `stat`, but trusts no cached link that a client may have removed: for blobs that a manifest will refer to."""
-        await self._linked.prove(self._link(digest), digest)
+        await self._linked.prove(*await self._resolve(digest))
 
     async def open(self, digest: Digest) -> Reader:
-        return await self._linked.open(self._link(digest), digest)
+        return await self._linked.open(*await self._resolve(digest))
+
+    async def digest_from(self, blob: Blob, start: int) -> Digest:
+        """The canonical digest of the blob's bytes from `start` on, which are read for it."""
+        if not start:
+            return blob.digest
+        hashes = Hashes()
+        reader = await self.open(blob.digest)
+        try:
+            async for piece in reader.stream(start, blob.size, PIECE_BYTES):
+                await asyncio.to_thread(hashes.update, [bytes(piece)])
+        finally:
+            reader.close()
+        return hashes.digests()[CANONICAL]
+
+    async def _resolve(self, digest: Digest) -> tuple[str, Digest]:
+        """The blob's link, whose existence is not checked, and its canonical digest. Raises BlobUnknown without an alias."""
+        link = self._link(digest)
+        if digest.canonical:
+            return link, digest
+        canonical = await self._linked.canonical(link, digest)
+        return self._link(canonical), canonical
 
     async def direct(self, digest: Digest, method: str, client: str) -> tuple[str, Blob] | None:
         """The URL from which the client can fetch the blob, and the blob; None if the registry has to serve it. Raises
@@ -51,17 +81,17 @@ class RepositoryBlobs:
         links, others = self._links_to(blob.digest, aliases)
         files = [(place, blob.digest.encode()) for place in (*others, *links)]
         await self._driver.move(path, layout.blob_data(blob.digest), files, mark=mark, remove=remove)
-        await self._linked.remember(links, blob, since)
+        await self._linked.remember(links[:1], blob, since)
 
     async def link(self, blob: Blob, aliases: tuple[Digest, ...] = ()) -> None:
         """Let this repository serve a blob that is in place, also under digests of other algorithms."""
         since = time.monotonic()
         links, others = self._links_to(blob.digest, aliases)
         await self._driver.write([(place, blob.digest.encode()) for place in (*others, *links)])
-        await self._linked.remember(links, blob, since)
+        await self._linked.remember(links[:1], blob, since)
 
     def _links_to(self, canonical: Digest, aliases: tuple[Digest, ...]) -> tuple[list[str], list[str]]:
-        """The paths of this repository's links, and those of the registry's aliases for digests of other algorithms."""
+        """The paths of this repository's link and its aliases, and those of the registry's aliases."""
         others = [alias for alias in aliases if not alias.canonical]
         return [self._link(one) for one in (canonical, *others)], [layout.alias(one) for one in others]
 
@@ -73,19 +103,23 @@ class RepositoryBlobs:
         else:
             place = layout.alias(digest) if source is None else layout.layer_link(source, digest)
             canonical = await self._linked.canonical(place, digest)
+            if source is not None and not digest.canonical:
+                await self._linked.canonical(layout.layer_link(source, canonical), canonical)
             blob = Blob(canonical, await self._store.size(canonical))
         await self.link(blob, (digest,))
         return blob
 
     async def delete(self, digest: Digest) -> None:
-        """Remove the link. The bytes stay until garbage collection."""
-        link = self._link(digest)
-        await self._linked.canonical(link, digest)
+        """Remove the link, and the alias if the digest is one. The bytes stay until garbage collection."""
+        named = self._link(digest)
+        link = self._link(await self._linked.canonical(named, digest))
         async with self._linked.removing(link):
             try:
                 await self._driver.delete(link)
             except PathNotFound:
                 raise BlobUnknown(detail={"digest": digest}) from None
+            if named != link:
+                await discard(self._driver, named)
 
     def _link(self, digest: Digest) -> str:
         return layout.layer_link(self._name, digest)

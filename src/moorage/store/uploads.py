@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import datetime
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -28,8 +29,15 @@ log = logging.getLogger(__name__)
 BATCHES: Final = 4
 """Batches of one upload in memory: one is being collected, the others wait to be written."""
 
+PIECES: Final = 512
+"""Pieces of a batch that are kept apart: a client may send such small ones that each takes much more memory than its bytes."""
+
 BUSY_SECONDS: Final = 5.0
 """How long a request waits for the session's previous one, whose client may have just disconnected."""
+
+WAITING, WAITING_IN_ALL = 2, 32
+"""Requests that wait for one session, and for any: meanwhile, what the server has read of their bodies is in memory, with HTTP/2 a
+whole window of each connection."""
 
 
 class Batches(Protocol):
@@ -155,6 +163,8 @@ class Upload:
             async for piece in body:
                 pieces.append(piece)
                 collected += len(piece)
+                if len(pieces) >= PIECES:
+                    pieces = [b"".join(pieces)]
                 if collected >= batch:
                     full, pieces, collected = pieces, [], 0
                     await take(full, batch)
@@ -242,20 +252,41 @@ class Upload:
             await self.cancel()
 
     async def _writer(self) -> Writer:
-        """The session's file, locked. Raises UploadUnknown, and RangeInvalid if another request holds it for too long.
+        """The session's file, locked. Raises UploadUnknown, and RangeInvalid if another request holds it for too long or too
+        many wait for it.
 
         Only `start` makes the file, under an id that is never reused. Otherwise a client could cancel a session and
         continue it, and signed or cached digests of the old bytes would be applied to the new ones."""
-        deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
-        while True:
-            try:
-                return await self._uploads.driver.writer(self._path, mark=self.progress.mark, begun=True)
-            except PathNotFound:
-                raise UploadUnknown(detail={"uuid": self.id}) from None
-            except PathBusy:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise RangeInvalid("another request is writing to this upload") from None
-            await asyncio.sleep(0.05)
+        if (writer := await self._writer_now()) is not None:
+            return writer
+        if _waiting[self.id] >= WAITING or _waiting.total() >= WAITING_IN_ALL:
+            raise RangeInvalid(_BUSY)
+        _waiting[self.id] += 1
+        try:
+            deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
+            while asyncio.get_running_loop().time() < deadline:
+                await asyncio.sleep(0.05)
+                if (writer := await self._writer_now()) is not None:
+                    return writer
+            raise RangeInvalid(_BUSY)
+        finally:
+            _waiting[self.id] -= 1
+            if not _waiting[self.id]:
+                del _waiting[self.id]
+
+    async def _writer_now(self) -> Writer | None:
+        """None while another request holds the session's file. Raises UploadUnknown."""
+        try:
+            return await self._uploads.driver.writer(self._path, mark=self.progress.mark, begun=True)
+        except PathNotFound:
+            raise UploadUnknown(detail={"uuid": self.id}) from None
+        except PathBusy:
+            return None
+
+
+_BUSY: Final = "another request is writing to this upload"
+_waiting: Counter[UploadId] = Counter()
+"""The requests of this process that wait for a session."""
 
 
 def _compare(found: Mapping[str, Digest], expected: Sequence[Digest]) -> None:

@@ -19,7 +19,10 @@ class Limits(Section):
     reads: Concurrent = Field(
         default=4000, description="Most requests for manifests, tags and lists at a time, per worker."
     )
-    downloads: Concurrent = Field(default=2000, description="Most blobs being sent at a time, per worker.")
+    downloads: Concurrent = Field(
+        default=2000,
+        description="Most blobs, and manifests and lists over 64 KiB, being sent at a time, per worker.",
+    )
     uploads: Concurrent = Field(
         default=1000, description="Most uploads being received at a time, per worker."
     )
@@ -41,6 +44,6 @@ class Limits(Section):
     )
     memory: Annotated[Size, Field(ge=1 << 20)] = Field(
         default=64 << 20,
-        description="Buffers for bodies in flight, per worker: so much for those of uploads, so much for downloads, and a "
-        "quarter for large manifests.",
+        description="Buffers for bodies in flight, per worker: so much for those of uploads, so much for downloads, so much for manifests "
+        "and lists over 64 KiB that are being sent, and a quarter for large manifests that arrive.",
     )

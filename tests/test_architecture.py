@@ -168,6 +168,25 @@ def test_dangerous_things_are_not_used() -> None:
                 assert not re.search(r"\b(mac|_mac|signature|password|token)\b", sides), f"{name}: {sides}"
 
 
+SECRET_COMPARISONS = (
+    ("moorage.api.resume", "verify"),
+    ("moorage.auth.passwords", "check"),
+    ("moorage.auth.remembered", "knows"),
+    ("moorage.auth.stamps", "holds"),
+)
+"""The functions that compare what a client sent with something secret, or made with a secret."""
+
+
+@pytest.mark.parametrize(("module", "function"), SECRET_COMPARISONS)
+def test_secrets_are_compared_in_constant_time(module: str, function: str) -> None:
+    named_so = [
+        ast.unparse(node)
+        for node in ast.walk(parsed(MODULES[module]))
+        if isinstance(node, ast.FunctionDef) and node.name == function
+    ]
+    assert any("hmac.compare_digest(" in text for text in named_so)
+
+
 FOREIGN = re.compile(r"/home/\w+|/Users/\w+|\blocaldomain\b|\bissue #?\d+\b")
 
 

@@ -319,6 +319,7 @@ OF_ANY: tuple[Promise, ...] = (
     streams.any_range_is_streamed_in_pieces,
     streams.a_file_in_memory_is_what_is_streamed,
     streams.streams_of_one_reader_do_not_disturb_each_other,
+    streams.streams_at_once_have_memory_of_their_own,
     streams.an_open_file_outlives_its_replacement,
     streams.an_open_file_outlives_its_removal,
     streams.an_open_file_outlives_a_move_onto_it,

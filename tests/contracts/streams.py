@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from moorage.drivers.base import Driver, PathBusy, PathNotFound, Reader
+from moorage.drivers.files import SPARE_BYTES
 
 LARGE: Final = bytes(range(256)) * (5 << 12)
 """5 MiB: more than any driver moves at once."""
@@ -78,6 +79,19 @@ async def streams_of_one_reader_do_not_disturb_each_other(driver: Driver) -> Non
     reader.close()
 
 
+async def streams_at_once_have_memory_of_their_own(driver: Driver) -> None:
+    """Also that which an earlier one gave back."""
+    await driver.write([(f"/{number}", bytes([number]) * (3 * SPARE_BYTES)) for number in (1, 2)])
+    readers = [await driver.open(f"/{number}") for number in (1, 2)]
+    await whole(readers[0], piece=SPARE_BYTES)
+    streams = [reader.stream(0, reader.size, SPARE_BYTES) for reader in readers]
+    for _ in range(3):
+        pieces = [await anext(stream) for stream in streams]
+        assert [set(piece) for piece in pieces] == [{1}, {2}]
+    for reader in readers:
+        reader.close()
+
+
 async def an_open_file_outlives_its_replacement(driver: Driver) -> None:
     await driver.write([("/a", LARGE)])
     reader = await driver.open("/a")
@@ -123,11 +137,12 @@ async def a_writer_appends(driver: Driver) -> None:
     assert writer.size == 0
     await writer.write([b"one", b"", b"two"])
     await writer.write([])
-    await writer.write([b"three"] * 700)
+    # More than the kernel takes in one call.
+    await writer.write([b"three"] * 1_100)
     await writer.flush()
-    assert writer.size == 6 + 5 * 700
+    assert writer.size == 6 + 5 * 1_100
     await writer.close()
-    assert await content(driver, "/u/data") == b"onetwo" + b"three" * 700
+    assert await content(driver, "/u/data") == b"onetwo" + b"three" * 1_100
 
 
 async def a_writer_may_be_ahead_of_what_is_written(driver: Driver) -> None:

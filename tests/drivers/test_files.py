@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from moorage.drivers.base import DriverError, PathBusy, StorageFull
+from moorage.drivers.base import DriverError, PathBusy, PathNotFound, StorageFull
 from moorage.drivers.disk import Disk
-from moorage.drivers.files import SENT_BYTES
+from moorage.drivers.files import SENT_BYTES, SPARE_BYTES
 from moorage.drivers.filesystem import FilesystemDriver
 from tests.contracts.disk import Failing, Watched, descriptors
+from tests.contracts.streams import append
 
 PATIENCE = 10.0
 AHEAD = 1 << 20
@@ -250,15 +251,94 @@ async def test_closing_cancelled_at_the_very_end_leaves_nothing_open(tmp_path: P
     await driver.close()
 
 
-async def test_a_writer_that_nobody_waited_for_holds_no_lock(tmp_path: Path) -> None:
+async def test_what_the_kernel_did_not_take_at_once_is_written_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that is nearly full, or when a signal arrives."""
+    writev = os.writev
+    monkeypatch.setattr(os, "writev", lambda fd, pieces: writev(fd, [b"".join(pieces)[:3]]))
     driver = FilesystemDriver(str(tmp_path))
+    await append(driver, "/u", b"12", b"345", b"6")
+    await driver.close()
+    assert (tmp_path / "u").read_bytes() == b"123456"
+
+
+async def test_a_writer_that_nobody_waited_for_holds_no_lock(tmp_path: Path) -> None:
+    driver = FilesystemDriver(str(tmp_path), threads=1)
     asking = asyncio.ensure_future(driver.writer("/u"))
     await asyncio.sleep(0)
     asking.cancel()
     await asyncio.wait([asking])
-    # Behind it in the queue of the threads.
+    # Behind it in the queue of the only thread.
     await driver.children("/")
     while open_files(driver):
         await asyncio.sleep(0)
     await (await driver.writer("/u")).close()
+    await driver.close()
+
+
+async def test_memory_that_a_thread_may_still_fill_is_not_given_to_another_stream(tmp_path: Path) -> None:
+    """That of a download that was cancelled while it waited for the device."""
+    entered, go = threading.Event(), threading.Event()
+
+    class Slow(Disk):
+        @staticmethod
+        def preadv(fd: int, buffers: Any, *rest: int) -> int:
+            if not entered.is_set():
+                entered.set()
+                assert go.wait(PATIENCE)
+            return os.preadv(fd, buffers, *rest)
+
+    waiting = FilesystemDriver(str(tmp_path), disk=Slow(), inline_reads=False, threads=1)
+    driver = FilesystemDriver(str(tmp_path))
+    await driver.write([(f"/{number}", bytes([number]) * (2 * SPARE_BYTES)) for number in (1, 2)])
+    first, second = await waiting.open("/1"), await driver.open("/2")
+    reading = asyncio.ensure_future(anext(first.stream(0, first.size, SPARE_BYTES)))
+    assert await asyncio.to_thread(entered.wait, PATIENCE)
+    reading.cancel()
+    await asyncio.wait([reading])
+    piece = await anext(second.stream(0, second.size, SPARE_BYTES))
+    go.set()
+    # Behind it in the queue of the only thread.
+    await waiting.children("/")
+    assert set(piece) == {2}
+    first.close()
+    second.close()
+    await waiting.close()
+    await driver.close()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["gone", "made again"])
+async def test_an_upload_that_becomes_a_blob_while_it_is_opened_is_not_written_to(
+    tmp_path: Path, again: bool
+) -> None:
+    class Late(Watched):
+        def after(self, name: str, args: tuple[Any, ...], result: Any) -> None:
+            if name == "open" and str(args[0]).endswith("/u/data"):
+                os.rename(tmp_path / "u/data", tmp_path / "blob")
+                if again:
+                    (tmp_path / "u/data").write_bytes(b"")
+
+    before = FilesystemDriver(str(tmp_path))
+    await before.begin("/u/startedat", b"now", "/u/data")
+    driver = FilesystemDriver(str(tmp_path), disk=Late())
+    with pytest.raises(PathNotFound):
+        await driver.writer("/u/data", begun=True)
+    assert open_files(driver) == set()
+    await before.close()
+    await driver.close()
+
+
+async def test_a_blob_has_its_name_before_what_leads_to_it(tmp_path: Path) -> None:
+    names: list[str] = []
+
+    class Naming(Watched):
+        def before(self, name: str, args: tuple[Any, ...]) -> None:
+            if name == "rename":
+                names.append(os.path.basename(args[1]))
+
+    driver = FilesystemDriver(str(tmp_path), disk=Naming())
+    await append(driver, "/u/data", b"content")
+    await driver.move("/u/data", "/blob", [("/link", b"leads to it"), ("/other", b"too")])
+    assert names == ["blob", "link", "other"]
     await driver.close()

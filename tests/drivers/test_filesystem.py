@@ -98,6 +98,20 @@ async def test_removing_a_folder_does_not_follow_links(driver: FilesystemDriver,
     assert (outside / "kept").read_bytes() == b"kept"
 
 
+async def test_no_other_user_may_enter_the_folder_of_an_upload(driver: FilesystemDriver) -> None:
+    """Whoever can open the file can lock it, and the upload would not go on."""
+    before = os.umask(0o022)
+    try:
+        for session in ("/uploads/first", "/uploads/second"):
+            await driver.begin(f"{session}/startedat", b"now", f"{session}/data")
+            assert os.stat(driver.root + session).st_mode & 0o777 == 0o750
+        await driver.move("/uploads/first/data", "/blobs/data", remove="/uploads/first")
+    finally:
+        os.umask(before)
+    for served, mode in (("/uploads", 0o755), ("/blobs", 0o755), ("/blobs/data", 0o644)):
+        assert os.stat(driver.root + served).st_mode & 0o777 == mode
+
+
 async def test_a_device_is_no_file(driver: FilesystemDriver) -> None:
     Path(driver.root).mkdir()
     os.mkfifo(driver.root + "/pipe")
@@ -233,3 +247,38 @@ async def test_a_file_that_may_not_be_removed_is_not_said_to_be_gone(tmp_path: P
         assert not isinstance(raised.value, PathNotFound)
     assert await driver.read("/a/b") == b"kept"
     await driver.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+async def test_what_root_makes_belongs_to_the_owner_of_the_root_folder(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    os.chown(root, 1234, 2345)
+    driver = FilesystemDriver(str(root), private="/own")
+    await driver.write([("/a/b/link", b"x"), ("/own/secret", b"y")])
+    writer = await driver.writer("/uploads/1/data")
+    await writer.write([b"z"])
+    await writer.close()
+    await driver.begin("/uploads/2/startedat", b"now", "/uploads/2/data")
+    await driver.move("/uploads/1/data", "/blobs/z/data")
+    await driver.close()
+    found = {path: (path.stat().st_uid, path.stat().st_gid) for path in root.rglob("*")}
+    assert len(found) > 8
+    assert set(found.values()) == {(1234, 2345)}
+    assert (root / "own").stat().st_mode & 0o007 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+async def test_root_gives_away_nothing_that_was_there_before(tmp_path: Path) -> None:
+    """Who owns the folder could lead root to any file otherwise."""
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    root.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "data").write_bytes(b"root's")
+    os.chown(root, 1234, 2345)
+    (root / "uploads").symlink_to(elsewhere)
+    driver = FilesystemDriver(str(root))
+    await (await driver.writer("/uploads/data")).close()
+    await driver.close()
+    assert (elsewhere / "data").stat().st_uid == 0
+    assert elsewhere.stat().st_uid == 0

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
+from moorage.drivers.base import DriverError
 from moorage.drivers.disk import Disk
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.store.descriptors.removals import Removals
@@ -31,12 +37,23 @@ async def test_a_folder_that_is_known_is_synced_alone(tmp_path: Path) -> None:
     assert disk.synced == [str(tmp_path / "tags/t/current")]
 
 
-async def test_folders_that_another_worker_removed_are_synced_anew(tmp_path: Path) -> None:
+Removal = Callable[[FilesystemDriver], Awaitable[object]]
+
+
+@pytest.mark.parametrize(
+    "remove",
+    [
+        lambda driver: driver.delete("/tags/t"),
+        lambda driver: driver.delete_matching("/tags/t", LINK, b"first".__eq__),
+    ],
+    ids=["deleted", "matching"],
+)
+async def test_folders_that_another_worker_removed_are_synced_anew(tmp_path: Path, remove: Removal) -> None:
     disk, removals = Logged(), Removals()
     driver = FilesystemDriver(str(tmp_path), disk=disk, removals=removals)
     other = FilesystemDriver(str(tmp_path), removals=removals)
     await driver.write([(LINK, b"first")])
-    await other.delete("/tags/t")
+    await remove(other)
     # Somebody else begins to write there, and has not come to syncing yet.
     os.makedirs(tmp_path / "tags/t/current")
     disk.synced.clear()
@@ -56,3 +73,58 @@ async def test_an_upload_that_ends_makes_nobody_forget(tmp_path: Path) -> None:
     disk.synced.clear()
     await driver.write([(LINK, b"second")])
     assert disk.synced == [str(tmp_path / "tags/t/current")]
+
+
+async def test_folders_that_another_worker_removed_while_a_file_is_written_are_synced_anew(
+    tmp_path: Path,
+) -> None:
+    """They were remembered when the write began."""
+    removals = Removals()
+
+    class Late(Logged):
+        armed = False
+
+        def rename(self, source: str, target: str) -> None:  # type: ignore[override]
+            if self.armed:
+                self.armed = False
+                shutil.rmtree(tmp_path / "tags")
+                removals.tell()
+                os.makedirs(tmp_path / "tags/t/current")
+            os.rename(source, target)
+
+    disk = Late()
+    driver = FilesystemDriver(str(tmp_path), disk=disk, removals=removals)
+    await driver.write([(LINK, b"first")])
+    disk.synced.clear()
+    disk.armed = True
+    await driver.write([(LINK, b"second")])
+    assert {str(tmp_path / "tags/t"), str(tmp_path / "tags"), str(tmp_path)} <= set(disk.synced)
+
+
+async def test_folders_that_vanish_while_they_are_synced_are_not_taken_for_durable(tmp_path: Path) -> None:
+    class Vanishing(Logged):
+        armed = True
+
+        def sync_folder(self, path: str) -> None:
+            if self.armed and path.endswith("current"):
+                self.armed = False
+                shutil.rmtree(tmp_path / "tags")
+            super().sync_folder(path)
+
+    disk = Vanishing()
+    driver = FilesystemDriver(str(tmp_path), disk=disk)
+    with contextlib.suppress(DriverError):
+        await driver.write([(LINK, b"first")])
+    os.makedirs(tmp_path / "tags/t/current")
+    disk.synced.clear()
+    await driver.write([(LINK, b"second")])
+    assert {str(tmp_path / "tags/t"), str(tmp_path / "tags")} <= set(disk.synced)
+
+
+async def test_the_folder_of_a_file_that_is_there_already_is_synced(tmp_path: Path) -> None:
+    """Whoever wrote it may not have come to that."""
+    (tmp_path / "tags/t/current").mkdir(parents=True)
+    (tmp_path / LINK.lstrip("/")).write_bytes(b"same")
+    disk = Logged()
+    await FilesystemDriver(str(tmp_path), disk=disk).write([(LINK, b"same")])
+    assert str(tmp_path / "tags/t/current") in disk.synced

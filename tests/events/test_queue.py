@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from moorage.events.queue import Queue, QueueError, Waiting
+from moorage.events.queue import Queue, QueueError, Row, Waiting
 from tests.support.tools import absent, require
 
 LIMIT = 64 << 20
@@ -24,12 +26,13 @@ EVENT = b"x" * 1200
 PUTTER = """
 import sys
 from pathlib import Path
-from moorage.events.queue import Queue
+from moorage.events.queue import Queue, Row
 path, name, count = sys.argv[1:]
 queue = Queue(Path(path), limit=64 << 20)
 for number in range(int(count)):
-    queue.put([("one", name, b"%d" % number)])
+    queue.put([Row("one", name, b"%d" % number)])
     print(number, flush=True)
+queue.close()
 """
 
 
@@ -56,8 +59,8 @@ def texts(queue: Queue, endpoint: str = "one") -> list[bytes]:
 
 
 def test_events_come_back_in_the_order_in_which_they_were_kept(queue: Queue) -> None:
-    queue.put([("one", "a", b"1"), ("two", "a", b"1"), ("one", "b", b"2")])
-    queue.put([("two", "b", b"2"), ("one", "a", b"3")])
+    queue.put([Row("one", "a", b"1"), Row("two", "a", b"1"), Row("one", "b", b"2")])
+    queue.put([Row("two", "b", b"2"), Row("one", "a", b"3")])
     kept = queue.first("one", 10)
     assert [(one.repository, one.event) for one in kept] == [("a", b"1"), ("b", b"2"), ("a", b"3")]
     assert [one.number for one in kept] == sorted({one.number for one in kept})
@@ -67,7 +70,7 @@ def test_events_come_back_in_the_order_in_which_they_were_kept(queue: Queue) -> 
 
 
 def test_what_was_delivered_goes_and_is_counted(queue: Queue) -> None:
-    queue.put([("one", "a", b"%d" % number) for number in range(5)])
+    queue.put([Row("one", "a", b"%d" % number) for number in range(5)])
     queue.delivered("one", [one.number for one in queue.first("one", 2)], "202 Accepted")
     queue.delivered("one", [queue.first("one", 1)[0].number], "200 OK")
     queue.failed("one", "500 Internal Server Error")
@@ -80,8 +83,8 @@ def test_what_was_delivered_goes_and_is_counted(queue: Queue) -> None:
 
 
 def test_the_oldest_that_waits_is_known(queue: Queue) -> None:
-    queue.put([("one", "a", b"1")])
-    queue.put([("one", "a", b"2")])
+    queue.put([Row("one", "a", b"1")])
+    queue.put([Row("one", "a", b"2")])
     first, second = queue.first("one", 2)
     assert queue.waiting() == {"one": Waiting(2, first.moment)}
     queue.delivered("one", [first.number], "200 OK")
@@ -92,7 +95,7 @@ def test_the_oldest_that_waits_is_known(queue: Queue) -> None:
 
 def test_all_is_there_after_the_file_was_closed(path: Path) -> None:
     queue = Queue(path, limit=LIMIT)
-    queue.put([("one", "a", b"1")])
+    queue.put([Row("one", "a", b"1")])
     queue.dropped("one", 3)
     queue.close()
     queue = Queue(path, limit=LIMIT)
@@ -103,10 +106,10 @@ def test_all_is_there_after_the_file_was_closed(path: Path) -> None:
 
 def test_a_number_is_never_used_again(queue: Queue) -> None:
     """Else one who says late what was delivered would remove what was not."""
-    queue.put([("one", "a", b"1")])
+    queue.put([Row("one", "a", b"1")])
     stale = queue.first("one", 1)[0].number
     assert queue.drop(None, None) == 1
-    queue.put([("one", "a", b"2")])
+    queue.put([Row("one", "a", b"2")])
     queue.delivered("one", [stale], "200 OK")
     assert texts(queue) == [b"2"]
 
@@ -146,7 +149,7 @@ def test_processes_keep_events_side_by_side_and_each_in_its_order(path: Path) ->
 def test_threads_share_a_queue(queue: Queue) -> None:
     def put(name: str) -> None:
         for number in range(50):
-            queue.put([("one", name, b"%d" % number)])
+            queue.put([Row("one", name, b"%d" % number)])
 
     threads = [threading.Thread(target=put, args=(name,)) for name in "ab"]
     for thread in threads:
@@ -166,24 +169,28 @@ def test_others_are_seen_to_have_written(queue: Queue, path: Path) -> None:
     watch.changed()
     assert not watch.changed()
     other = Queue(path, limit=LIMIT)
-    other.put([("one", "a", b"1")])
+    other.put([Row("one", "a", b"1")])
     assert watch.changed()
     assert not watch.changed()
     other.close()
 
 
-def test_one_event_is_synced_once(path: Path, tmp_path: Path) -> None:
+def test_one_event_is_synced_once_and_the_files_with_their_names(path: Path, tmp_path: Path) -> None:
     require("strace")
     trace = tmp_path / "trace"
-    command = ["strace", "-f", "-e", "trace=fsync,fdatasync", "-o", str(trace), sys.executable, "-c", PUTTER]
+    command = ["strace", "-f", "-y", "-e", "trace=fsync,fdatasync", "-o", str(trace)]
+    command += [sys.executable, "-c", PUTTER, str(path), "a"]
+    if subprocess.run([*command, "0"], check=False, capture_output=True).returncode:
+        absent("strace may not trace here")
 
-    def syncs(count: int) -> int:
-        if subprocess.run([*command, str(path), "a", "0"], check=False, capture_output=True).returncode:
-            absent("strace may not trace here")
-        subprocess.run([*command, str(path), "a", str(count)], check=True, capture_output=True)
-        return trace.read_text().count("sync(")
+    def syncs(count: int) -> Counter[str]:
+        subprocess.run([*command, str(count)], check=True, capture_output=True)
+        return Counter(re.findall(r"sync\(\d+<(.*?)>", trace.read_text()))
 
-    assert syncs(30) - syncs(10) == 20
+    few, many = syncs(10), syncs(30)
+    assert many - few == {f"{path}-wal": 20}
+    assert few[str(path)], "when what waits in the log moves there"
+    assert few[str(path.parent)]
 
 
 @pytest.mark.parametrize("damage", ["text", "head", "middle", "tail"])
@@ -191,7 +198,7 @@ def test_a_damaged_file_is_moved_aside_and_another_one_begun(
     path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     queue = Queue(path, limit=LIMIT)
-    queue.put([("one", "a", EVENT)] * 200)
+    queue.put([Row("one", "a", EVENT)] * 200)
     queue.close()
     content = bytearray(path.read_bytes())
     if damage == "text":
@@ -204,7 +211,7 @@ def test_a_damaged_file_is_moved_aside_and_another_one_begun(
     path.write_bytes(content)
     with caplog.at_level(logging.ERROR):
         queue = Queue(path, limit=LIMIT, check=True)
-    queue.put([("one", "a", b"1")])
+    queue.put([Row("one", "a", b"1")])
     assert texts(queue) == [b"1"]
     queue.close()
     aside = [file for file in path.parent.iterdir() if "damaged" in file.name]
@@ -231,19 +238,19 @@ def test_a_place_where_no_file_can_be_is_told(tmp_path: Path) -> None:
 
 def test_others_on_the_machine_cannot_read_it(path: Path) -> None:
     queue = Queue(path, limit=LIMIT)
-    queue.put([("one", "a", b"1")])
+    queue.put([Row("one", "a", b"1")])
     for file in path.parent.iterdir():
         assert file.stat().st_mode & 0o077 == 0, file.name
     queue.close()
 
 
 def test_events_are_dropped_by_endpoint_and_age(queue: Queue) -> None:
-    queue.put([("one", "a", b"1"), ("two", "a", b"1")])
+    queue.put([Row("one", "a", b"1"), Row("two", "a", b"1")])
     moment = queue.first("one", 1)[0].moment
     assert queue.drop(None, moment) == 0
     assert queue.drop("one", None) == 1
     assert texts(queue, "two") == [b"1"]
-    queue.put([("two", "a", b"2")])
+    queue.put([Row("two", "a", b"2")])
     assert queue.drop("two", queue.first("two", 2)[1].moment) == 1
     assert texts(queue, "two") == [b"2"]
     assert queue.drop(None, None) == 1
@@ -252,14 +259,14 @@ def test_events_are_dropped_by_endpoint_and_age(queue: Queue) -> None:
 
 
 def test_many_events_are_dropped_as_well_as_few(queue: Queue) -> None:
-    queue.put([("one", "a", b"x")] * 2500)
+    queue.put([Row("one", "a", b"x")] * 2500)
     assert queue.drop("one", None) == 2500
     assert queue.waiting()["one"].count == 0
     assert queue.counts()["one"].dropped == 2500
 
 
 def test_whoever_delivers_can_be_asked_to_hurry(queue: Queue, path: Path) -> None:
-    queue.put([("one", "a", b"1"), ("two", "a", b"1")])
+    queue.put([Row("one", "a", b"1"), Row("two", "a", b"1")])
     before = queue.hurries()
     other = Queue(path, limit=LIMIT)
     other.hurry("one")
@@ -275,7 +282,7 @@ def test_files_are_not_left_open(path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
         queue = Queue(path, limit=LIMIT)
-        queue.put([("one", "a", b"1")])
+        queue.put([Row("one", "a", b"1")])
         queue.waiting()
         queue.watch().changed()
         queue.close()

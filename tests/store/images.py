@@ -48,10 +48,11 @@ def image(
     size: int = 300,
     shared: bytes | None = None,
     subject: Image | None = None,
+    subject_algorithm: str = "sha256",
     algorithm: str = "sha256",
     **members: Any,
 ) -> Image:
-    """`shared` becomes one more layer; `algorithm` is that of the descriptors; `members` go into the manifest."""
+    """`shared` becomes one more layer; `algorithm` is that of the descriptors of blobs; `members` go into the manifest."""
     config = json.dumps({"seed": seed}).encode()
     contents = [noise(f"{seed}/{number}", size + number) for number in range(layers)]
     contents += [] if shared is None else [shared]
@@ -63,7 +64,7 @@ def image(
         **members,
     }
     if subject is not None:
-        document["subject"] = descriptor(subject.payload, subject.media_type)
+        document["subject"] = descriptor(subject.payload, subject.media_type, subject_algorithm)
     return Image(json.dumps(document).encode(), (config, *contents))
 
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from moorage.drivers.base import Driver
-from moorage.store import layout
-from moorage.store.announcing import AnotherCollection, announced, last_text
+from moorage.drivers.base import Driver, DriverError
+from moorage.store import announcing, layout
+from moorage.store.announcing import AnotherCollection, announced, last_beat, last_text
 from tests.drivers.objectstore.stores import driver_over
 from tests.support.objectstores import S3
 
@@ -86,3 +86,35 @@ async def test_one_that_died_is_followed_by_another(store: Driver, caplog: pytes
             raise AssertionError
     async with announced(store, notice_seconds=0, dead_seconds=0):
         assert "taking over" in caplog.text
+
+
+async def test_servers_can_tell_each_heartbeat(store: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announcing, "HEARTBEAT_SECONDS", 0.2)
+    beats: set[str] = set()
+    async with announced(store, notice_seconds=0), asyncio.timeout(30):
+        while len(beats) < 3:
+            beats.add(await last_beat(store))
+            await asyncio.sleep(0.05)
+    assert {beat.partition(" ")[0] for beat in beats} == {"running"}
+    assert await last_beat(store) == await last_text(store)
+
+
+async def test_one_that_cannot_tell_that_it_goes_on_gives_up(
+    store: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Servers would take it for dead, and trust what they remember while it removes things."""
+    monkeypatch.setattr(announcing, "HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(announcing, "SILENT_SECONDS", 0.5)
+    with pytest.raises(DriverError, match="could not be rewritten .*: run it again"):
+        async with announced(store, notice_seconds=0):
+            await store.write([(layout.COLLECTION, b"running another")])
+            await asyncio.sleep(60)
+    assert await last_text(store) == "running another"
+
+
+async def test_one_that_goes_on_telling_may_take_long(store: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announcing, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(announcing, "SILENT_SECONDS", 3.0)
+    async with announced(store, notice_seconds=0):
+        await asyncio.sleep(5)
+    assert (await last_text(store)).startswith("ended")

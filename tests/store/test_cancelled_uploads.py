@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from moorage.digest import Digest
+from moorage.digest import Digest, Hashes
 from moorage.drivers.base import Driver
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
-from moorage.errors import UploadUnknown
-from moorage.names import Name
+from moorage.errors import DigestInvalid, UploadUnknown
+from moorage.names import Name, UploadId
 from moorage.store import layout
-from moorage.store.hashing import Progress
+from moorage.store.hashing import Hashing, Progress
 from moorage.store.policy import ReferencePolicy
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
@@ -74,3 +74,29 @@ async def test_a_session_that_was_cancelled_before_it_became_a_blob_becomes_none
     with pytest.raises(UploadUnknown):
         await resumed.commit([DIGEST])
     assert not await driver.is_folder(layout.upload(NAME, upload.id))
+
+
+async def test_the_digest_in_an_older_state_is_not_believed_of_more_bytes(driver: Driver) -> None:
+    upload = await worker(driver).start()
+    await upload.append(body(GOOD), at=0)
+    await (await worker(driver).resume(upload.id, Progress())).append(body(EVIL), at=None)
+    with pytest.raises(DigestInvalid):
+        await (await worker(driver).resume(upload.id, upload.progress)).commit([DIGEST])
+
+
+async def test_nor_of_bytes_that_came_after_it_was_looked_at(driver: Driver) -> None:
+    upload = await worker(driver).start()
+    await upload.append(body(GOOD), at=0)
+    late = await worker(driver).resume(upload.id, upload.progress)
+    await (await worker(driver).resume(upload.id, Progress())).append(body(EVIL), at=None)
+    with pytest.raises(DigestInvalid):
+        await late.commit([DIGEST])
+
+
+def test_hashes_of_bytes_with_another_mark_are_not_taken() -> None:
+    """Two clients of one session may have written different bytes, of one size."""
+    hashing, upload, hashes = Hashing(), UploadId.new(), Hashes(["sha256"])
+    hashes.update([GOOD])
+    hashing.keep(upload, "one", hashes)
+    assert hashing.take(upload, "other", len(GOOD), ["sha256"]) is None
+    assert hashing.take(upload, "one", len(GOOD), ["sha256"]) is hashes

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -180,6 +182,28 @@ def test_a_storage_without_its_folder_of_repositories_is_exit_status_1_and_remov
     assert done.stderr.count("\n") == 1, done.stderr
     assert "nothing was removed: /docker/registry/v2/repositories is missing" in done.stderr
     assert blobs(tree) == before
+
+
+def test_a_dry_run_writes_nothing(tree: Path) -> None:
+    shutil.rmtree(tree / "moorage")
+    shutil.rmtree(tree / ".moorage")
+    before = {path: path.stat().st_mtime_ns for path in tree.rglob("*")}
+    done = garbage_collect(tree, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "would be removed" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in tree.rglob("*")} == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_collection_by_root_makes_nothing_that_the_owner_of_the_folder_could_not_use(tree: Path) -> None:
+    shutil.rmtree(tree / "moorage")
+    shutil.rmtree(tree / ".moorage")
+    for path in (tree, *tree.rglob("*")):
+        os.chown(path, 1234, 1234)
+    done = garbage_collect(tree)
+    assert done.returncode == 0, done.stderr
+    assert (tree / "moorage/collected").exists()
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in tree.rglob("*")} == {(1234, 1234)}
 
 
 def test_a_second_collection_is_refused_until_the_first_one_ends(tree: Path) -> None:

@@ -24,6 +24,7 @@ from tests.store.shelf import Shelf
 
 NAMES = ("a", "a/b", "c")
 TAGS = ("latest", "v1", "v2")
+BOTH = ("sha256", "sha512")
 LAYERS = tuple(noise(f"layer {number}", 20) for number in range(5))
 
 
@@ -122,7 +123,7 @@ class Pair:
         about = ""
         if self.images and subject < len(self.images):
             found = self.images[subject][0]
-            document["subject"] = entry(found.media_type, found.payload)
+            document["subject"] = entry(found.media_type, found.payload, BOTH[document["serial"] % 2])
             about = found.digest
         one = Image(payload_of(document), blobs, (), media_type)
         self.images.append((one, Node(*named, about, media_type == OCI_INDEX)))
@@ -135,7 +136,9 @@ class Pair:
         one, node = self.images[pick % len(self.images)]
         name = NAMES[repository % len(NAMES)]
         place, tags = self.places[name], TAGS[tag : tag + 1]
-        await self.shelf.push(name, one, *tags)
+        for blob in one.blobs:
+            await self.shelf.push_blob(name, blob)
+        await self.shelf.push_manifest(name, one, *tags, algorithms=BOTH)
         place.manifests[one.digest] = node
         place.tags |= dict.fromkeys(tags, one.digest)
         place.links |= {Digest.of(blob) for blob in one.blobs}
@@ -208,8 +211,8 @@ class Pair:
         return found
 
 
-def entry(media_type: str, content: bytes) -> dict[str, Any]:
-    return {"mediaType": media_type, "digest": Digest.of(content), "size": len(content)}
+def entry(media_type: str, content: bytes, algorithm: str = "sha256") -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": Digest.of(content, algorithm), "size": len(content)}
 
 
 def payload_of(document: dict[str, Any]) -> bytes:

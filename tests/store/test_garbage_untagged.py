@@ -119,6 +119,17 @@ async def test_referrers_live_as_long_as_their_subject(shelf: Shelf) -> None:
     assert [path async for path in shelf.files() if "_referrers" in path] == []
 
 
+@pytest.mark.parametrize("algorithm", BOTH)
+async def test_referrers_stay_by_whatever_digest_they_name_their_subject(
+    shelf: Shelf, algorithm: str
+) -> None:
+    await shelf.push("a", AMD, "latest", algorithms=BOTH)
+    signature = image("signature", subject=AMD, subject_algorithm=algorithm)
+    await shelf.push("a", signature)
+    await shelf.collect(delete_untagged=True)
+    await shelf.check("a", signature)
+
+
 async def test_a_referrer_that_goes_is_listed_no_more(disk: Shelf) -> None:
     await disk.push("a", ARM, "kept")
     await disk.push("a", image("kept signature", subject=ARM))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
+import json
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from moorage.digest import Digest
-from moorage.manifest import OCI_INDEX, parse
+from moorage.manifest import OCI_INDEX, OCI_MANIFEST, Manifest, parse
 from moorage.store.manifestcache import ManifestCache
+from moorage.store.parsing import stored
 
 LIMIT = 2 << 20
 PAYLOAD = 256 << 10
@@ -64,6 +67,89 @@ def test_the_cache_holds_no_more_memory_than_its_limit(kind: str) -> None:
     finally:
         tracemalloc.stop()
     assert held <= LIMIT
+
+
+DESCRIBED = {"mediaType": "a/b", "size": 1, "digest": DIGEST}
+MANY_PAIRS: dict[str, Any] = {"none": None, **{f"{number:x}": "" for number in range(10_000)}}
+HEAVY: dict[str, dict[str, Any]] = {
+    "image": {
+        "mediaType": OCI_MANIFEST,
+        "config": DESCRIBED,
+        "layers": [DESCRIBED] * 5000,
+        "subject": DESCRIBED,
+    },
+    "index": {"mediaType": OCI_INDEX, "manifests": [DESCRIBED] * 5000, "artifactType": "x/y"},
+    "annotations": {"mediaType": OCI_MANIFEST, "config": DESCRIBED, "annotations": MANY_PAIRS},
+    "subject": {
+        "mediaType": OCI_MANIFEST,
+        "config": DESCRIBED,
+        "annotations": {},
+        "subject": {**DESCRIBED, "annotations": MANY_PAIRS},
+    },
+}
+
+
+def told(found: Manifest) -> tuple[Any, ...]:
+    """What answers, events and queries need of a manifest."""
+    return (
+        found.payload,
+        found.media_type,
+        found.blobs,
+        found.manifests,
+        found.subject and found.subject.digest,
+        found.artifact_type,
+        found.annotations,
+        found.descriptor(DIGEST),
+    )
+
+
+@pytest.mark.parametrize("kind", HEAVY)
+def test_a_heavy_manifest_is_kept_in_little_more_memory_than_its_bytes(kind: str) -> None:
+    payload = json.dumps({"schemaVersion": 2, **HEAVY[kind]}).encode()
+    digest = Digest.of(payload)
+    expected = told(parse(payload))
+    cache = ManifestCache(LIMIT)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        cache.put(digest, parse(payload))
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    kept = cache.get(digest)
+    assert kept is not None
+    assert told(kept) == expected
+    assert held < 64 << 10
+
+
+def test_a_large_manifest_that_is_refused_seems_to_refer_to_nothing_also_when_it_is_kept() -> None:
+    payload = index("", 1, "," + repeated(ENTRY % "")).replace(b'"number"', b'"number":2,"number"')
+    digest = Digest.of(payload)
+    cache = ManifestCache(LIMIT)
+    cache.put(digest, stored(payload))
+    kept = cache.get(digest)
+    assert kept is not None
+    assert (kept.payload, kept.media_type) == (payload, OCI_INDEX)
+    assert (kept.blobs, kept.manifests, kept.annotations) == ((), (), None)
+
+
+def test_a_kept_manifest_that_is_nested_too_deeply_for_a_second_look_is_served() -> None:
+    deep = 900
+    nested = b"[" * deep + b"]" * deep
+    payload = index("", 1, "," + repeated(ENTRY % "")).replace(b'"number":1', b'"number":%b' % nested)
+    cache = ManifestCache(LIMIT)
+    cache.put(Digest.of(payload), parse(payload))
+    kept = cache.get(Digest.of(payload))
+    assert kept is not None
+
+    def deeper(calls: int) -> int:
+        assert kept is not None
+        return deeper(calls - 1) if calls else len(kept.manifests)
+
+    assert deeper(0) > 0
+    assert deeper(500) >= 0
+    assert kept.payload == payload
 
 
 def test_one_that_alone_is_over_the_limit_drives_no_other_out() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -296,6 +297,32 @@ async def test_a_tag_that_somebody_deletes_while_its_manifest_is_deleted_is_no_m
     assert await repository.manifests.delete(FIRST.digest) == ["a-tag"]
     assert await shelf.tags("a") == []
     assert not await shelf.has("a", FIRST)
+
+
+class Busy(InMemoryDriver):
+    """Counts how many tags it removes at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+
+    async def delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await asyncio.sleep(0)
+        self.now -= 1
+        return await super().delete_matching(folder, path, matches)
+
+
+async def test_many_tags_of_a_deleted_manifest_are_removed_a_few_at_a_time() -> None:
+    driver = Busy()
+    shelf = Shelf(driver)
+    tags = [f"t{number:03d}" for number in range(100)]
+    await shelf.push("a", FIRST, *tags)
+    await shelf.push("a", SECOND, "other")
+    assert await shelf.registry.repository("a").manifests.delete(FIRST.digest) == tags
+    assert await shelf.tags("a") == ["other"]
+    assert 1 < driver.most < 50
 
 
 async def test_a_child_of_an_index_may_be_deleted_with_its_tags(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from moorage.config.sections.validation import compiled
 from moorage.digest import Digest
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.errors import ManifestBlobUnknown, ManifestInvalid
-from moorage.manifest import OCI_INDEX, parse
+from moorage.manifest import OCI_INDEX, Manifest, parse
 from moorage.names import Name
 from moorage.store import layout
 from moorage.store.checking.registry import Rules, check_registry
@@ -64,6 +65,13 @@ async def test_a_push_without_an_image_of_a_listed_platform_is_refused() -> None
         await manifests.put(parse(of_platform({"os": "linux", "architecture": "amd64"})), [], [])
 
 
+def naming(*urls: str) -> Manifest:
+    """An image whose layer names addresses."""
+    document = json.loads(image("a").payload)
+    document["layers"][0]["urls"] = urls
+    return parse(json.dumps(document).encode())
+
+
 @pytest.mark.parametrize(
     ("url", "permitted"),
     [
@@ -76,17 +84,25 @@ async def test_a_push_without_an_image_of_a_listed_platform_is_refused() -> None
     ],
     ids=["allowed", "below", "denied", "other", "many-labels", "very-many-labels"],
 )
-def test_addresses_are_matched_in_linear_time(url: str, *, permitted: bool) -> None:
+async def test_addresses_are_matched_in_linear_time(url: str, *, permitted: bool) -> None:
     """These patterns are those of the reference implementation's documentation. Engines that go back take for ever."""
     policy = ReferencePolicy(
         allow=[compiled(r"^https?://([^/]+\.)*example\.com/")],
         deny=[compiled(r"^https?://www\.example\.com/")],
     )
-    document = json.loads(image("a").payload)
-    document["layers"][0]["urls"] = [url]
-    manifest = parse(json.dumps(document).encode())
     if permitted:
-        policy.check(manifest)
+        await policy.check(naming(url))
     else:
         with pytest.raises(ManifestInvalid):
-            policy.check(manifest)
+            await policy.check(naming(url))
+
+
+async def test_others_get_their_turn_while_many_addresses_are_checked() -> None:
+    manifest = naming(*(f"http://{number}/" for number in range(10_000)))
+    checking = asyncio.create_task(ReferencePolicy().check(manifest))
+    turns = 0
+    while not checking.done():
+        await asyncio.sleep(0)
+        turns += 1
+    await checking
+    assert turns > 100

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +14,8 @@ from moorage.drivers.inmemory import InMemoryDriver
 from moorage.store.manifestcache import ManifestCache
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
-from tests.store.images import image
-from tests.store.shelf import Shelf
+from tests.store.images import image, index
+from tests.store.shelf import Shelf, referrers_tag
 
 SUBJECT = image("subject")
 MANY = 40
@@ -90,3 +92,32 @@ async def test_manifests_that_a_filter_passes_over_are_let_go_of() -> None:
     assert len(found) == MANY // 10
     assert len(driver.blobs) == MANY
     assert peak < 16 * size
+
+
+async def test_manifests_that_a_filter_passed_over_are_not_read_again(driver: Counting) -> None:
+    everything = await pushed(driver)
+    referrers = Registry(Stock(driver, cache=ManifestCache(0))).repository("a").referrers
+    for reads in (MANY, MANY // 10):
+        driver.blobs.clear()
+        asking = referrers.of(SUBJECT.digest, artifact_type=WANTED)
+        found = [one.digest async for one in asking]
+        assert len(driver.blobs) == reads
+        assert len(found) == MANY // 10
+    assert {Digest(one) for one in found} < set(everything)
+
+
+async def test_what_a_list_names_without_its_being_a_referrer_is_not_read_again(driver: Counting) -> None:
+    shelf = Shelf(driver)
+    others = [image(f"{number}", subject=image("other")) for number in range(3)]
+    for one in others:
+        await shelf.push("a", one, algorithms=("sha512",))
+    listing = json.loads(index(*others).payload)
+    for entry, one in zip(listing["manifests"], others, strict=True):
+        entry["digest"] = one.sha512
+    listed = replace(index(), payload=json.dumps(listing).encode())
+    await shelf.push_manifest("a", listed, referrers_tag(SUBJECT))
+    referrers = Registry(Stock(driver, cache=ManifestCache(0))).repository("a").referrers
+    assert [one async for one in referrers.of(SUBJECT.digest)] == []
+    driver.blobs.clear()
+    assert [one async for one in referrers.of(SUBJECT.digest)] == []
+    assert len(driver.blobs) == 1

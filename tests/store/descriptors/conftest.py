@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Protocol
 
 import pytest
 
 from moorage.store.descriptors.circuit import Circuit
 from moorage.store.descriptors.connecting import RedisOptions, connect
-from moorage.store.descriptors.redis import Client, RedisDescriptors
+from moorage.store.descriptors.redis import Client, RedisDescriptors, nameless
 from tests.store.descriptors.servers import RedisServer, running
 
 
@@ -21,6 +21,7 @@ class Caches(Protocol):
         client: Client | None = None,
         answer_seconds: float = 5.0,
         seconds: float = 600,
+        registry: Callable[[], Awaitable[str]] = nameless,
     ) -> RedisDescriptors:
         """Another process, as far as Redis can tell; it comes back soon after an outage."""
         ...
@@ -44,11 +45,16 @@ async def caches() -> AsyncIterator[Caches]:
     made: list[RedisDescriptors] = []
 
     def make(
-        port: int = 0, *, client: Client | None = None, answer_seconds: float = 5.0, seconds: float = 600
+        port: int = 0,
+        *,
+        client: Client | None = None,
+        answer_seconds: float = 5.0,
+        seconds: float = 600,
+        registry: Callable[[], Awaitable[str]] = nameless,
     ) -> RedisDescriptors:
         client = client or connect(RedisOptions((("127.0.0.1", port),), maxretries=-1))
         circuit = Circuit(0.02, 0.1)
-        cache = RedisDescriptors(client, seconds, answer_seconds=answer_seconds, circuit=circuit)
+        cache = RedisDescriptors(client, seconds, registry, answer_seconds=answer_seconds, circuit=circuit)
         made.append(cache)
         return cache
 

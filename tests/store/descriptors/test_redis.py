@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -43,6 +44,49 @@ async def test_a_link_of_another_algorithm_leads_to_the_canonical_digest(
     cache = caches(redis.port)
     await keep(cache, link)
     assert await cache.get(link) == KNOWN
+
+
+def named(name: str) -> Callable[[], Awaitable[str]]:
+    async def registry() -> str:
+        return name
+
+    return registry
+
+
+async def test_registries_that_share_a_redis_know_nothing_of_each_other(
+    redis: RedisServer, caches: Caches
+) -> None:
+    one, same = (caches(redis.port, registry=named("production")) for _ in range(2))
+    other = caches(redis.port, registry=named("staging"))
+    await keep(other, OTHER_LINK, OTHER)
+    await keep(same, OTHER_LINK, OTHER)
+    await keep(one)
+    assert await same.get(LINK) == KNOWN
+    assert await other.get(LINK) is None
+    await other.drop(LINK)
+    await other.clear()
+    assert await one.get(LINK) == KNOWN
+    assert all(key.startswith(("{moorage:descriptor:production}", "{moorage:descriptor:staging}")) for key in redis.stored())
+
+
+async def test_redis_is_not_used_until_the_name_of_the_registry_is_known(
+    redis: RedisServer, caches: Caches, caplog: pytest.LogCaptureFixture
+) -> None:
+    errors = [OSError("the storage is away")] * 3
+
+    async def registry() -> str:
+        if errors:
+            raise errors.pop()
+        return "production"
+
+    cache = caches(redis.port, registry=registry)
+    await cache.put(LINK, KNOWN, time.monotonic())
+    await cache.drop(LINK)
+    assert await cache.get(LINK) is None
+    await keep(cache)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "the storage is away" in str(vars(caplog.records[0])["reason"])
+    assert all(key.startswith("{moorage:descriptor:production}") for key in redis.stored())
 
 
 async def test_many_links_are_dropped(redis: RedisServer, caches: Caches) -> None:

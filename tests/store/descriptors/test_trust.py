@@ -11,7 +11,7 @@ from moorage.store.descriptors.memory import MemoryDescriptors
 from moorage.store.descriptors.trust import Watched
 from tests.store.descriptors.facts import KNOWN, LINK, OTHER, OTHER_LINK, Clock
 
-TRUST, POLL = 10.0, 5.0
+TRUST, POLL, DEAD = 10.0, 5.0, 600.0
 
 
 class Marker:
@@ -42,11 +42,26 @@ class World:
         self.cache = self.process()
 
     def process(self) -> Watched:
-        return Watched(self.shared, self.marker, trust_seconds=TRUST, poll_seconds=POLL, clock=self.clock)
+        return Watched(
+            self.shared,
+            self.marker,
+            trust_seconds=TRUST,
+            poll_seconds=POLL,
+            dead_seconds=DEAD,
+            clock=self.clock,
+        )
 
     async def keep(self) -> None:
         """A process that has looked before reads and keeps the fact."""
         assert await self.cache.get(LINK) is None
+        self.clock.now += 1
+        await self.cache.put(LINK, KNOWN, self.clock())
+        assert await self.cache.get(LINK) == KNOWN
+
+    async def keep_again(self) -> None:
+        """After a while, in which trust has to be renewed."""
+        self.clock.now += TRUST + 1
+        await self.cache.get(LINK)
         self.clock.now += 1
         await self.cache.put(LINK, KNOWN, self.clock())
         assert await self.cache.get(LINK) == KNOWN
@@ -144,6 +159,46 @@ async def test_what_was_known_before_a_collection_is_forgotten_after_it(world: W
     assert await world.cache.get(LINK) is None
     assert await world.shared.get(LINK) is None
     await world.keep()
+
+
+async def test_a_collection_that_died_is_told_once_and_what_is_found_after_it_is_trusted(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.keep()
+    world.marker.text = "running 1 at noon"
+    for _ in range(2):
+        world.clock.now += DEAD
+        assert await world.cache.get(LINK) is None
+    assert await world.shared.get(LINK) is None, "it may have removed something before it died"
+    for _ in range(3):
+        await world.keep_again()
+    assert [record.getMessage() for record in caplog.records] == ["a garbage collection died: run it again"]
+
+
+async def test_a_collection_that_beats_runs_on(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    await world.keep()
+    for minute in range(30):
+        world.marker.text = f"running 1 at {minute}"
+        world.clock.now += 60
+        assert await world.cache.get(LINK) is None
+        await world.cache.put(LINK, KNOWN, world.clock())
+        assert await world.cache.get(LINK) is None
+    assert caplog.records == []
+
+
+async def test_a_collection_that_was_thought_dead_is_heeded_as_soon_as_it_beats(world: World) -> None:
+    world.marker.text = "running 1 at noon"
+    for _ in range(2):
+        world.clock.now += DEAD
+        assert await world.cache.get(LINK) is None
+    await world.keep_again()
+    world.marker.text = "running 1 at night"
+    world.clock.now += TRUST + 1
+    assert await world.cache.get(LINK) is None
+    world.marker.text = "ended 1"
+    world.clock.now += TRUST + 1
+    assert await world.cache.get(LINK) is None
+    assert await world.shared.get(LINK) is None
 
 
 async def test_a_collection_that_nobody_saw_counts_too(world: World) -> None:

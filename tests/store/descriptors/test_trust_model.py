@@ -14,6 +14,7 @@ from moorage.store.descriptors.trust import TRUST_SECONDS, Watched
 from tests.store.descriptors.facts import KNOWN, LINK, Clock
 
 MARGIN = 0.5
+DEAD_SECONDS = 5 * TRUST_SECONDS
 PROCESSES = st.integers(0, 1)
 
 
@@ -25,11 +26,15 @@ class Collecting(RuleBasedStateMachine):
         self.there = True
         self.text = ""
         self.collections = 0
+        self.beats = 0
+        self.alive = False
         self.announced = 0.0
         self.answering = True
         self.answers = asyncio.Event()
         shared = MemoryDescriptors(clock=self.clock)
-        self.processes = [Watched(shared, self.collection, clock=self.clock) for _ in range(2)]
+        self.processes = [
+            Watched(shared, self.collection, dead_seconds=DEAD_SECONDS, clock=self.clock) for _ in range(2)
+        ]
         self.gets: list[asyncio.Task[Blob | None]] = []
 
     async def collection(self) -> str:
@@ -63,7 +68,13 @@ class Collecting(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1.0, TRUST_SECONDS, 3 * TRUST_SECONDS]))
     def wait(self, seconds: float) -> None:
         self.clock.now += seconds
+        if self.alive:
+            self.beat()
         self.step()
+
+    def beat(self) -> None:
+        self.beats += 1
+        self.text = f"running {self.collections} {self.beats}"
 
     @rule(process=PROCESSES)
     def get(self, process: int) -> None:
@@ -92,26 +103,34 @@ class Collecting(RuleBasedStateMachine):
             self.answers = asyncio.Event()
         self.step()
 
-    @precondition(lambda self: not self.text.startswith("running"))
+    @precondition(lambda self: not self.alive)
     @rule()
     def announce(self) -> None:
+        """Also after one that died."""
+        self.alive = True
         self.collections += 1
-        self.text = f"running {self.collections}"
         self.announced = self.clock()
+        self.beat()
 
-    @precondition(lambda self: self.text.startswith("running"))
+    @precondition(lambda self: self.alive)
     @rule(ends=st.booleans())
     def sweep(self, ends: bool) -> None:
         if self.clock() > self.announced + TRUST_SECONDS + MARGIN:
             self.there = False
         if ends:
+            self.alive = False
             self.text = f"ended {self.collections}"
         self.step()
 
-    @precondition(lambda self: not self.text.startswith("running"))
+    @precondition(lambda self: self.alive)
+    @rule()
+    def die(self) -> None:
+        self.alive = False
+
+    @precondition(lambda self: not self.alive)
     @rule()
     def collect(self) -> None:
-        if not self.text.startswith("running"):
+        if not self.alive:
             self.announce()
         self.wait(3 * TRUST_SECONDS)
         self.sweep(True)

@@ -1,0 +1,57 @@
+"""What others push or look at while links are removed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from moorage.digest import Digest
+from moorage.drivers.delegating import DelegatingDriver
+from moorage.drivers.filesystem import FilesystemDriver
+from moorage.drivers.inmemory import InMemoryDriver
+from moorage.names import Name
+from moorage.store import layout
+from moorage.store.blobstore import BlobStore
+from moorage.store.descriptors.base import Blob
+from moorage.store.descriptors.memory import MemoryDescriptors
+from moorage.store.linked import Linked
+from moorage.store.links import Links
+from tests.store.images import image
+from tests.store.shelf import Shelf
+
+
+class Interrupted(DelegatingDriver):
+    """Something happens just before a path is removed."""
+
+    path = ""
+    meanwhile: Callable[[], Awaitable[object]]
+
+    async def delete(self, path: str, *, durable: bool = True) -> None:
+        if path == self.path:
+            self.path = ""
+            await self.meanwhile()
+        await self._driver.delete(path, durable=durable)
+
+
+async def test_a_tag_that_is_pushed_while_its_manifest_is_deleted_goes_too(tmp_path: Path) -> None:
+    """It was not there when the tags to remove were looked for."""
+    one = image("one")
+    driver = Interrupted(FilesystemDriver(str(tmp_path)))
+    shelf = Shelf(driver)
+    await shelf.push("a", one, "old")
+    driver.path = layout.revision_link(Name("a"), one.digest)
+    driver.meanwhile = lambda: shelf.push_manifest("a", one, "new")
+    assert sorted(await shelf.registry.repository("a").manifests.delete(one.digest)) == ["new", "old"]
+    assert await shelf.tags("a") == []
+    await driver.close()
+
+
+async def test_what_was_cached_during_a_removal_is_forgotten_after_it() -> None:
+    driver, known = InMemoryDriver(), MemoryDescriptors()
+    linked = Linked(Links(driver), BlobStore(driver), known, lasting=False)
+    async with linked.removing("/link"):
+        # By a request that found the link before it was removed.
+        await linked.remember(["/link"], Blob(Digest.of(b"blob"), 4), time.monotonic())
+        assert await known.get("/link") is not None
+    assert await known.get("/link") is None

@@ -46,6 +46,11 @@ class Digest(str):
         return self[self.index(":") + 1 :]
 
     @property
+    def folders(self) -> str:
+        """`algorithm/hex`, as digests lie in the storage."""
+        return self.replace(":", "/")
+
+    @property
     def canonical(self) -> bool:
         return self.startswith("sha256:")
 

@@ -69,7 +69,7 @@ def repository(name: Name) -> str:
 
 
 def layer_link(name: Name, digest: Digest) -> str:
-    return f"{REPOSITORIES}/{name}/_layers/{digest.algorithm}/{digest.hex}/link"
+    return f"{REPOSITORIES}/{name}/_layers/{digest.folders}/link"
 
 
 def layers(name: Name) -> str:
@@ -85,7 +85,7 @@ def revisions(name: Name) -> str:
 
 
 def revision_link(name: Name, digest: Digest) -> str:
-    return f"{REPOSITORIES}/{name}/_manifests/revisions/{digest.algorithm}/{digest.hex}/link"
+    return f"{REPOSITORIES}/{name}/_manifests/revisions/{digest.folders}/link"
 
 
 def tags(name: Name) -> str:
@@ -105,7 +105,7 @@ def tag_index(name: Name, tag: Tag) -> str:
 
 
 def tag_index_link(name: Name, tag: Tag, digest: Digest) -> str:
-    return f"{REPOSITORIES}/{name}/_manifests/tags/{tag}/index/{digest.algorithm}/{digest.hex}/link"
+    return f"{REPOSITORIES}/{name}/_manifests/tags/{tag}/index/{digest.folders}/link"
 
 
 def uploads(name: Name) -> str:
@@ -133,8 +133,8 @@ def referrers_complete(name: Name) -> str:
 
 
 def referrers_of(name: Name, subject: Digest) -> str:
-    return f"{REPOSITORIES}/{name}/_referrers/{subject.algorithm}/{subject.hex}"
+    return f"{REPOSITORIES}/{name}/_referrers/{subject.folders}"
 
 
 def referrer_link(name: Name, subject: Digest, referrer: Digest) -> str:
-    return f"{referrers_of(name, subject)}/{referrer.algorithm}/{referrer.hex}/link"
+    return f"{referrers_of(name, subject)}/{referrer.folders}/link"

@@ -16,7 +16,7 @@ from moorage.digest import Digest
 from moorage.drivers.base import Reader
 from moorage.errors import BlobUnknown
 from moorage.store.blobstore import BlobStore
-from moorage.store.descriptors.base import Blob, Descriptors
+from moorage.store.descriptors.base import Blob, Descriptors, Nothing
 from moorage.store.links import Links
 
 log = logging.getLogger(__name__)
@@ -24,13 +24,16 @@ log = logging.getLogger(__name__)
 
 class Linked:
     """Resolves links through a cache. `lasting` means that no client may remove links, so a cached link is a proof. Garbage
-    collections need no care here: `descriptors` forget what they knew before one."""
+    collections need no care here: `descriptors` forget what they knew before one.
+
+    `remembers`: whether there is a cache. On a local disk there is none, and each request would tell it something."""
 
     def __init__(self, links: Links, store: BlobStore, descriptors: Descriptors, *, lasting: bool) -> None:
         self._links = links
         self._store = store
         self._descriptors = descriptors
         self._lasting = lasting
+        self.remembers = not isinstance(descriptors, Nothing)
 
     async def canonical(self, link: str, digest: Digest) -> Digest:
         """The digest under which the content is stored; whether it exists is not checked. Raises BlobUnknown without a
@@ -42,13 +45,13 @@ class Linked:
 
     async def remembered(self, link: str, *, prove: bool = False) -> Blob | None:
         """The cached entry of a link. With `prove`, None unless the link cannot have been removed since."""
-        if prove and not self._lasting:
+        if not self.remembers or (prove and not self._lasting):
             return None
         return await self._descriptors.get(link)
 
     async def find(self, link: str, digest: Digest) -> Blob:
         """The content that a link leads to. Raises BlobUnknown without the link or the content."""
-        if (known := await self._descriptors.get(link)) is not None:
+        if (known := await self.remembered(link)) is not None:
             return known
         since = time.monotonic()
         canonical = await self.canonical(link, digest)
@@ -57,7 +60,8 @@ class Linked:
         except BlobUnknown:
             _warn(link)
             raise
-        await self._descriptors.put(link, known, since)
+        if self.remembers:
+            await self._descriptors.put(link, known, since)
         return known
 
     async def prove(self, link: str, digest: Digest) -> None:
@@ -70,7 +74,7 @@ class Linked:
 
     async def open(self, link: str, digest: Digest) -> Reader:
         """A reader of the content. Raises BlobUnknown."""
-        known = await self._descriptors.get(link)
+        known = await self.remembered(link)
         since = time.monotonic()
         canonical = known.digest if known else await self.canonical(link, digest)
         try:
@@ -80,7 +84,7 @@ class Linked:
             if known is not None:
                 await self.forget(link)
             raise
-        if known is None:
+        if known is None and self.remembers:
             await self._descriptors.put(link, Blob(canonical, reader.size), since)
         return reader
 

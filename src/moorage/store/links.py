@@ -7,6 +7,7 @@ digest, so such a link counts as intact and is rewritten when it is read.
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 
 from moorage.digest import Digest
 from moorage.drivers.base import Driver, DriverError, PathNotFound
@@ -15,6 +16,7 @@ from moorage.errors import DigestInvalid
 log = logging.getLogger(__name__)
 
 
+@lru_cache(maxsize=4096)
 def held(content: bytes) -> Digest:
     """The digest in a link file. Raises DigestInvalid if it is torn."""
     return Digest.parse(content.decode("latin-1").strip())

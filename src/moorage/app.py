@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
+import logging
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
@@ -22,9 +22,12 @@ from moorage.api.observing import Observer
 from moorage.api.resume import States, signing_key
 from moorage.api.routes import TOKEN_PATH
 from moorage.api.service import Service
+from moorage.auth.base import AuthError
 from moorage.caches import build_descriptors
 from moorage.config import Configuration
-from moorage.drivers.base import Driver
+from moorage.config.sections.validation import compiled
+from moorage.drivers.base import Driver, DriverError
+from moorage.drivers.objectstore import partmemory
 from moorage.drivers.readonly import ReadOnlyDriver
 from moorage.leadership import Leadership
 from moorage.middleware import Work, wrap
@@ -41,8 +44,13 @@ if TYPE_CHECKING:
     from moorage.controllers import AccessSetup
     from moorage.metrics import Metrics
 
+log = logging.getLogger(__name__)
+
 ALIVE: Final = ("/", "/healthz")
 READY: Final = "/readyz"
+
+PART_MEMORY: Final = 8
+"""Memory for parts on their way to an object store, in multiples of the memory for other buffers: parts are that much larger."""
 
 
 def build_registry(
@@ -55,8 +63,8 @@ def build_registry(
         policy = ReferencePolicy(children="none")
     else:
         policy = ReferencePolicy(
-            allow=[re.compile(pattern) for pattern in urls.allow],
-            deny=[re.compile(pattern) for pattern in urls.deny],
+            allow=[compiled(pattern) for pattern in urls.allow],
+            deny=[compiled(pattern) for pattern in urls.deny],
             children=indexes.platforms,
             platforms=frozenset((one.os, one.architecture) for one in indexes.platformlist),
         )
@@ -124,6 +132,8 @@ class Application:
         self._driver, self._upkeep = wrap(driver, configuration)
         if configuration.storage.maintenance.readonly.enabled:
             self._driver = ReadOnlyDriver(self._driver)
+        # All drivers of this process share it.
+        partmemory.OF_PROCESS.total = PART_MEMORY * configuration.http.limits.memory
         self._descriptors = self._counted(build_descriptors(configuration, self._driver, shared.removals))
         self._registry = build_registry(configuration, self._driver, self._descriptors)
         self._access = _access_setup(configuration, shared)
@@ -161,7 +171,12 @@ class Application:
                 await send({"type": "lifespan.startup.complete"})
                 step = "shutdown"
                 await receive()
-        except BaseException:
+        except BaseException as error:
+            if step == "startup" and isinstance(error, AuthError | DriverError):
+                # Nobody misses a traceback of what is told in one line.
+                log.error("worker cannot start", extra={"reason": str(error)})
+                await send({"type": "lifespan.startup.failed"})
+                return
             await send({"type": f"lifespan.{step}.failed", "message": traceback.format_exc()})
             raise
         await send({"type": "lifespan.shutdown.complete"})
@@ -176,9 +191,7 @@ class Application:
                 open_parts.callback(self._metrics.close)
             open_parts.push_async_callback(self._driver.close)
             open_parts.push_async_callback(self._descriptors.close)
-            secret = configuration.http.secret
-            key = await signing_key(secret.get_secret_value() if secret else "", self._driver)
-            service = build_service(configuration, self._registry, key)
+            service = build_service(configuration, self._registry, await self._upload_key())
             service.healthy = self._health.healthy
             await self._open(service, open_parts)
             logger = logs.observer(configuration, self._shared.instance)
@@ -189,6 +202,12 @@ class Application:
             open_parts.push_async_callback(_ended, tasks)
             self._started()
             yield
+
+    async def _upload_key(self) -> bytes:
+        shared, secret = self._shared.upload_key, self._configuration.http.secret
+        return shared.get() or shared.keep(
+            await signing_key(secret.get_secret_value() if secret else "", self._driver)
+        )
 
     async def _open(self, service: Service, open_parts: contextlib.AsyncExitStack) -> None:
         """What a service has only where the configuration wants it."""

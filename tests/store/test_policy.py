@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from moorage.app import build_registry
+from moorage.config import load
 from moorage.config.sections.validation import compiled
 from moorage.digest import Digest
 from moorage.drivers.inmemory import InMemoryDriver
@@ -106,3 +109,14 @@ async def test_others_get_their_turn_while_many_addresses_are_checked() -> None:
         turns += 1
     await checking
     assert turns > 100
+
+
+async def test_a_registry_reads_the_configured_patterns_as_the_reference_does(tmp_path: Path) -> None:
+    file = tmp_path / "config.yml"
+    urls = r"{allow: ['^https://[[:alpha:]\pN]+/\pL+$'], deny: ['x\z']}"
+    file.write_text(f"version: 0.1\nstorage: inmemory\nvalidation: {{manifests: {{urls: {urls}}}}}\n")
+    policy = build_registry(load(file, {}).configuration, InMemoryDriver()).stock.policy
+    await policy.check(naming("https://host1/a"))
+    for refused in ("https://host1/x", "https://host.1/a"):
+        with pytest.raises(ManifestInvalid):
+            await policy.check(naming(refused))

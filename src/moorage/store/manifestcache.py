@@ -2,20 +2,58 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import OrderedDict
-from typing import Final
+from typing import Final, NamedTuple
 
 from moorage.digest import Digest
-from moorage.manifest import Descriptor, Manifest
+from moorage.errors import ManifestInvalid
+from moorage.manifest import Descriptor, Manifest, parse
+from moorage.store.parsing import Loading
 
 CACHE_BYTES: Final = 32 << 20
+
+SHARES: Final = 4
+"""A manifest that would take more than this part of the memory is kept as an `Outline`, so that it drives few others out."""
+
+KNOWN: Final = 8192
+"""Manifests whose `Bearing` is remembered. Each takes up to 500 bytes."""
 
 # Bytes that an object takes besides the characters of its strings, rounded up.
 _DESCRIPTOR: Final = 400
 _PAIR: Final = 260
 _URL: Final = 80
 _MANIFEST: Final = 600
+
+
+class Bearing(NamedTuple):
+    """What a query for referrers has to know of a manifest to pass it over unread."""
+
+    subject: str
+    """Empty without a subject."""
+    artifact_type: int
+    """The hash of the artifact type, which may be as long as a manifest."""
+
+    @classmethod
+    def of(cls, found: Manifest) -> Bearing:
+        return cls("" if found.subject is None else found.subject.digest, hash(found.artifact_type))
+
+
+class Bearings:
+    """Those of the last `KNOWN` manifests that were asked about, by any of their digests. Like all that a digest tells, they
+    are never stale; they do not mean that a repository has the manifest."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Digest, Bearing] = OrderedDict()
+
+    def get(self, digest: Digest) -> Bearing | None:
+        return self._known.get(digest)
+
+    def put(self, digest: Digest, found: Manifest) -> None:
+        self._known[digest] = Bearing.of(found)
+        if len(self._known) > KNOWN:
+            self._known.popitem(last=False)
 
 
 class ManifestCache:
@@ -30,6 +68,8 @@ class ManifestCache:
         self._limit = limit
         self._size = 0
         self._entries: OrderedDict[Digest, tuple[Manifest, int]] = OrderedDict()
+        self.loading = Loading()
+        self.bearings = Bearings()
 
     def get(self, digest: Digest) -> Manifest | None:
         entry = self._entries.get(digest)
@@ -39,10 +79,13 @@ class ManifestCache:
         return entry[0]
 
     def put(self, digest: Digest, found: Manifest) -> None:
-        """Keep a manifest, unless it alone would exceed the limit."""
+        """Keep a manifest, or its outline if it is heavy, unless that alone would exceed the limit."""
         if digest in self._entries:
             return
         size = weight(found)
+        if size > self._limit // SHARES:
+            found = Outline(found)
+            size = found.weight()
         if size > self._limit:
             return
         self._entries[digest] = (found, size)
@@ -76,3 +119,59 @@ def _weight(descriptor: Descriptor) -> int:
 
 def _pairs(annotations: dict[str, str] | None) -> int:
     return 0 if annotations is None else sys.getsizeof(annotations) + _PAIR * len(annotations)
+
+
+class Outline(Manifest):
+    """A manifest that is kept without the parts that may take twenty times the memory of its bytes: those are made anew at each
+    access. Of its subject, only the digest, the size and the media type are kept."""
+
+    __slots__ = ("_annotated",)
+
+    _annotated: bool
+
+    def __init__(self, whole: Manifest) -> None:
+        subject = whole.subject
+        if subject is not None:
+            subject = Descriptor(media_type=subject.media_type, size=subject.size, digest=subject.digest)
+        for name, value in (
+            ("payload", whole.payload),
+            ("media_type", whole.media_type),
+            ("subject", subject),
+            ("artifact_type", whole.artifact_type),
+            ("_annotated", whole.annotations is not None),
+        ):
+            object.__setattr__(self, name, value)
+
+    def weight(self) -> int:
+        """Bytes of memory, rounded up."""
+        total = _MANIFEST + sys.getsizeof(self.payload) + sys.getsizeof(self.artifact_type)
+        if self.subject is not None:
+            total += _DESCRIPTOR + sys.getsizeof(self.subject.media_type)
+        return total
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        return self._descriptors()[0]
+
+    @property
+    def manifests(self) -> tuple[Descriptor, ...]:
+        return self._descriptors()[1]
+
+    def _descriptors(self) -> tuple[tuple[Descriptor, ...], tuple[Descriptor, ...]]:
+        try:
+            found = parse(self.payload)
+        except ManifestInvalid:
+            # It was refused before, or it was parsed on a shallower stack. Nothing meaningful is nested this deep.
+            return (), ()
+        return found.blobs, found.manifests
+
+    @property
+    def annotations(self) -> dict[str, str] | None:
+        if not self._annotated:
+            return None
+        try:
+            # Several times as fast as `parse`: these are asked for with each list of referrers.
+            found: dict[str, str | None] = json.loads(self.payload)["annotations"]
+        except RecursionError:
+            return None
+        return {key: value or "" for key, value in found.items()}

@@ -154,7 +154,7 @@ class Manifests:
 
     async def _check(self, found: Manifest) -> None:
         check_pushed(found)
-        self._policy.check(found)
+        await self._policy.check(found)
         wanted = [(one.digest, False) for one in found.blobs if self._policy.required(one)]
         wanted += [(child.digest, True) for child in found.manifests if self._policy.child_required(child)]
         asked = list(dict.fromkeys(wanted))
@@ -200,7 +200,14 @@ class Manifests:
 
     async def _delete_tags(self, digests: Collection[Digest]) -> list[Tag]:
         tags = await self._tags.leading_to(digests)
-        return [tag for tag in tags if await self._tags.delete_leading_to(digests, tag)]
+        gone: set[Tag] = set()
+
+        async def delete(tag: Tag) -> None:
+            if await self._tags.delete_leading_to(digests, tag):
+                gone.add(tag)
+
+        await abreast(AHEAD, tags, delete)
+        return [tag for tag in tags if tag in gone]
 
     async def _delete_referrer(self, canonical: Digest) -> None:
         try:

@@ -58,11 +58,13 @@ class Referrers:
     ) -> AsyncGenerator[Referrer, None]:
         """The referrers of a subject after `after`, sorted by digest, and only those of `artifact_type` if that is given.
         Nothing for a subject that does not exist or has no referrers. Manifests are read shortly before their turn and are
-        not kept; those that are known not to fit are not read. `most` is a hint that the caller takes no more than that. A caller that stops early has to close the
-        generator (`contextlib.aclosing`)."""
-        known = set(
-            await self._linked(subject) if await self._complete() else (await self._derive())[subject]
-        )
+        not kept; those that are known not to fit are not read. `most` is a hint that the caller takes no more than that. A
+        caller that stops early has to close the generator (`contextlib.aclosing`)."""
+        if await self._complete():
+            known = set(await self._linked(subject))
+        else:
+            # Shielded: clients that leave early would otherwise keep a large repository from ever being derived.
+            known = (await asyncio.shield(self._derive()))[subject]
         known.update(await self._listed(subject))
 
         def fits(bearing: Bearing) -> bool:

@@ -66,7 +66,10 @@ async def test_registries_that_share_a_redis_know_nothing_of_each_other(
     await other.drop(LINK)
     await other.clear()
     assert await one.get(LINK) == KNOWN
-    assert all(key.startswith(("{moorage:descriptor:production}", "{moorage:descriptor:staging}")) for key in redis.stored())
+    assert all(
+        key.startswith(("{moorage:descriptor:production}", "{moorage:descriptor:staging}"))
+        for key in redis.stored()
+    )
 
 
 async def test_redis_is_not_used_until_the_name_of_the_registry_is_known(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from moorage.config.sections.base import Section
 from moorage.config.sections.log import lower
@@ -14,10 +15,8 @@ from moorage.config.values import Kind
 def compiled(pattern: str) -> Any:
     """A regular expression in the syntax of Go, which the reference implementation uses, and RE2. RE2 matches in time that is linear
     in the text; Python's `re` may take for ever, and clients choose the text. Raises ValueError saying what is wrong."""
-    try:
-        import re2
-    except ImportError:
-        raise ValueError("needs google-re2, which is not installed: pip install 'moorage[re2]'") from None
+    import re2  # an extra, which most do not need
+
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True
@@ -47,6 +46,13 @@ class Urls(Section):
         description="Regular expressions in Go's syntax; no URL of a manifest may match one.",
     )
 
+    @field_validator("allow", "deny", mode="before")
+    @classmethod
+    def _can_be_matched(cls, patterns: Any) -> Any:
+        if patterns and find_spec("re2") is None:
+            raise ValueError("google-re2 is not installed: pip install 'moorage[re2]'")
+        return patterns
+
 
 class Platform(Section):
     architecture: str = Field(description="The architecture, such as `amd64`.")
@@ -63,7 +69,10 @@ class Indexes(Section):
 
 
 class Manifests(Section):
-    urls: Urls = Field(default_factory=Urls, description="URLs of layers that are kept elsewhere.")
+    urls: Urls = Field(
+        default_factory=Urls,
+        description="URLs of layers that are kept elsewhere. Patterns need the extra `re2`.",
+    )
     indexes: Indexes = Field(default_factory=Indexes, description="Indexes (multi-platform images).")
 
 

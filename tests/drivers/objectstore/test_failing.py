@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import obstore
@@ -13,6 +16,7 @@ from moorage.drivers.base import DriverError, PathNotFound, WriteRefused
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.reading import ObjectReader
 from tests.contracts.streams import whole
+from tests.drivers.objectstore.stores import driver_over
 from tests.stores.bucket import Bucket
 from tests.support.heads import Head
 from tests.support.objectstores import S3
@@ -143,6 +147,44 @@ async def test_an_upload_whose_copy_was_said_to_be_made_is_not_called_missing(
     proxy.faults = Faults()
     await driver.move("/u/data", "/blob", mark=writer.mark)
     assert (await driver.stat("/blob")).size == 2 * MIB
+
+
+@contextlib.asynccontextmanager
+async def missing(body: bytes) -> AsyncIterator[str]:
+    """The address of a server that answers everything with 404."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        )
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("body", "absent"),
+    [
+        (b"default backend - 404", False),
+        (b"<html><h1>Not Found</h1></html>", False),
+        (b"<Error><Code>NoSuchBucket</Code></Error>", False),
+        (b"<Error><Code>NoSuchKey</Code></Error>", True),
+        (b'{"error": {"code": 404}}', True),
+        (b"", True),
+    ],
+)
+async def test_a_balancer_that_lost_the_store_does_not_say_what_is_absent(
+    moto_store: S3, body: bytes, absent: bool
+) -> None:
+    async with missing(body) as endpoint:
+        driver = driver_over(moto_store, endpoint=endpoint)
+        with pytest.raises(DriverError) as raised:
+            await driver.read("/a")
+        await driver.close()
+    assert isinstance(raised.value, PathNotFound) == absent, raised.value
 
 
 @pytest.mark.parametrize("method", READING)

@@ -56,6 +56,23 @@ async def test_what_fits_is_copied_in_equal_parts(
     assert await content(driver, "/blob") == b"".join(segments)
 
 
+async def test_a_store_that_copies_no_parts_is_read_and_written_instead(
+    rclone_store: S3, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = replace(
+        s3_options(rclone_store, "tests/no-part-copies"), copy_bytes=5 * MIB, copy_threshold=5 * MIB
+    )
+    driver = s3_driver(options, links_for=LINKS)
+    for _ in range(2):
+        data = os.urandom(12 * MIB)
+        await driver.move(DATA, "/blob", mark=await uploaded(driver, data))
+        assert await content(driver, "/blob") == data
+    await driver.close()
+    assert [record.message for record in caplog.records if "copies no parts" in record.message] == [
+        "the store copies no parts of objects: large uploads pass through the registry once more"
+    ]
+
+
 async def test_a_copy_that_fails_leaves_no_object_and_no_parts(
     driver: ObjectStoreDriver, proxy: StoreProxy
 ) -> None:

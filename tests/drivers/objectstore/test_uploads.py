@@ -44,6 +44,15 @@ async def test_each_request_adds_a_segment_and_the_mark_names_all_of_them(driver
     assert (await driver.written(DATA)).size == 11
 
 
+async def test_a_removed_upload_cannot_be_finished(driver: ObjectStoreDriver) -> None:
+    """Not even by the process that still had its bytes in memory."""
+    mark = await appended(driver, b"small")
+    await driver.delete("/r/_uploads/1")
+    with pytest.raises(PathNotFound):
+        await driver.move(DATA, "/blobs/data", mark=mark)
+    assert not await driver.is_folder("/blobs")
+
+
 async def test_without_a_mark_the_longest_chain_is_continued(driver: ObjectStoreDriver) -> None:
     first = await appended(driver, b"first ")
     await appended(driver, b"short", mark=first)

@@ -11,7 +11,8 @@ from obstore.store import AzureStore
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.characters import REFUSED, visible
-from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
+from moorage.drivers.objectstore.driver import Options
+from moorage.drivers.objectstore.leading import AzureDriver
 from moorage.drivers.objectstore.network import PROMPT, SILENCE, client_options, retries
 
 
@@ -38,7 +39,7 @@ class AzureOptions:
     skip_verify: bool = False
 
 
-def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> ObjectStoreDriver:
+def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> AzureDriver:
     """Build the driver, without any call. Clients are redirected only if there is an account key, which signs their URLs. Raises
     DriverError for a value that obstore refuses, and ValueError for a connection string that cannot be read."""
     visible("storage.azure", accountname=options.account, realm=options.realm)
@@ -74,7 +75,7 @@ def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> Objec
             raise _refused(error, options) from None
 
     chosen = Options("azure", options.root, links_for=links_for if key else None, prompt=store(PROMPT))
-    return ObjectStoreDriver(store(SILENCE), chosen)
+    return AzureDriver(store(SILENCE), chosen)
 
 
 def _joined(key: str) -> str:

@@ -23,7 +23,9 @@ from moorage.drivers.objectstore.joining import Joiner, Through
 from moorage.drivers.objectstore.limits import USUAL, Limits, part_size
 from moorage.drivers.objectstore.listing import EveryName, Listing
 from moorage.drivers.objectstore.reading import ChainReader, ObjectReader
+from moorage.drivers.objectstore.removal import removed
 from moorage.drivers.objectstore.segments import Head, Segment, chain, longest
+from moorage.drivers.objectstore.settling import settled
 from moorage.drivers.objectstore.together import some_at_once
 from moorage.drivers.objectstore.translation import translated, unexplained
 from moorage.drivers.objectstore.writing import ObjectWriting, Recent, SegmentWriter
@@ -41,17 +43,16 @@ WRITES_AT_ONCE: Final = 16
 MOST_PART_BYTES: Final = 32 << 20
 """The largest part that is sent from memory, of which an upload may hold three."""
 
-ERASE_PAUSES: Final = (0.05, 0.5, None)
-"""Seconds to wait before each further try of a removal; None ends the tries."""
-
-ERASE_SECONDS: Final = 20.0
-"""A removal that has taken longer is not tried again: obstore has already retried for long enough."""
+LISTING_PAUSES: Final = (0.5, 1.0, 2.0, None)
+"""Seconds to wait after each listing that lacks what the store has; None ends the tries."""
 
 CLEAR_SECONDS: Final = 10.0
 """The limit for removing the segments of an upload that has become a blob: the client is waiting."""
 
 NOTE: Final = "moorage"
 """The name of a note in the metadata of an object: a name that all stores accept."""
+
+NO_NOTE: Final[Mapping[str, str]] = MappingProxyType({})
 
 NOTE_BYTES: Final = 1400
 """S3 allows 2 KB of metadata including the names, and a note is encoded in base64."""
@@ -194,11 +195,18 @@ class ObjectStoreDriver(LookingFirst):
         """One call: the note is metadata of the object."""
         await self._put(path, data, {NOTE: base64.b64encode(note).decode()})
 
-    async def _put(self, path: str, data: bytes, more: Mapping[str, str] = MappingProxyType({})) -> None:
+    async def _put(
+        self, path: str, data: bytes, more: Mapping[str, str] = NO_NOTE, *, verified: bool = False
+    ) -> None:
+        """`verified`: whatever has this size at the path has these bytes."""
         key = self.key(path)
         attributes = {**self._options.attributes, **more}
-        with translated(path):
-            await obstore.put_async(self._store, key, data, attributes=attributes, use_multipart=False)
+
+        async def put() -> None:
+            with translated(path):
+                await obstore.put_async(self._store, key, data, attributes=attributes, use_multipart=False)
+
+        await settled(put, self._store, key, path, len(data) if verified else None)
 
     async def begin(self, path: str, data: bytes, file: str) -> str:
         """No call: an empty upload leaves no trace in the store."""
@@ -260,7 +268,7 @@ class ObjectStoreDriver(LookingFirst):
         small = self._recent.take(mark)
         sources = await self._sources(source, mark)
         if small is not None or not sources:
-            await self._put(target, small or b"")
+            await self._put(target, small or b"", verified=True)
         else:
             await self._join(sources, target)
         await self.write(files)
@@ -276,9 +284,9 @@ class ObjectStoreDriver(LookingFirst):
 
     async def _join(self, sources: Sequence[tuple[str, int]], target: str) -> None:
         size = sum(length for _, length in sources)
-        await self._joiner.join(
-            [(self.key(one), length) for one, length in sources], self.key(target), target
-        )
+        key, keys = self.key(target), [(self.key(one), length) for one, length in sources]
+        join = partial(self._joiner.join, keys, key, target)
+        await settled(join, self._store, key, target, size)
         # Some stores have reported success for a copy that was wrong or missing.
         try:
             found = await self.stat(target)
@@ -303,39 +311,14 @@ class ObjectStoreDriver(LookingFirst):
 
     async def _remove_folder(self, path: str) -> bool:
         found = await self._listed(path)
-        await self._erase(path, [one["path"] for one in found])
+        for one in found:
+            if segment := Segment.parse(one["path"].rpartition("/")[2], one["size"]):
+                self._recent.take(Head(segment).mark)
+        await removed(self._store, path, [one["path"] for one in found])
         return bool(found)
 
     async def _clear(self, paths: Sequence[str]) -> None:
-        await self._erase(next(iter(paths), ""), [self.key(path) for path in paths])
-
-    async def _erase(self, path: str, keys: Sequence[str]) -> None:
-        """Remove objects, with one call per thousand. Objects that are already gone are fine. Azure and Google report them as
-        an error and may leave some of the others, so each one is then removed by itself."""
-        if not keys:
-            return
-        try:
-            await self._erase_again(path, keys)
-        except PathNotFound:
-            for key in keys:
-                with contextlib.suppress(PathNotFound):
-                    await self._erase_again(path, [key])
-
-    async def _erase_again(self, path: str, keys: Sequence[str]) -> None:
-        """Remove objects, with further tries. obstore does not repeat this request if a kept connection turns out to be closed,
-        because it is a POST; repeating it is safe."""
-        end = asyncio.get_running_loop().time() + ERASE_SECONDS
-        for pause in ERASE_PAUSES:
-            try:
-                with translated(path):
-                    await obstore.delete_async(self._store, keys)
-                return
-            except PathNotFound:
-                raise
-            except DriverError:
-                if pause is None or asyncio.get_running_loop().time() > end:
-                    raise
-            await asyncio.sleep(pause)
+        await removed(self._store, next(iter(paths), ""), [self.key(path) for path in paths])
 
     # Segments
 
@@ -358,22 +341,33 @@ class ObjectStoreDriver(LookingFirst):
             if not found:
                 return [(path, (await self.stat(path)).size)]
             head = longest(found)
-        else:
-            head = Head.parse(mark)
-            if head.last is None:
-                return []
-            found = [head.last] if head.last.start == 0 else await self._segments(path)
-        try:
             segments = chain(head, {segment.name: segment for segment in found})
-        except LookupError as error:
-            raise PathNotFound(path, f"a segment is missing: {error}") from None
+        else:
+            segments = await self._marked(path, Head.parse(mark))
         return [(f"{path}/{segment.file}", segment.size) for segment in segments]
+
+    async def _marked(self, path: str, head: Head) -> list[Segment]:
+        """The chain that ends at `head`. Raises PathNotFound if some of it is gone, and DriverError if the store has it but does
+        not list it yet: the listings of some services lag behind."""
+        if head.last is None or head.last.start == 0:
+            return chain(head, {})
+        for pause in LISTING_PAUSES:
+            found = {segment.name: segment for segment in await self._segments(path)}
+            try:
+                return chain(head, found)
+            except LookupError as error:
+                if head.last.name in found:
+                    raise PathNotFound(path, f"a segment is missing: {error}") from None
+            await self.stat(f"{path}/{head.last.file}")
+            if pause is not None:
+                await asyncio.sleep(pause)
+        raise DriverError(path, "the store does not list yet what was uploaded, try again")
 
     async def abandoned(
         self, folders: Iterable[str], before: float, *, remove: bool
     ) -> list[tuple[str, float]]:
-        """Multipart uploads that were neither completed nor aborted: only S3 keeps them forever. For each folder one call per
-        thousand, and one per removal."""
+        """Multipart uploads that were neither completed nor aborted, on S3: elsewhere they cannot be listed. For each folder one call
+        per thousand, and one per removal."""
         found: list[tuple[str, float]] = []
         for folder in folders:
             found += await self._joiner.abandoned(f"{self.key(folder)}/", before, abort=remove)

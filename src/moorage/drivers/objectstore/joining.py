@@ -62,7 +62,8 @@ class Through:
                         await writer.write(piece)
 
     async def abandoned(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
-        """None: these stores discard unfinished uploads by themselves, or cannot list them."""
+        """None: obstore cannot list them. Azure discards unfinished uploads after a week, and Google keeps them until a rule of the
+        bucket removes them."""
         return []
 
     def close(self) -> None:

@@ -15,6 +15,10 @@ from moorage.drivers.objectstore.translation import forbids, full, meaning, reas
 CONNECTIONS: Final = 32
 
 
+class NoPartCopies(DriverError):
+    """The store does not copy parts of objects."""
+
+
 class Multipart:
     """Calls boto3, and raises what it raises. May be used by up to `CONNECTIONS` threads.
 
@@ -41,17 +45,26 @@ class Multipart:
         return str(answer["UploadId"])
 
     def copy_part(self, target: str, upload: str, number: int, source: Range) -> str:
-        """Copy a part and return its entity tag."""
+        """Copy a part and return its entity tag. Raises NoPartCopies: some services refuse the call, and rclone, which does
+        not know it, takes it for an empty part and answers without a tag."""
         given = {} if source.whole else {"CopySourceRange": f"bytes={source.start}-{source.stop - 1}"}
-        answer = self._client.upload_part_copy(
-            Bucket=self._bucket,
-            Key=target,
-            UploadId=upload,
-            PartNumber=number,
-            CopySource=self._source(source.source),
-            **given,
-        )
-        return str(answer["CopyPartResult"]["ETag"])
+        try:
+            answer = self._client.upload_part_copy(
+                Bucket=self._bucket,
+                Key=target,
+                UploadId=upload,
+                PartNumber=number,
+                CopySource=self._source(source.source),
+                **given,
+            )
+        except Exception as error:
+            if code(error) == "NotImplemented":
+                raise NoPartCopies(target) from None
+            raise
+        tag = answer.get("CopyPartResult", {}).get("ETag")
+        if tag is None:
+            raise NoPartCopies(target)
+        return str(tag)
 
     def put_part(self, target: str, upload: str, number: int, data: bytearray) -> str:
         """Send a part and return its entity tag."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,12 +20,14 @@ from obstore.store import S3Store
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.joining import Joiner
 from moorage.drivers.objectstore.limits import USUAL, Limits
-from moorage.drivers.objectstore.multipart import CONNECTIONS, Multipart, code, told
+from moorage.drivers.objectstore.multipart import CONNECTIONS, Multipart, NoPartCopies, code, told
 from moorage.drivers.objectstore.parts import Part, Range, parts
 from moorage.drivers.objectstore.resuming import resumed
 from moorage.drivers.objectstore.together import some_at_once
 from moorage.drivers.objectstore.translation import meaning, reason, translated
 from moorage.drivers.threads import Threads
+
+log = logging.getLogger(__name__)
 
 READ_BYTES: Final = 32 << 20
 """The memory for parts of one object that span several sources. A single part may be larger."""
@@ -51,7 +54,7 @@ class Copying:
 
 class PartCopies:
     """Copies a single object of up to `threshold` whole, leaves several that fit into one part to `otherwise`, and copies
-    everything else in parts."""
+    everything else in parts. `otherwise` also does what a store that copies no parts cannot do."""
 
     through = False
 
@@ -63,6 +66,7 @@ class PartCopies:
         self._at_once = min(copying.concurrency, CONNECTIONS)
         self._threads = Threads(self._at_once)
         self._uploads = Multipart(copying.bucket, copying.client, copying.extra)
+        self._told = False
 
     async def join(self, sources: Sequence[tuple[str, int]], target: str, path: str) -> None:
         size = sum(length for _, length in sources)
@@ -71,7 +75,15 @@ class PartCopies:
         elif len(sources) > 1 and size <= self._copying.part_bytes:
             await self._otherwise.join(sources, target, path)
         else:
-            await self._in_parts(parts(sources, self._copying.part_bytes, self._limits), target, path)
+            try:
+                await self._in_parts(parts(sources, self._copying.part_bytes, self._limits), target, path)
+            except NoPartCopies:
+                if not self._told:
+                    self._told = True
+                    log.warning(
+                        "the store copies no parts of objects: large uploads pass through the registry once more"
+                    )
+                await self._otherwise.join(sources, target, path)
 
     async def _copy(self, source: str, target: str, path: str) -> None:
         """Copy one object. With a storage class boto3 does it: obstore cannot set one, and S3 does not keep the original's."""

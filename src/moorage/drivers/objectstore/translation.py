@@ -25,6 +25,8 @@ _BARE: Final = re.compile(r": (400|401|403) [A-Za-z ]+$")
 _WRITING: Final = re.compile(r"Error performing (PUT|POST|DELETE) ")
 _REQUEST: Final = re.compile(r"Error performing (\w+) \S+ in \S+ - ")
 _URL: Final = re.compile(r'(https?://)([^/?#\s"]*@)?([^?\s"]*)(\?[^\s"]*)?')
+_OTHER_404: Final = re.compile(r"status code: 404 Not Found: (?=[^\s{])(?!.*<Code>)", re.DOTALL)
+"""A 404 whose body is neither the store's, in XML with a code, nor JSON. Answers to HEAD have no body to tell by."""
 _PANIC: Final = "RustPanic"
 _FORBIDDEN: Final = frozenset(
     {
@@ -65,6 +67,9 @@ def translated(path: str) -> Iterator[None]:
         # A missing bucket is a 404, too, and must not be mistaken for a missing file.
         if any(word in str(error) for word in _NO_STORE):
             raise DriverError(path, reason(error)) from None
+        if _OTHER_404.search(str(error)):
+            told = "404 Not Found without a code: something else answers in the place of the store, look at the endpoint"
+            raise DriverError(path, told) from None
         raise PathNotFound(path) from None
     except (BaseError, OSError, ValueError, NotImplementedError) as error:
         if full(str(error)):

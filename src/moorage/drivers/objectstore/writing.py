@@ -13,9 +13,10 @@ import obstore
 from obstore.store import ObjectStore
 
 from moorage.drivers.base import DriverError, Meanwhile, ignore
-from moorage.drivers.objectstore.joining import IN_FLIGHT
 from moorage.drivers.objectstore.limits import Limits
+from moorage.drivers.objectstore.partmemory import OF_PROCESS
 from moorage.drivers.objectstore.segments import Head, Segment
+from moorage.drivers.objectstore.settling import of_other_kind, settled
 from moorage.drivers.objectstore.translation import translated
 from moorage.drivers.threads import Threads
 
@@ -65,19 +66,30 @@ class ObjectWriting:
         attributes: dict[str, str],
         part_bytes: int,
     ) -> None:
+        self._store = store
         self._threads = threads
+        self._key = key
         self._path = path
+        self._sent = 0
+        self._refusal: DriverError | None = None
         self._behind: asyncio.Task[None] | None = None
+        self._share = OF_PROCESS.share(path, part_bytes)
         with translated(path):
             self._writer = obstore.open_writer_async(
-                store, key, attributes=attributes, buffer_size=part_bytes, max_concurrency=IN_FLIGHT
+                store,
+                key,
+                attributes=attributes,
+                buffer_size=part_bytes,
+                max_concurrency=self._share.in_flight,
             )
 
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
         await self.flush()
         # The server passes small pieces, and each one would be a separate call into obstore.
         data = b"".join(pieces)
+        self._sent += len(data)
         if data:
+            await self._share.cover(self._sent)
             self._behind = asyncio.create_task(self._send(data, meanwhile))
             if len(data) > ahead:
                 await self.flush()
@@ -85,8 +97,14 @@ class ObjectWriting:
     async def _send(self, data: bytes, meanwhile: Meanwhile) -> None:
         working = None if meanwhile is ignore else self._threads.call(meanwhile, [data])
         try:
-            with translated(self._path):
-                await self._writer.write(data)
+            if self._refusal is None:
+                with translated(self._path):
+                    await self._writer.write(data)
+        except DriverError as error:
+            # What is there may be the same bytes. That turns out when all of them are known.
+            if not of_other_kind(error):
+                raise
+            self._refusal = error
         finally:
             if working is not None:
                 await working
@@ -97,7 +115,15 @@ class ObjectWriting:
             await behind
 
     async def commit(self) -> None:
-        await self.flush()
+        try:
+            await self.flush()
+            await settled(self._close, self._store, self._key, self._path, self._sent, again=False)
+        finally:
+            self._share.release()
+
+    async def _close(self) -> None:
+        if self._refusal is not None:
+            raise self._refusal
         with translated(self._path):
             await self._writer.close()
 
@@ -107,8 +133,11 @@ class ObjectWriting:
             self._behind.cancel()
         with contextlib.suppress(Exception, asyncio.CancelledError):
             await self.flush()
-        with contextlib.suppress(Exception):
-            await self._writer.__aexit__(DriverError, reason, None)
+        try:
+            with contextlib.suppress(Exception):
+                await self._writer.__aexit__(DriverError, reason, None)
+        finally:
+            self._share.release()
 
 
 class SegmentWriter:

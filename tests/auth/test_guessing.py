@@ -46,6 +46,39 @@ async def test_beyond_what_may_wait_requests_come_again_later(tmp_path: Path) ->
         assert await one.answers("alice", "a") == "granted"
 
 
+async def test_guesses_from_a_few_addresses_keep_nobody_else_from_signing_in(tmp_path: Path) -> None:
+    hashing = Counted()
+    async with registry(tmp_path, hashing) as one:
+        hashing.gate.clear()
+        guessers = [f"198.51.100.{number % 4}" for number in range(40)]
+        guesses = [one.begun("alice", f"x{number}", guesser) for number, guesser in enumerate(guessers)]
+        await until_begun(hashing, 1)
+        first = one.begun("alice", "a")
+        await asyncio.sleep(0)
+        hashing.gate.set()
+        done = await asyncio.gather(first, *guesses)
+        assert done[0] == "granted"
+        assert done[1:].count("Challenge") == 31
+        assert done[1:].count("Throttled") == 9
+
+
+async def test_the_same_few_cannot_hold_all_places_though_each_of_them_comes_from_its_own_address(
+    tmp_path: Path,
+) -> None:
+    hashing = Counted()
+    async with registry(tmp_path, hashing) as one:
+        guessers = [f"198.51.100.{number}" for number in range(40)]
+        for guesser in guessers:
+            await one.answers("alice", "wrong", guesser)
+        hashing.gate.clear()
+        guesses = [one.begun("alice", f"x{guesser}", guesser) for guesser in guessers]
+        await until_begun(hashing, 41)
+        first = one.begun("alice", "a")
+        await asyncio.sleep(0)
+        hashing.gate.set()
+        assert (await asyncio.gather(first, *guesses))[0] == "granted"
+
+
 async def test_after_ten_wrong_passwords_an_address_waits_but_not_who_is_remembered(tmp_path: Path) -> None:
     clock, hashing = Clock(), Counted()
     async with registry(tmp_path, hashing, throttle=Throttle(now=clock)) as one:

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from .conftest import INMEMORY, Load, Refuse
@@ -48,6 +50,21 @@ def test_a_wrong_value_is_told(refused: Refuse, text: str, path: str, line: int,
     assert problem.message.startswith(message)
 
 
+def test_patterns_are_in_the_syntax_of_go(loaded: Load) -> None:
+    text = (
+        r"validation: {manifests: {urls: {allow: ['^https?://([^/]+\.)*example\.com/', '[[:alpha:]]\pL\z']}}}"
+    )
+    urls = loaded(text).configuration.validation.manifests.urls
+    assert urls.allow == [r"^https?://([^/]+\.)*example\.com/", r"[[:alpha:]]\pL\z"]
+
+
+def test_patterns_need_a_library(refused: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "re2", None)
+    (problem,) = refused("validation:\n  manifests: {urls: {deny: [a]}}\n").problems
+    assert problem.path == "validation.manifests.urls.deny"
+    assert problem.message == "google-re2 is not installed: pip install 'moorage[re2]'"
+
+
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(refused: Refuse) -> None:
     text = "http:\n  addr: nowhere\n  workers: 0\nlog:\n  level: loud\n  fields: 7\nhealth:\n  tcp:\n    - addr: x\nunknwon: 1\n"
     error = refused(text, {"REGISTRY_TAGS_MAXTAGS": "many", "REGISTRY_REDIS_ADDRS": "["})
@@ -85,10 +102,24 @@ def test_a_long_value_is_cut(refused: Refuse) -> None:
         "redis: {addrs: [':hunter2@h:1']}",
         "redis: {addrs: ['redis://:hunter2/hunter2@h:1']}",
         "http: {secret: {hunter2: a}}",
+        "notifications: {endpoints: [{name: a, url: 'http://h', headers: {'Authorization: Bearer hunter2': }}]}",
+        "notifications: {endpoints: [{name: a, url: 'http://h', headers: {'Authorization:hunter2': {a: b}}}]}",
+        "redis: {addrs: [7], password:hunter2}",
+        "redis: {addrs: [7], 'password: hunter2'}",
+        "redis: {'password=hunter2': 1, 'password=hunter2': 2}",
     ],
 )
 def test_a_secret_is_not_repeated_in_an_error(refused: Refuse, text: str) -> None:
-    assert "hunter2" not in str(refused(text))
+    error = refused(text)
+    assert "hunter2" not in "\n".join(map(str, [*error.problems, *error.warnings]))
+
+
+def test_a_name_with_what_no_name_has_is_told_by_its_beginning(refused: Refuse) -> None:
+    (problem,) = refused(INMEMORY + "http:\n  headers:\n    'X-A: b': [a]\n").problems
+    assert str(problem) == "line 5: http.headers.X-A…: must be a header name"
+    claims = "auth: {oidc: {issuer: 'https://h', audience: a, required: {'https://h/x': {a: b}}}}"
+    (problem,) = refused(claims).problems
+    assert str(problem).startswith("line 3: auth.oidc.required.https://h/x: must be a list")
 
 
 def test_switches_take_the_usual_words(loaded: Load) -> None:

@@ -92,6 +92,16 @@ def test_a_password_with_a_star_is_not_repeated_in_the_message() -> None:
     assert "hunter" not in str(problem("password: *hunter2\n"))
 
 
+@pytest.mark.parametrize(
+    "text", ["password: !hunter2", "password: !hunter2 [a]", "password: !hunter2 {a: b}"]
+)
+def test_a_password_with_an_exclamation_mark_is_not_repeated_in_the_message(text: str) -> None:
+    found = problem(text)
+    assert "hunter" not in str(found)
+    assert (found.path, found.line) == ("password", 1)
+    assert "in quotes" in found.message
+
+
 def test_aliases_of_aliases_are_refused() -> None:
     lines = ["l0: &l0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]" for i in range(1, 10)]

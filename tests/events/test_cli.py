@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from moorage.cli.moments import past
-from moorage.events.queue import Queue
+from moorage.events.queue import Queue, Row
 from tests.events.listener import Listener, answer
 from tests.events.making import identity, kept
 from tests.events.telling import endpoint, telling, wait_for_events
@@ -48,7 +48,7 @@ def configured(folder: Path, *endpoints: str) -> tuple[Server, str]:
 
 def filled(server: Server, **events: list[bytes]) -> None:
     queue = Queue(server.root / ".moorage" / "events.db", limit=64 << 20)
-    queue.put([(name, "team/app", event) for name, found in events.items() for event in found])
+    queue.put([Row(name, "team/app", event) for name, found in events.items() for event in found])
     queue.close()
 
 

@@ -18,7 +18,7 @@ import pytest
 from moorage.events.complaints import QUIET_SECONDS, Complaints
 from moorage.events.delivery import Delivery
 from moorage.events.endpoint import Endpoint
-from moorage.events.queue import Queue
+from moorage.events.queue import Queue, Row
 from tests.events.listener import (
     SECONDS,
     Call,
@@ -67,7 +67,7 @@ async def delivering(*deliveries: Delivery) -> AsyncIterator[None]:
 def put(queue: Queue, count: int, *, name: str = "hook", repository: str = "team/app") -> list[str]:
     """Their ids."""
     events = [kept(repository, str(number)) for number in range(count)]
-    queue.put([(name, repository, event) for event in events])
+    queue.put([Row(name, repository, event) for event in events])
     return [identity(event) for event in events]
 
 

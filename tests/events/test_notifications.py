@@ -10,7 +10,7 @@ import pytest
 
 from moorage import notifications
 from moorage.config import Configuration
-from moorage.events.queue import Queue
+from moorage.events.queue import Queue, Row
 from moorage.shared import Shared
 from tests.events.making import event
 
@@ -96,7 +96,7 @@ def test_events_for_an_endpoint_that_is_gone_are_told_at_the_start(
 ) -> None:
     configuration = configured(tmp_path, {"name": "one", "url": "http://127.0.0.1:1/"})
     queue = Queue(notifications.queue_path(configuration), limit=64 << 20)
-    queue.put([("gone", "a", b"{}"), ("one", "a", b"{}")])
+    queue.put([Row("gone", "a", b"{}"), Row("one", "a", b"{}")])
     queue.close()
     notifications.prepare(configuration)
     (line,) = [record for record in caplog.records if "not configured" in record.getMessage()]
@@ -109,7 +109,7 @@ def test_damage_in_the_middle_of_the_queue_is_found_at_the_start(
     configuration = configured(tmp_path, {"name": "one", "url": "http://127.0.0.1:1/"})
     path = notifications.queue_path(configuration)
     queue = Queue(path, limit=64 << 20)
-    queue.put([("one", "a", b"x" * 200)] * 200)
+    queue.put([Row("one", "a", b"x" * 200)] * 200)
     queue.close()
     content = bytearray(path.read_bytes())
     middle = len(content) // 2

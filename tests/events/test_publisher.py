@@ -13,7 +13,7 @@ import pytest
 
 from moorage.events.base import BLOB, Action, Actor, Event, Request, Source, Target, happened
 from moorage.events.outages import QUIET_SECONDS, OutageMemory, Outages
-from moorage.events.publisher import MOST_TOLD, Publisher, Subscriber
+from moorage.events.publisher import MOST_TOLD, MOST_TOLD_BYTES, Publisher, Subscriber
 from moorage.events.queue import Queue
 from tests.support.starving import no_threads
 
@@ -27,11 +27,17 @@ def event(tag: str, *, action: Action = "push", media_type: str = BLOB, reposito
 
 @contextlib.asynccontextmanager
 async def publishing(
-    path: Path, *subscribers: Subscriber, limit: int = 64 << 20, most_told: int = MOST_TOLD
+    path: Path,
+    *subscribers: Subscriber,
+    limit: int = 64 << 20,
+    most_told: int = MOST_TOLD,
+    most_told_bytes: int = MOST_TOLD_BYTES,
 ) -> AsyncIterator[tuple[Publisher, Queue]]:
     queue = Queue(path / "events.db", limit=limit, shares=len(subscribers))
     outages = Outages([one.name for one in subscribers], OutageMemory(), queue.alone)
-    publisher = Publisher(queue, subscribers, SOURCE, outages, most_told=most_told)
+    publisher = Publisher(
+        queue, subscribers, SOURCE, outages, most_told=most_told, most_told_bytes=most_told_bytes
+    )
     try:
         yield publisher, queue
     finally:
@@ -120,6 +126,35 @@ async def test_more_is_told_than_may_wait_in_memory(tmp_path: Path) -> None:
         await publisher.write([event("last")])
         assert tags(queue) == [*map(str, range(10)), "last"]
         assert queue.counts()["one"].dropped == 7
+
+
+async def test_fewer_large_events_than_small_ones_may_wait_in_memory(tmp_path: Path) -> None:
+    subscribers = [Subscriber("one"), Subscriber("two")]
+    async with publishing(tmp_path, *subscribers, most_told_bytes=10_000) as (publisher, queue):
+        for number in range(7):
+            publisher.tell(event(f"{number}{'x' * 3000}"))
+        await publisher.write([event("last")])
+        for endpoint in ("one", "two"):
+            assert [tag[0] for tag in tags(queue, endpoint)] == ["0", "1", "2", "3", "l"]
+            assert queue.counts()[endpoint].dropped == 3
+
+
+async def test_what_is_told_leaves_half_of_the_queue_to_what_is_written(tmp_path: Path) -> None:
+    async with publishing(tmp_path, Subscriber("one"), limit=2 << 20) as (publisher, queue):
+        for _ in range(200):
+            publisher.tell(event("x" * 10_000, action="pull"))
+        await publisher.write([event("first")])
+        dropped = queue.counts()["one"].dropped
+        pulls = queue.waiting()["one"].count - 1
+        assert dropped == 200 - pulls > 0
+        for _ in range(pulls - 1):
+            await publisher.write([event("x" * 10_000)])
+        await publisher.write([event("last")])
+        assert queue.counts()["one"].dropped == dropped
+        publisher.tell(event("x" * 10_000, action="pull"))
+        await publisher.write([event("very last")])
+        assert queue.counts()["one"].dropped == dropped + 1
+        assert tags(queue)[-2:] == ["last", "very last"]
 
 
 async def test_a_writer_who_gives_up_harms_nobody(tmp_path: Path) -> None:

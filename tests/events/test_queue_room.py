@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.events.queue import Queue, QueueFull
+from moorage.events.queue import Queue, QueueFull, Row
 from tests.support.disks import fill, small_disk
 
 LIMIT = 64 << 20
@@ -33,7 +33,7 @@ def disk_bytes(path: Path) -> int:
 def put_until_full(queue: Queue, endpoint: str) -> QueueFull:
     for number in range(100_000):
         try:
-            queue.put([(endpoint, "a", b"%d " % number + EVENT)])
+            queue.put([Row(endpoint, "a", b"%d " % number + EVENT)])
         except QueueFull as full:
             return full
     raise AssertionError("it is never full")
@@ -41,7 +41,7 @@ def put_until_full(queue: Queue, endpoint: str) -> QueueFull:
 
 def overfull(queue: Queue, events: list[bytes]) -> bool:
     try:
-        queue.put([("one", "a", event) for event in events])
+        queue.put([Row("one", "a", event) for event in events])
     except QueueFull:
         return True
     return False
@@ -52,10 +52,10 @@ def test_an_endpoint_that_takes_nothing_leaves_room_for_the_others(path: Path) -
     assert put_until_full(queue, "dead").lost == {"dead": 1}
     waiting = queue.waiting()["dead"].count
     with pytest.raises(QueueFull) as full:
-        queue.put([("dead", "a", EVENT), ("alive", "a", EVENT), ("dead", "a", EVENT)])
+        queue.put([Row("dead", "a", EVENT), Row("alive", "a", EVENT), Row("dead", "a", EVENT)])
     assert full.value.lost == {"dead": 2}
     for _ in range(waiting - 1):
-        queue.put([("alive", "a", EVENT)])
+        queue.put([Row("alive", "a", EVENT)])
     assert queue.counts()["dead"].dropped == 3
     assert queue.counts()["alive"].dropped == 0
     assert queue.waiting()["dead"].count == waiting
@@ -68,7 +68,7 @@ def test_there_is_room_again_when_something_was_delivered(path: Path) -> None:
     put_until_full(queue, "one")
     first = queue.first("one", 1)[0]
     queue.delivered("one", [first.number], "200 OK")
-    queue.put([("one", "a", EVENT)])
+    queue.put([Row("one", "a", EVENT)])
     queue.close()
 
 
@@ -94,7 +94,7 @@ def test_it_takes_no_more_of_the_disk_than_it_may(path: Path, size: int) -> None
 
 def test_room_goes_back_to_the_disk(path: Path) -> None:
     queue = Queue(path, limit=LIMIT)
-    queue.put([("one", "a", EVENT)] * 15_000)
+    queue.put([Row("one", "a", EVENT)] * 15_000)
     assert path.stat().st_size > 15_000 * len(EVENT)
     while kept := queue.first("one", 50):
         queue.delivered("one", [one.number for one in kept], "200 OK")
@@ -117,7 +117,7 @@ def test_a_full_disk_costs_new_events_and_no_old_one(tiny_disk: Path) -> None:
         delivered += 1
     assert delivered == kept
     ballast.unlink()
-    queue.put([("one", "a", EVENT)])
+    queue.put([Row("one", "a", EVENT)])
     counts = queue.counts()["one"]
     assert (counts.events, counts.successes, counts.dropped) == (kept + 1, kept, 1)
     queue.close()
@@ -126,7 +126,7 @@ def test_a_full_disk_costs_new_events_and_no_old_one(tiny_disk: Path) -> None:
 def test_what_was_delivered_is_not_sent_again_while_the_disk_is_full(tiny_disk: Path) -> None:
     ballast = tiny_disk / "ballast"
     queue = Queue(tiny_disk / "events.db", limit=LIMIT)
-    queue.put([("one", "a", b"%d" % number) for number in range(100)])
+    queue.put([Row("one", "a", b"%d" % number) for number in range(100)])
     fill(ballast)
     for number in range(50):
         found = queue.first("one", 1)[0]
@@ -146,9 +146,9 @@ def test_without_room_for_a_queue_there_is_one_as_soon_as_there_is(tiny_disk: Pa
     fill(ballast)
     queue = Queue(tiny_disk / "events.db", limit=LIMIT)
     with pytest.raises(QueueFull):
-        queue.put([("one", "a", b"1")])
+        queue.put([Row("one", "a", b"1")])
     ballast.unlink()
-    queue.put([("one", "a", b"2")])
+    queue.put([Row("one", "a", b"2")])
     assert [kept.event for kept in queue.first("one", 10)] == [b"2"]
     assert queue.counts()["one"].dropped == 1
     queue.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from moorage.events.endpoint import Endpoint
-from moorage.events.queue import Queue
+from moorage.events.queue import Queue, Row
 from moorage.events.replaying import Replayed, ask
 from tests.events.making import kept
 
@@ -27,7 +27,7 @@ def queues(tmp_path: Path) -> Iterator[tuple[Queue, Queue]]:
 
 
 def put(queue: Queue, count: int) -> None:
-    queue.put([("one", "team/app", kept(tag=f"v{number}")) for number in range(count)])
+    queue.put([Row("one", "team/app", kept(tag=f"v{number}")) for number in range(count)])
 
 
 async def asked(queue: Queue, gone: list[int]) -> asyncio.Task[Replayed]:

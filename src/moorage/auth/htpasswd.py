@@ -18,7 +18,8 @@ from moorage.auth.basic import Login
 from moorage.auth.groups import GroupsOf, no_groups
 from moorage.auth.passwords import PasswordFile, significant
 from moorage.auth.remembered import Remembered
-from moorage.auth.throttle import Throttle
+from moorage.auth.throttle import Throttle, network_of
+from moorage.auth.turns import Place, Turns
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Htpasswd:
     """Allows everything to every user who has a line in the file.
 
     Checking a password is slow on purpose. So all workers remember for a while which credentials were right; other credentials
-    are checked one after the other, in a thread of low priority; and clients that guess have to wait."""
+    are checked one after the other, in a thread of low priority; and clients that guess have to wait, and let others go first."""
 
     def __init__(
         self,
@@ -76,8 +77,8 @@ class Htpasswd:
 
 @dataclass(slots=True)
 class _Check:
-    """One check. `addresses`: of the clients that wait for it. Its answer is None if, when its turn came, all of them had been
-    throttled meanwhile."""
+    """One check. `addresses`: of the clients that wait for it. Its answer is None if it was not made: it had to make
+    room, or all of them had been throttled when its turn came."""
 
     login: Login
     proof: bytes = field(repr=False)
@@ -87,35 +88,34 @@ class _Check:
 
 class _Checks:
     """The slow checks of one process, one at a time. Requests with the same credentials share one check, which goes on when a
-    request is cancelled: an attempt counts even if the client did not wait for the answer."""
+    request is cancelled: an attempt counts even if the client did not wait for the answer.
+
+    Networks take turns, and those that guess come less often, so that guesses from a few addresses keep nobody else from signing
+    in."""
 
     def __init__(self, file: PasswordFile, remembered: Remembered, throttle: Throttle, waiting: int) -> None:
         self._file = file
         self._remembered = remembered
         self._throttle = throttle
-        self._waiting = waiting
         self._running: dict[bytes, _Check] = {}
-        self._turn = asyncio.Lock()
+        self._turns = Turns(waiting)
         self._thread = ThreadPoolExecutor(1, "passwords", initializer=_give_way)
 
     async def is_right(self, login: Login, proof: bytes, address: str) -> bool:
         """`proof` stands for the credentials. Raises Throttled."""
         if wait := self._throttle.wait(address):
             raise self._refused(login, address, wait, "too many wrong passwords")
-        check = self._running.get(proof)
-        if check is None:
-            if len(self._running) >= self._waiting:
-                # Random, so that the clients do not all come back at once.
-                raise self._refused(
-                    login, address, 1 + secrets.randbelow(PATIENCE), "too many passwords to check"
-                )
-            check = self._begin(login, proof)
-        check.addresses.add(address)
-        answer = await asyncio.shield(check.answer)
-        if answer is None:
-            wait = self._throttle.wait(address) or PATIENCE
+        check = self._running.get(proof) or self._begin(login, proof, address)
+        answer = None
+        if check is not None:
+            check.addresses.add(address)
+            answer = await asyncio.shield(check.answer)
+        if answer is not None:
+            return answer
+        if wait := self._throttle.wait(address):
             raise self._refused(login, address, wait, "too many wrong passwords")
-        return answer
+        # Random, so that the clients do not all come back at once.
+        raise self._refused(login, address, 1 + secrets.randbelow(PATIENCE), "too many passwords to check")
 
     async def close(self) -> None:
         answers = [check.answer for check in self._running.values()]
@@ -124,16 +124,20 @@ class _Checks:
         await asyncio.gather(*answers, return_exceptions=True)
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _begin(self, login: Login, proof: bytes) -> _Check:
+    def _begin(self, login: Login, proof: bytes, address: str) -> _Check | None:
+        """None if too many wait."""
+        place = self._turns.enter(network_of(address), 1 + self._throttle.failures(address))
+        if place is None:
+            return None
         check = self._running[proof] = _Check(login, proof)
-        check.answer = asyncio.create_task(self._answer(check))
+        check.answer = asyncio.create_task(self._answer(check, place))
         check.answer.add_done_callback(lambda _: self._running.pop(proof))
         return check
 
-    async def _answer(self, check: _Check) -> bool | None:
+    async def _answer(self, check: _Check, place: Place) -> bool | None:
         login = check.login
-        async with self._turn:
-            if all(self._throttle.wait(address) for address in check.addresses):
+        async with self._turns.taken(place) as turn:
+            if not turn or all(self._throttle.wait(address) for address in check.addresses):
                 return None
             passwords = self._file.current()
             right = await asyncio.get_running_loop().run_in_executor(

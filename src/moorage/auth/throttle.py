@@ -74,6 +74,11 @@ class Throttle:
         window = self._current(address)
         return self._left(window) if window and window.refused >= self._refusals else 0.0
 
+    def failures(self, address: str) -> float:
+        """The wrong passwords that are counted now."""
+        window = self._current(address)
+        return window.failed if window else 0.0
+
     def failed(self, address: str, guess: bytes = b"", user: str = "") -> bool:
         """Count a wrong password. Returns whether it is the one after which the address has to wait.
 
@@ -99,7 +104,7 @@ class Throttle:
     def succeeded(self, address: str, user: str) -> None:
         """Forgive a user whose password was checked and is right. Do not call this for remembered credentials: an attacker behind
         the same address could then guess the password of that user for as long as the user works."""
-        network = _network(address)
+        network = network_of(address)
         if window := self._windows.get(network):
             window.failures.pop(user, None)
             window.refusals.pop(user, None)
@@ -114,14 +119,14 @@ class Throttle:
     def _current(self, address: str) -> _Window | None:
         if not self._windows:
             return None
-        window = self._windows.get(_network(address))
+        window = self._windows.get(network_of(address))
         return window if window and self._left(window) else None
 
     def _left(self, window: _Window) -> float:
         return max(0.0, window.end - self._now())
 
     def _counted(self, address: str) -> _Window:
-        network = _network(address)
+        network = network_of(address)
         window = self._current(address) or _Window(self._now() + self._seconds)
         self._windows[network] = window
         self._windows.move_to_end(network)
@@ -130,7 +135,8 @@ class Throttle:
         return window
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
+    """What counts as one address: the address itself, the first 64 bits of IPv6 as a number, empty for an unknown one."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

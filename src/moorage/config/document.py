@@ -20,6 +20,8 @@ _TAG = "tag:yaml.org,2002:"
 _RESOLVED_TAGS = {f"{_TAG}{name}" for name in ("null", "bool", "int", "float")}
 # Dates are kept as text: no key of ours is a date, and PyYAML fails on those of no calendar.
 _TEXT_TAGS = {f"{_TAG}{name}" for name in ("str", "timestamp", "value", "merge")}
+_TAGGED = "has a tag, which has no meaning here: write a value that begins with ! in quotes"
+"""Without the tag, which may be a password."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -92,7 +94,7 @@ class _Reader:
                 raise _error(origin, "holds a character that cannot be in text", path)
             return Scalar(node.value, self._value(node, origin, path), origin)
         if node.tag not in (f"{_TAG}seq", f"{_TAG}map"):
-            raise _error(origin, f"has the tag {node.tag}, which has no meaning here", path)
+            raise _error(origin, _TAGGED, path)
         if isinstance(node, yaml.SequenceNode):
             return Items([self.read(item, (*path, i)) for i, item in enumerate(node.value)], origin)
         return self._entries(node, path)
@@ -106,7 +108,7 @@ class _Reader:
             return node.value if _is_odd_number(node.value, value) else value
         if node.tag in _TEXT_TAGS:
             return node.value
-        raise _error(origin, f"has the tag {node.tag}, which has no meaning here", path)
+        raise _error(origin, _TAGGED, path)
 
     def _entries(self, node: yaml.MappingNode, path: Path) -> Entries:
         found = Entries({}, self._origin(node))

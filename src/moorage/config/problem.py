@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+_NAMES: Final = re.compile(r"(?:[^ :=@\"']|:(?=//))*")
+"""Names of keys, headers and claims, of which some are URLs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +19,8 @@ class Problem:
     `path` is dotted (`storage.s3.region`, `notifications.endpoints[0].url`), empty for the file as a whole.
     `line` counts from 1 in the YAML file. `variable` is the environment variable the value came from.
     At most one of the two is set. `nearest` is the valid dotted key, or variable, that was probably meant.
-    The message never holds the value of a secret.
+    The message never holds the value of a secret, and what is printed shows no more of the path than names: who forgets a space
+    writes `password:x`, and a header as one word holds its value.
     """
 
     path: str
@@ -26,7 +32,13 @@ class Problem:
     def __str__(self) -> str:
         place = self.variable or (f"line {self.line}" if self.line else "")
         hint = f" (did you mean {self.nearest}?)" if self.nearest else ""
-        return _printable(": ".join(filter(None, (place, self.path, self.message))) + hint)
+        return _printable(": ".join(filter(None, (place, _shown(self.path), self.message))) + hint)
+
+
+def _shown(path: str) -> str:
+    found = _NAMES.match(path)
+    names = found[0] if found else ""
+    return path if names == path else f"{names}…"
 
 
 def _printable(text: str) -> str:

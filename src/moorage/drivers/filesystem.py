@@ -30,7 +30,7 @@ from moorage.drivers.base import (
     Reader,
     Writer,
 )
-from moorage.drivers.disk import Disk
+from moorage.drivers.disk import Disk, disk_at
 from moorage.drivers.files import FileReader, FileWriter, translate
 from moorage.drivers.folders import Changed, Folders, Removals
 from moorage.drivers.inplace import InPlace
@@ -38,6 +38,7 @@ from moorage.drivers.removing import Removing
 from moorage.drivers.sizes import Sizes
 from moorage.drivers.small import FILE_BYTES, SmallFiles, WholeFile
 from moorage.drivers.staging import TEMPORARY, Staging, left_behind
+from moorage.drivers.taking import Taking
 from moorage.drivers.threads import Threads
 
 log = logging.getLogger(__name__)
@@ -72,9 +73,10 @@ class FilesystemDriver(InPlace):
         private: str = "",
     ) -> None:
         self.root = os.path.abspath(root)
-        self._disk = disk or Disk()
+        self._disk = disk or disk_at(self.root)
         self._folders = Folders(self._disk, self.root, removals, private and self.root + private)
-        self._removing = Removing(self._disk, self._folders, self.root)
+        self._removing = Removing(self._disk, self._folders)
+        self._taking = Taking(self._disk, self._folders, self._removing, self.root)
         self._inline = inline_reads
         self._sizes = Sizes(self._disk)
         self._small = SmallFiles()
@@ -270,13 +272,12 @@ class FilesystemDriver(InPlace):
             staging.publish(count, changed)
 
     def _begin(self, path: str, data: bytes, file: str) -> None:
-        full = self.root + path
+        full, folder = self.root + path, self.root + os.path.dirname(path)
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-            # The folder is new nearly every time, so make it first instead of failing to open the file.
-            with contextlib.suppress(FileExistsError, FileNotFoundError):
-                self._disk.mkdir(os.path.dirname(full), 0o777)
-            fd = self._folders.within(full, lambda: self._disk.open(full, flags, 0o666))
+            # Other users may not enter it: whoever can open a file can lock it, and so stop an upload.
+            with contextlib.suppress(FileExistsError):
+                self._folders.within(folder, lambda: self._disk.mkdir(folder, 0o770))
+            fd = self._disk.open(full, _APPEND | os.O_CREAT | os.O_TRUNC, 0o666)
             try:
                 self._disk.write(fd, [data])
             finally:
@@ -357,7 +358,7 @@ class FilesystemDriver(InPlace):
 
     def _delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
         try:
-            if not matches(self._read(path)) or not self._removing.take_away(self.root + path, matches):
+            if not self._taking.take(self.root + path, matches):
                 return False
             self._removing.remove_around(self.root + folder, self.root + os.path.dirname(path))
             self._folders.removed()
@@ -369,11 +370,9 @@ class FilesystemDriver(InPlace):
     # Life
 
     def prepare(self, *, read_only: bool = False) -> int:
-        """Make the root if need be, check that it is writable, and remove the temporary files of processes that are gone.
-
-        With `read_only`, only check that the root can be listed. A disk without room is only logged. Returns the number of
-        files removed. Raises DriverError naming the folder.
-        """
+        """Make the root if need be, check that it is writable, remove the temporary files of processes that are gone, and put
+        back what they had taken away. With `read_only`, only check that the root can be listed. A disk without room is only
+        logged. Returns the number of files removed. Raises DriverError naming the folder."""
         try:
             if read_only:
                 self._disk.listdir(self.root)
@@ -382,6 +381,7 @@ class FilesystemDriver(InPlace):
             with Staging(self._disk, self._folders, self.root) as staging:
                 staging.add("", b"")
                 staging.sync()
+            self._taking.put_back_left()
             gone = left_behind(self._disk, self.root)
             for path in gone:
                 with contextlib.suppress(FileNotFoundError):

@@ -27,7 +27,10 @@ AT_ONCE: Final = 0.0
 SOON_SECONDS: Final = 0.1
 """How long an event passed to `tell` waits for others at most."""
 MOST_TOLD: Final = 5000
-"""The most rows from `tell` that wait to be stored; further ones are dropped."""
+MOST_TOLD_BYTES: Final = 16 << 20
+"""The most rows from `tell`, and the most bytes of their events, that wait to be stored; further ones are dropped."""
+TOLD_PART: Final = 0.5
+"""The part of an endpoint's share that events from `tell` may fill: anybody may pull, and must not make events of pushes get lost."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,12 @@ class Subscriber:
 
 @dataclass
 class _Batch:
-    """What the next commit stores, in order of arrival. `told` is the number of rows that no request waits for."""
+    """What the next commit stores, in order of arrival. `told` is the number of rows that no request waits for, and `told_bytes`
+    the size of their events, each counted once."""
 
     rows: list[Row] = field(default_factory=list)
     told: int = 0
+    told_bytes: int = 0
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
 
@@ -67,9 +72,11 @@ class Publisher:
         *,
         references: bool = False,
         most_told: int = MOST_TOLD,
+        most_told_bytes: int = MOST_TOLD_BYTES,
     ) -> None:
         """The attribute `arrived` is called in the event loop after events were stored."""
         self._most_told = most_told
+        self._most_told_bytes = most_told_bytes
         self.source = source
         self.references = references
         self.arrived: Callable[[], None] = lambda: None
@@ -111,7 +118,7 @@ class Publisher:
         await kept
 
     def tell(self, event: Event) -> None:
-        rows = self._rows(event)
+        rows = self._rows(event, TOLD_PART)
         if not rows or self._ended:
             return
         try:
@@ -123,11 +130,12 @@ class Publisher:
             batch = self._batch
             # Later events join the batch: a signal for each would make the thread take the GIL from the event loop for nothing.
             signal = not batch
-            if batch.told < self._most_told:
+            if batch.told < self._most_told and batch.told_bytes < self._most_told_bytes:
                 batch.rows += rows
                 batch.told += len(rows)
+                batch.told_bytes += len(rows[0].event)
             else:
-                batch.dropped.update(endpoint for endpoint, _, _ in rows)
+                batch.dropped.update(row.endpoint for row in rows)
         if signal:
             self._signals.put(SOON_SECONDS)
 
@@ -138,12 +146,12 @@ class Publisher:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
-    def _rows(self, event: Event) -> list[Row]:
+    def _rows(self, event: Event, part: float = 1.0) -> list[Row]:
         names = [one.name for one in self._subscribers if one.wants(event)]
         if not names:
             return []
         data = encode(event)
-        return [(name, event.target.repository, data) for name in names]
+        return [Row(name, event.target.repository, data, part) for name in names]
 
     def _running(self) -> asyncio.AbstractEventLoop:
         """The event loop, once the thread runs. Raises RuntimeError if the thread cannot be started; the next event tries again."""
@@ -164,7 +172,7 @@ class Publisher:
 
         This blocks the event loop for a commit without a sync: the only thread that could do it instead is the missing one.
         """
-        lost = dict(Counter(endpoint for endpoint, _, _ in rows))
+        lost = dict(Counter(row.endpoint for row in rows))
         try:
             for endpoint, count in lost.items():
                 self._queue.dropped(endpoint, count)
@@ -206,7 +214,7 @@ class Publisher:
             except QueueFull as full:
                 lost = full.lost
                 self._tell_of_loss("events are dropped: the queue has no room for them", lost, full.reason)
-            self._tell_of_end({endpoint for endpoint, _, _ in rows if endpoint not in lost})
+            self._tell_of_end({row.endpoint for row in rows if row.endpoint not in lost})
         except Exception:
             log.exception("events were lost", extra={"path": str(self._queue.path), "events": len(rows)})
 

@@ -28,7 +28,7 @@ from moorage.events.database import (
 from moorage.events.pending import Fate, Pending
 from moorage.events.rows import Counts, Kept, Row, Waiting
 
-__all__ = ["Counts", "Kept", "Queue", "QueueDamaged", "QueueError", "QueueFull", "Waiting", "Watch"]
+__all__ = ["Counts", "Kept", "Queue", "QueueDamaged", "QueueError", "QueueFull", "Row", "Waiting", "Watch"]
 
 DROPPED_AT_ONCE: Final = 1000
 """Rows per transaction: the write-ahead log grows with a transaction, and other writers wait for it."""
@@ -57,7 +57,7 @@ class Queue:
             self._open(check=check)
 
     def put(self, events: Sequence[Row]) -> None:
-        """Store events, each as endpoint, repository and JSON; they are durable on return. Raises QueueFull if some could not be
+        """Store events; they are durable on return. Raises QueueFull if some could not be
         stored, for whatever reason; these are counted as dropped."""
         try:
             opened = self._open()
@@ -65,7 +65,7 @@ class Queue:
                 lost = rows.insert(connection, events, opened.share)
             opened.database.sync()
         except (sqlite3.Error, OSError, QueueError) as error:
-            lost = Counter(endpoint for endpoint, _, _ in events)
+            lost = Counter(row.endpoint for row in events)
             for endpoint, count in lost.items():
                 self.dropped(endpoint, count)
             raise QueueFull(self.path, _reason(error), dict(lost)) from None

@@ -14,9 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-Row = tuple[str, str, bytes]
-"""Endpoint, repository, and the JSON of an `Event`."""
-
 SCHEMA: Final = """
 CREATE TABLE endpoint (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, kept INTEGER NOT NULL DEFAULT 0,
@@ -46,6 +43,16 @@ INSERT INTO event SELECT (id << 40) + kept + 1, ?2, ?3, ?4 FROM endpoint
 WHERE name = ?1 AND bytes + length(CAST(?2 AS BLOB)) + length(?3) + 64 <= ?5
 """
 _BITS: Final = 40
+
+
+class Row(NamedTuple):
+    """One event for one endpoint. `event`: the JSON of an `Event`. `part`: how much of the endpoint's share of the queue may be
+    full with this event in it, from 0 to 1."""
+
+    endpoint: str
+    repository: str
+    event: bytes
+    part: float = 1.0
 
 
 class Kept(NamedTuple):
@@ -103,7 +110,7 @@ def insert(connection: sqlite3.Connection, rows: Sequence[Row], share: int) -> C
     waits to get it back.
     """
     now = time.time()
-    values = [(*row, now, share) for row in rows]
+    values = [(row.endpoint, row.repository, row.event, now, int(share * row.part)) for row in rows]
     if len(values) == 1 and connection.execute(_INSERT, values[0]).rowcount == 1:
         return Counter()
     lost: Counter[str] = Counter()

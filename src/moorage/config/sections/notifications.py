@@ -94,7 +94,8 @@ class Queue(Section):
     )
     size: Annotated[Size, Field(ge=1 << 20)] = Field(
         default=1 << 30,
-        description="Most bytes of it on disk, shared evenly among the endpoints. What has no room is dropped and counted.",
+        description="Most bytes of it on disk, shared evenly among the endpoints; pulls fill half of a share. What has no room is "
+        "dropped and counted.",
     )
 
 

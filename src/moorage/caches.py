@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 import ssl
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from moorage.config import Configuration
+from moorage.config.sections.clouds import Azure, Gcs
 from moorage.config.sections.redis import Redis
+from moorage.config.sections.s3 import S3
+from moorage.config.sections.storage import Storage
 from moorage.config.values import host_and_port, plain
 from moorage.drivers.base import Driver, DriverError
-from moorage.store.announcing import last_text
+from moorage.store import layout
+from moorage.store.announcing import last_beat
 from moorage.store.descriptors.base import Descriptors, Nothing
 from moorage.store.descriptors.memory import MemoryDescriptors
 from moorage.store.descriptors.removals import Removals
 from moorage.store.descriptors.trust import Watched
+from moorage.store.secret import SETTLING_SECONDS, make_secret, read_secret
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +41,11 @@ def build_descriptors(configuration: Configuration, driver: Driver, removals: Re
         return Nothing()
     inner: Descriptors
     if cache.blobdescriptor == "redis":
-        inner = _redis(configuration.redis)
+        inner = _redis(configuration.redis, partial(_name, configuration.storage, driver))
     else:
         seconds = UNTOLD_SECONDS if configuration.storage.delete.enabled else KEPT_SECONDS
         inner = MemoryDescriptors(cache.blobdescriptorsize, seconds, removals=removals)
-    return Watched(inner, lambda: last_text(driver))
+    return Watched(inner, lambda: last_beat(driver))
 
 
 def warn_of_unsupported(configuration: Configuration) -> None:
@@ -50,7 +57,27 @@ def warn_of_unsupported(configuration: Configuration) -> None:
             log.warning("without effect", extra={"key": f"redis.{key}", "reason": UNSUPPORTED[key]})
 
 
-def _redis(section: Redis) -> Descriptors:
+async def _name(storage: Storage, driver: Driver) -> str:
+    """The registry's name in a Redis that others may use, too. Not only from the secret: a copy of a bucket has the same one. And
+    without an address: replicas may reach a store by different ones. Raises DriverError."""
+    if not (secret := await read_secret(driver)):
+        try:
+            secret = await make_secret(driver, settling=SETTLING_SECONDS)
+        except DriverError as error:
+            raise DriverError(
+                layout.SECRET, f"is missing; a server that may write makes it when it starts ({error})"
+            ) from error
+    return hmac.digest(secret, repr(_place(storage)).encode(), "sha256").hex()[:32]
+
+
+def _place(storage: Storage) -> tuple[str, ...]:
+    parameters = storage.driver.parameters
+    assert isinstance(parameters, S3 | Azure | Gcs), "no other driver is distant"
+    bucket = parameters.container if isinstance(parameters, Azure) else parameters.bucket
+    return (bucket, *filter(None, parameters.rootdirectory.split("/")))
+
+
+def _redis(section: Redis, registry: Callable[[], Awaitable[str]]) -> Descriptors:
     try:
         from moorage.store.descriptors.connecting import RedisOptions, RedisTls, connect
         from moorage.store.descriptors.redis import RedisDescriptors
@@ -88,7 +115,7 @@ def _redis(section: Redis) -> Descriptors:
     if options.tls.wanted:
         _check_roots(options.tls.rootcas)
     try:
-        return RedisDescriptors(connect(options), KEPT_SECONDS)
+        return RedisDescriptors(connect(options), KEPT_SECONDS, registry)
     except ValueError as error:
         raise DriverError("redis.addrs", str(error)) from None
     except OSError as error:

@@ -17,6 +17,7 @@ from moorage.store.descriptors.removals import Removals
 
 _DOWN: Final = 1
 _MOMENT: Final = struct.Struct("d")
+_KEY_BYTES: Final = 32
 
 
 class Switch:
@@ -47,6 +48,24 @@ class Ending:
         return float(moment)
 
 
+class SharedKey:
+    """A key that the first worker has read or made, for its siblings and successors: their start does not need the storage then."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 1 + _KEY_BYTES)
+
+    def get(self) -> bytes:
+        """Empty if there is none yet."""
+        return self._memory[1:] if self._memory[0] else b""
+
+    def keep(self, key: bytes) -> bytes:
+        """Keep the key, unless there is one; the one that is kept. Needs 32 bytes."""
+        if not self._memory[0]:
+            self._memory[1:] = key
+            self._memory[0] = 1
+        return self.get()
+
+
 @dataclass
 class Shared:
     """Everything that the workers of one server share."""
@@ -71,6 +90,8 @@ class Shared:
     """Credentials that were checked a short while ago."""
     kept: Kept = field(default_factory=Kept)
     """The last valid contents of the files that control access."""
+    upload_key: SharedKey = field(default_factory=SharedKey)
+    """Signs the states of uploads."""
     switch: Switch = field(default_factory=Switch)
     leaving: Switch = field(default_factory=Switch)
     """Down as soon as the server drains."""

@@ -105,10 +105,14 @@ async def test_one_that_cannot_tell_that_it_goes_on_gives_up(
     """Servers would take it for dead, and trust what they remember while it removes things."""
     monkeypatch.setattr(announcing, "HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr(announcing, "SILENT_SECONDS", 0.5)
-    with pytest.raises(DriverError, match="could not be rewritten .*: run it again"):
+
+    async def run() -> None:
         async with announced(store, notice_seconds=0):
             await store.write([(layout.COLLECTION, b"running another")])
             await asyncio.sleep(60)
+
+    with pytest.raises(DriverError, match=r"could not be rewritten .*: run it again"):
+        await run()
     assert await last_text(store) == "running another"
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +15,15 @@ import pytest
 
 from tests.faults.client import Client, location, with_digest
 from tests.faults.images import MANIFEST_TYPE, digest_of, make_image
-from tests.faults.wire import Answer
+from tests.faults.processes import eventually, holder_of
+from tests.faults.wire import Answer, Wire, request_bytes
 from tests.stores.bucket import blob_name
 from tests.stores.realclients import as_folder
 from tests.stores.site import Site, site
 from tests.stores.test_start import refused
 from tests.support import command
 from tests.support.objectstores import S3
+from tests.support.server import Server, running
 from tests.support.storefaults import WRITING, Faults, Refusal
 from tests.support.storeproxy import proxying
 
@@ -183,3 +188,67 @@ def test_an_upload_whose_bytes_vanished_is_unknown(found: Site, client: Client) 
             found.bucket.remove(name)
     answer = client.expect(404, "PUT", with_digest(target, digest_of(data)))
     assert code(answer) == "BLOB_UPLOAD_UNKNOWN"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_dies_while_the_store_fails_has_a_successor(
+    moto_store: S3, tmp_path: Path, workers: int
+) -> None:
+    with site(tmp_path, moto_store, start=False) as found, serving(found.server, workers):
+        with Client(found.server.port) as client:
+            client.push(NAME, "v1", IMAGE)
+            target = client.start_upload(NAME)
+        victims = serving_workers(found.server, workers)
+        found.proxy.faults = Faults(refusal=Refusal("503 Slow Down", "SlowDown"))
+        for victim in victims:
+            os.kill(victim, signal.SIGKILL)
+        assert not serving_workers(found.server, workers) & victims
+        found.proxy.faults = Faults()
+        with Client(found.server.port) as client:
+            assert client.fault_in(NAME, "v1", IMAGE) == ""
+            client.expect(201, "PUT", with_digest(target, digest_of(b"on")), b"on")
+    assert "Traceback" not in found.log
+    assert "worker cannot start" not in found.log
+
+
+def test_a_worker_that_needs_the_store_to_start_says_in_one_line_that_it_fails(
+    moto_store: S3, tmp_path: Path
+) -> None:
+    passwords = tmp_path / "passwords"
+    passwords.write_text("ann:$2y$05$7cjmhYE3Gdbs3kkjn1LsfO.VY2o02fFZF1RFZJPScDIVYgjPUyqWq\n")
+    signing = {"htpasswd": {"realm": "x", "path": str(passwords)}, "issuer": {"enabled": True}}
+    with site(tmp_path, moto_store, start=False) as found, serving(found.server, 2, auth=signing):
+        victims = serving_workers(found.server, 2)
+        found.proxy.faults = Faults(refusal=Refusal("403 Forbidden", "AccessDenied"))
+        os.kill(min(victims), signal.SIGKILL)
+        eventually(lambda: 'msg="worker cannot start"' in found.log, 30, "it says so")
+        found.proxy.faults = Faults()
+        serving_workers(found.server, 2)
+    assert "access is denied (AccessDenied)" in found.log
+    assert "Traceback" not in found.log
+
+
+@contextmanager
+def serving(server: Server, workers: int, **sections: object) -> Iterator[None]:
+    """With more in its configuration."""
+    config = Path(server.command[-1])
+    written = json.loads(config.read_text())
+    written["http"]["workers"] = workers
+    config.write_text(json.dumps({**written, **sections}))
+    with running(server):
+        yield
+
+
+def serving_workers(server: Server, number: int) -> set[int]:
+    """Once so many of them answer."""
+    seen: set[int] = set()
+
+    def all_seen() -> bool:
+        with suppress(OSError, LookupError), Wire(server.port) as wire:
+            wire.send(request_bytes("GET", "/v2/"))
+            wire.receive()
+            seen.add(holder_of(server, wire))
+        return len(seen) == number
+
+    eventually(all_seen, 60, f"{number} workers answer")
+    return seen

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import secrets
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from tests.faults.client import Client
 from tests.faults.images import MANIFEST_TYPE, Image, digest_of, make_image
 from tests.store.descriptors.servers import RedisServer
 from tests.store.descriptors.servers import running as running_redis
+from tests.stores.bucket import Bucket
 from tests.stores.server import store_server
 from tests.support.objectstores import S3
 from tests.support.server import Server, running
@@ -90,6 +94,55 @@ def test_deleted_and_collected_content_is_unknown_everywhere_and_can_be_pushed_a
         for client in clients:
             assert client.fault_in(NAME, "v1", deleted) == ""
             assert client.fault_in(NAME, "v2", unfinished) == ""
+
+
+@pytest.mark.parametrize("how", ["", "the kept secret is copied", "one secret is configured"])
+def test_registries_that_share_a_redis_do_not_answer_for_each_other(
+    moto_store: S3, redis: RedisServer, tmp_path: Path, how: str
+) -> None:
+    image = make_image(random.Random(4))
+    roots = [f"caches/{secrets.token_hex(6)}" for _ in range(2)]
+    if how == "the kept secret is copied":
+        for root in roots:
+            Bucket(moto_store, root).put("moorage/secret", b"5" * 64)
+    with ExitStack() as stack:
+        clients = []
+        for number, root in enumerate(roots):
+            server = store_server(
+                tmp_path / str(number),
+                moto_store,
+                root=root,
+                cache="redis",
+                redis=addresses(redis),
+                delete=False,
+            )
+            if how == "one secret is configured":
+                server = replace(server, environment={"REGISTRY_HTTP_SECRET": "for-both"})
+            stack.enter_context(running(server))
+            clients.append(stack.enter_context(Client(server.port)))
+        staging, production = clients
+        for client in clients:
+            # Both know Redis by then.
+            remembered(client, redis)
+        staging.push(NAME, "v1", image)
+        assert set(ask_for_everything(staging, image)) == {200}
+        assert set(ask_for_everything(production, image)) == {404}
+        put = production.request(
+            "PUT", f"/v2/{NAME}/manifests/v1", image.manifest, {"Content-Type": MANIFEST_TYPE}
+        )
+        assert (put.status, put.body.count(b"MANIFEST_BLOB_UNKNOWN")) == (400, len(image.blobs))
+
+
+def remembered(client: Client, redis: RedisServer) -> None:
+    """Wait until what the client pushes is in Redis."""
+    digest = client.push_blob("first", secrets.token_bytes(9))
+    deadline = time.monotonic() + 30.0
+    while time.monotonic() < deadline:
+        client.expect(200, "HEAD", f"/v2/first/blobs/{digest}")
+        if any(digest.partition(":")[2] in key for key in redis.stored()):
+            return
+        time.sleep(0.1)
+    raise AssertionError("nothing is kept in Redis")
 
 
 @pytest.mark.parametrize("cache", ["none", "inmemory", "redis"])

@@ -37,6 +37,7 @@
     findings       what a copy or a check reports
     announcing     how a collection keeps others away, and announces itself to servers
     purge          the removal of unfinished uploads
+    secret         the random text that only the processes of one registry know
 
 May import the pure values and `drivers.base`. Read `repository`, `layout`, then the part you need.
 """

@@ -2,7 +2,8 @@
 
 Where writers exclude each other, the collection locks a file; links are not cached there. An object store has no locks:
 there the collection writes a text that all servers look at (`store.descriptors.trust`), waits until they have seen it, and
-rewrites it every minute, which distinguishes a running collection from one that died. The last text stays forever.
+rewrites it every minute, which distinguishes a running collection from one that died. One that could not rewrite it for long
+gives up before others take it for dead. The last text stays forever.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Final
 
 from moorage.drivers.base import Driver, DriverError, PathBusy, PathNotFound
 from moorage.store import layout
-from moorage.store.descriptors.trust import RUNNING, TRUST_SECONDS
+from moorage.store.descriptors.trust import DEAD_SECONDS, RUNNING, TRUST_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +26,8 @@ NOTICE_SECONDS: Final = TRUST_SECONDS + 6.0
 """By then no server answers from what it cached before, and all requests that did have ended."""
 
 HEARTBEAT_SECONDS: Final = 60.0
-DEAD_SECONDS: Final = 600.0
-"""A collection without a heartbeat for this long has died. The time is long because clocks differ."""
+SILENT_SECONDS: Final = DEAD_SECONDS / 2
+"""A collection whose heartbeats fail for this long, or that stood still for it, gives up."""
 
 
 class AnotherCollection(Exception):
@@ -37,7 +38,8 @@ class AnotherCollection(Exception):
 async def announced(
     driver: Driver, *, notice_seconds: float = NOTICE_SECONDS, dead_seconds: float = DEAD_SECONDS
 ) -> AsyncIterator[None]:
-    """Keep other collections away for the duration of the block. Raises AnotherCollection, DriverError."""
+    """Keep other collections away for the duration of the block, which is ended by DriverError if others would no longer be
+    kept away. Raises AnotherCollection, DriverError."""
     async with _locked(driver) if driver.exclusive else _told(driver, notice_seconds, dead_seconds):
         yield
 
@@ -65,14 +67,32 @@ async def _told(driver: Driver, notice_seconds: float, dead_seconds: float) -> A
     name = secrets.token_hex(8)
     running = f"{RUNNING} {name}"
     await _make_way(driver, dead_seconds)
-    beating = asyncio.create_task(_beat(driver, running))
     try:
-        await _begin(driver, running, notice_seconds)
-        yield
+        async with _beating(driver, running):
+            await _begin(driver, running, notice_seconds)
+            yield
     finally:
-        beating.cancel()
-        await asyncio.gather(beating, return_exceptions=True)
         await _end(driver, running, f"ended {name}")
+
+
+@contextlib.asynccontextmanager
+async def _beating(driver: Driver, running: str) -> AsyncIterator[None]:
+    silence = asyncio.timeout(SILENT_SECONDS)
+    try:
+        async with silence:
+            beating = asyncio.create_task(_beat(driver, running, silence))
+            try:
+                yield
+            finally:
+                beating.cancel()
+                await asyncio.gather(beating, return_exceptions=True)
+    except TimeoutError:
+        if not silence.expired():
+            raise
+        raise DriverError(
+            layout.COLLECTION,
+            f"could not be rewritten for {SILENT_SECONDS / 60:.0f} minutes, so servers no longer wait for the end: run it again",
+        ) from None
 
 
 async def _make_way(driver: Driver, dead_seconds: float) -> None:
@@ -92,12 +112,14 @@ async def _begin(driver: Driver, text: str, notice_seconds: float) -> None:
         raise AnotherCollection("another garbage collection began at the same time")
 
 
-async def _beat(driver: Driver, text: str) -> None:
+async def _beat(driver: Driver, text: str, silence: asyncio.Timeout) -> None:
     while True:
         await asyncio.sleep(HEARTBEAT_SECONDS)
+        begun = asyncio.get_running_loop().time()
         try:
             if await last_text(driver) == text:
                 await _write(driver, text)
+                silence.reschedule(begun + SILENT_SECONDS)
         except DriverError as error:
             log.warning("could not tell that the garbage collection goes on", extra={"reason": str(error)})
 
@@ -123,3 +145,11 @@ async def last_text(driver: Driver) -> str:
         return (await driver.read(layout.COLLECTION)).decode("latin-1")
     except PathNotFound:
         return ""
+
+
+async def last_beat(driver: Driver) -> str:
+    """The text of the last announcement, which differs after each heartbeat of a running collection. Raises DriverError."""
+    text = await last_text(driver)
+    if not text.startswith(RUNNING):
+        return text
+    return f"{text} {(await driver.stat(layout.COLLECTION)).modified}"

@@ -185,9 +185,16 @@ async def _session(driver: Driver, name: Name, upload: UploadId) -> Purged | Non
         except PathNotFound:
             continue
         latest, size = max(latest, found.modified), found.size
+    latest = latest or await _newest(driver, layout.upload(name, upload))
     if not latest:
-        try:
-            latest = (await driver.stat(layout.upload(name, upload))).modified
-        except PathNotFound:
-            return None
+        return None
     return Purged(name, upload, datetime.datetime.fromtimestamp(latest, datetime.UTC), size)
+
+
+async def _newest(driver: Driver, path: str) -> float:
+    """When the newest of what lies at the path was written; 0 if nothing does. In an object store a folder has no time."""
+    try:
+        return (await driver.stat(path)).modified
+    except PathNotFound:
+        times = [await _newest(driver, f"{path}/{one}") for one in await names_in(driver, path)]
+        return max(times, default=0.0)

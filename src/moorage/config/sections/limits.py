@@ -45,5 +45,6 @@ class Limits(Section):
     memory: Annotated[Size, Field(ge=1 << 20)] = Field(
         default=64 << 20,
         description="Buffers for bodies in flight, per worker: so much for those of uploads, so much for downloads, so much for manifests "
-        "and lists over 64 KiB that are being sent, and a quarter for large manifests that arrive.",
+        "and lists over 64 KiB that are being sent, a quarter for large manifests that arrive, and "
+        "eight times as much for parts of uploads to an object store.",
     )

@@ -40,14 +40,14 @@ class Circuit:
             if self._went - self._came > self._longest:
                 self._failures = 0
             reason = f"{type(error).__name__}: {error}"
-            log.warning("Redis does not answer; the storage is asked instead", extra={"reason": reason})
+            log.warning("Redis cannot be used; the storage is asked instead", extra={"reason": reason})
         self._failures += 1
         self.failures += 1
 
     def worked(self) -> None:
         if self._went is not None:
             self._came = self._clock()
-            log.info("Redis answers again", extra={"seconds": round(self._came - self._went, 1)})
+            log.info("Redis is used again", extra={"seconds": round(self._came - self._went, 1)})
             self._went = None
 
     def pause(self) -> float:

@@ -15,6 +15,7 @@ So an undelivered drop does no harm: the new generation invalidates every entry.
   dropped.
 * A generation belongs to one run of the server: after a restart or a failover, Redis may know less than it had
   confirmed, so no earlier entry counts.
+* Several registries may share a Redis: all keys have the name of one registry in them. It is asked for before Redis is used.
 * A missing generation (FLUSHALL, eviction) is treated like a clear that was not delivered.
 
 What remains: while a process cannot deliver a drop, another one that still reaches Redis may answer with the entry until
@@ -49,6 +50,8 @@ ABREAST: Final = 10
 
 DROPPED_AT_A_TIME: Final = 500
 
+PREFIX: Final = "moorage:descriptor:"
+
 _ENTRY = re.compile(r"(\S+) (sha256:[0-9a-f]{64}) ([0-9]{1,19})")
 
 
@@ -60,14 +63,21 @@ class Client(Protocol):
     async def aclose(self) -> None: ...
 
 
+async def nameless() -> str:
+    """The name of a registry that has a Redis of its own."""
+    return ""
+
+
 class RedisDescriptors:
-    """Entries expire after `seconds`. Owns the client. Needs the commands EVAL, EVALSHA, MGET, SET, DEL, INFO, TIME."""
+    """Entries expire after `seconds`. `registry` returns the name that all processes of this registry share, and no others. It
+    may raise anything: then it is called again later, and Redis is not used until then. Owns the client. Needs the commands
+    EVAL, EVALSHA, MGET, SET, DEL, INFO, TIME."""
 
     def __init__(
         self,
         client: Client,
         seconds: float = 600,
-        prefix: str = "moorage:descriptor:",
+        registry: Callable[[], Awaitable[str]] = nameless,
         *,
         answer_seconds: float = ANSWER_SECONDS,
         circuit: Circuit | None = None,
@@ -79,10 +89,8 @@ class RedisDescriptors:
         self._answer_seconds = answer_seconds
         self._circuit = circuit or Circuit()
         self._clock = clock
-        # Redis Cluster chooses the node of a key by the part in braces. Links begin with a slash.
-        self._prefix = f"{{{prefix}}}"
-        self._generation = f"{self._prefix}generation"
-        self._drops = f"{self._prefix}drops"
+        self._registry = registry
+        self._prefix = ""  # empty until the registry's name is known
         self._turns = asyncio.Semaphore(ABREAST)
         self._state = ""  # generation and drops, as last seen; empty: Redis is not used
         self._learned = 0.0  # what was read from the storage before is not put
@@ -204,6 +212,8 @@ class RedisDescriptors:
             owed = self._owed
             try:
                 async with asyncio.timeout(RETURN_SECONDS):
+                    # Redis Cluster chooses the node of a key by the part in braces. Links begin with a slash.
+                    self._prefix = self._prefix or f"{{{PREFIX}{await self._registry()}}}"
                     if owed:
                         await self._run(CHANGE, [self._generation], secrets.token_hex(8))
                     state, _ = await self._ask(self._generation)
@@ -220,6 +230,14 @@ class RedisDescriptors:
         self._connection += 1
         self._learn(state)
         self._circuit.worked()
+
+    @property
+    def _generation(self) -> str:
+        return f"{self._prefix}generation"
+
+    @property
+    def _drops(self) -> str:
+        return f"{self._prefix}drops"
 
     async def _ask(self, key: str, *put: str | int) -> tuple[str, str]:
         """The state and the entry, each empty if there is none. Raises ValueError for the answer to another question: a client

@@ -2,7 +2,7 @@
 
 A collection announces itself in the storage before it removes anything:
 
-    write "running <id>"     a process that sees this does not answer from its cache
+    write "running <id>"     a process that sees this does not answer from its cache; rewritten every minute
     wait                     trust_seconds and a margin: by now every process has looked again, or trusts nothing
     mark and sweep
     write "ended <id>"       a process that sees this clears its cache, and then uses it again
@@ -12,6 +12,10 @@ have begun since. An entry, too, is put only while that holds. If there was a sw
 has ended, so the cache was cleared in the meantime and keeps nothing that was read before. The margin covers how far the
 clocks of two machines may drift apart in that time, and the longest time from a check here to the end of what relies on
 the answer.
+
+A collection that was killed writes nothing any more, and would suspend the caches forever. Once `dead_seconds` have passed
+without a heartbeat, it counts as ended: it removes nothing any more, and one that only stood still gives up by itself
+before (`store.announcing`).
 
 This requires that no text ever repeats: a collection takes an id of its own, and leaves its last text in place. It also
 requires a storage whose reads show every write that was completed before.
@@ -36,12 +40,16 @@ RUNNING: Final = "running"
 TRUST_SECONDS: Final = 4.0
 POLL_SECONDS: Final = 2.0
 
+DEAD_SECONDS: Final = 600.0
+"""A collection without a heartbeat for this long has died. The time is long because clocks differ."""
+
 
 class Watched:
     """Descriptors that are used only while no collection can be removing things.
 
-    `collection` returns the marker's text, empty if no collection ever ran. If it raises anything, nothing is trusted until
-    it has answered again. It is called when this cache is used, at most every `poll_seconds`.
+    `collection` returns the marker's text, empty if no collection ever ran. While one runs, the text changes with each of its
+    heartbeats. If `collection` raises anything, nothing is trusted until it has answered again. It is called when this cache is
+    used, at most every `poll_seconds`.
     """
 
     def __init__(
@@ -51,15 +59,18 @@ class Watched:
         *,
         trust_seconds: float = TRUST_SECONDS,
         poll_seconds: float = POLL_SECONDS,
+        dead_seconds: float = DEAD_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._inner = inner
         self._collection = collection
         self._trust_seconds = trust_seconds
         self._poll_seconds = poll_seconds
+        self._dead_seconds = dead_seconds
         self._clock = clock
         # Empty, as if no collection ever ran: after one, a new process clears a shared cache, since no other may have.
         self._text = ""
+        self._beat, self._heard = "", -math.inf  # the last heartbeat, and when it was seen first
         self._clears = 0
         self._rested = -math.inf  # the time before the last look that found the marker at rest
         self._asked = -math.inf
@@ -129,13 +140,21 @@ class Watched:
             self._failing = True
             return
         self._failing = False
-        if text.startswith(RUNNING):
+        if text.startswith(RUNNING) and not self._died(text, asked):
             self._rested = -math.inf
-            self._text = text
+            # Never the text of an end, nor of a collection that died: either has to clear the cache.
+            self._text = RUNNING
             return
         if text != self._text:
             self._rested = -math.inf
+            if text.startswith(RUNNING):
+                log.warning("a garbage collection died: run it again")
             await self._inner.clear()
             self._text = text
             self._clears += 1
         self._rested = asked
+
+    def _died(self, beat: str, asked: float) -> bool:
+        if beat != self._beat:
+            self._beat, self._heard = beat, asked
+        return asked - self._heard >= self._dead_seconds

@@ -51,16 +51,6 @@ class Collection:
             "freed_bytes": self.freed,
         }
 
-    def summary(self, dry_run: bool) -> str:
-        would = "would be " if dry_run else ""
-        warned = f"; {self.warnings} warnings" if self.warnings else ""
-        copies = f" and {len(self.garbage.copies)} unfinished copies" if self.garbage.copies else ""
-        return (
-            f"{self.counts.repositories} repositories, {self.counts.manifests} manifests, "
-            f"{self.counts.blobs} blobs; {len(self.garbage.manifests)} manifests and "
-            f"{len(self.garbage.blobs)} blobs{copies} {would}removed, {self.freed} bytes {would}freed{warned}"
-        )
-
 
 async def collect(
     registry: Registry,

@@ -2,8 +2,9 @@
 
 `driver` implements the interface, with `reading` for open objects, `writing` for new ones, `listing` for folders, `removal`, and
 `translation` for errors. A growing upload is a chain of `segments`, and `joining` makes one object of it; `settling` looks whether
-an object is there that the store would not take. `partmemory` bounds what all uploads hold. `s3`, `azure` and `gcs` make a driver from options. Only S3 can join objects by
-itself: `parts` plans the copies, and `partcopies` makes them. `leading` recognises trees of Docker Registry 2 on Azure.
+an object is there that the store would not take. `partmemory` bounds what all uploads hold. `s3`, `azure` and `gcs` make a driver
+from options. Only S3 can join objects by itself: `parts` plans the copies, and `partcopies` makes them. `leading` recognises trees
+of Docker Registry 2 on Azure.
 
 Keys are laid out as by the reference implementation: the root directory, then the path.
 """

@@ -133,66 +133,6 @@ def test_a_user_name_cannot_become_two_lines() -> None:
     assert (found.returncode, found.stdout) == (1, "")
 
 
-def test_checking_prints_the_effective_configuration(config: str) -> None:
-    found = run("config", "check", config)
-    assert found.returncode == 0, found.stderr
-    assert "rootdirectory" in found.stdout
-
-
-def test_checking_tells_every_mistake_with_its_line(tmp_path: Path) -> None:
-    path = tmp_path / "config.yml"
-    path.write_text(
-        "version: 0.1\nlog:\n  level: lowd\nstorage:\n  inmemory: {}\nhttp:\n  relativeurls: perhaps\n"
-    )
-    found = run("config", "check", str(path))
-    assert found.returncode == 1
-    assert "log.level" in found.stderr
-    assert "http.relativeurls" in found.stderr
-    assert "Traceback" not in found.stderr
-
-
-@pytest.mark.parametrize("command", [["config", "check"], ["serve"]])
-def test_what_is_odd_is_told_beside_what_is_wrong(command: list[str], tmp_path: Path) -> None:
-    path = tmp_path / "config.yml"
-    path.write_text("version: 0.1\nstorage: inmemory\nauth: {htpasswd: {relam: r, path: p}}\n")
-    found = run(*command, str(path))
-    assert found.returncode == 1
-    assert found.stderr.splitlines() == [
-        "moorage: warning: line 3: auth.htpasswd.relam: is not a known key and is ignored (did you mean auth.htpasswd.realm?)",
-        "moorage: line 3: auth.htpasswd.realm: is required",
-    ]
-
-
-def test_checking_tells_what_no_server_would_start_with(tmp_path: Path) -> None:
-    path = tmp_path / "config.yml"
-    path.write_text(
-        "version: 0.1\nstorage: inmemory\nauth: {htpasswd: {realm: r, path: p}}\n"
-        "access: [{repositories: Team/**, users: a, allow: pull}]\n"
-        "middleware: {storage: [{name: rewrite, options: {scheme: 'ht tp'}}]}\n"
-    )
-    found = run("config", "check", str(path))
-    assert (found.returncode, found.stdout) == (1, "")
-    first, second = found.stderr.splitlines()
-    assert first.startswith("moorage: access[0]: no repository matches 'Team/**'")
-    assert second.startswith("moorage: middleware.storage[0].options: ")
-
-
-@pytest.mark.parametrize("command", ["serve", "garbage-collect"])
-def test_a_configuration_that_is_not_there_is_told_without_a_traceback(command: str, tmp_path: Path) -> None:
-    found = run(command, str(tmp_path / "missing.yml"))
-    assert found.returncode == 1
-    assert "missing.yml" in found.stderr
-    assert "Traceback" not in found.stderr
-
-
-def test_a_root_that_is_a_file_is_told_by_its_key(config: str, tmp_path: Path) -> None:
-    (tmp_path / "root").write_bytes(b"")
-    found = run("serve", config)
-    assert found.returncode == 1
-    assert "storage.filesystem.rootdirectory" in found.stderr
-    assert "Traceback" not in found.stderr
-
-
 def test_collecting_and_purging_an_empty_registry(config: str, tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     collected = run("garbage-collect", "--json", config)
@@ -201,6 +141,23 @@ def test_collecting_and_purging_an_empty_registry(config: str, tmp_path: Path) -
     purged = run("purge-uploads", "--json", "--age", "1", config)
     assert json.loads(purged.stdout) == {"dry_run": False, "uploads": [], "multipart_uploads": []}
     assert run("purge-uploads", "--dry-run", config).stdout == "0 uploads would be purged\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["garbage-collect"], ["purge-uploads"], ["storage", "check"], ["storage", "copy"]]
+)
+def test_a_command_opens_no_log_file_of_the_server(command: list[str], tmp_path: Path) -> None:
+    """As root it would make files that the server's user cannot write."""
+    (tmp_path / "root/docker/registry/v2/repositories").mkdir(parents=True)
+    config, target = tmp_path / "config.yml", tmp_path / "target.yml"
+    log = f"log: {{output: {tmp_path}/log, accesslog: {{output: {tmp_path}/access}}}}\n"
+    config.write_text(CONFIG.format(root=tmp_path / "root") + log)
+    target.write_text(CONFIG.format(root=tmp_path / "target") + log)
+    copying = ["--from", str(config), "--to", str(target)]
+    found = run(*command, *(copying if command[-1] == "copy" else [str(config)]))
+    assert found.returncode == 0, found.stderr
+    assert not (tmp_path / "log").exists()
+    assert not (tmp_path / "access").exists()
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import subprocess
+import termios
 from pathlib import Path
 
 import pytest
@@ -38,7 +40,7 @@ def run(redirection: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_full_disk_is_told_in_one_line(arguments: list[str], config: str) -> None:
     done = run(">/dev/full", *(config if one == "CONFIG" else one for one in arguments))
     *progress, last = done.stderr.splitlines(keepends=True)
-    assert (done.returncode, last) == (1, FULL)
+    assert (done.returncode, last) == (2, FULL)
     assert not progress or arguments[0] == "storage"
     assert "Traceback" not in done.stderr
 
@@ -56,7 +58,7 @@ def test_nobody_who_reads_is_no_matter_to_tell(config: str) -> None:
         text=True,
         timeout=60,
     )
-    assert (done.returncode, done.stderr) == (1, "")
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_what_is_printed_goes_where_it_should_while_a_terminal_shows_progress(
@@ -84,6 +86,71 @@ def test_what_is_printed_goes_where_it_should_while_a_terminal_shows_progress(
     assert done.stdout.startswith(f"blob sha256:{digest} 7\n")
     assert b"collecting garbage" in shown
     assert digest.encode() not in shown
+
+
+def test_names_that_the_terminal_cannot_show_are_escaped(config: str, tmp_path: Path) -> None:
+    folder = tmp_path / "root/docker/registry/v2/blobs/sha256"
+    folder.mkdir(parents=True)
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9\x1b[2J\nok")).touch()
+    done = subprocess.run(
+        moorage_command("storage", "check", "--age", "0", config),
+        check=False,
+        capture_output=True,
+        timeout=60,
+        # As in the locale en_US.UTF-8, which need not be there.
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+    )
+    assert done.returncode == 1
+    assert rb"foreign-file /docker/registry/v2/blobs/sha256/caf\udce9\x1b[2J\nok" in done.stdout
+    assert b"Traceback" not in done.stderr
+
+
+def test_values_that_the_terminal_cannot_show_are_escaped(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text("version: 0.1\nstorage: inmemory\nlog: {fields: {place: Régistry 東京}}\n", "utf-8")
+    done = subprocess.run(
+        moorage_command("config", "check", str(config)),
+        check=False,
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "place: Régistry \\u6771\\u4eac".encode("latin-1") in done.stdout
+
+
+def test_a_password_line_is_utf_8_whatever_the_terminal_is() -> None:
+    done = subprocess.run(
+        moorage_command("htpasswd", "é", "s3cret"),
+        check=False,
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("é:$2y$".encode())
+
+
+@pytest.mark.parametrize(("again", "status"), [("s3cret", 0), ("s3crte", 1)])
+def test_at_a_terminal_a_password_is_asked_for_twice(again: str, status: int) -> None:
+    terminal, end = pty.openpty()
+    try:
+        asked = subprocess.Popen(
+            moorage_command("htpasswd", "alice"),
+            stdin=end, stdout=subprocess.PIPE, stderr=end, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+        os.close(end)
+        for answer, prompt in (("s3cret", b"Password: "), (again, b"Once more: ")):
+            shown = b""
+            while prompt not in shown:
+                shown += os.read(terminal, 1024)
+            os.write(terminal, f"{answer}\n".encode())
+        line, _ = asked.communicate(timeout=60)
+    finally:
+        os.close(terminal)
+    assert asked.returncode == status
+    assert line.startswith(b"alice:") is (status == 0)
 
 
 def test_without_standard_output_a_command_does_its_work(config: str) -> None:

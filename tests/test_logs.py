@@ -144,12 +144,16 @@ def test_an_ordinary_push_and_pull_writes_nothing_but_the_access_log(tmp_path: P
         client.push("new/app", "latest", image)
         assert not client.fault_in("new/app", "latest", image)
     lines = server.log.read_text().splitlines()
-    assert lines[0] == f"moorage {__version__} listens on {server.address}"
+    config = tmp_path / "config.yml"
+    assert lines[0] == f"moorage {__version__} listens on {server.address} (configuration: {config})"
     access = re.compile(
         r'127\.0\.0\.1 - - \[.*\] "(HEAD|GET|POST|PATCH|PUT) /v2/.*" [24]\d\d \d+ ".*" ".*" [\d.]+ms \w+'
     )
     strange = [line for line in lines[1:] if not access.fullmatch(line)]
-    assert strange == []
+    assert [line.split("msg=")[1].split('"')[1] for line in strange] == [
+        "server stops, requests may finish",
+        "server has stopped",
+    ]
     assert len(lines) > 8
 
 
@@ -270,6 +274,17 @@ def test_no_line_is_lost_with_the_documented_configuration_of_logrotate(tmp_path
         subprocess.run(["gunzip", str(packed)], check=True)
     assert len(list(folder.iterdir())) >= 2
     assert lines_of(sent, folder.iterdir()) == Counter(sent)
+
+
+@pytest.mark.parametrize("form", ["json", "logstash"])
+def test_in_a_log_of_events_all_lines_are_events(tmp_path: Path, form: str) -> None:
+    server = server_with(tmp_path, f"{{formatter: {form}, accesslog: {{disabled: true}}}}")
+    with running(server):
+        pass
+    first, *_ = found = events(server.log)
+    assert first["message" if form == "logstash" else "msg"] == "server listens"
+    assert (first["address"], first["configuration"]) == (server.address, str(tmp_path / "config.yml"))
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize("key", ["output", "accesslog.output"])

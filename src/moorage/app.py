@@ -27,7 +27,6 @@ from moorage.caches import build_descriptors
 from moorage.config import Configuration
 from moorage.config.sections.validation import compiled
 from moorage.drivers.base import Driver, DriverError
-from moorage.drivers.objectstore import partmemory
 from moorage.drivers.readonly import ReadOnlyDriver
 from moorage.leadership import Leadership
 from moorage.middleware import Work, wrap
@@ -48,9 +47,6 @@ log = logging.getLogger(__name__)
 
 ALIVE: Final = ("/", "/healthz")
 READY: Final = "/readyz"
-
-PART_MEMORY: Final = 8
-"""Memory for parts on their way to an object store, in multiples of the memory for other buffers: parts are that much larger."""
 
 
 def build_registry(
@@ -132,8 +128,6 @@ class Application:
         self._driver, self._upkeep = wrap(driver, configuration)
         if configuration.storage.maintenance.readonly.enabled:
             self._driver = ReadOnlyDriver(self._driver)
-        # All drivers of this process share it.
-        partmemory.OF_PROCESS.total = PART_MEMORY * configuration.http.limits.memory
         self._descriptors = self._counted(build_descriptors(configuration, self._driver, shared.removals))
         self._registry = build_registry(configuration, self._driver, self._descriptors)
         self._access = _access_setup(configuration, shared)

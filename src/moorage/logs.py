@@ -27,9 +27,12 @@ def configure(configuration: Configuration, instance: str = "") -> None:
     if not section.accesslog.disabled:
         _output("log.accesslog.output", section.accesslog.output)
     _output("log.output", section.output)
-    formatter = logging.EventFormatter("text", _always(configuration, instance))
-    mails = [_mail(hook, formatter) for hook in section.hooks if not hook.disabled]
-    logging.configure(**settings(configuration, instance), also=mails)
+    logging.configure(**settings(configuration, instance), also=_mails(configuration, instance))
+
+
+def configure_command(configuration: Configuration) -> None:
+    """Set up the log of a command: on stderr. Whoever runs it may not be the server's user, who could not open files that it made."""
+    logging.configure(**settings(configuration) | {"output": "stderr"}, also=_mails(configuration))
 
 
 def settings(configuration: Configuration, instance: str = "") -> dict[str, Any]:
@@ -142,6 +145,11 @@ def _output(key: str, name: str) -> Output:
         # There is no log yet.
         sys.stderr.write(f"moorage: {key}: {name}: {error.strerror}\n")
         raise SystemExit(1) from None
+
+
+def _mails(configuration: Configuration, instance: str = "") -> list[MailHandler]:
+    formatter = logging.EventFormatter("text", _always(configuration, instance))
+    return [_mail(hook, formatter) for hook in configuration.log.hooks if not hook.disabled]
 
 
 def _mail(hook: Hook, formatter: logging.EventFormatter) -> MailHandler:

@@ -175,6 +175,10 @@ def open_queue(configuration: Configuration, *, check: bool = False, mend: bool 
     from moorage.events.queue import Queue, QueueDamaged, QueueError
 
     path = queue_path(configuration).absolute()
+    if configuration.notifications.queue.path and not path.parent.is_dir():
+        raise NotificationsError(
+            f"notifications.queue.path: {path}: there is no such folder; is its disk mounted, and the path right?"
+        )
     if kind := network_file_system(path):
         raise NotificationsError(
             f"notifications.queue.path: {path} is on {kind}; set the key to a file on a disk of this machine"

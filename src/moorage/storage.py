@@ -29,6 +29,10 @@ LINKS_FOR: Final = timedelta(minutes=20)
 """How long a URL is valid that a client is sent to (as the reference implementation's)."""
 
 
+PART_MEMORY: Final = 8
+"""Memory for parts on their way to an object store, in multiples of the memory for other buffers: parts are that much larger."""
+
+
 def build_driver(configuration: Configuration, removals: Removals | None = None) -> Driver:
     """Makes no call. `removals`: of folders on a disk, shared with the other workers of a server. Raises DriverError naming
     the key when the driver cannot be made."""
@@ -43,15 +47,19 @@ def build_driver(configuration: Configuration, removals: Removals | None = None)
         )
     if isinstance(parameters, Inmemory):
         return InMemoryDriver()
+    from moorage.drivers.objectstore import partmemory
+
     links_for = None if configuration.storage.redirect.disable else LINKS_FOR
     try:
-        return _object_store(parameters, links_for)
+        driver = _object_store(parameters, links_for)
     except ModuleNotFoundError as error:
         raise DriverError(
             f"storage.{name}", f"{error.name} is not installed: pip install 'moorage[{name}]'"
         ) from None
     except ValueError as error:
         raise DriverError(f"storage.{name}", str(error).partition("\n")[0]) from None
+    partmemory.OF_PROCESS.total = PART_MEMORY * configuration.http.limits.memory
+    return driver
 
 
 def _object_store(parameters: Section, links_for: timedelta | None) -> Driver:

@@ -4,7 +4,7 @@ from moorage.config import unbuilt
 from moorage.config.features import EXTRAS, UNBUILT
 from moorage.config.schema import shape_at
 
-from .conftest import INMEMORY, Load
+from .conftest import INMEMORY, Load, Refuse
 from .examples import AZURE, GCS, NEWER, OLDER, OSS, RADOS, SWIFT
 
 
@@ -62,20 +62,36 @@ def test_what_is_built_is_accepted(loaded: Load, text: str) -> None:
     assert paths(loaded(text)) == []
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("middleware: {registry: [{name: a, disabled: true}, {name: b}]}", "middleware.registry[1]"),
-        ("middleware: {repository: [{name: a}]}", "middleware.repository[0]"),
-        ("http: {tls: {certificate: c, key: k, clientcas: [a], clientauth: require-any-client-cert}}", "http.tls.clientauth"),
-        ("proxy: {remoteurl: 'https://h'}", "proxy.remoteurl"),
-        ("policy: {repository: {classes: [image]}}", "policy"),
-        ("version: 0.1\nstorage: {s3: {bucket: b, region: r, objectacl: public-read}}", "storage.s3.objectacl"),
-        *((f"version: 0.1\nstorage: {{{driver}}}", f"storage.{driver.split(':')[0]}") for driver in (SWIFT, OSS, RADOS)),
-    ],
-)  # fmt: skip
+UNSUPPORTED = [
+    ("middleware: {registry: [{name: a, disabled: true}, {name: b}]}", "middleware.registry[1]"),
+    ("middleware: {repository: [{name: a}]}", "middleware.repository[0]"),
+    ("http: {tls: {certificate: c, key: k, clientcas: [a], clientauth: require-any-client-cert}}", "http.tls.clientauth"),
+    ("proxy: {remoteurl: 'https://h'}", "proxy.remoteurl"),
+    ("policy: {repository: {classes: [image]}}", "policy"),
+    ("version: 0.1\nstorage: {s3: {bucket: b, region: r, objectacl: public-read}}", "storage.s3.objectacl"),
+    *((f"version: 0.1\nstorage: {{{driver}}}", f"storage.{driver.split(':')[0]}") for driver in (SWIFT, OSS, RADOS)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), UNSUPPORTED)
 def test_what_is_not_built_is_refused_by_name(loaded: Load, text: str, expected: str) -> None:
-    assert paths(loaded(text)) == [expected]
+    found = loaded(text)
+    assert paths(found) == [problem.path for problem in found.unbuilt] == [expected]
+    assert all(problem.line for problem in found.unbuilt)
+
+
+@pytest.mark.parametrize(("text", "expected"), UNSUPPORTED)
+def test_what_is_not_built_is_told_beside_mistakes(refused: Refuse, text: str, expected: str) -> None:
+    told = [
+        problem for problem in refused(f"{text}\nlog: {{level: loud}}\n").problems if problem.path == expected
+    ]
+    assert len(told) == 1
+    assert told[0].line
+
+
+def test_what_is_switched_off_is_not_told_beside_mistakes(refused: Refuse) -> None:
+    text = "middleware: {registry: [{name: a, disabled: true}]}\nproxy: {}\npolicy:\nlog: {level: loud}\n"
+    assert [problem.path for problem in refused(text).problems] == ["log.level"]
 
 
 @pytest.mark.parametrize(

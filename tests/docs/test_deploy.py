@@ -206,3 +206,10 @@ def test_systemd_understands_the_unit_and_finds_it_well_shut(tmp_path: Path) -> 
         text=True,
     )
     assert done.returncode == 0, f"more than 2.0 of exposure: {done.stdout[-300:]}"
+
+
+def test_the_unit_gives_up_on_a_server_that_ends_at_each_start() -> None:
+    """A mistake in the configuration. A start takes a second or two."""
+    settings = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if "=" in line)
+    turn_seconds = int(settings["RestartSec"]) + 3
+    assert int(settings["StartLimitBurst"]) * turn_seconds < int(settings["StartLimitIntervalSec"])

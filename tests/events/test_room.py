@@ -45,6 +45,7 @@ def dropped(path: Path) -> int:
 
 def test_a_full_disk_under_the_queue_stops_no_push_and_is_told_once(tmp_path: Path, tiny_disk: Path) -> None:
     path = tiny_disk / "queue" / "events.db"
+    path.parent.mkdir()
     server = telling(
         tmp_path / "server",
         endpoint("one", f"http://127.0.0.1:{free_port()}/", *PATIENT),

@@ -267,7 +267,7 @@ def test_the_image_is_built_and_serves_docker_over_restarts(tmp_path: Path) -> N
         with container(docker, port, *volume, *HARDENED) as name:
             assert docker_at(docker, tmp_path, port).pull("app").found == image.unpacked
             collected = docker("exec", name, "registry", "garbage-collect", "/etc/docker/registry/config.yml")
-            assert "0 manifests and 1 blobs removed" in collected
+            assert "0 manifests and 1 blob removed" in collected
             assert docker_at(docker, tmp_path, port).pull("app").found == image.unpacked
             said = docker("exec", name, "/bin/registry", "garbage-collect", "--dry-run=true", INSIDE)
             assert "0 manifests and 0 blobs would be removed" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -205,10 +206,12 @@ def refusal(tmp_path: Path) -> str:
 def test_without_the_libraries_the_registry_does_not_start(tmp_path: Path) -> None:
     lacking = "import sys\nfor name in ('bugsnag', 'newrelic', 'sentry_sdk'):\n    sys.modules[name] = None\n"
     (tmp_path / "sitecustomize.py").write_text(lacking)
-    assert refusal(tmp_path).splitlines() == [
-        "moorage: reporting.bugsnag.apikey: bugsnag is not installed: pip install 'moorage[bugsnag]'",
-        "moorage: reporting.newrelic.licensekey: newrelic is not installed: pip install 'moorage[newrelic]'",
-        "moorage: reporting.sentry.dsn: sentry_sdk is not installed: pip install 'moorage[sentry]'",
+    config = tmp_path / "registry/config.yml"
+    told = [re.sub(r"line \d+: ", "", line) for line in refusal(tmp_path).splitlines()]
+    assert told == [
+        f"moorage: {config}: reporting.bugsnag.apikey: bugsnag is not installed: pip install 'moorage[bugsnag]'",
+        f"moorage: {config}: reporting.newrelic.licensekey: newrelic is not installed: pip install 'moorage[newrelic]'",
+        f"moorage: {config}: reporting.sentry.dsn: sentry_sdk is not installed: pip install 'moorage[sentry]'",
     ]
 
 

@@ -141,7 +141,9 @@ def test_a_unix_socket_left_behind_is_replaced(listening: Listen, tmp_path: Path
 def test_a_unix_socket_that_somebody_listens_on_is_refused(listening: Listen, tmp_path: Path) -> None:
     path = str(tmp_path / "socket")
     (first,) = listening(path, 1, "unix")
-    with pytest.raises(ServerError, match=rf"^cannot listen on {path} \(http\.addr\): Address already in use$"):
+    with pytest.raises(
+        ServerError, match=rf"^cannot listen on {path} \(http\.addr\): Address already in use$"
+    ):
         listening(path, 1, "unix")
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(path)

@@ -146,7 +146,7 @@ def test_it_tells_what_it_removes_and_sums_up(tree: Path) -> None:
     expected = {f"blob {digest} {size}" for digest, size in blob_digests(ARM).items()}
     assert set(lines) == expected | {f"blob {ARM.digest} {len(ARM.body)}"}
     assert would.stdout.splitlines()[:-1] == lines
-    assert summary.startswith("1 repositories, 1 manifests, ")
+    assert summary.startswith("1 repository, 1 manifest, ")
     assert "would be removed" in would.stdout
     assert "would be" not in done.stdout
     quiet = garbage_collect(tree, "--quiet").stdout.splitlines()

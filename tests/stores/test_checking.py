@@ -55,7 +55,7 @@ async def test_a_bucket_is_checked_and_repaired(
         ("unfinished-multipart-upload", ""),
     ]
     young = storage("check", config, "--repair", "--quick", "--notice", "0", status=1).stdout.splitlines()
-    assert young[-1].endswith("1 findings, 0 repaired; 3 younger than 1 h left out")
+    assert young[-1].endswith("1 finding, 0 repaired; 3 younger than 1 h left out")
     rules = Rules(repair=True, settled_seconds=0.0, notice_seconds=0.0)
     repaired = await check_registry(shelf.registry, rules)
     assert {one.kind for one in repaired.findings if one.repaired} == {
@@ -76,7 +76,7 @@ async def test_what_is_found_is_a_line_each_and_the_exit_status_tells(tmp_path: 
     done = storage("check", config, "--age", "0", status=1)
     line, summary = done.stdout.splitlines()
     assert line == f"torn-link {link}: empty"
-    assert summary.endswith("; 1 findings, 0 repaired")
+    assert summary.endswith("; 1 finding, 0 repaired")
     done = storage("check", config, "--age", "0", "--repair")
     assert done.stdout.startswith(f"torn-link {link}: empty (repaired)\n3 repositories, 6 manifests, ")
     assert Path(f"{root}{link}").read_text() == LAYER

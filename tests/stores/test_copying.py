@@ -92,7 +92,7 @@ def test_a_registry_moves_from_a_disk_to_a_store_and_back(
     serves(store_server(tmp_path / "server", moto_store, root=root), images)
     back = on_disk(tmp_path / "back.yml", tmp_path / "back")
     done = storage("copy", "--from", bucket, "--to", back)
-    assert done.stdout.startswith(f"1 repositories; {BLOBS + 3} blobs with ")
+    assert done.stdout.startswith(f"1 repository; {BLOBS + 3} blobs with ")
     assert files(tmp_path / "back") == files(tmp_path / "disk")
     assert not (tmp_path / "back/moorage/copying").exists()
 

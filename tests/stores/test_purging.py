@@ -16,7 +16,7 @@ import pytest
 from moorage.digest import Digest
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.s3 import s3_driver
-from moorage.names import Name
+from moorage.names import Name, UploadId
 from moorage.store import layout
 from moorage.store.checking.registry import Rules, check_registry
 from moorage.store.registry import Registry
@@ -75,7 +75,7 @@ def test_the_command_finds_what_interrupted_writers_left_and_removes_it(
 
     line, summary = purge("--dry-run").splitlines()
     assert line.startswith(f"multipart upload of {blob}, ")
-    assert summary == "0 uploads and 1 multipart uploads would be purged"
+    assert summary == "0 uploads and 1 multipart upload would be purged"
     assert unfinished(moto_store, root) == [blob]
     told = json.loads(purge("--json"))
     assert told["uploads"] == []
@@ -152,3 +152,17 @@ async def test_the_periodic_purge_spares_what_is_young(
     assert await purging(driver, DAY, dry_run=True).purge() == 1
     assert await purging(driver, DAY).purge() == 1, "the imitation tells that it was begun years ago"
     assert (await driver.written(data)).size == len(b"begun")
+
+
+async def test_an_upload_of_which_only_the_state_of_its_hash_is_left_is_purged(
+    drivers: list[ObjectStoreDriver],
+) -> None:
+    """The reference writes it there; the folder has no time of its own in an object store."""
+    driver = drivers[0]
+    folder = layout.upload(Name("team/app"), UploadId.new())
+    await driver.write([(f"{folder}/hashstates/sha256/0", b"state")])
+    assert await purging(driver, DAY).purge() == 0
+    assert await driver.is_folder(folder)
+    # The clock of the store counts whole seconds.
+    assert await purging(driver, -DAY).purge() == 1
+    assert not await driver.is_folder(folder)

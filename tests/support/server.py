@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,9 @@ from tests.support.listening import spawned
 from tests.support.ports import free_port
 
 START_SECONDS = 30.0
+
+AS_ALWAYS = re.compile(r"listens on|server stops, |server has stopped")
+"""In the lines that every server of ours writes when it starts and stops."""
 
 
 @dataclass

@@ -15,7 +15,10 @@ MOST_NOTICE_SECONDS: Final = 3600
 ConfigArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[CONFIG]", help="The config.yml; else REGISTRY_CONFIGURATION_PATH, else the usual places."
+        metavar="[CONFIG]",
+        # What cannot be read is told when it is loaded, as for a file that is not there.
+        readable=False,
+        help="The config.yml; else REGISTRY_CONFIGURATION_PATH, else the usual places.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

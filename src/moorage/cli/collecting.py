@@ -12,7 +12,7 @@ import typer
 
 from moorage.cli.arguments import MOST_HOURS, ConfigArgument, DryRunOption, JsonOption, NoticeOption
 from moorage.cli.roots import require_root
-from moorage.cli.starting import fail, load
+from moorage.cli.starting import counted, fail, load
 from moorage.store.announcing import NOTICE_SECONDS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def garbage_collect(
 
     configuration = load(config)
     require_root(configuration)
-    logs.configure(configuration)
+    logs.configure_command(configuration)
     driver = build_driver(configuration)
 
     async def run() -> Collection:
@@ -71,7 +71,19 @@ def garbage_collect(
             found = asyncio.run(run())
     except CollectionAborted as error:
         fail(f"nothing was removed: {error}")
-    print(json.dumps(found.as_dict()) if as_json else found.summary(dry_run))
+    print(json.dumps(found.as_dict()) if as_json else _summary(found, dry_run=dry_run))
+
+
+def _summary(found: Collection, *, dry_run: bool) -> str:
+    counts, garbage = found.counts, found.garbage
+    would = "would be " if dry_run else ""
+    warned = f"; {counted(found.warnings, 'warning')}" if found.warnings else ""
+    copies = f" and {counted(len(garbage.copies), 'unfinished copy')}" if garbage.copies else ""
+    return (
+        f"{counted(counts.repositories, 'repository')}, {counted(counts.manifests, 'manifest')}, "
+        f"{counted(counts.blobs, 'blob')}; {counted(len(garbage.manifests), 'manifest')} and "
+        f"{counted(len(garbage.blobs), 'blob')}{copies} {would}removed, {counted(found.freed, 'byte')} {would}freed{warned}"
+    )
 
 
 async def _note(driver: Driver, found: Collection, seconds: float) -> None:
@@ -104,7 +116,7 @@ def purge(
 
     configuration = load(config)
     require_root(configuration)
-    logs.configure(configuration)
+    logs.configure_command(configuration)
     driver: Driver = build_driver(configuration)
     old = configuration.storage.maintenance.uploadpurging.age
     if age is not None:
@@ -122,11 +134,13 @@ def purge(
         print(json.dumps(_as_dict(uploads, leftovers, dry_run)))
         return
     for upload in uploads:
-        print(f"{upload.repository}: {upload.upload}, {upload.size} bytes, {upload.started.isoformat()}")
+        print(
+            f"{upload.repository}: {upload.upload}, {counted(upload.size, 'byte')}, {upload.started.isoformat()}"
+        )
     for leftover in leftovers:
         print(f"multipart upload of {leftover.object}, {leftover.begun.isoformat()}")
-    also = f" and {len(leftovers)} multipart uploads" if leftovers else ""
-    print(f"{len(uploads)} uploads{also} {'would be ' if dry_run else ''}purged")
+    also = f" and {counted(len(leftovers), 'multipart upload')}" if leftovers else ""
+    print(f"{counted(len(uploads), 'upload')}{also} {'would be ' if dry_run else ''}purged")
 
 
 def _as_dict(uploads: list[Purged], leftovers: list[Abandoned], dry_run: bool) -> dict[str, object]:

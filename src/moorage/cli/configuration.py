@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from moorage.cli.arguments import ConfigArgument
-from moorage.cli.starting import load, refuse
+from moorage.cli.starting import printable, read, refuse
 
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 
@@ -16,7 +16,8 @@ def check(config: ConfigArgument = None) -> None:
     from moorage.cli.refusals import refusals
     from moorage.config import effective
 
-    configuration = load(config)
-    if found := list(refusals(configuration)):
-        refuse(found)
-    print(effective(configuration), end="")
+    loaded = read(config)
+    if found := list(refusals(loaded.configuration)):
+        file = f"{printable(str(loaded.source))}: " if loaded.source else ""
+        refuse(f"{file}{one}" for one in found)
+    print(effective(loaded.configuration), end="")

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 STDOUT: Final = 1
 
+READER_GONE: Final = 141
+"""The exit status that shells report for programs ended by SIGPIPE."""
+
+FAILED: Final = 2
+"""The exit status if the output cannot be written. Of several commands, 1 is what they found out."""
+
 
 class _OutputFailed(Exception):
     """Standard output cannot be written. Not an OSError, so that code that handles those of a storage does not catch it."""
@@ -45,7 +51,8 @@ def written() -> Iterator[None]:
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(_Checked(STDOUT, "wb", closefd=False)),
             encoding=before.encoding,
-            errors=before.errors,
+            # Names of files and values of keys may have characters that the terminal's encoding does not.
+            errors="backslashreplace",
             line_buffering=before.isatty(),
         )
         try:
@@ -55,8 +62,8 @@ def written() -> Iterator[None]:
     except _OutputFailed as error:
         _discard()
         if error.gone:
-            raise SystemExit(1) from None
-        fail(f"cannot write the output: {error}")
+            raise SystemExit(READER_GONE) from None
+        fail(f"cannot write the output: {error}", code=FAILED)
 
 
 def _discard() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import io
 import sys
 from typing import Annotated, NoReturn
 
@@ -31,16 +32,23 @@ def htpasswd(
     secret = _utf8("a password", _asked() if password is None else password)
     if not 0 < len(secret) <= 72 or b"\0" in secret:
         fail("a password must have 1 to 72 bytes, none of them NUL: bcrypt looks at no more")
-    print(
-        f"{user}:{bcrypt.hashpw(secret, bcrypt.gensalt(cost, prefix=b'2b')).decode().replace('$2b$', '$2y$', 1)}"
-    )
+    line = f"{user}:{bcrypt.hashpw(secret, bcrypt.gensalt(cost, prefix=b'2b')).decode().replace('$2b$', '$2y$', 1)}"
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Whatever the terminal's encoding is: password files are read as UTF-8.
+        sys.stdout.reconfigure(encoding="utf-8")
+    print(line)
 
 
 def _asked() -> str:
     if sys.stdin is None:
         fail("a password is needed: write it after the name, or into standard input, which is closed")
     try:
-        return getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        if not sys.stdin.isatty():
+            return sys.stdin.readline().rstrip("\n")
+        first, second = getpass.getpass("Password: "), getpass.getpass("Once more: ")
+        if first != second:
+            fail("the two passwords differ: try again")
+        return first
     except UnicodeDecodeError:
         _not_utf8("a password")
 

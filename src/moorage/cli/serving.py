@@ -6,18 +6,21 @@ What this module imports is in the memory of the launcher and of every worker, s
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moorage import __version__
-from moorage.cli.starting import fail, load
+from moorage.cli.starting import fail, printable, read
 from moorage.drivers.base import DriverError
 
 if TYPE_CHECKING:
     from moorage.config import Configuration
     from moorage.controllers import AccessSetup
     from moorage.drivers.base import Driver
+
+log = logging.getLogger(__name__)
 
 LOCAL = ("", "127.0.0.1", "0.0.0.0", "[::]")  # noqa: S104 - what others are told, not what is listened on
 """Hosts in `http.addr` that `localhost` reaches, which clients trust without TLS."""
@@ -40,17 +43,17 @@ def serve(config: Path | None, *, welcome: bool = False) -> None:
     from moorage.server import ServerError
     from moorage.server import serve as run_server
 
-    configuration = load(config)
+    loaded = read(config)
+    configuration = loaded.configuration
     logs.configure(configuration)
     access = _access(configuration)
     _prepare_storage(configuration, access)
     _prepare_notifications(configuration)
     _check_tracing()
     address = configuration.http.addr
-    line = ", tls" if configuration.http.tls.enabled else ""
 
     def ready() -> None:
-        print(f"moorage {__version__} listens on {address}{line}", file=sys.stderr)
+        _tell(configuration, printable(str(loaded.source)) if loaded.source else "built-in defaults")
         if welcome and configuration.http.net == "tcp":
             print(WELCOME.format(typed=typed(address)), flush=True)
 
@@ -58,6 +61,16 @@ def serve(config: Path | None, *, welcome: bool = False) -> None:
         run_server(configuration, ready)
     except ServerError as error:
         fail(str(error))
+
+
+def _tell(configuration: Configuration, source: str) -> None:
+    """Say that the server listens. Among events that programs read, as an event."""
+    address, tls = configuration.http.addr, configuration.http.tls.enabled
+    if configuration.log.formatter != "text":
+        log.info("server listens", extra={"address": address, "tls": tls, "configuration": source})
+        return
+    line = ", tls" if tls else ""
+    print(f"moorage {__version__} listens on {address}{line} (configuration: {source})", file=sys.stderr)
 
 
 def typed(address: str) -> str:
@@ -125,7 +138,9 @@ def _prepare_storage(configuration: Configuration, access: AccessSetup | None) -
         if access is not None:
             asyncio.run(access.prepare(ReadOnlyDriver(driver) if read_only else driver))
     except DriverError as error:
-        fail(f"storage.filesystem.rootdirectory: {error}")
+        # Of a file below the root, the driver tells the path from there.
+        root = "" if error.path.startswith(driver.root) else driver.root
+        fail(f"storage.filesystem.rootdirectory: {root}{error}")
     except AuthError as error:
         fail(str(error))
     finally:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from moorage.config import Configuration, Problem
+    from moorage.config import Configuration, Loaded, Problem
 
 
 def fail(message: str, *, code: int = 1) -> NoReturn:
@@ -20,24 +20,35 @@ def fail(message: str, *, code: int = 1) -> NoReturn:
 
 def load(path: Path | None, *, code: int = 1) -> Configuration:
     """Load the configuration and print its warnings on stderr. If it cannot be used, print every mistake on stderr too, and exit."""
-    from moorage.config import ConfigurationError, unbuilt
-    from moorage.config import load as read
+    return read(path, code=code).configuration
+
+
+def read(path: Path | None, *, code: int = 1) -> Loaded:
+    """Like `load`; returns the name of the file, too."""
+    from moorage.config import ConfigurationError
+    from moorage.config import load as loaded_from
 
     try:
-        loaded = read(path, os.environ)
+        loaded = loaded_from(path, os.environ)
     except ConfigurationError as error:
         # An unknown key often explains a missing one.
-        _warn(error.warnings)
-        refuse(error.problems, code=code)
-    _warn(loaded.warnings)
-    if missing := unbuilt(loaded.configuration):
-        refuse(missing, code=code)
-    return loaded.configuration
+        _warn(error.warnings, error.source)
+        refuse(_placed(error.problems, error.source), code=code)
+    _warn(loaded.warnings, loaded.source)
+    if loaded.unbuilt:
+        refuse(_placed(loaded.unbuilt, loaded.source), code=code)
+    return loaded
 
 
-def _warn(problems: Iterable[Problem]) -> None:
+def _warn(problems: Iterable[Problem], source: Path | None) -> None:
+    for line in _placed(problems, source):
+        print(f"moorage: warning: {line}", file=sys.stderr)
+
+
+def _placed(problems: Iterable[Problem], source: Path | None) -> Iterator[str]:
+    """One line for each, with the name of the file if that is where it is."""
     for problem in problems:
-        print(f"moorage: warning: {problem}", file=sys.stderr)
+        yield str(problem) if source is None or problem.variable else f"{printable(str(source))}: {problem}"
 
 
 def refuse(problems: Iterable[object], *, code: int = 1) -> NoReturn:
@@ -45,3 +56,14 @@ def refuse(problems: Iterable[object], *, code: int = 1) -> NoReturn:
     for problem in problems:
         print(f"moorage: {problem}", file=sys.stderr)
     raise SystemExit(code)
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 repository`, `2 repositories`."""
+    plural = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that a terminal would not show: control characters, and bytes of a name that are not UTF-8."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -13,7 +13,7 @@ import typer
 
 from moorage.cli.arguments import MOST_HOURS, ConfigArgument, JsonOption, NoticeOption
 from moorage.cli.roots import require_root
-from moorage.cli.starting import fail, load
+from moorage.cli.starting import counted, fail, load, printable
 from moorage.drivers.base import DriverError
 from moorage.store.announcing import NOTICE_SECONDS
 
@@ -29,8 +29,12 @@ storage_app = typer.Typer(help="Copy a whole registry, or look for damage in it.
 FAILED = 2
 """The exit status if the storage fails or nothing was begun; 1 means that there are findings."""
 
-FromOption = Annotated[Path, typer.Option("--from", help="The configuration of the registry to copy.")]
-ToOption = Annotated[Path, typer.Option("--to", help="The configuration that names the storage to fill.")]
+FromOption = Annotated[
+    Path, typer.Option("--from", readable=False, help="The configuration of the registry to copy.")
+]
+ToOption = Annotated[
+    Path, typer.Option("--to", readable=False, help="The configuration that names the storage to fill.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
@@ -44,17 +48,21 @@ def copy(
 
     configurations = load(source, code=FAILED), load(target, code=FAILED)
     _refuse_same(*configurations)
-    logs.configure(configurations[0])
+    logs.configure_command(configurations[0])
     with watching(_teller(as_json), quiet=quiet or as_json) as watch:
         report = _copied(*configurations, watch)
     if as_json:
         print(json.dumps(report.as_dict()))
     else:
-        more = f"; {len(report.findings)} things could not be copied" if report.findings else ""
-        extra = f"; {report.extra_tags} tags are at the target only" if report.extra_tags else ""
+        left, extra = len(report.findings), report.extra_tags
+        more = f"; {counted(left, 'thing')} could not be copied" if left else ""
+        strange = (
+            f"; {counted(extra, 'tag')} {'is' if extra == 1 else 'are'} at the target only" if extra else ""
+        )
+        there = f"{report.blobs_present} {'was' if report.blobs_present == 1 else 'were'} there"
         print(
-            f"{report.repositories} repositories; {report.blobs} blobs with {decimal(report.size)} copied, "
-            f"{report.blobs_present} were there; {report.tags} tags written{extra}{more}"
+            f"{counted(report.repositories, 'repository')}; {counted(report.blobs, 'blob')} with {decimal(report.size)} "
+            f"copied, {there}; {counted(report.tags, 'tag')} written{strange}{more}"
         )
     raise SystemExit(1 if report.findings else 0)
 
@@ -100,7 +108,7 @@ def check(
 
     configuration = load(config, code=FAILED)
     require_root(configuration, code=FAILED)
-    logs.configure(configuration)
+    logs.configure_command(configuration)
     with watching(_teller(as_json), quiet=as_json) as watch:
         report = _checked(configuration, watch, repair=repair, quick=quick, age=age, notice=notice)
     if as_json:
@@ -108,8 +116,9 @@ def check(
     else:
         young = f"; {report.young} younger than {age:g} h left out" if report.young else ""
         print(
-            f"{report.repositories} repositories, {report.manifests} manifests, {report.blobs} blobs with "
-            f"{decimal(report.size)}; {len(report.findings)} findings, {report.repaired} repaired{young}"
+            f"{counted(report.repositories, 'repository')}, {counted(report.manifests, 'manifest')}, "
+            f"{counted(report.blobs, 'blob')} with {decimal(report.size)}; {counted(len(report.findings), 'finding')}, "
+            f"{report.repaired} repaired{young}"
         )
     raise SystemExit(0 if report.clean else 1)
 
@@ -156,7 +165,8 @@ def _ignore(_: Finding) -> None:
 
 def _tell(finding: Finding) -> None:
     detail = f": {finding.detail}" if finding.detail else ""
-    print(f"{finding.kind} {finding.path}{detail}{' (repaired)' if finding.repaired else ''}", flush=True)
+    repaired = " (repaired)" if finding.repaired else ""
+    print(printable(f"{finding.kind} {finding.path}{detail}{repaired}"), flush=True)
 
 
 def _refuse_same(source: Configuration, target: Configuration) -> None:

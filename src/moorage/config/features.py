@@ -7,7 +7,9 @@ from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 from moorage.config.configuration import Configuration
+from moorage.config.nodes import Entries, Items, Node, Origin, Path, Scalar, is_empty, node_at, origin_of
 from moorage.config.problem import Problem
+from moorage.config.schema import Leaf, shape_at
 from moorage.config.sections.base import Section
 
 Use: TypeAlias = Callable[[Configuration], Any]
@@ -55,24 +57,86 @@ EXTRAS: dict[str, tuple[Use, str, str]] = {
 }
 """Features that need a library, and the extra of the package that brings it."""
 
+_ONLY: dict[str, tuple[str, ...]] = {
+    "storage.s3.objectacl": (
+        "public-read",
+        "public-read-write",
+        "authenticated-read",
+        "aws-exec-read",
+        "bucket-owner-read",
+        "bucket-owner-full-control",
+    ),
+    "http.tls.clientauth": ("require-any-client-cert",),
+}
+"""The values that are not built, for keys of which others are."""
 
-def unbuilt(configuration: Configuration) -> list[Problem]:
-    """A problem for each use of a feature that is not built yet or lacks its library, saying what to do."""
-    return [
-        Problem(place, message)
+
+def unbuilt(configuration: Configuration, root: Node | None = None) -> list[Problem]:
+    """A problem for each use of a feature that is not built yet or lacks its library, saying what to do. `root`: what the configuration
+    was made of, for the lines."""
+    found = [
+        (place, message)
         for path, (use, message) in UNBUILT.items()
         for place in _places(path, use(configuration))
     ] + [
-        Problem(path, f"{library} is not installed: pip install 'moorage[{extra}]'")
+        (_parts(path), f"{library} is not installed: pip install 'moorage[{extra}]'")
         for path, (use, library, extra) in EXTRAS.items()
         if use(configuration) and find_spec(library) is None
     ]
+    return [_problem(root, place, message) for place, message in found]
 
 
-def _places(path: str, used: Any) -> Iterator[str]:
+def written(root: Node) -> list[Problem]:
+    """What is not built yet, as far as that can be told from the keys of a configuration that has mistakes."""
+    return [
+        _problem(root, place, message)
+        for path, (_, message) in UNBUILT.items()
+        for place in _written(root, path)
+    ]
+
+
+def _written(root: Node, path: str) -> Iterator[Path]:
+    parts = _parts(path)
+    node = node_at(root, parts)
+    if node is None or not _says(node):
+        return
+    if isinstance(node, Scalar) and not isinstance(shape_at(Configuration, parts), Leaf):
+        # That is told as a mistake.
+        return
+    if path.endswith("[]"):
+        for index, entry in enumerate(node.items if isinstance(node, Items) else []):
+            if not _is_disabled(entry):
+                yield (*parts, index)
+    elif path not in _ONLY or (isinstance(node, Scalar) and node.text in _ONLY[path]):
+        yield parts
+
+
+def _says(node: Node) -> bool:
+    """Whether there is any value in it."""
+    if isinstance(node, Scalar):
+        return not is_empty(node)
+    inner = node.items if isinstance(node, Items) else node.entries.values()
+    return any(map(_says, inner))
+
+
+def _is_disabled(entry: Node) -> bool:
+    switch = node_at(entry, ("disabled",)) if isinstance(entry, Entries) else None
+    return isinstance(switch, Scalar) and switch.value is True
+
+
+def _places(path: str, used: Any) -> Iterator[Path]:
     if not path.endswith("[]"):
-        yield from [path] if used else []
+        yield from [_parts(path)] if used else []
         return
     for index, entry in enumerate(used):
         if not getattr(entry, "disabled", False):
-            yield f"{path.removesuffix('[]')}[{index}]"
+            yield (*_parts(path), index)
+
+
+def _parts(path: str) -> Path:
+    return tuple(path.removesuffix("[]").split("."))
+
+
+def _problem(root: Node | None, place: Path, message: str) -> Problem:
+    origin = Origin() if root is None else origin_of(root, place)
+    return origin.problem(place, message)

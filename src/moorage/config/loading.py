@@ -10,6 +10,7 @@ from pathlib import Path
 from moorage.config.checking import check
 from moorage.config.configuration import Configuration
 from moorage.config.document import MOST_CHARACTERS, parse
+from moorage.config.features import unbuilt, written
 from moorage.config.nodes import Entries, Node, Origin, Scalar, is_empty, node_at
 from moorage.config.overrides import PATH_VARIABLE, override
 from moorage.config.problem import ConfigurationError, Problem
@@ -24,11 +25,12 @@ USUAL_PLACES = (Path("/etc/docker/registry/config.yml"), Path("/etc/distribution
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration, what is odd about it, and the file it came from (None: built-in defaults)."""
+    """A configuration, what is odd about it, the file it came from (None: built-in defaults), and what of it is not built."""
 
     configuration: Configuration
     warnings: list[Problem]
     source: Path | None
+    unbuilt: list[Problem]
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
@@ -40,12 +42,12 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     """
     source = _find(path, environ)
     try:
-        configuration, warnings = _configuration(source, environ)
+        configuration, warnings, missing = _configuration(source, environ)
     except ConfigurationError as error:
         raise ConfigurationError(
             sorted(error.problems, key=_place), warnings=sorted(error.warnings, key=_place), source=source
         ) from None
-    return Loaded(configuration, sorted(warnings, key=_place), source)
+    return Loaded(configuration, sorted(warnings, key=_place), source, sorted(missing, key=_place))
 
 
 def _place(problem: Problem) -> tuple[bool, int, str]:
@@ -70,7 +72,10 @@ def _is_there(place: Path) -> bool:
         raise ConfigurationError([Problem("", message)]) from None
 
 
-def _configuration(source: Path | None, environ: Mapping[str, str]) -> tuple[Configuration, list[Problem]]:
+def _configuration(
+    source: Path | None, environ: Mapping[str, str]
+) -> tuple[Configuration, list[Problem], list[Problem]]:
+    """The configuration, warnings, and what of it is not built."""
     root = _built_in() if source is None else parse(_read(source))
     _check_version(root)
     overridden = override(root, Configuration, environ)
@@ -81,12 +86,12 @@ def _configuration(source: Path | None, environ: Mapping[str, str]) -> tuple[Con
     try:
         configuration, more = check(root)
     except ConfigurationError as error:
-        raise ConfigurationError(
-            overridden.errors + error.problems, warnings=warnings + error.warnings
-        ) from None
+        problems = overridden.errors + error.problems + written(root)
+        raise ConfigurationError(problems, warnings=warnings + error.warnings) from None
+    missing = unbuilt(configuration, root)
     if overridden.errors:
-        raise ConfigurationError(overridden.errors, warnings=warnings + more)
-    return configuration, warnings + more
+        raise ConfigurationError(overridden.errors + missing, warnings=warnings + more)
+    return configuration, warnings + more, missing
 
 
 def _read(path: Path) -> str:
@@ -94,10 +99,10 @@ def _read(path: Path) -> str:
         with path.open(encoding="utf-8-sig") as file:
             return file.read(MOST_CHARACTERS + 1)  # `parse` refuses what is longer
     except UnicodeDecodeError:
-        raise ConfigurationError([Problem("", f"{path} is not UTF-8 text")]) from None
+        raise ConfigurationError([Problem("", "is not UTF-8 text")]) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigurationError([Problem("", f"cannot read {path}: {reason}")]) from None
+        raise ConfigurationError([Problem("", f"cannot read the file: {reason}")]) from None
 
 
 def _check_version(root: Node) -> None:

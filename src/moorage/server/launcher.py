@@ -293,9 +293,13 @@ class Launcher(MPServer):
                 os.kill(worker.inner.pid, order)
 
     def shutdown(self, exit_code: int = 0) -> None:
+        log.info("server stops, requests may finish", extra={"seconds": self._duties.drain_seconds})
         self.interrupt_children.clear()
         self.wrks += [*self._incoming, *self._retired]
-        super().shutdown(exit_code or int(self._failed))
+        try:
+            super().shutdown(exit_code or int(self._failed))
+        finally:
+            log.info("server has stopped")
 
 
 def _is_over(worker: WorkerProcess) -> bool:

@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import stat
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -76,17 +77,54 @@ def _listen_unix(path: str) -> socket.socket:
     if (length := len(os.fsencode(path))) > LONGEST_PATH:
         told = f"the path of the socket has {length} bytes, and may have at most {LONGEST_PATH}: choose a shorter one"
         raise OSError(errno.ENAMETOOLONG, told)
-    try:
-        if stat.S_ISSOCK(os.stat(path).st_mode):
-            os.unlink(path)
-    except FileNotFoundError:
-        pass
+    _remove_abandoned(path)
     with contextlib.ExitStack() as opened:
         listener = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         listener.bind(path)
         listener.listen(BACKLOG)
         opened.pop_all()
     return listener
+
+
+def _remove_abandoned(path: str) -> None:
+    """Remove a unix socket that nobody listens on. Raises OSError if somebody does, or if that cannot be told."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        # A socket whose queue is full would let this wait.
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except BlockingIOError:
+            pass
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def remover(listener: socket.socket) -> Callable[[], None]:
+    """A function that removes the file of a unix socket, unless another server has its own there by then. For TCP, it does nothing."""
+    if listener.family != socket.AF_UNIX:
+        return lambda: None
+    path = listener.getsockname()
+    made = _identity(path)
+
+    def remove() -> None:
+        with contextlib.suppress(OSError):
+            if _identity(path) == made:
+                os.unlink(path)
+
+    return remove
+
+
+def _identity(path: str) -> tuple[int, ...]:
+    """The number of a file is used again once it is removed, so its time counts too."""
+    found = os.stat(path)
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _be_impatient(listener: socket.socket, seconds: float) -> None:

@@ -28,7 +28,7 @@ from moorage.drivers.filesystem import LEADER
 from moorage.server import debugging, protocols, signals
 from moorage.server.errors import ServerError
 from moorage.server.launcher import Launcher
-from moorage.server.listening import BACKLOG, listen
+from moorage.server.listening import BACKLOG, listen, remover
 from moorage.server.worker import Duties
 from moorage.shared import Shared
 
@@ -91,6 +91,7 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     if obtained is not None:
         launcher.on_shutdown(obtained.stop)
     launcher.on_shutdown(debug.close)
+    launcher.on_shutdown(remover(listeners[0]))
     # Existing objects stay. Otherwise each worker would now and then search all of them for garbage and stall its requests.
     gc.freeze()
     launcher.serve(target_loader=_unused, wrap_loader=False)

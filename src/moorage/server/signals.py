@@ -1,4 +1,4 @@
-"""Signals: SIGTERM and SIGINT stop, SIGUSR1 retires a worker, SIGHUP is for the launcher only.
+"""Signals: SIGTERM and SIGINT stop, SIGRTMIN retires a worker, SIGHUP is for the launcher only, SIGUSR1 and SIGUSR2 do nothing.
 
 A forked worker has the launcher's handlers until its event loop runs and installs its own. A signal in between would get
 lost, and the server would wait for its whole drain time. So signals are blocked until then.
@@ -11,12 +11,17 @@ import signal
 from typing import Final
 
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
-RETIRING: Final = signal.SIGUSR1
+RETIRING: Final = signal.SIGRTMIN
+IGNORED: Final = (signal.SIGUSR1, signal.SIGUSR2)
+"""What rules for logrotate send, often to all processes of a service, to have a log opened anew. Logs need no signal here."""
 _HELD: Final = (*STOPPING, RETIRING)
 
 
 def hold_in_new_workers() -> None:
-    """Have processes that are forked from now on start with these signals blocked, until they call `heed`."""
+    """Have processes that are forked from now on start with these signals blocked, until they call `heed`. From now on, this process
+    and those ignore what does nothing."""
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
     os.register_at_fork(before=_hold, after_in_parent=heed, after_in_child=_forget)
 
 

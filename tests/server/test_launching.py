@@ -221,7 +221,9 @@ def test_the_file_of_a_unix_socket_goes_when_the_server_ends(tmp_path: Path) -> 
     config.write_text(config.read_text().replace(f"127.0.0.1:{server.port}", f"{path}\n  net: unix"))
     process = server.launch()
     try:
-        eventually(lambda: "listens on" in server.log.read_text(), SECONDS, "it listens")
+        eventually(
+            lambda: server.log.exists() and "listens on" in server.log.read_text(), SECONDS, "it listens"
+        )
         assert path.is_socket()
         process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS) == 0

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 import obstore
 from obstore.store import ObjectStore
 
 from moorage.drivers.objectstore.limits import USUAL, Limits, part_size
+from moorage.drivers.objectstore.partmemory import MOST_IN_FLIGHT
 from moorage.drivers.objectstore.resuming import resumed
 from moorage.drivers.objectstore.translation import translated
-
-IN_FLIGHT: Final = 2
-"""How many parts of an upload are sent at once, while the next one is collected."""
 
 
 class Joiner(Protocol):
@@ -55,7 +53,7 @@ class Through:
                 target,
                 attributes=self._attributes,
                 buffer_size=buffer,
-                max_concurrency=IN_FLIGHT,
+                max_concurrency=MOST_IN_FLIGHT,
             ) as writer:
                 for source, length in sources:
                     async for piece in resumed(self._store, source, path, 0, length):

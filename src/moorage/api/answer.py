@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -58,23 +58,6 @@ class Answer:
         if self.reader is not None:
             self.reader.close()
             self.reader = None
-
-
-class BytesReader:
-    """Bytes in memory, read like a file."""
-
-    data: bytes | None = None
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self.size = len(content)
-
-    async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
-        for position in range(start, stop, piece):
-            yield self._content[position : min(position + piece, stop)]
-
-    def close(self) -> None:
-        return None
 
 
 async def send_bytes(answer: Answer, send: Send, *, head: bool) -> None:

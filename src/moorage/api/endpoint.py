@@ -22,7 +22,6 @@ from moorage.api.answer import (
     HELD_PIECES,
     NOSNIFF,
     Answer,
-    BytesReader,
     ClientGone,
     send_bytes,
     send_file,
@@ -33,6 +32,7 @@ from moorage.api.observing import Observer, Outcome
 from moorage.api.rendering import error_answer, known_error
 from moorage.api.service import Service
 from moorage.drivers.base import DriverError
+from moorage.drivers.small import WholeFile
 from moorage.errors import (
     BodyEnded,
     HeaderTooLarge,
@@ -192,7 +192,7 @@ class Endpoint:
         with held.hold(answer.body):
             if held.scarce:
                 seconds = min(seconds, SCARCE_SECONDS)
-            answer.reader, answer.stop = BytesReader(answer.body), len(answer.body)
+            answer.reader, answer.stop = WholeFile(answer.body), len(answer.body)
             most = min(HELD_BYTES, answer.stop // HELD_PIECES)
             await self._send_file(exchange, answer, send, seconds, most)
 

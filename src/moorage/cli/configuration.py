@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from moorage.cli.arguments import ConfigArgument
-from moorage.cli.starting import printable, read, refuse
+from moorage.cli.starting import read, refuse
+from moorage.printable import printable
 
 config_app = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 

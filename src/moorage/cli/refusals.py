@@ -42,10 +42,6 @@ def refusals(configuration: Configuration) -> Iterator[str]:
     yield from _notifications(configuration)
 
 
-def _rules(configuration: Configuration) -> None:
-    build_rules(configuration)
-
-
 def _controller(configuration: Configuration) -> None:
     oidc, extension = configuration.auth.oidc, configuration.auth.extension
     if oidc is not None:
@@ -103,8 +99,8 @@ def _notifications(configuration: Configuration) -> Iterator[str]:
             yield f"notifications.endpoints: {endpoint.name}: {error}"
 
 
-_BUILDS: Final[tuple[Callable[[Configuration], None], ...]] = (
-    _rules,
+_BUILDS: Final[tuple[Callable[[Configuration], object], ...]] = (
+    build_rules,
     _controller,
     _driver,
     _cache,

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moorage import __version__
-from moorage.cli.starting import fail, printable, read
+from moorage.cli.starting import fail, read
 from moorage.drivers.base import DriverError
+from moorage.printable import printable
 
 if TYPE_CHECKING:
     from moorage.config import Configuration
@@ -24,9 +25,6 @@ log = logging.getLogger(__name__)
 
 LOCAL = ("", "127.0.0.1", "0.0.0.0", "[::]")  # noqa: S104 - what others are told, not what is listened on
 """Hosts in `http.addr` that `localhost` reaches, which clients trust without TLS."""
-
-SETTLING_SECONDS = 1.0
-"""After this time, all replicas that start together on an empty bucket see the same key."""
 
 WELCOME = """
   Moorage listens on {typed}. Try it with an image you have:
@@ -170,6 +168,7 @@ def _answer(configuration: Configuration, access: AccessSetup | None, keyless: b
     from moorage.storage import build_driver
     from moorage.store import layout
     from moorage.store.descriptors.removals import Removals
+    from moorage.store.secret import SETTLING_SECONDS
 
     read_only = configuration.storage.maintenance.readonly.enabled
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from moorage.printable import printable
+
 if TYPE_CHECKING:
     from moorage.config import Configuration, Loaded, Problem
 
@@ -62,8 +64,3 @@ def counted(count: int, noun: str) -> str:
     """`1 repository`, `2 repositories`."""
     plural = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
     return f"{count} {noun if count == 1 else plural}"
-
-
-def printable(text: str) -> str:
-    """The text with everything escaped that a terminal would not show: control characters, and bytes of a name that are not UTF-8."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -13,8 +13,9 @@ import typer
 
 from moorage.cli.arguments import MOST_HOURS, ConfigArgument, JsonOption, NoticeOption
 from moorage.cli.roots import require_root
-from moorage.cli.starting import counted, fail, load, printable
+from moorage.cli.starting import counted, fail, load
 from moorage.drivers.base import DriverError
+from moorage.printable import printable
 from moorage.store.announcing import NOTICE_SECONDS
 
 if TYPE_CHECKING:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from moorage.config.configuration import Configuration
 from moorage.config.nodes import Entries, Items, Node, Origin, Path, Scalar, is_empty, node_at, origin_of
 from moorage.config.problem import Problem
 from moorage.config.schema import Leaf, shape_at
 from moorage.config.sections.base import Section
+from moorage.config.sections.s3 import S3
 
 Use: TypeAlias = Callable[[Configuration], Any]
 """Something true if a configuration uses a feature; for a path that ends in `[]` the list of its entries."""
@@ -57,16 +58,9 @@ EXTRAS: dict[str, tuple[Use, str, str]] = {
 }
 """Features that need a library, and the extra of the package that brings it."""
 
-_ONLY: dict[str, tuple[str, ...]] = {
-    "storage.s3.objectacl": (
-        "public-read",
-        "public-read-write",
-        "authenticated-read",
-        "aws-exec-read",
-        "bucket-owner-read",
-        "bucket-owner-full-control",
-    ),
-    "http.tls.clientauth": ("require-any-client-cert",),
+_ONLY: dict[str, frozenset[str]] = {
+    "storage.s3.objectacl": frozenset(get_args(S3.model_fields["objectacl"].annotation)) - {"private"},
+    "http.tls.clientauth": frozenset({"require-any-client-cert"}),
 }
 """The values that are not built, for keys of which others are."""
 

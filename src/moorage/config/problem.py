@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from moorage.printable import printable
+
 _NAMES: Final = re.compile(r"(?:[^ :=@\"']|:(?=//))*")
 """Names of keys, headers and claims, of which some are URLs."""
 
@@ -32,18 +34,13 @@ class Problem:
     def __str__(self) -> str:
         place = self.variable or (f"line {self.line}" if self.line else "")
         hint = f" (did you mean {self.nearest}?)" if self.nearest else ""
-        return _printable(": ".join(filter(None, (place, _shown(self.path), self.message))) + hint)
+        return printable(": ".join(filter(None, (place, _shown(self.path), self.message))) + hint)
 
 
 def _shown(path: str) -> str:
     found = _NAMES.match(path)
     names = found[0] if found else ""
     return path if names == path else f"{names}…"
-
-
-def _printable(text: str) -> str:
-    """Keys and names of variables may hold anything; on a terminal or in a log they must not."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 class ConfigurationError(Exception):

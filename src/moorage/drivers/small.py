@@ -28,7 +28,7 @@ SETTLED_SECONDS: Final = 1.0
 
 
 class WholeFile:
-    """A file that was read whole when it was opened."""
+    """A file that is in memory as a whole, or bytes that are read like one."""
 
     def __init__(self, data: bytes) -> None:
         self._content = data

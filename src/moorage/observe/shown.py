@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from moorage.printable import printable
+
 Scope = Mapping[str, Any]
 """The ASGI scope of a request."""
 
@@ -70,8 +72,4 @@ def name(user: str) -> str:
     Quotes, backslashes and all characters that cannot be seen, such as other kinds of space, are escaped as in a Python string.
     """
     escaped = user[:LONGEST].replace(" ", "_").translate(_ESCAPED)
-    return "".join(map(_visible, escaped)) or "-"
-
-
-def _visible(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+    return printable(escaped) or "-"

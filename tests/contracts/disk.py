@@ -171,9 +171,7 @@ class Inline(FilesystemDriver):
     def __init__(self, root: str, *, disk: Disk | None = None) -> None:
         super().__init__(root, disk=disk)
         self._threads = AtOnce(1)
-
-    async def _threaded(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return function(*args, **kwargs)
+        self._threaded = self._threads.call
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from moorage.digest import Digest
-from moorage.drivers.base import FileInfo, Reader
+from moorage.drivers.base import FileInfo, Part, Reader
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.names import Name, Tag
@@ -106,9 +106,9 @@ class Busy(InMemoryDriver):
         await self._turn()
         return await super().children(path)
 
-    async def open(self, path: str, *, mark: str = "") -> Reader:
+    async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
         await self._turn()
-        return await super().open(path, mark=mark)
+        return await super().open(path, mark=mark, part=part)
 
     async def delete(self, path: str, *, durable: bool = True) -> None:
         await self._turn()

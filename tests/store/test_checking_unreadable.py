@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from moorage.digest import Digest
-from moorage.drivers.base import DriverError, Reader
+from moorage.drivers.base import DriverError, Part, Reader
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.store import layout
 from moorage.store.checking.registry import Rules, check_registry
@@ -40,8 +40,8 @@ class Failing(InMemoryDriver):
         super().__init__()
         self._times = times
 
-    async def open(self, path: str, *, mark: str = "") -> Reader:
-        found = await super().open(path, mark=mark)
+    async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
+        found = await super().open(path, mark=mark, part=part)
         if path != PLACE:
             return found
         self._times -= 1

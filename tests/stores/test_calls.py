@@ -109,6 +109,31 @@ def test_asking_for_a_blob_takes_two_calls_and_none_when_it_is_known(counting: C
         assert methods == ["HEAD"]
 
 
+def test_a_part_of_a_blob_takes_one_call_for_that_part_and_a_blob_that_the_client_has_none(
+    moto_store: S3, proxy: StoreProxy, tmp_path: Path
+) -> None:
+    data = os.urandom(1 << 20)
+    server = store_server(tmp_path, moto_store, endpoint=proxy.endpoint)
+    with running(server), Client(server.port) as client:
+        digest = client.push_blob(NAME, data)
+        path = f"/v2/{NAME}/blobs/{digest}"
+        with proxy.counted() as calls:
+            for header in ("bytes=1000-200999", "bytes=-5"):
+                start, stop = (1000, 201000) if header[6] != "-" else (len(data) - 5, len(data))
+                assert client.expect(206, "GET", path, headers={"Range": header}).body == data[start:stop]
+            client.expect(304, "GET", path, headers={"If-None-Match": f'"{digest}"'})
+            client.expect(412, "GET", path, headers={"If-Match": '"another"'})
+            client.expect(416, "GET", path, headers={"Range": "bytes=9999999-"})
+            whole = {"Range": "bytes=0-9", "If-Range": '"another"'}
+            assert client.expect(200, "GET", path, headers=whole).body == data
+        parts = [(call.method, call.part) for call in calls if not call.path.endswith(MARKER)]
+        assert parts == [
+            ("GET", "bytes=1000-200999"),
+            ("GET", f"bytes={len(data) - 5}-{len(data) - 1}"),
+            ("GET", ""),
+        ]
+
+
 @pytest.mark.parametrize(("layers", "cold"), [(3, ["GET"]), (60, ["GET", "GET"])])
 def test_an_image_is_pulled_by_tag_in_one_call_or_two_if_it_is_large_and_not_known(
     counting: Counting, layers: int, cold: list[str]

@@ -30,11 +30,12 @@ RESETTING = struct.pack("ii", 1, 0)
 
 
 class Call(NamedTuple):
-    """`path` and `query` as on the request line, not decoded; `query` without its question mark."""
+    """`path` and `query` as on the request line, not decoded; `query` without its question mark. `part`: the Range header."""
 
     method: str
     path: str
     query: str
+    part: str = ""
 
 
 class _Hold:
@@ -166,7 +167,7 @@ class StoreProxy:
     def _note(self, request: Head) -> Call:
         method, target, _ = request.start
         path, _, query = target.partition("?")
-        call = Call(method, path, query)
+        call = Call(method, path, query, request.header("range"))
         for calls in (self.calls, *self._counts):
             calls.append(call)
         return call

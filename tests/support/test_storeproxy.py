@@ -161,8 +161,12 @@ def test_requests_are_counted_within_a_block(proxy: StoreProxy) -> None:
             send(proxy, "PUT", "/b/k", b"x")
         send(proxy, "HEAD", "/b/k")
     send(proxy, "GET", "/after")
-    assert outer == [Call("GET", "/b", "list-type=2&prefix=a%2F"), ("PUT", "/b/k", ""), ("HEAD", "/b/k", "")]
-    assert inner == [("PUT", "/b/k", "")]
+    assert outer == [
+        Call("GET", "/b", "list-type=2&prefix=a%2F"),
+        Call("PUT", "/b/k", ""),
+        Call("HEAD", "/b/k", ""),
+    ]
+    assert inner == [Call("PUT", "/b/k", "")]
     assert [call.path for call in proxy.calls] == ["/before", "/b", "/b/k", "/b/k", "/after"]
 
 
@@ -188,7 +192,7 @@ def test_an_error_comes_as_s3_says_it(
     assert b"<Error><Code>" + code + b"</Code>" in answer.body
     assert send(proxy, "HEAD", "/b/k").body == b""
     assert store.kept == {}
-    assert proxy.injected == [(("PUT", "/b/k", ""), kind), (("HEAD", "/b/k", ""), kind)]
+    assert proxy.injected == [(Call("PUT", "/b/k", ""), kind), (Call("HEAD", "/b/k", ""), kind)]
 
 
 def test_a_reset_comes_before_the_store_hears_of_the_request(proxy: StoreProxy, store: type[Store]) -> None:
@@ -211,7 +215,7 @@ def test_silence_lasts_until_the_client_leaves(proxy: StoreProxy) -> None:
         client.sendall(b"PUT /b/k HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")
         with pytest.raises(TimeoutError):
             client.recv(1)
-    assert proxy.injected == [(("PUT", "/b/k", ""), Fault.SILENCE)]
+    assert proxy.injected == [(Call("PUT", "/b/k", ""), Fault.SILENCE)]
 
 
 def test_a_slow_answer_comes_whole(proxy: StoreProxy) -> None:

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from opentelemetry.trace import StatusCode, use_span
 
-from moorage.drivers.base import DriverError, PathBusy, PathNotFound, Reader
+from moorage.drivers.base import DriverError, Part, PathBusy, PathNotFound, Reader
 from moorage.drivers.delegating import DelegatingDriver
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
@@ -116,7 +116,7 @@ class Failing(DelegatingDriver):
     async def write(self, *stages: object) -> None:
         raise DriverError("/a", "the disk is gone")
 
-    async def open(self, path: str, *, mark: str = "") -> Reader:
+    async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
         return Breaking()
 
 

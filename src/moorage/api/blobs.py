@@ -7,7 +7,7 @@ from moorage.api.answer import Answer, RawHeaders
 from moorage.api.conditions import check_precondition, ranges_apply, unchanged
 from moorage.api.exchange import Exchange
 from moorage.digest import Digest
-from moorage.drivers.base import Reader
+from moorage.drivers.base import Part, Reader
 
 _LASTING = (b"cache-control", b"max-age=31536000, immutable")
 """The digest names these bytes forever."""
@@ -27,8 +27,7 @@ def _headers(digest: Digest, size: int) -> RawHeaders:
 async def head(exchange: Exchange) -> Answer:
     digest = Digest.parse(exchange.reference)
     blob = await exchange.repository.blobs.stat(digest)
-    check_precondition(exchange, digest)
-    if unchanged(exchange, digest):
+    if _client_has(exchange, digest):
         return _not_modified(digest)
     return Answer(200, _headers(digest, blob.size))
 
@@ -36,12 +35,18 @@ async def head(exchange: Exchange) -> Answer:
 async def get(exchange: Exchange) -> Answer:
     """The file is opened before the answer begins, so a 200 always has its bytes."""
     digest = Digest.parse(exchange.reference)
-    if exchange.repository.blobs.redirects and (answer := await _redirect(exchange, digest)):
+    blobs = exchange.repository.blobs
+    if blobs.redirects and (answer := await _redirect(exchange, digest)):
         return answer
-    reader = await exchange.repository.blobs.open(digest)
+    expected = None
+    if blobs.distant and _asks_for_less(exchange):
+        size = (await blobs.stat(digest)).size
+        if _client_has(exchange, digest):
+            return _not_modified(digest)
+        expected = _part(exchange, digest, size)
+    reader = await blobs.open(digest, expected)
     try:
-        check_precondition(exchange, digest)
-        if unchanged(exchange, digest):
+        if _client_has(exchange, digest):
             reader.close()
             return _not_modified(digest)
         part = _pulled(exchange, digest, reader.size)
@@ -56,10 +61,26 @@ async def get(exchange: Exchange) -> Answer:
         raise
 
 
-def _pulled(exchange: Exchange, digest: Digest, size: int) -> tuple[int, int] | None:
-    """Tell of the pull; returns the part `[start, stop)` that is asked for, None for the whole. A layer that is fetched in several
-    parts counts as one pull, at the first part. Raises RangeInvalid."""
-    part = ranges.wanted(exchange.header(b"range"), size) if ranges_apply(exchange, digest) else None
+def _asks_for_less(exchange: Exchange) -> bool:
+    """Whether the answer may lack some of the blob: then it is looked up before it is opened where opening it means that a store
+    sends it."""
+    return any(exchange.header(name) is not None for name in (b"range", b"if-none-match", b"if-match"))
+
+
+def _client_has(exchange: Exchange, digest: Digest) -> bool:
+    """Whether the client has the blob already. Raises PreconditionFailed."""
+    check_precondition(exchange, digest)
+    return unchanged(exchange, digest)
+
+
+def _part(exchange: Exchange, digest: Digest, size: int) -> Part | None:
+    """The part of the blob that is asked for, None for the whole. Raises RangeInvalid."""
+    return ranges.wanted(exchange.header(b"range"), size) if ranges_apply(exchange, digest) else None
+
+
+def _pulled(exchange: Exchange, digest: Digest, size: int) -> Part | None:
+    """Tell of the pull, and return its part. A layer that is fetched in several parts counts as one pull, at the first part."""
+    part = _part(exchange, digest, size)
     if part is None or part[0] == 0:
         telling.blob_pulled(exchange, digest, size)
     return part
@@ -72,8 +93,7 @@ async def _redirect(exchange: Exchange, digest: Digest) -> Answer | None:
     if found is None:
         return None
     url, blob = found
-    check_precondition(exchange, digest)
-    if unchanged(exchange, digest):
+    if _client_has(exchange, digest):
         return _not_modified(digest)
     _pulled(exchange, digest, blob.size)
     # HTTP/1.0, which Granian calls "1", does not know 307.

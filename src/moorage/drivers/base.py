@@ -85,6 +85,10 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
+Part = tuple[int, int]
+"""The bytes `[start, stop)` of a file."""
+
+
 Meanwhile = Callable[[Sequence[bytes]], None]
 """Called with the pieces of a write, usually to hash them."""
 
@@ -187,8 +191,10 @@ class Driver(Protocol):
         """
         ...
 
-    async def open(self, path: str, *, mark: str = "") -> Reader:
+    async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
         """Open a file; with the `mark` of a writer, exactly the bytes that the mark names. Raises PathNotFound.
+
+        `part`: all that the caller is going to read, None for the whole. A driver that is not `distant` need not know.
 
         Only for files that never hold other bytes: over a network, a reader may continue with a file that has replaced the
         first one meanwhile, if it has the same size.

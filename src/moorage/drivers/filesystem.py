@@ -17,14 +17,14 @@ import fcntl
 import logging
 import os
 import stat as modes
-from collections.abc import Callable, Iterable, Sequence
-from typing import ParamSpec, TypeVar
+from collections.abc import Iterable, Sequence
 
 from moorage.drivers.base import (
     DriverError,
     FileInfo,
     InvalidPath,
     Matches,
+    Part,
     PathBusy,
     PathNotFound,
     Reader,
@@ -42,9 +42,6 @@ from moorage.drivers.taking import Taking
 from moorage.drivers.threads import Threads
 
 log = logging.getLogger(__name__)
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 LEADER = ".moorage/leader"
 """Below the root. The process that holds the lock on this file does the periodic work."""
@@ -81,6 +78,7 @@ class FilesystemDriver(InPlace):
         self._sizes = Sizes(self._disk)
         self._small = SmallFiles()
         self._threads = Threads(threads)
+        self._threaded = self._threads.call
 
     # Reading
 
@@ -102,7 +100,7 @@ class FilesystemDriver(InPlace):
         except PathNotFound:
             return False
 
-    async def open(self, path: str, *, mark: str = "") -> Reader:
+    async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
         if not self._inline:
             return await self._threaded(self._open, path)
         kept = self._kept(path)
@@ -395,6 +393,3 @@ class FilesystemDriver(InPlace):
 
     async def close(self) -> None:
         self._threads.close()
-
-    async def _threaded(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._threads.call(function, *args, **kwargs)

@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 
-from moorage.drivers.base import FileInfo, Meanwhile, PathBusy, PathNotFound, Reader, Writer, ignore
+from moorage.drivers.base import FileInfo, Meanwhile, Part, PathBusy, PathNotFound, Reader, Writer, ignore
 from moorage.drivers.inplace import InPlace
 from moorage.drivers.looking import LookingFirst
 
@@ -47,7 +47,7 @@ class InMemoryDriver(LookingFirst, InPlace):
     async def is_folder(self, path: str) -> bool:
         return any(True for _ in self._below(path))
 
-    async def open(self, path: str, *, mark: str = "") -> Reader:
+    async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
         return _MemoryReader(self._file(path).data)
 
     async def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Writer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain
 
-from moorage.drivers.base import Creation, Driver, DriverError, FileInfo, Matches, Reader, Writer
+from moorage.drivers.base import Creation, Driver, DriverError, FileInfo, Matches, Part, Reader, Writer
 
 
 class ReadOnlyDriver:
@@ -28,8 +28,8 @@ class ReadOnlyDriver:
     async def write_noted(self, path: str, data: bytes, note: bytes) -> None:
         raise DriverError(path, "the registry is read-only")
 
-    async def open(self, path: str, *, mark: str = "") -> Reader:
-        return await self._driver.open(path, mark=mark)
+    async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
+        return await self._driver.open(path, mark=mark, part=part)
 
     async def written(self, path: str) -> FileInfo:
         return await self._driver.written(path)

@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 from moorage.digest import CANONICAL, Digest, Hashes
-from moorage.drivers.base import Driver, PathNotFound, Reader
+from moorage.drivers.base import Driver, Part, PathNotFound, Reader
 from moorage.errors import BlobUnknown
 from moorage.names import Name
 from moorage.store import layout
@@ -32,6 +32,7 @@ class RepositoryBlobs:
         self._store = store
         self._linked = linked
         self.redirects = driver.redirects
+        self.distant = driver.distant
 
     async def stat(self, digest: Digest) -> Blob:
         return await self._linked.find(*await self._resolve(digest))
@@ -40,8 +41,9 @@ class RepositoryBlobs:
         """Like `stat`, but trusts no cached link that a client may have removed: for blobs that a manifest will refer to."""
         await self._linked.prove(*await self._resolve(digest))
 
-    async def open(self, digest: Digest) -> Reader:
-        return await self._linked.open(*await self._resolve(digest))
+    async def open(self, digest: Digest, part: Part | None = None) -> Reader:
+        """A reader of the blob, for all of it or a part."""
+        return await self._linked.open(*await self._resolve(digest), part)
 
     async def digest_from(self, blob: Blob, start: int) -> Digest:
         """The canonical digest of the blob's bytes from `start` on, which are read for it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from moorage.digest import EMPTY, Digest
-from moorage.drivers.base import Damaged, Driver, PathNotFound, Reader
+from moorage.drivers.base import Damaged, Driver, Part, PathNotFound, Reader
 from moorage.errors import BlobUnknown
 from moorage.store import layout
 
@@ -26,9 +26,9 @@ class BlobStore:
         self._check(digest, found.size)
         return found.size
 
-    async def open(self, digest: Digest) -> Reader:
+    async def open(self, digest: Digest, part: Part | None = None) -> Reader:
         try:
-            reader = await self._driver.open(layout.blob_data(digest))
+            reader = await self._driver.open(layout.blob_data(digest), part=part)
         except PathNotFound as reason:
             raise self._unknown(digest, reason) from None
         try:

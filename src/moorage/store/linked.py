@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 
 from moorage.digest import Digest
-from moorage.drivers.base import Reader
+from moorage.drivers.base import Part, Reader
 from moorage.errors import BlobUnknown
 from moorage.store.blobstore import BlobStore
 from moorage.store.descriptors.base import Blob, Descriptors, Nothing
@@ -72,13 +72,13 @@ class Linked:
         elif not self._lasting:
             await self.canonical(link, digest)
 
-    async def open(self, link: str, digest: Digest) -> Reader:
-        """A reader of the content. Raises BlobUnknown."""
+    async def open(self, link: str, digest: Digest, part: Part | None = None) -> Reader:
+        """A reader of the content, for all of it or a part. Raises BlobUnknown."""
         known = await self.remembered(link)
         since = time.monotonic()
         canonical = known.digest if known else await self.canonical(link, digest)
         try:
-            reader = await self._store.open(canonical)
+            reader = await self._store.open(canonical, part)
         except BlobUnknown:
             _warn(link)
             if known is not None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from opentelemetry.trace import Span, SpanKind, Tracer, get_current_span
 
-from moorage.drivers.base import Creation, Driver, FileInfo, Matches, Reader, Writer
+from moorage.drivers.base import Creation, Driver, FileInfo, Matches, Part, Reader, Writer
 from moorage.drivers.delegating import DelegatingDriver
 from moorage.tracing.failing import failing, note
 from moorage.tracing.opened import TracedReader, traced_creation, traced_writer
@@ -50,8 +50,8 @@ class TracedDriver(DelegatingDriver):
         more = {"moorage.storage.files": len(paths)}
         return self._around("storage.write", paths[0] if paths else "", self._driver.write(*whole), more)
 
-    def open(self, path: str, *, mark: str = "") -> Work[Reader]:
-        work = self._driver.open(path, mark=mark)
+    def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Work[Reader]:
+        work = self._driver.open(path, mark=mark, part=part)
         return self._opened(path, work) if recording() else work
 
     def begin(self, path: str, data: bytes, file: str) -> Work[str]:

@@ -16,7 +16,16 @@ from typing import Final
 import obstore
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from moorage.drivers.base import Creation, DriverError, FileInfo, InvalidPath, PathNotFound, Reader, Writer
+from moorage.drivers.base import (
+    Creation,
+    DriverError,
+    FileInfo,
+    InvalidPath,
+    Part,
+    PathNotFound,
+    Reader,
+    Writer,
+)
 from moorage.drivers.looking import LookingFirst
 from moorage.drivers.objectstore.again import asked
 from moorage.drivers.objectstore.joining import Joiner, Through
@@ -147,7 +156,7 @@ class ObjectStoreDriver(LookingFirst):
             raise
         return FileInfo(found["size"], found["last_modified"].timestamp())
 
-    async def open(self, path: str, *, mark: str = "") -> Reader:
+    async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
         """One call, whose body is the stream. With a mark one call for each segment, made when its turn comes, after a listing
         if there are several."""
         if mark:
@@ -155,8 +164,8 @@ class ObjectStoreDriver(LookingFirst):
         key = self.key(path)
 
         async def begun() -> Reader:
-            result = await obstore.get_async(self._store, key)
-            if result.meta["size"] <= FILE_BYTES:
+            result = await obstore.get_async(self._store, key, options={"range": part} if part else {})
+            if part is None and result.meta["size"] <= FILE_BYTES:
                 return WholeFile(bytes(await result.bytes_async()))
             return ObjectReader(self._store, key, path, result)
 

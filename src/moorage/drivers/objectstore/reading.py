@@ -17,8 +17,8 @@ AGAIN_SECONDS: Final = 0.2
 
 
 class ObjectReader:
-    """Streams an object that never holds other bytes. The whole object is already on its way; another range is requested when it
-    is read."""
+    """Streams an object that never holds other bytes. What `result` answers is already on its way; another range is requested when
+    it is read."""
 
     def __init__(self, store: ObjectStore, key: str, path: str, result: obstore.GetResult) -> None:
         self._store = store
@@ -59,7 +59,7 @@ class ObjectReader:
 
     async def _range(self, start: int, stop: int) -> obstore.GetResult:
         begun, self._begun = self._begun, None
-        if begun is not None and (start, stop) == (0, self.size):
+        if begun is not None and (start, stop) == begun.range:
             return begun
         # Without a condition: the same bytes in other parts have another entity tag, and pushing a blob again must not disturb
         # its readers.

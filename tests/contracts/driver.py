@@ -317,6 +317,7 @@ OF_ANY: tuple[Promise, ...] = (
     nothing_there_is_told,
     children_are_sorted_by_code_point,
     streams.any_range_is_streamed_in_pieces,
+    streams.a_file_that_is_opened_for_a_part_has_its_whole_size_and_any_of_its_bytes,
     streams.a_file_in_memory_is_what_is_streamed,
     streams.streams_of_one_reader_do_not_disturb_each_other,
     streams.streams_at_once_have_memory_of_their_own,

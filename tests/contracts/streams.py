@@ -56,6 +56,20 @@ async def any_range_is_streamed_in_pieces(driver: Driver) -> None:
     reader.close()
 
 
+async def a_file_that_is_opened_for_a_part_has_its_whole_size_and_any_of_its_bytes(driver: Driver) -> None:
+    for data in (bytes(range(251)) * 400, b"a small file"):
+        await driver.write([("/part", data)])
+        for start, stop in ((0, 1), (3, 9), (len(data) - 1, len(data)), (0, len(data))):
+            reader = await driver.open("/part", part=(start, stop))
+            assert reader.size == len(data)
+            assert await whole(reader, start, stop) == data[start:stop]
+            assert await whole(reader, start, stop) == data[start:stop], "a second time"
+            assert await whole(reader) == data
+            reader.close()
+    with pytest.raises(PathNotFound):
+        await driver.open("/missing", part=(0, 1))
+
+
 async def a_file_in_memory_is_what_is_streamed(driver: Driver) -> None:
     """Handlers answer with `data` where there is some, else with the stream."""
     for size in (0, 1, 71, 65_535, 65_536, 65_537, 300_000):

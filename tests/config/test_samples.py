@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.config import load, unbuilt
+from moorage.config import load
 
 SAMPLES = Path(__file__).parents[2] / "config"
 
@@ -11,7 +11,7 @@ SAMPLES = Path(__file__).parents[2] / "config"
 def test_a_sample_configuration_can_be_served(file: Path) -> None:
     found = load(file, {})
     assert found.warnings == []
-    assert unbuilt(found.configuration) == []
+    assert found.unbuilt == []
 
 
 def test_the_samples_are_there_and_say_what_they_are_for() -> None:
@@ -26,3 +26,12 @@ def test_development_stays_on_this_machine_in_a_local_folder() -> None:
     assert configuration.storage.filesystem is not None
     assert configuration.storage.filesystem.rootdirectory == "./data"
     assert configuration.storage.delete.enabled
+
+
+def test_a_registry_for_others_asks_who_they_are_and_speaks_tls() -> None:
+    configuration = load(SAMPLES / "production.yml", {}).configuration
+    assert configuration.auth.kind == "htpasswd"
+    assert configuration.http.tls.certificate
+    deleting = [rule for rule in configuration.access or [] if "delete" in rule.allow]
+    assert configuration.storage.delete.enabled
+    assert [rule.users for rule in deleting] == [["alice"]]

@@ -27,6 +27,8 @@ from tests.support.tools import find, require
 SITE = ROOT / "deploy/nginx.conf"
 RECIPE = ROOT / "docs/recipes/nginx.md"
 UNIT = ROOT / "deploy/moorage.service"
+COLLECTING = ROOT / "deploy/moorage-collect.service"
+TIMER = ROOT / "deploy/moorage-collect.timer"
 START_SECONDS = 20.0
 LAYER = bytes(range(256)) * (1 << 14)  # 4 MiB: more than nginx takes without being told to
 
@@ -213,3 +215,23 @@ def test_the_unit_gives_up_on_a_server_that_ends_at_each_start() -> None:
     settings = dict(line.split("=", 1) for line in UNIT.read_text().splitlines() if "=" in line)
     turn_seconds = int(settings["RestartSec"]) + 3
     assert int(settings["StartLimitBurst"]) * turn_seconds < int(settings["StartLimitIntervalSec"])
+
+
+def test_systemd_understands_the_timer_and_the_unit_that_it_starts(tmp_path: Path) -> None:
+    require("systemd-analyze")
+    units = []
+    for file in (UNIT, COLLECTING, TIMER):
+        unit = tmp_path / file.name
+        unit.write_text(file.read_text().replace("/opt/moorage/bin/moorage", "/bin/true"))
+        units.append(str(unit))
+    checked = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True)
+    mine = [line for line in checked.stderr.splitlines() if "moorage" in line]
+    assert mine == [], "systemd does not understand these lines"
+
+
+def test_a_collection_by_the_clock_stops_the_registry_and_starts_it_again_whatever_happens() -> None:
+    settings = dict(line.split("=", 1) for line in COLLECTING.read_text().splitlines() if "=" in line)
+    assert settings["ExecStartPre"].endswith(f" stop {UNIT.name}")
+    assert settings["ExecStopPost"].endswith(f" start {UNIT.name}")
+    for key in ("User", "Group", "EnvironmentFile", "UMask"):
+        assert f"{key}={settings[key]}\n" in UNIT.read_text()

@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 import yaml
 
-from moorage.config import load, unbuilt
+from moorage.config import load
 from moorage.config.sections.http import Http
+from moorage.config.sections.limits import Limits
+from moorage.storage import PART_MEMORY
 from tests.clients.signing import Engine, engine
 from tests.clients.smallimages import small_image
 from tests.docs.pages import ROOT, blocks
@@ -150,6 +152,31 @@ def test_kubernetes_waits_until_requests_can_have_finished() -> None:
     assert timedelta(seconds=pod()["terminationGracePeriodSeconds"]) > DRAINING
 
 
+def test_on_the_page_somebody_may_delete() -> None:
+    """Else the first step of freeing space ends in 403."""
+    (compose,) = documents("services")
+    assert compose["services"]["registry"]["environment"]["REGISTRY_STORAGE_DELETE_ENABLED"] == "true"
+    written = [block.text for block in blocks(PAGE, "yaml") if block.text.startswith("version:")]
+    written.append(kinds()["ConfigMap"]["data"][Path(INSIDE).name])
+    for text in written:
+        rules = yaml.safe_load(text)["access"]
+        assert any("delete" in rule["allow"] for rule in rules)
+
+
+@pytest.mark.parametrize(
+    ("several", "parts"), [(False, 0), (True, PART_MEMORY)], ids=["disk", "object store"]
+)
+def test_a_pod_may_take_the_memory_that_its_workers_take(several: bool, parts: int) -> None:
+    """As the page counts it: idle, remembered, bodies that come and go, parts of uploads."""
+    (replicas,) = documents("spec")[-1:]
+    (container,) = (replicas["spec"]["template"]["spec"] if several else pod())["containers"]
+    (workers,) = (int(one["value"]) for one in container["env"] if one["name"] == "REGISTRY_HTTP_WORKERS")
+    bodies = Limits.model_fields["memory"].default
+    needed = workers * ((70 + 50) * 10**6 + bodies * 13 // 4 + parts * bodies)
+    allowed = container["resources"]["limits"]["memory"]
+    assert int(allowed.removesuffix("Gi")) << 30 > needed
+
+
 def test_kubernetes_asks_what_a_server_answers(shared_server: Server) -> None:
     (container,) = pod()["containers"]
     probes = [container["livenessProbe"]["httpGet"], container["readinessProbe"]["httpGet"]]
@@ -170,7 +197,7 @@ def test_the_parts_for_kubernetes_fit_together(tmp_path: Path) -> None:
 
     (tmp_path / "config.yml").write_text(kinds()["ConfigMap"]["data"][Path(INSIDE).name])
     found = load(tmp_path / "config.yml", {})
-    assert (found.warnings, unbuilt(found.configuration)) == ([], [])
+    assert (found.warnings, found.unbuilt) == ([], [])
     listeners, storage = found.configuration.http, found.configuration.storage
     assert ports["registry"] == port_of(listeners)
     assert ports["metrics"] == int(str(listeners.debug.addr).rpartition(":")[2])

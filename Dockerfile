@@ -1,4 +1,5 @@
-# The image of Moorage. It takes the arguments, variables and folders of the reference implementation's: docs/containers.md.
+# The image of Moorage. It takes the same arguments, variables and folders as the image of the reference implementation:
+# docs/containers.md.
 ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS build
@@ -14,7 +15,7 @@ RUN /opt/moorage/bin/pip install --no-cache-dir --no-deps . \
 FROM ${PYTHON}
 COPY --from=build /opt/moorage /opt/moorage
 COPY config/container.yml /etc/distribution/config.yml
-# Where version 2 of the reference implementation has it. What is mounted over either is found at both. /bin/registry is
+# Where version 2 of the reference implementation has it. A file that is mounted over either is found at both. /bin/registry is
 # the path of its program, which charts and manifests name as the command.
 RUN mkdir -p /etc/docker/registry /var/lib/registry \
     && ln -s /etc/distribution/config.yml /etc/docker/registry/config.yml \

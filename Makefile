@@ -9,7 +9,7 @@ help:  ## this list
 
 .venv/runtime: requirements/runtime.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Moorage needs Python 3.11 or newer; set PYTHON=")'
-	@# Also after one that was made by halves: interrupted, or without the package python3-venv of Debian.
+	@# Made anew if an earlier try was interrupted or Debian's python3-venv was missing: it has no pip then.
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/runtime.txt
 	$(BIN)/python -m pip install --quiet --no-deps -e .

@@ -6,12 +6,13 @@ T1 and T2 over TLS, A1 to A3 of access control and N1 and N2 of what is told (ag
     runner      rounds x workloads x servers, one fresh process per run
     workloads/  what is sent, in which mix, and the goals; read `base` first, then any one of the others
     objectstore/ the workloads over S3, with a runner of their own
-    load/       the clients: wrk for GET, our own child process for everything that wrk cannot do
+    load/       the clients: wrk for GET, crane and curl for what they do, our own for everything else
     peers       who can be measured here; `build` makes what has to be built
     servers     Moorage, distribution v3.1.1, Debian's docker-registry 2.8.2 and nginx with plain files
     restartable a server that may be restarted while it is measured; `secure` one that speaks TLS
-    seed        the content all of them serve, pushed over HTTP
+    seed        the content all of them serve, pushed over HTTP; `content` makes it
     measure     processor time, memory and latency quantiles; `syscalls` counts calls on the storage
+    machine     what it was measured on; `warm` touches its memory once before
     results     what was measured, ratios and verdicts; `report` writes them for people
     page        RESULTS.json and RESULTS.md: what is measured is replaced, what is not is kept
 

@@ -94,14 +94,14 @@ def main(
     folder = Path(tempfile.mkdtemp(prefix="moorage-bench-", dir=workdir))
     page = Page(out)
     settings = Settings(
-        servers.split(","),
-        rounds or (QUICK_ROUNDS if quick else ROUNDS),
-        seconds or (QUICK_SECONDS if quick else 0.0),
-        quick,
-        pin,
-        folder,
-        cache or build.default_cache(),
-        reference3,
+        servers=servers.split(","),
+        rounds=rounds or (QUICK_ROUNDS if quick else ROUNDS),
+        seconds=seconds or (QUICK_SECONDS if quick else 0.0),
+        quick=quick,
+        pin=pin,
+        workdir=folder,
+        cache=cache or build.default_cache(),
+        reference3=reference3,
     )
     try:
         measuring.run(settings, on_files, over_stores, page)

@@ -72,9 +72,16 @@ def _on_files(settings: Settings, cases: Sequence[Case], page: Page) -> None:
     )
     this_run = Results(machine.facts(settings.workdir), facts, settings.rounds, settings.pin)
     results = page.of_files(this_run, [case.key for case in cases])
-    rounds, seconds, pin = settings.rounds, settings.seconds, settings.pin
     bench = Bench(
-        settings.workdir, tuple(found), tuple(cases), content, rounds, seconds, pin, console.print, clients
+        workdir=settings.workdir,
+        peers=tuple(found),
+        cases=tuple(cases),
+        seed=content,
+        rounds=settings.rounds,
+        seconds=settings.seconds,
+        pin=settings.pin,
+        say=console.print,
+        clients=clients,
     )
     bench.prepare()
     _measure(bench, results, page.save)
@@ -106,14 +113,14 @@ def _over_stores(settings: Settings, cases: Sequence[StoreCase], page: Page) -> 
     this_run = Results(known, facts, settings.rounds, pinned=False)
     results = page.of_stores(this_run, [case.key for case in cases])
     bench = StoreBench(
-        settings.workdir,
-        minio,
-        tuple(found),
-        tuple(cases),
-        seed,
-        settings.rounds,
-        settings.seconds,
-        console.print,
+        workdir=settings.workdir,
+        minio=minio,
+        peers=tuple(found),
+        cases=tuple(cases),
+        seed=seed,
+        rounds=settings.rounds,
+        seconds=settings.seconds,
+        say=console.print,
     )
     results.machine |= bench.prepare()
     _measure(bench, results, page.save)

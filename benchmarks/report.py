@@ -15,9 +15,10 @@ NOTES = Path(__file__).with_name("notes")
 INTRODUCTION = """\
 # Benchmarks
 
-Moorage beside the registries and the file server it is compared with, on one machine, in one run. `make bench`
-makes this page anew. Each run of a workload gets a fresh server process with the same content, pushed to it over
-HTTP; one server is loaded at a time, and they take turns: all of them once, then again, {rounds} in total.
+Moorage beside the registries and the file server it is compared with, on one machine. `make bench` makes this page
+anew. What the last run did not measure is kept from the run that did (below the summary). Each run of a workload
+gets a fresh server process, unless its section says otherwise, with the same content, pushed to it over HTTP; one
+server is loaded at a time, and they take turns: all of them once, then again, {rounds} in total.
 Access logs are off, log level is error. The clients run on the same machine{pinned}.
 
 Numbers are the median of the rounds, with the smallest and largest in parentheses. A ratio is Moorage's value

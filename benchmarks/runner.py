@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from benchmarks.content import GIB
 from benchmarks.load.launch import Launcher, LoadFailed
 from benchmarks.load.specs import Outcome
 from benchmarks.measure import PeakMemory, Usage
+from benchmarks.peers import Say
 from benchmarks.restartable import RestartableServer
 from benchmarks.results import Sample
 from benchmarks.seed import Seed
@@ -27,11 +28,12 @@ from benchmarks.workloads.pushes import images_one_by_one
 WARM_UP_SECONDS = 1.0
 SETTLE_SECONDS = 0.2
 MOST_WRITTEN_BYTES = 16 * GIB
-COUNTED_IMAGES = 20
-WRITTEN_AT_MOST = 8 * GIB
-"""Bytes that a server takes in during a measurement."""
+"""No client begins another upload once this much was sent, so that the disk stays bounded."""
 
-Say = Callable[[str], None]
+WARMED_BYTES = 8 * GIB
+"""What a server may take in while measured: memory that is warmed for it."""
+
+COUNTED_IMAGES = 20
 
 
 @dataclass(frozen=True)
@@ -167,21 +169,11 @@ class Bench:
         os.sync()  # What the warm-up wrote must not be written back at the cost of the measurement.
         if case.storage != "seed":
             # A host takes free memory back within seconds; whoever fills the page cache next would pay for that.
-            warm_memory(WRITTEN_AT_MOST)
+            warm_memory(WARMED_BYTES)
         time.sleep(SETTLE_SECONDS)
-        memory, begun = PeakMemory(server.pids), time.monotonic()
-        before, loader_before = server.usage(), measure.loader_cpu_seconds(server.ended)
-        with memory.watching():
-            outcome = case.load(stage, seconds)
-        used = server.usage() - before
-        loader = (measure.loader_cpu_seconds(server.ended) - loader_before) / (time.monotonic() - begun)
+        outcome, found = measured(case, stage, seconds)
         sample.errors, sample.note = outcome.errors, outcome.note
-        sample.metrics |= metrics(case, outcome, used)
-        sample.metrics |= {
-            "rss_mb": memory.resident_bytes / 1e6,
-            "pss_mb": memory.proportional_bytes / 1e6,
-            "loader_cores": loader,
-        }
+        sample.metrics |= found
 
     def _count_calls(self, server: RestartableServer, sample: Sample) -> None:
         stage = self._stage(server)
@@ -192,7 +184,24 @@ class Bench:
             sample.metrics["storage_calls"] = calls.all / images
 
 
-def metrics(case: Case, outcome: Outcome, used: Usage) -> dict[str, float]:
+def measured(case: Case, stage: Stage, seconds: float) -> tuple[Outcome, dict[str, float]]:
+    """Load the server once: what the clients saw, and its metrics."""
+    server = stage.server
+    memory, begun = PeakMemory(server.pids), time.monotonic()
+    before, loader_before = server.usage(), measure.loader_cpu_seconds(server.ended)
+    with memory.watching():
+        outcome = case.load(stage, seconds)
+    used = server.usage() - before
+    loader = (measure.loader_cpu_seconds(server.ended) - loader_before) / (time.monotonic() - begun)
+    return outcome, {
+        "rss_mb": memory.resident_bytes / 1e6,
+        "pss_mb": memory.proportional_bytes / 1e6,
+        "loader_cores": loader,
+        **_metrics(case, outcome, used),
+    }
+
+
+def _metrics(case: Case, outcome: Outcome, used: Usage) -> dict[str, float]:
     operations, transferred = max(1, outcome.operations), max(1, outcome.bytes)
     counted = outcome.bytes / 1e6 if case.unit == "MB/s" else outcome.operations
     latencies = {"p50_ms": outcome.p50_ms, "p99_ms": outcome.p99_ms, "max_ms": outcome.max_ms}

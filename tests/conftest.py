@@ -23,7 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without --soak the long tests are deselected, not skipped: a skip has to mean that something lacks."""
+    """Put files in turn for pytest-xdist. Without --soak the long tests are deselected, not skipped: a skip has to mean that something is
+    missing."""
     if hasattr(config, "workerinput"):
         turn = in_turn(item.path for item in items)
         items.sort(key=lambda item: turn[item.path])

@@ -10,7 +10,7 @@ import pytest
 from moorage import errors
 from moorage.api.rendering import error_answer, known_error
 from moorage.drivers.base import DriverError, InvalidPath, PathBusy, PathNotFound, StorageFull
-from moorage.errors import ManifestBlobUnknown, RegistryError
+from moorage.errors import ManifestBlobUnknown, RegistryError, Unavailable
 
 
 def kinds(kind: type[RegistryError] = RegistryError) -> list[type[RegistryError]]:
@@ -48,6 +48,11 @@ def test_headers_and_detail_reach_the_client() -> None:
     assert json.loads(answer.body)["errors"] == [
         {"code": "UNKNOWN", "message": "words", "detail": {"a": [1]}}
     ]
+
+
+def test_who_is_sent_away_learns_when_to_come_back() -> None:
+    assert dict(error_answer(Unavailable()).headers)[b"retry-after"] == b"5"
+    assert dict(error_answer(Unavailable("busy", retry_after=2)).headers)[b"retry-after"] == b"2"
 
 
 def test_several_missing_digests_are_several_entries() -> None:

@@ -12,8 +12,9 @@ from moorage.config import load
 from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.cloudfront import CloudFront
 from moorage.drivers.inmemory import InMemoryDriver
-from moorage.middleware import Work, wrap
+from moorage.middleware import wrap
 from moorage.storage import build_driver
+from moorage.tasks import Work
 from tests.support.cloudfront import KEY_PAIR, pem, verified
 
 BLOB = "/docker/registry/v2/blobs/sha256/ab/abcdef/data"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import errno
+import fcntl
 import os
 from functools import partial
 from pathlib import Path
@@ -50,6 +52,35 @@ async def test_who_cannot_open_the_lock_says_so_once_and_tries_again(
     (line,) = caplog.records
     assert (line.path, line.reason) == (str(lock), "No such file or directory")  # type: ignore[attr-defined]
     os.close(leadership._fd)
+
+
+async def test_where_nothing_can_be_locked_nobody_leads_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on NFS without its lock daemon. What another holds is another matter, and nothing to tell of."""
+
+    def refuse(number: int) -> None:
+        def flock(fd: int, operation: int) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(fcntl, "flock", flock)
+
+    leadership = Leadership(str(tmp_path / "lock"))
+    before = os.listdir("/proc/self/fd")
+    for taken in (errno.EWOULDBLOCK, errno.EACCES):
+        refuse(taken)
+        assert not leadership.take()
+    refuse(errno.ENOLCK)
+    with pytest.raises(OSError, match="No locks available"):
+        leadership.take()
+    assert os.listdir("/proc/self/fd") == before, "a file stays open"
+    winning = asyncio.create_task(leadership.won(0.001))
+    await asyncio.sleep(0.02)
+    assert not winning.done()
+    winning.cancel()
+    await asyncio.gather(winning, return_exceptions=True)
+    (line,) = caplog.records
+    assert (line.path, line.reason) == (str(tmp_path / "lock"), "No locks available")  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("leads", [True, False])

@@ -52,7 +52,7 @@ class Launcher:
     @contextlib.contextmanager
     def child(self, spec: Spec, inherits: Sequence[int] = ()) -> Iterator[Running]:
         """Our own clients; they have the descriptors `inherits` under the same numbers."""
-        command = [*self.prefix, sys.executable, "-m", "benchmarks.loader"]
+        command = [*self.prefix, sys.executable, "-m", "benchmarks.load.child"]
         with self._process(command, msgspec.json.encode(spec), inherits) as process:
             yield Running(process, spec.target.seconds)
 

@@ -18,7 +18,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """Of a service that speaks S3, with the bucket in the path. `endpoint` is a URL without it."""
+    """A bucket of a service that speaks S3, with the bucket in the path. `endpoint` is a URL without it."""
 
     endpoint: str
     name: str
@@ -54,7 +54,7 @@ class Paced(msgspec.Struct, frozen=True, tag=True):
 
 
 class Restart(msgspec.Struct, frozen=True):
-    """Of the server, once `after` bytes of an upload were taken; asked for on the inherited socket `channel`."""
+    """A restart of the server, once `after` bytes of an upload were taken; asked for on the inherited socket `channel`."""
 
     after: int
     channel: int

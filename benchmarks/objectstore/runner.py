@@ -5,29 +5,29 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import measure, seed, servers
+from benchmarks import seed, servers
 from benchmarks.content import GIB
 from benchmarks.load.launch import Launcher, LoadFailed
 from benchmarks.load.specs import Calls, Target
-from benchmarks.measure import PeakMemory
 from benchmarks.objectstore.cases import REGISTRIES, StoreCase
 from benchmarks.objectstore.delay import Delay, delaying
 from benchmarks.objectstore.registries import registry
 from benchmarks.objectstore.s3server import MinIO, serving
+from benchmarks.peers import Say
 from benchmarks.restartable import RestartableServer
 from benchmarks.results import Sample
-from benchmarks.runner import MOST_WRITTEN_BYTES, SETTLE_SECONDS, metrics, remove
+from benchmarks.runner import MOST_WRITTEN_BYTES, SETTLE_SECONDS, measured, remove
 from benchmarks.seed import Seed
 from benchmarks.servers import Peer
 from benchmarks.warm import read_files, warm_memory
 from benchmarks.workloads.base import Stage
 
-WRITTEN_AT_MOST = 4 * GIB
-"""Bytes that MinIO takes in during a measurement: a layer, and its copy."""
+WARMED_BYTES = 4 * GIB
+"""What MinIO may take in while measured, a layer and its copy: memory that is warmed for it."""
 
 ROUND_TRIP_SECONDS = 1.0
 
@@ -43,7 +43,7 @@ class StoreBench:
     seed: Seed
     rounds: int
     seconds: float
-    say: Callable[[str], None]
+    say: Say
 
     @property
     def seed_root(self) -> Path:
@@ -127,24 +127,16 @@ class StoreBench:
             case.before(stage, seconds)
         os.sync()
         if case.unit == "MB/s":
-            warm_memory(WRITTEN_AT_MOST)
+            warm_memory(WARMED_BYTES)
         time.sleep(SETTLE_SECONDS)
-        server = stage.server
-        memory, begun = PeakMemory(server.pids), time.monotonic()
-        before, loader_before = server.usage(), measure.loader_cpu_seconds(server.ended)
         store_before, calls_before = store.usage(), delay.requests() if delay else 0
-        with memory.watching():
-            outcome = case.load(stage, seconds)
-        used, store_used = server.usage() - before, store.usage() - store_before
+        outcome, found = measured(case, stage, seconds)
+        store_used = store.usage() - store_before
         calls = delay.requests() - calls_before if delay else 0
-        loader = (measure.loader_cpu_seconds(server.ended) - loader_before) / (time.monotonic() - begun)
         sample.errors, sample.note = outcome.errors, outcome.note
+        sample.metrics |= found
         sample.metrics |= {
-            "rss_mb": memory.resident_bytes / 1e6,
-            "pss_mb": memory.proportional_bytes / 1e6,
-            "loader_cores": loader,
             "store_cpu_s_per_gb": store_used.cpu_seconds / (max(1, outcome.bytes) / 1e9),
             "store_cpu_us": store_used.cpu_seconds / max(1, outcome.operations) * 1e6,
             "store_calls": calls / max(1, outcome.operations),
         }
-        sample.metrics |= metrics(case, outcome, used)

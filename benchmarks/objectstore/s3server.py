@@ -19,7 +19,7 @@ from benchmarks.restartable import RestartableServer
 NAME, REGION = "moorage", "us-east-1"
 ACCESS_KEY, SECRET_KEY = "benchmarks", "a-secret-for-benchmarks"
 START_SECONDS = 30.0
-# What it does besides: it has no page of its own, asks nobody for news, and looks through its objects slowly.
+# Turn off MinIO's web page and its search for updates, and let it scan its objects slowly.
 ENVIRONMENT = {
     "MINIO_ROOT_USER": ACCESS_KEY,
     "MINIO_ROOT_PASSWORD": SECRET_KEY,

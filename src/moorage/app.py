@@ -1,5 +1,4 @@
-"""The composition root: assembles an application of the parts that `storage`, `caches`, `controllers`, `notifications`, `logs`, `health`
-and `reporting` build from the configuration."""
+"""The composition root: the parts that other modules build from the configuration, assembled into one application."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ from moorage.config.sections.validation import compiled
 from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.readonly import ReadOnlyDriver
 from moorage.leadership import Leadership
-from moorage.middleware import Work, wrap
+from moorage.middleware import wrap
 from moorage.shared import Shared
 from moorage.storage import build_driver
 from moorage.store.descriptors.base import Descriptors, Nothing
@@ -37,7 +36,7 @@ from moorage.store.policy import ReferencePolicy
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from moorage.store.uploads import BATCHES
-from moorage.tasks import UploadPurging, forever, led
+from moorage.tasks import UploadPurging, Work, forever, led
 
 if TYPE_CHECKING:
     from moorage.controllers import AccessSetup
@@ -167,7 +166,7 @@ class Application:
                 await receive()
         except BaseException as error:
             if step == "startup" and isinstance(error, AuthError | DriverError):
-                # Nobody misses a traceback of what is told in one line.
+                # One line tells all; a traceback would bury it.
                 log.error("worker cannot start", extra={"reason": str(error)})
                 await send({"type": "lifespan.startup.failed"})
                 return
@@ -272,9 +271,7 @@ class Application:
 
 
 def _page(status: int, text: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
-    body = text.encode()
-    plain = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-    return Answer(status, [*plain, *headers], body)
+    return Answer.of(text.encode(), b"text/plain; charset=utf-8", status, headers)
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:

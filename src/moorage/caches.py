@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import logging
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
@@ -16,7 +15,7 @@ from moorage.config.sections.clouds import Azure, Gcs
 from moorage.config.sections.redis import Redis
 from moorage.config.sections.s3 import S3
 from moorage.config.sections.storage import Storage
-from moorage.config.values import host_and_port, plain
+from moorage.config.values import host_and_port, revealed
 from moorage.drivers.base import Driver, DriverError
 from moorage.store import layout
 from moorage.store.announcing import last_beat
@@ -25,8 +24,6 @@ from moorage.store.descriptors.memory import MemoryDescriptors
 from moorage.store.descriptors.removals import Removals
 from moorage.store.descriptors.trust import Watched
 from moorage.store.secret import SETTLING_SECONDS, make_secret, read_secret
-
-log = logging.getLogger(__name__)
 
 KEPT_SECONDS: Final = 600.0
 
@@ -46,15 +43,6 @@ def build_descriptors(configuration: Configuration, driver: Driver, removals: Re
         seconds = UNTOLD_SECONDS if configuration.storage.delete.enabled else KEPT_SECONDS
         inner = MemoryDescriptors(cache.blobdescriptorsize, seconds, removals=removals)
     return Watched(inner, lambda: last_beat(driver))
-
-
-def warn_of_unsupported(configuration: Configuration) -> None:
-    """Log the keys of `redis` that have no effect. Called once at the start, not by every worker."""
-    if configuration.storage.cache.blobdescriptor == "redis":
-        from moorage.store.descriptors.connecting import UNSUPPORTED
-
-        for key in sorted(UNSUPPORTED.keys() & configuration.redis.model_fields_set):
-            log.warning("without effect", extra={"key": f"redis.{key}", "reason": UNSUPPORTED[key]})
 
 
 async def _name(storage: Storage, driver: Driver) -> str:
@@ -90,9 +78,9 @@ def _redis(section: Redis, registry: Callable[[], Awaitable[str]]) -> Descriptor
         mastername=section.mastername or "",
         db=section.db,
         username=section.username or "",
-        password=plain(section.password),
+        password=revealed(section.password),
         sentinelusername=section.sentinelusername or "",
-        sentinelpassword=plain(section.sentinelpassword),
+        sentinelpassword=revealed(section.sentinelpassword),
         clientname=section.clientname or "",
         disableidentity=section.disableidentity,
         identitysuffix=section.identitysuffix or "",

@@ -116,7 +116,7 @@ class ManifestBlobUnknown(RegistryError):
     )
 
     def __init__(self, digests: list[str]) -> None:
-        super().__init__(detail={"digest": digests[0]} if digests else None)
+        super().__init__()
         self.digests = digests
 
     def entries(self) -> list[dict[str, Any]]:
@@ -167,7 +167,12 @@ class TooManyRequests(RegistryError):
 
 
 class Unavailable(RegistryError):
+    """`retry_after`: the seconds after which to try again."""
+
     code, status, message = "UNAVAILABLE", 503, "service unavailable"
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 5) -> None:
+        super().__init__(message, headers={"Retry-After": str(retry_after)})
 
 
 class StorageExhausted(RegistryError):

@@ -18,20 +18,25 @@ class Leadership:
         self._fd = -1
 
     def take(self) -> bool:
-        """Whether this process leads, from now on or already. Raises OSError when the file cannot be opened."""
+        """Whether this process leads, from now on or already. Raises OSError when the file cannot be opened or
+        locked."""
         if self._fd >= 0:
             return True
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except (BlockingIOError, PermissionError):
+            # Another leads. Shared folders of Windows answer EACCES then.
             os.close(fd)
             return False
+        except OSError:
+            os.close(fd)
+            raise
         self._fd = fd
         return True
 
     async def won(self, seconds: float) -> None:
-        """Return once this process leads; tries every `seconds`. A file that cannot be opened is logged once."""
+        """Return once this process leads; tries every `seconds`. A file that cannot be opened or locked is logged once."""
         logged = False
         while True:
             try:
@@ -40,7 +45,7 @@ class Leadership:
             except OSError as error:
                 if not logged:
                     log.error(
-                        "no process can take the lead, its lock cannot be opened",
+                        "no process can take the lead, its lock cannot be taken",
                         extra={"path": self._path, "reason": error.strerror},
                     )
                 logged = True

@@ -12,7 +12,7 @@ from moorage import __version__
 from moorage.api.exchange import Exchange
 from moorage.api.observing import Outcome
 from moorage.config import Configuration
-from moorage.config.values import host_and_port, plain
+from moorage.config.values import host_and_port, revealed
 from moorage.observe import access, context, files, logging, shown
 from moorage.observe.files import Output, Together
 
@@ -165,7 +165,7 @@ def _mail(hook: Hook, formatter: logging.EventFormatter) -> MailHandler:
         sender=hook.options.from_ or "",
         receivers=hook.options.to,
         username=smtp.username or "",
-        password=plain(smtp.password),
+        password=revealed(smtp.password),
         insecure=smtp.insecure,
     )
     interval = hook.options.interval.total_seconds()

@@ -26,9 +26,16 @@ IMAGES: Final = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 INDEXES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
 _UNTYPED: Final = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
 
+_SCHEMA_1_REFUSED: Final = (
+    "Docker image manifest version 2, schema 1 is not supported: push the image with Docker 1.10 or newer"
+)
+_ARTIFACT_REFUSED: Final = (
+    "OCI artifact manifests were withdrawn from the specification: push it as an image manifest with artifactType "
+    "(ORAS 1.1 or newer does)"
+)
 
 _NO_PLATFORM: Final = msgspec.Raw()
-_LARGEST: Final = 2**63 - 1
+_LARGEST_SIZE: Final = 2**63 - 1
 
 # Go's decoder, and so the reference implementation, takes null for the empty value of any type. So it is taken here, and
 # replaced by that value before anyone sees it.
@@ -185,7 +192,7 @@ def check_pushed(found: Manifest) -> None:
     Only for pushes. Such manifests may be stored already, and what could not be read could not be collected.
     """
     for descriptor in (*found.blobs, *found.manifests):
-        if descriptor.size > _LARGEST:
+        if descriptor.size > _LARGEST_SIZE:
             raise ManifestInvalid(
                 "a descriptor's size is over 2^63 - 1", detail={"digest": descriptor.digest}
             )
@@ -225,15 +232,6 @@ def _decode(payload: bytes, declared: str) -> _Document:
     if document.schema_version != 2:
         raise ManifestInvalid("the manifest's schemaVersion is not 2")
     return document
-
-
-_SCHEMA_1_REFUSED: Final = (
-    "Docker image manifest version 2, schema 1 is not supported: push the image with Docker 1.10 or newer"
-)
-_ARTIFACT_REFUSED: Final = (
-    "OCI artifact manifests were withdrawn from the specification: push it as an image manifest with artifactType "
-    "(ORAS 1.1 or newer does)"
-)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,6 @@ imported only when it is used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,10 @@ from moorage.config import Configuration
 from moorage.config.sections.middleware import StorageMiddleware, StorageOptions
 from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.redirects import Redirected, Rewritten
+from moorage.tasks import Work
 
 if TYPE_CHECKING:
     from moorage.drivers.awsranges import AWSRanges
-
-Work = Callable[[], Coroutine[None, None, None]]
 
 
 def wrap(driver: Driver, configuration: Configuration) -> tuple[Driver, list[Work]]:

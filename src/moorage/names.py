@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import secrets
+import uuid
 from typing import Final
 
 from moorage.errors import NameInvalid, TagInvalid, UploadUnknown
@@ -24,9 +24,13 @@ class Name(str):
     @classmethod
     def parse(cls, text: str) -> Name:
         """Raises NameInvalid."""
-        if len(text) > NAME_LIMIT or _NAME.fullmatch(text) is None:
+        if not cls.is_valid(text):
             raise NameInvalid(detail={"name": text[:NAME_LIMIT]})
         return cls(text)
+
+    @staticmethod
+    def is_valid(text: str) -> bool:
+        return len(text) <= NAME_LIMIT and _NAME.fullmatch(text) is not None
 
 
 class Tag(str):
@@ -57,6 +61,4 @@ class UploadId(str):
     @classmethod
     def new(cls) -> UploadId:
         """A random version 4 UUID, as the reference implementation writes it."""
-        bits = (secrets.randbits(128) & ~(0xF000 << 64 | 0xC000 << 48)) | 0x4000 << 64 | 0x8000 << 48
-        text = f"{bits:032x}"
-        return cls(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+        return cls(uuid.uuid4())

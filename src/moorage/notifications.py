@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from moorage.config import Configuration
 from moorage.config.sections import notifications as sections
 from moorage.config.sections.drivers import Filesystem
-from moorage.config.values import header_pairs, plain
+from moorage.config.values import header_pairs, revealed
 from moorage.events.base import EventSink, Source
 from moorage.leadership import Leadership
 from moorage.shared import Shared
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from moorage.events.endpoint import Endpoint
     from moorage.events.publisher import Publisher, Subscriber
     from moorage.events.queue import Queue
+    from moorage.tasks import Work
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Notifications:
         subscribers: Sequence[Subscriber],
     ) -> None:
         self.sink: EventSink = publisher
-        self.work: Sequence[Callable[[], Coroutine[None, None, None]]] = [deliverer.run]
+        self.work: Sequence[Work] = [deliverer.run]
         self._described = [
             _described(endpoint, subscriber)
             for endpoint, subscriber in zip(endpoints, subscribers, strict=True)
@@ -149,7 +150,7 @@ def endpoints(configuration: Configuration) -> list[Endpoint]:
             threshold=endpoint.threshold or DEFAULT_THRESHOLD,
             backoff=_seconds(endpoint.backoff),
             maxbackoff=endpoint.maxbackoff.total_seconds(),
-            secrets=[plain(secret) for secret in endpoint.secrets],
+            secrets=[revealed(secret) for secret in endpoint.secrets],
             format=endpoint.format,
             batch=endpoint.batch,
             forbidden=forbidden,
@@ -171,7 +172,7 @@ def queue_path(configuration: Configuration) -> Path:
 
 def open_queue(configuration: Configuration, *, check: bool = False, mend: bool = True) -> Queue:
     """The configured queue. `check` and `mend`: see `Queue`. Raises NotificationsError."""
-    from moorage.events.place import network_file_system
+    from moorage.events.filesystems import network_file_system
     from moorage.events.queue import Queue, QueueDamaged, QueueError
 
     path = queue_path(configuration).absolute()
@@ -242,7 +243,7 @@ def _described(endpoint: Endpoint, subscriber: Subscriber) -> dict[str, Any]:
         "threshold": endpoint.threshold,
         "backoff": endpoint.backoff,
         "ignore": {
-            "mediatypes": sorted(subscriber.media_types),
-            "actions": sorted(subscriber.actions),
+            "mediatypes": sorted(subscriber.ignored_types),
+            "actions": sorted(subscriber.ignored_actions),
         },
     }

@@ -93,6 +93,7 @@ class Shared:
     upload_key: SharedKey = field(default_factory=SharedKey)
     """Signs the states of uploads."""
     switch: Switch = field(default_factory=Switch)
+    """Down when an operator has taken the server out of service."""
     leaving: Switch = field(default_factory=Switch)
     """Down as soon as the server drains."""
     bell: Bell = field(default_factory=Bell)

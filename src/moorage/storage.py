@@ -13,7 +13,7 @@ from moorage.config.sections.base import Section
 from moorage.config.sections.clouds import Azure, Gcs
 from moorage.config.sections.drivers import Filesystem, Inmemory
 from moorage.config.sections.s3 import S3
-from moorage.config.values import plain
+from moorage.config.values import revealed
 from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.folders import Removals
@@ -40,7 +40,7 @@ def build_driver(configuration: Configuration, removals: Removals | None = None)
     if isinstance(parameters, Filesystem):
         return FilesystemDriver(
             parameters.rootdirectory,
-            threads=min(parameters.maxthreads, STORAGE_THREADS),
+            threads=STORAGE_THREADS,
             inline_reads=parameters.inlinereads,
             removals=removals,
             private=layout.OWN,  # It holds keys.
@@ -77,9 +77,9 @@ def _s3(section: S3, links_for: timedelta | None) -> Driver:
     options = S3Options(
         bucket=section.bucket,
         region=section.region or "",
-        access_key=plain(section.accesskey),
-        secret_key=plain(section.secretkey),
-        session_token=plain(section.sessiontoken),
+        access_key=revealed(section.accesskey),
+        secret_key=revealed(section.secretkey),
+        session_token=revealed(section.sessiontoken),
         endpoint=str(section.regionendpoint or ""),
         public_endpoint=str(section.redirectendpoint or ""),
         # Docker Registry 2 took every service that is not Amazon's for one that wants the bucket in the path.
@@ -109,14 +109,14 @@ def _azure(section: Azure, links_for: timedelta | None) -> Driver:
     options = AzureOptions(
         account=section.accountname,
         container=section.container,
-        account_key=plain(section.accountkey) if kind == "shared_key" else "",
-        connection_string=plain(section.connectionstring),
+        account_key=revealed(section.accountkey) if kind == "shared_key" else "",
+        connection_string=revealed(section.connectionstring),
         endpoint=str(section.serviceurl or ""),
         realm=section.realm,
         root=section.rootdirectory,
         client_id=section.credentials.clientid or "",
         tenant_id=section.credentials.tenantid or "",
-        client_secret=plain(section.credentials.secret) if kind == "client_secret" else "",
+        client_secret=revealed(section.credentials.secret) if kind == "client_secret" else "",
         tries=section.max_retries,
         first_pause=section.retry_delay,
         skip_verify=section.skipverify,
@@ -131,7 +131,7 @@ def _gcs(section: Gcs, links_for: timedelta | None) -> Driver:
     # Not dumped: that hides the private key.
     for key, value in section.credentials or ():
         if value is not None:
-            credentials[key] = plain(value) if isinstance(value, SecretStr) else str(value)
+            credentials[key] = revealed(value) if isinstance(value, SecretStr) else str(value)
     options = GcsOptions(
         bucket=section.bucket,
         key_file=section.keyfile or "",

@@ -1,5 +1,5 @@
-"""Periodic work. Over files one process of a server does it, the leader; over an object store, which has no lock for an election,
-each of them does: all of it may be done by several at once."""
+"""Periodic work. Over files one process does it, the leader among all servers on the storage; over an object store, which has no
+lock for an election, each of them does: all of it may be done by several at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import datetime
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
 from moorage.leadership import Leadership
@@ -15,6 +15,9 @@ from moorage.store.purge import purge_abandoned, purge_uploads
 from moorage.store.registry import Registry
 
 log = logging.getLogger(__name__)
+
+Work = Callable[[], Coroutine[None, None, None]]
+"""Background work, which runs as long as the process."""
 
 RETRY_SECONDS = 30.0
 JITTER_SECONDS = 3600.0
@@ -69,7 +72,7 @@ async def led(leadership: Leadership, task: Callable[[], Awaitable[None]]) -> No
     await task()
 
 
-async def forever(task: Callable[[], Awaitable[None]]) -> None:
+async def forever(task: Work) -> None:
     """Do the task, and again some time after it has failed or ended. A failure is logged."""
     while True:
         try:

@@ -14,7 +14,7 @@ from moorage.api.resume import States
 from moorage.api.service import Service
 from moorage.auth.base import AccessController
 from moorage.auth.keyfiles import parse_bundle, parse_jwks
-from moorage.auth.keysources import FixedKeys, JoinedKeys
+from moorage.auth.keysources import JoinedKeys
 from moorage.auth.token import TokenAccess
 from moorage.auth.verification import Verifier
 from moorage.drivers.base import Driver
@@ -25,6 +25,7 @@ from tests.access.credentials import bearer
 from tests.api.client import Answer, Client
 from tests.api.pushing import push
 from tests.auth import hostile, hostilechains, hostileclaims, hostileforms
+from tests.auth.keystore import FixedKeys
 from tests.auth.tokens import ISSUER, NOW, SERVICE
 from tests.store.images import image
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message
 
-from moorage.api.body import Body
+from moorage.api.body import Body, BodyTooLarge
 from moorage.api.limits import Held, Lane, Limits, Memory, Room, WaitingRoom
-from moorage.errors import BodyEnded, ManifestTooLarge, RequestTimeout, Unavailable
+from moorage.errors import BodyEnded, RequestTimeout, Unavailable
 from tests.api.client import Answer, Client, application, serving
 from tests.api.pushing import push, push_blob
 from tests.store.images import image, noise
@@ -317,7 +317,7 @@ async def test_a_body_is_what_was_sent() -> None:
 
 
 async def test_a_body_over_its_limit_is_not_read_further() -> None:
-    with pytest.raises(ManifestTooLarge):
+    with pytest.raises(BodyTooLarge):
         await body_of(piece(b"aaa")).read(2)
 
 

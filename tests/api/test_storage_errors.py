@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -18,6 +19,7 @@ from moorage.api.observing import Observer, Outcome
 from moorage.app import Application
 from moorage.digest import Digest
 from moorage.drivers.filesystem import FilesystemDriver
+from moorage.drivers.threads import Threads
 from tests.api.client import Answer, Client, application, serving
 from tests.api.conftest import FILESYSTEM
 from tests.api.pushing import push, put_manifest
@@ -135,6 +137,29 @@ async def test_a_failing_disk_is_503(broken: tuple[Client, Broken], tmp_path: Pa
         silent(answer, tmp_path)
     disk.armed = False
     assert (await client.get("/v2/a/manifests/latest")).body == FIRST.payload
+
+
+async def test_a_system_without_room_for_a_thread_is_503(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No limit of processes holds for root, so that the refusal is the one thing here that is not real."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    app = application(tmp_path, FILESYSTEM.format(root=tmp_path / "root"))
+    driver = cast(FilesystemDriver, app._driver)
+    async with serving(app) as client:
+        # The pool of the start has a thread already.
+        driver._threads.close()
+        driver._threads = Threads(1)
+        driver._threaded = driver._threads.call
+        with monkeypatch.context() as full:
+            full.setattr(threading.Thread, "start", refuse)
+            answer = await client("POST", "/v2/a/blobs/uploads/")
+        assert (answer.status, answer.codes) == (503, ["UNAVAILABLE"])
+        assert int(answer.headers["retry-after"]) > 0
+        assert (await client("POST", "/v2/a/blobs/uploads/")).status == 202
 
 
 async def test_a_repair_that_cannot_be_written_does_not_stop_the_answer(

@@ -79,7 +79,7 @@ class Deployment:
             self.write(alice="a", bob="b")
         passwords = PasswordFile(str(self.file), hashing=quick)
         stamps = Stamps(lambda user: passwords.current().hashed(user).decode() or None)
-        self.inner = Htpasswd(passwords, "Example", Remembered(), Throttle(now=Clock()), groups=groups)
+        self.inner = Htpasswd(passwords, "Example", Remembered(), Throttle(now=Clock()))
         ruled = self.inner if ruling is None else Ruled(self.inner, ruling, groups)
         self.mint = Mint(keys, issuer=issuer, service=service, stamps=stamps, seconds=seconds, clock=clock)
         self.refresh_tokens = RefreshTokens(keys, issuer=issuer, service=service, stamps=stamps, clock=clock)

@@ -1,4 +1,4 @@
-"""Storages that hold signing keys, and what is signed with them."""
+"""Storages that hold signing keys, what is signed with them, and keys that are trusted without a file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 
+from moorage.auth.keys import TrustedKeys, trusted
 from moorage.auth.signing import SigningKeys
 from moorage.auth.verification import TokenRefused, Verifier
 from moorage.drivers.base import Driver, DriverError
@@ -45,6 +46,27 @@ class Unsteady(InMemoryDriver):
         self.asked[call] += 1
         if call in self.failing:
             raise DriverError(path, "the cable is cut")
+
+
+class FixedKeys:
+    """A source of keys that never change."""
+
+    def __init__(self, keys: TrustedKeys) -> None:
+        self._keys = keys
+
+    async def current(self) -> TrustedKeys:
+        return self._keys
+
+    async def newer(self) -> TrustedKeys:
+        return self._keys
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def trusting(*public: object) -> TrustedKeys:
+    """The set of these public keys of `cryptography`."""
+    return TrustedKeys(trusted(one) for one in public)
 
 
 def signed(keys: SigningKeys, clock: Clock, seconds: float = LIFE) -> str:

@@ -39,7 +39,6 @@ class Registry:
             "Example",
             remembered or Remembered(),
             throttle or Throttle(now=Clock()),
-            groups=lambda user: frozenset({f"{user}s"}),
             waiting=waiting,
         )
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from moorage.auth.base import Access, Challenge, Credentials, TokenExpired
 from moorage.auth.keyfiles import parse_bundle, parse_jwks
-from moorage.auth.keysources import FixedKeys, JoinedKeys
+from moorage.auth.keysources import JoinedKeys
 from moorage.auth.token import TokenAccess
 from moorage.auth.verification import Verifier
 from tests.auth import hostile, hostilechains, hostileclaims, hostileforms
+from tests.auth.keystore import FixedKeys
 from tests.auth.tokens import ISSUER, NOW, SERVICE
 
 PULL = Access("repository", "team/app", "pull")

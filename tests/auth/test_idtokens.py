@@ -12,10 +12,10 @@ import pytest
 from moorage.auth.base import Access, Challenge, Credentials
 from moorage.auth.idtokens import verifier
 from moorage.auth.keyfiles import parse_public_jwks
-from moorage.auth.keysources import FixedKeys
 from moorage.auth.mapping import ClaimMapping
 from moorage.auth.oidc import OpenIdAccess
 from tests.auth import hostile, hostileclaims, hostileforms
+from tests.auth.keystore import FixedKeys
 from tests.auth.tokens import (
     ISSUER,
     NOW,

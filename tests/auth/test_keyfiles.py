@@ -14,9 +14,10 @@ from moorage.auth.base import AuthError, Unreachable
 from moorage.auth.kept import Kept
 from moorage.auth.keyfiles import KeyFile, parse_bundle, parse_jwks
 from moorage.auth.keys import TrustedKeys
-from moorage.auth.keysources import FixedKeys, JoinedKeys, KeySource, key_source
+from moorage.auth.keysources import JoinedKeys, KeySource, key_source
 from moorage.auth.verification import TokenRefused, Verifier
 from moorage.auth.watched import LOOK_SECONDS
+from tests.auth.keystore import FixedKeys, trusting
 from tests.auth.tokens import (
     ISSUER,
     NOW,
@@ -150,10 +151,8 @@ def test_a_weak_key_at_start_is_a_mistake(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(jwks(jwk(ec_key()), jwk(rsa_key(7, 1024))))
     with pytest.raises(AuthError) as caught:
-        key_source(None, str(path), "auth.other")
-    assert (
-        str(caught.value) == f"auth.other.jwks: {path}: key 2 is an RSA key of 1024 bits; 2048 are the least"
-    )
+        key_source(None, str(path))
+    assert str(caught.value) == f"auth.token.jwks: {path}: key 2: an RSA key of 1024 bits; 2048 are the least"
 
 
 def test_without_any_keys_there_is_nothing_to_judge_by() -> None:
@@ -174,7 +173,7 @@ class Silent:
 
 
 async def test_while_one_source_is_silent_the_other_verifies_what_it_can() -> None:
-    known = FixedKeys(TrustedKeys.of(ec_key().public_key()))
+    known = FixedKeys(trusting(ec_key().public_key()))
     for sources in ((known, Silent()), (Silent(), known)):
         verifier = over(JoinedKeys(*sources))
         assert await accepted(verifier, ec_key())
@@ -188,9 +187,7 @@ async def test_while_one_source_is_silent_the_other_verifies_what_it_can() -> No
 async def test_joined_keys_stay_the_same_while_their_parts_do(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(jwks(jwk(ed_key(), kid="mine")))
-    joined = JoinedKeys(
-        FixedKeys(TrustedKeys.of(ec_key().public_key())), KeyFile(str(path), "jwks", parse_jwks)
-    )
+    joined = JoinedKeys(FixedKeys(trusting(ec_key().public_key())), KeyFile(str(path), "jwks", parse_jwks))
     before = await joined.current()
     assert await joined.current() is await joined.newer() is before
     assert len(before.candidates("EdDSA", "mine")) == len(before.candidates("ES256", None)) == 1

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from moorage.auth.keyfiles import parse_bundle, parse_jwks, parse_public_jwks
 from moorage.auth.keys import MOST_TRIED, SUPPORTED, KeyUnknown, KeyWeak, TrustedKeys, admitted
+from tests.auth.keystore import trusting
 from tests.auth.tokens import (
     SECRET,
     Private,
@@ -97,7 +98,7 @@ def test_thumbprints_that_others_make_by_mistake_select_too(curve: type[ec.Ellip
         >> (curve().key_size - 1) // 8 * 8
         == 0
     )
-    keys = TrustedKeys.of(key.public_key())
+    keys = trusting(key.public_key())
     algorithm = {256: "ES256", 384: "ES384", 521: "ES512"}[curve().key_size]
     for point in (key, ec.derive_private_key(1, curve())):
         numbers = point.public_key().public_numbers()
@@ -131,7 +132,7 @@ def test_a_key_fits_the_algorithms_of_its_kind() -> None:
 
 
 def test_without_a_kid_only_so_many_keys_are_tried() -> None:
-    keys = TrustedKeys.of(*(ed25519.Ed25519PrivateKey.generate().public_key() for _ in range(MOST_TRIED + 5)))
+    keys = trusting(*(ed25519.Ed25519PrivateKey.generate().public_key() for _ in range(MOST_TRIED + 5)))
     assert called(keys, None, "EdDSA") == MOST_TRIED
 
 
@@ -169,8 +170,8 @@ def test_private_members_are_not_kept() -> None:
 @pytest.mark.parametrize(
     ("key", "reason"),
     [
-        (jwk(rsa_key(7, 1024)), "key 1 is an RSA key of 1024 bits; 2048 are the least"),
-        (jwk(SECRET[:31]), "key 1 is a secret of 31 bytes; 32 are the least"),
+        (jwk(rsa_key(7, 1024)), "key 1: an RSA key of 1024 bits; 2048 are the least"),
+        (jwk(SECRET[:31]), "key 1: a secret of 31 bytes; 32 are the least"),
         (jwk(public_pem(rsa_key())), "a public key, which everybody knows, as a secret"),
         (jwk(b"x" * 32 + public_pem(ec_key())), "a public key, which everybody knows, as a secret"),
         (jwk(b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"), "a public key, which everybody knows, as a secret"),
@@ -189,7 +190,7 @@ def test_a_secret_in_a_set_that_others_can_read_is_refused() -> None:
     keys = parse_public_jwks(jwks(jwk(SECRET, kid="secret"), jwk(ec_key())), told.append)
     assert called(keys, "secret", "HS256") == -1
     assert called(keys, None, "HS256") == 0
-    assert told == ["key 1 is a secret in what others can read; it belongs in a file"]
+    assert told == ["key 1: a secret in what others can read; it belongs in a file"]
 
 
 NO_KEYS: list[Any] = [

@@ -19,11 +19,11 @@ from moorage.auth.base import (
     TokenExpired,
 )
 from moorage.auth.idtokens import verifier
-from moorage.auth.keys import TrustedKeys
-from moorage.auth.keysources import FixedKeys
+from moorage.auth.keys import TrustedKeys, trusted
 from moorage.auth.mapping import ClaimMapping
 from moorage.auth.oidc import OpenIdAccess
 from tests.auth import provider as providers
+from tests.auth.keystore import FixedKeys, trusting
 from tests.auth.openid import BASIC, BEARER, JOB, PUSH, Clock, access, answer, basic, bearer, refusal
 from tests.auth.provider import AUDIENCE, Provider, answering
 from tests.auth.tokens import (
@@ -250,8 +250,7 @@ async def test_a_token_is_verified_once_while_the_keys_are_the_same(clock: Clock
             self.asked += 1
             return super().candidates(algorithm, kid)
 
-    keys = Counting.of(ec_key().public_key())
-    assert isinstance(keys, Counting)
+    keys = Counting([trusted(ec_key().public_key())])
     made = OpenIdAccess(verifier("https://a.example", AUDIENCE, ClaimMapping(), FixedKeys(keys), clock=clock))
     claims = Provider().claims(iss="https://a.example")
     token = compact({"alg": "ES256"}, claims, ec_key(), "ES256")
@@ -294,7 +293,7 @@ async def test_nothing_of_a_token_is_told_to_anybody(
     st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: f"Basic {base64.b64encode(raw).decode()}")
 )
 async def test_random_credentials_are_challenged(authorization: str) -> None:
-    keys = FixedKeys(TrustedKeys.of(ec_key().public_key()))
+    keys = FixedKeys(trusting(ec_key().public_key()))
     made = OpenIdAccess(verifier("https://a.example", AUDIENCE, ClaimMapping(), keys))
     for text in (authorization, f"Bearer {authorization}", f"Basic {authorization}"):
         with pytest.raises(Challenge):

@@ -229,8 +229,8 @@ def test_a_good_file_is_read_without_a_word(tmp_path: Path, caplog: pytest.LogCa
     file.write_text("# people\n" + line("alice", "x"))
     caplog.set_level(logging.DEBUG)
     found = PasswordFile(str(file))
-    assert found.check("alice", "x")
-    assert not found.check("alice", "y")
+    assert found.current().check("alice", "x")
+    assert not found.current().check("alice", "y")
     assert not caplog.records
 
 

@@ -6,19 +6,19 @@ import pytest
 
 from moorage.auth.base import CATALOG, Access, Challenge, Credentials, Offer, TokenExpired, Unreachable
 from moorage.auth.keys import TrustedKeys
-from moorage.auth.keysources import FixedKeys
 from moorage.auth.token import TokenAccess
 from moorage.auth.verification import Verifier
+from tests.auth.keystore import FixedKeys, trusting
 from tests.auth.tokens import ISSUER, NOW, SERVICE, ed_key, token
 
 REALM = "https://auth.example.org/token"
 PULL, PUSH, DELETE = (Access("repository", "team/app", action) for action in ("pull", "push", "delete"))
 
 
-def controller(**options: object) -> TokenAccess:
-    keys = FixedKeys(TrustedKeys.of(ed_key().public_key()))
+def controller() -> TokenAccess:
+    keys = FixedKeys(trusting(ed_key().public_key()))
     verifier = Verifier(ISSUER, SERVICE, (), keys, clock=lambda: NOW)
-    return TokenAccess(verifier, REALM, SERVICE, **options)  # type: ignore[arg-type]
+    return TokenAccess(verifier, REALM, SERVICE)
 
 
 def entry(*actions: str, name: str = "team/app", kind: str = "repository") -> dict[str, object]:
@@ -95,18 +95,6 @@ async def test_where_nothing_is_wanted_any_right_token_will_do() -> None:
     grant = await controller().authorize(bearing(token(ed_key(), access=None, sub=None)), ())
     assert grant.user == ""
     assert not grant.allows(PULL)
-
-
-async def test_groups_that_the_registry_knows_add_to_those_of_the_token() -> None:
-    known = {"ada": frozenset({"ops", "staff"}), "": frozenset({"nobody"})}
-    access = controller(groups=lambda user: known.get(user, frozenset()))
-    assert (await access.authorize(bearing(token(ed_key(), groups=["all"])), ())).groups == {
-        "all",
-        "ops",
-        "staff",
-    }
-    assert (await access.authorize(bearing(token(ed_key(), sub="bob")), ())).groups == frozenset()
-    assert (await access.authorize(bearing(token(ed_key(), sub="")), ())).groups == frozenset()
 
 
 async def test_a_token_whose_time_is_over_tells_what_it_gave_and_when() -> None:

@@ -1,5 +1,8 @@
 import pytest
 
+from moorage.config.sections import clouds, drivers, s3
+from moorage.config.sections.base import Section
+from moorage.config.sections.redis import WITHOUT_EFFECT, Redis
 from moorage.config.sections.tls import SUITES
 
 from .conftest import INMEMORY, Load
@@ -57,6 +60,35 @@ def test_a_shared_cache_in_front_of_a_local_disk_is_a_warning(loaded: Load, driv
     )
     assert warned(loaded, f"{driver}: , cache: {{blobdescriptor: inmemory}}") == []
     assert warned(loaded, f"{S3}, cache: {{blobdescriptor: redis}}") == []
+
+
+SHARED = f"version: 0.1\nstorage: {{{S3}, cache: {{blobdescriptor: redis}}}}\n"
+
+
+def test_keys_of_redis_that_change_nothing_are_warned_of_with_their_line_and_what_applies(
+    loaded: Load,
+) -> None:
+    found = loaded(f"{SHARED}redis:\n  addr: localhost:6379\n  readonly: true\n  writetimeout: 3s\n").warnings
+    assert [(one.path, one.line) for one in found] == [("redis.readonly", 5), ("redis.writetimeout", 6)]
+    assert found[1].message == "has no effect: sending waits as long as receiving does (`readtimeout`)"
+
+
+def test_keys_of_a_redis_that_is_not_used_are_not_warned_of(loaded: Load) -> None:
+    text = f"version: 0.1\nstorage: {{{S3}}}\nredis: {{addr: 'localhost:6379', readonly: true}}\n"
+    assert loaded(text).warnings == []
+
+
+@pytest.mark.parametrize("key", WITHOUT_EFFECT)
+def test_the_page_says_of_keys_of_redis_that_they_have_no_effect(key: str) -> None:
+    assert (Redis.model_fields[key].description or "").startswith("Without effect: ")
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [(s3.S3, "loglevel"), (clouds.Gcs, "maxconcurrency"), (drivers.Filesystem, "maxthreads")],
+)
+def test_the_page_says_of_keys_of_drivers_that_they_have_no_effect(section: type[Section], key: str) -> None:
+    assert (section.model_fields[key].description or "").startswith("Without effect")
 
 
 @pytest.mark.parametrize("key", ["blobdescriptor", "layerinfo"])

@@ -1,6 +1,6 @@
 import pytest
 
-from moorage.config import unbuilt
+from moorage.config import Loaded
 from moorage.config.features import EXTRAS, UNBUILT
 from moorage.config.schema import shape_at
 
@@ -8,8 +8,8 @@ from .conftest import INMEMORY, Load, Refuse
 from .examples import AZURE, GCS, NEWER, OLDER, OSS, RADOS, SWIFT
 
 
-def paths(found: object) -> list[str]:
-    return [problem.path for problem in unbuilt(found.configuration)]  # type: ignore[attr-defined]
+def paths(found: Loaded) -> list[str]:
+    return [problem.path for problem in found.unbuilt]
 
 
 BUILT = """\
@@ -76,7 +76,7 @@ UNSUPPORTED = [
 @pytest.mark.parametrize(("text", "expected"), UNSUPPORTED)
 def test_what_is_not_built_is_refused_by_name(loaded: Load, text: str, expected: str) -> None:
     found = loaded(text)
-    assert paths(found) == [problem.path for problem in found.unbuilt] == [expected]
+    assert paths(found) == [expected]
     assert all(problem.line for problem in found.unbuilt)
 
 
@@ -120,7 +120,7 @@ def test_what_is_built_or_switched_off_is_accepted(loaded: Load, text: str) -> N
 
 @pytest.mark.parametrize(("text", "least"), [(OLDER, 3), (NEWER, 1)])
 def test_all_that_is_not_built_is_told_at_once_and_what_to_do(loaded: Load, text: str, least: int) -> None:
-    problems = unbuilt(loaded(text).configuration)
+    problems = loaded(text).unbuilt
     assert len(problems) >= least
     for problem in problems:
         assert "yet; " in problem.message or "yet (" in problem.message, problem

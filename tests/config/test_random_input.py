@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from moorage.config import Configuration, ConfigurationError, Loaded, effective, load, unbuilt
+from moorage.config import Configuration, ConfigurationError, Loaded, effective, load
 from moorage.config.schema import Keys, ListOf, MapOf, Shape, keys, variable_name, walk
 from moorage.config.sections.base import Section
 
@@ -95,7 +95,6 @@ def attempt(file: Path, text: str, environ: dict[str, str]) -> Loaded | None:
         found = load(file, environ)
     except ConfigurationError as error:
         return None if error.problems and str(error).encode() else pytest.fail("refused without a reason")
-    unbuilt(found.configuration)
     effective(found.configuration).encode()
     return found
 

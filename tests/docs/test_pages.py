@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 from moorage.cli.commands import main_app
-from moorage.config import load, unbuilt
+from moorage.config import load
 from tests.docs.pages import ROOT, Block, anchors, blocks, code, links, name, pages
 
 COMMANDS = frozenset(getattr(get_command(main_app), "commands"))  # noqa: B009 - a group, to the type checker any command
@@ -29,7 +29,7 @@ def test_a_configuration_in_a_page_can_be_served(block: Block, tmp_path: Path) -
     file.write_text(block.text)
     found = load(file, {})
     assert found.warnings == []
-    assert unbuilt(found.configuration) == []
+    assert found.unbuilt == []
 
 
 def test_pages_show_configurations() -> None:

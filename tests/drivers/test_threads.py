@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from moorage.drivers.base import DriverError
 from moorage.drivers.threads import Threads
 from tests.contracts.disk import Died
 
@@ -150,7 +151,7 @@ async def test_a_system_without_room_for_threads_is_an_error_and_all_is_well_onc
         with monkeypatch.context() as full:
             full.setattr(threading.Thread, "start", refuse)
             for _ in range(5):
-                with pytest.raises(OSError, match="no thread can be started"):
+                with pytest.raises(DriverError, match="no thread can be started"):
                     await threads.call(len, "abc")
         async with asyncio.timeout(PATIENCE):
             assert await threads.call(len, "abc") == 3

@@ -59,12 +59,32 @@ def waiting(server: Server) -> dict[str, int]:
     return found
 
 
+@pytest.mark.parametrize("words", [["list"], ["replay"], ["drop", "--all", "--yes"]])
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_without_a_queue_its_path_is_told_and_none_is_made(
+    tmp_path: Path, listener: Listener, words: list[str], form: list[str]
+) -> None:
+    root = tmp_path / "not" / "there"
+    server = telling(tmp_path / "server", endpoint("one", listener.url), root=root)
+    done = run(*words, *form, server.command[-1])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"moorage: there is no queue at {root}/.moorage/events.db: set notifications.queue.path, or STATE_DIRECTORY as "
+        "the server has it\n"
+    )
+    assert not root.parent.exists()
+
+
 def test_nothing_waits_before_anything_happened(tmp_path: Path, listener: Listener) -> None:
     server, config = configured(tmp_path, endpoint("one", listener.url))
+    filled(server)
     done = run("list", config)
-    assert done.returncode == 0
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("one: 0 wait;")
-    assert not server.root.exists(), "to look makes no queue"
+    assert (run("replay", config).stdout, run("drop", "--all", config).stdout) == (
+        "one: 0 delivered\n",
+        "0 events dropped\n",
+    )
 
 
 def test_what_waits_is_listed_oldest_first(tmp_path: Path, listener: Listener) -> None:
@@ -121,6 +141,17 @@ def test_without_a_server_a_replay_sends_what_waits(tmp_path: Path, listener: Li
     assert "sending to one" in done.stderr
     assert listener.ids == [identity(event) for event in events]
     assert waiting(server) == {"one": 0}
+
+
+def test_a_replay_that_cannot_take_the_lock_names_it(tmp_path: Path, listener: Listener) -> None:
+    server, config = configured(tmp_path, endpoint("one", listener.url))
+    filled(server, one=[kept()])
+    lock = server.root / ".moorage" / "events.db.lock"
+    lock.mkdir()
+    done = run("replay", config)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"notifications.queue.path: {lock}: Is a directory" in done.stderr.replace("\n", " ")
+    assert waiting(server) == {"one": 1}
 
 
 def test_a_replay_tells_what_was_not_taken_and_leaves_it(tmp_path: Path, listener: Listener) -> None:
@@ -190,7 +221,7 @@ def test_a_moment_without_a_zone_is_utc(tmp_path: Path, listener: Listener) -> N
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
     # Nine hours before UTC.
     done = run("drop", config, "--before", moment, "--yes", TZ="Etc/GMT-9")
-    assert done.stdout == "1 events dropped\n", done.stderr
+    assert done.stdout == "1 event dropped\n", done.stderr
     assert past("2026-01-31") == datetime(2026, 1, 31, tzinfo=UTC).timestamp()
 
 
@@ -215,19 +246,6 @@ def test_a_moment_is_a_date_or_has_a_unit_and_is_past(text: str) -> None:
         past(text)
 
 
-def test_without_a_queue_a_replay_says_that_nothing_waits_and_makes_none(
-    tmp_path: Path, listener: Listener
-) -> None:
-    root = tmp_path / "not" / "there"
-    server = telling(tmp_path / "server", endpoint("one", listener.url), root=root)
-    done = run("replay", server.command[-1])
-    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing waits\n", "")
-    status, found = run_json("replay", server.command[-1])
-    assert status == 0
-    assert found["endpoints"] == [{"name": "one", "delivered": 0, "waiting": 0, "reason": ""}]
-    assert not root.parent.exists()
-
-
 def test_a_replay_without_endpoints_says_so(tmp_path: Path) -> None:
     server = moorage_server(tmp_path / "server", root=tmp_path / "not" / "there")
     listed = run("list", server.command[-1])
@@ -235,6 +253,7 @@ def test_a_replay_without_endpoints_says_so(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, listed.stdout)
     assert "there are no endpoints" in done.stdout
     assert run_json("replay", server.command[-1]) == (0, {"by_server": False, "endpoints": []})
+    assert run("drop", "--all", server.command[-1]).returncode == 2
     assert not server.root.parent.exists()
 
 

@@ -107,8 +107,8 @@ async def test_a_request_that_outlives_the_end_is_told_too(tmp_path: Path) -> No
 async def test_no_endpoint_gets_what_it_ignores(tmp_path: Path) -> None:
     subscribers = [
         Subscriber("all"),
-        Subscriber("pushes", actions=frozenset({"pull", "delete"})),
-        Subscriber("images", media_types=frozenset({BLOB})),
+        Subscriber("pushes", ignored_actions=frozenset({"pull", "delete"})),
+        Subscriber("images", ignored_types=frozenset({BLOB})),
     ]
     async with publishing(tmp_path, *subscribers) as (publisher, queue):
         await publisher.write([event("blob"), event("image", media_type="application/x")])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from moorage.events.filesystems import kind_of_file_system, network_file_system
 from moorage.events.outages import QUIET_SECONDS
-from moorage.events.place import kind_of_file_system, network_file_system
 from moorage.events.queue import Queue
 from tests.events.listener import Listener
 from tests.events.telling import endpoint, telling, wait_for_events

@@ -56,7 +56,7 @@ async def test_a_threshold_of_nothing_is_one_failure() -> None:
 async def test_what_never_answers_fails() -> None:
     thing = Thing()
     thing.hanging = True
-    check = Check("thing", thing.probe, timeout=0.01)
+    check = Check("thing", thing.probe, timeout_seconds=0.01)
     await check.ask()
     assert check.reason == "no answer in 0.01 seconds"
 
@@ -88,7 +88,7 @@ async def test_the_log_says_once_that_it_begins_and_once_that_it_ends(
 
 async def test_it_is_asked_now_and_then_whatever_it_says() -> None:
     thing = Thing()
-    check = Check("thing", thing.probe, interval=0.001, threshold=3)
+    check = Check("thing", thing.probe, interval_seconds=0.001, threshold=3)
     watching = asyncio.create_task(check.watch())
     async with asyncio.timeout(30):
         thing.wrong = RuntimeError("odd")

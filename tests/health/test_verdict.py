@@ -75,7 +75,7 @@ async def test_however_many_want_to_know_the_storage_is_asked_once_in_a_second()
 async def test_who_asks_and_leaves_does_not_leave_the_others_without_an_answer() -> None:
     storage = Thing()
     storage.hanging = True
-    health = Health([], Check("thing", storage.probe, timeout=30), Switch())
+    health = Health([], Check("thing", storage.probe, timeout_seconds=30), Switch())
     first, second = (asyncio.create_task(health.ready()) for _ in range(2))
     while not storage.asked:
         await asyncio.sleep(0)

@@ -12,7 +12,8 @@ from redis.backoff import NoBackoff
 
 from moorage import metrics
 from moorage.digest import Digest
-from moorage.store.descriptors.base import Blob, Nothing
+from moorage.store.blobstore import Blob
+from moorage.store.descriptors.base import Nothing
 from moorage.store.descriptors.circuit import Circuit
 from moorage.store.descriptors.memory import MemoryDescriptors
 from moorage.store.descriptors.redis import RedisDescriptors

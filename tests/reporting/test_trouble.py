@@ -217,5 +217,4 @@ def test_without_the_libraries_the_registry_does_not_start(tmp_path: Path) -> No
 
 def test_with_half_a_library_the_registry_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "sentry_sdk.py").write_text("import urllib4\n")
-    expected = "reporting.sentry: urllib4 is not installed: pip install 'moorage[sentry]'"
-    assert expected in refusal(tmp_path)
+    assert "No module named 'urllib4'" in refusal(tmp_path)

@@ -11,7 +11,7 @@ from moorage.drivers.inmemory import InMemoryDriver
 from moorage.manifest import parse
 from moorage.names import Name, Tag
 from moorage.store import layout
-from moorage.store.descriptors.base import Blob
+from moorage.store.blobstore import Blob
 from moorage.store.garbage.collection import Collection, collect
 from moorage.store.policy import ReferencePolicy
 from moorage.store.registry import Registry

@@ -6,14 +6,16 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from moorage.digest import Digest
 from moorage.drivers.delegating import DelegatingDriver
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
+from moorage.errors import BlobUnknown
 from moorage.names import Name
 from moorage.store import layout
-from moorage.store.blobstore import BlobStore
-from moorage.store.descriptors.base import Blob
+from moorage.store.blobstore import Blob, BlobStore
 from moorage.store.descriptors.memory import MemoryDescriptors
 from moorage.store.linked import Linked
 from moorage.store.links import Links
@@ -45,6 +47,34 @@ async def test_a_tag_that_is_pushed_while_its_manifest_is_deleted_goes_too(tmp_p
     assert sorted(await shelf.registry.repository("a").manifests.delete(one.digest)) == ["new", "old"]
     assert await shelf.tags("a") == []
     await driver.close()
+
+
+class Asked(MemoryDescriptors):
+    """Counts the questions, each of which may be a round trip."""
+
+    questions = 0
+
+    async def get(self, link: str) -> Blob | None:
+        self.questions += 1
+        return await super().get(link)
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+async def test_proving_a_link_asks_the_cache_once(lasting: bool) -> None:
+    driver, known = InMemoryDriver(), Asked()
+    linked = Linked(Links(driver), BlobStore(driver), known, lasting=lasting)
+    digest = Digest.of(b"blob")
+    link = layout.layer_link(Name("a"), digest)
+    await driver.write([(layout.blob_data(digest), b"blob"), (link, digest.encode())])
+    await linked.prove(link, digest)
+    assert known.questions == 1
+    assert await known.get(link) == Blob(digest, 4)
+    await linked.prove(link, digest)
+    assert known.questions == 3
+    await driver.delete(link)
+    if not lasting:
+        with pytest.raises(BlobUnknown):
+            await linked.prove(link, digest)
 
 
 async def test_what_was_cached_during_a_removal_is_forgotten_after_it() -> None:

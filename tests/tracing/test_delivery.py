@@ -7,11 +7,14 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from moorage.tracing.delivery import Delivery
 from tests.support.exchange import exchange
 from tests.support.ports import free_port
 from tests.support.server import AS_ALWAYS, Server, moorage_server, running
@@ -135,6 +138,43 @@ def test_spans_that_wait_for_a_collector_are_bounded_and_those_lost_are_counted(
         # Each request has a span for the storage below its own; the start-up asks once for the base.
         assert lost + len(collector.spans) >= 2 * requests
         assert len(collector.spans) <= 10 + 2 * 5
+
+
+class Taking(SpanExporter):
+    """A collector that takes all it is given."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return SpanExportResult.SUCCESS
+
+
+def overflows(caplog: pytest.LogCaptureFixture) -> int:
+    return sum("more spans than the collector takes" in record.message for record in caplog.records)
+
+
+def burst(delivery: Delivery) -> None:
+    """More spans than may wait, and then the collector takes those that do."""
+    for _ in range(6):
+        delivery.offer()
+    delivery.export([ReadableSpan("one")] * 4)
+
+
+def test_each_burst_of_too_many_spans_is_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moorage.tracing.delivery.AGAIN_SECONDS", 0.0)
+    delivery = Delivery(Taking(), "otlp", 4)
+    for number in range(3):
+        burst(delivery)
+        assert overflows(caplog) == number + 1
+    delivery.farewell()
+    assert caplog.records[-1].__dict__["lost"] == 6
+
+
+def test_bursts_that_follow_each_other_are_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    delivery = Delivery(Taking(), "otlp", 4)
+    for _ in range(3):
+        burst(delivery)
+    assert overflows(caplog) == 1
 
 
 def test_a_server_that_stops_sends_what_was_traced(tmp_path: Path) -> None:

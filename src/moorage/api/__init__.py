@@ -10,8 +10,8 @@
     observing   the interface of the access log, metrics and traces
     telling     events of what happened
 
-There is one module of handlers for each resource: `base`, `catalog`, `tags`, `manifests`, `blobs`, `referrers`, `uploads`,
+There is one module of handlers for each resource: `root`, `catalog`, `tags`, `manifests`, `blobs`, `referrers`, `uploads`,
 `tokens`. They share `conditions`, `ranges`, `pages`, `resume`, `location` and `proxies`; `preflight` answers browsers. The
-package may import `store`, `auth`, `events.base`, `drivers.base`, the pure values and Starlette's types. Read `routes`, then
-`endpoint`.
+package may import `store`, `auth.base`, `auth.scopes`, `events.base`, `drivers.base`, the pure values and Starlette's types.
+Read `routes`, then `endpoint`.
 """

@@ -42,7 +42,6 @@ Need = Literal["pull", "push", "delete", "catalog", "known", "nothing"]
 """What a client must be allowed to do. `known`: it must have valid credentials; `nothing`: open to everybody."""
 
 AUTHORIZATION_LIMIT = 20 << 10
-RETRY_SECONDS = "5"
 REMEMBERED = 1024
 """Pairs of a name and a need whose accesses are remembered."""
 
@@ -84,9 +83,7 @@ def refusal(exchange: Exchange, refused: AccessRefused) -> RegistryError:
             headers={"Retry-After": str(max(1, round(refused.seconds)))},
         )
     if isinstance(refused, Unreachable):
-        return Unavailable(
-            "who may do what cannot be asked now, try again", headers={"Retry-After": RETRY_SECONDS}
-        )
+        return Unavailable("what this client may do cannot be checked now, try again")
     told = ", ".join(map(str, refused.wanted))
     return Denied(f"requested access to the resource is denied: {told}" if told else None, detail=detail)
 

@@ -16,8 +16,6 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 API_VERSION: Final = (b"docker-distribution-api-version", b"registry/2.0")
 NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
-JSON: Final = (b"content-type", b"application/json")
-
 
 HELD_BYTES: Final = 64 << 10
 """A larger body is sent in pieces of at most that many bytes: handed over at once, it would wait in the server for a client that
@@ -47,8 +45,14 @@ class Answer:
 
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
-        body = encode(value)
-        return cls(status, [JSON, (b"content-length", b"%d" % len(body)), *headers], body)
+        return cls.of(encode(value), b"application/json", status, headers)
+
+    @classmethod
+    def of(
+        cls, body: bytes, content_type: bytes, status: int = 200, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> Answer:
+        length = b"%d" % len(body)
+        return cls(status, [(b"content-type", content_type), (b"content-length", length), *headers], body)
 
     @classmethod
     def empty(cls, status: int, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:

@@ -8,11 +8,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from starlette.types import Message, Receive
 
 from moorage.api.limits import Limits
-from moorage.errors import BodyEnded, ManifestTooLarge, RegistryError, RequestTimeout, Unavailable
+from moorage.errors import BodyEnded, RegistryError, RequestTimeout, Unavailable
 
 RATE_SECONDS = 60.0
 DRAINED_BYTES = 32 << 20
 DRAIN_SECONDS = 2.0
+
+
+class BodyTooLarge(Exception):
+    """The body is larger than the handler takes."""
 
 
 class Body:
@@ -56,7 +60,7 @@ class Body:
 
     async def read(self, limit: int, grow: Callable[[int], None] = lambda size: None) -> bytes:
         """The whole body. `grow` is called with the size so far after each piece, and raises Unavailable when that is too much.
-        Raises ManifestTooLarge as soon as the body is larger than `limit`."""
+        Raises BodyTooLarge as soon as the body is larger than `limit`."""
         # Not a list of pieces: they may be so small that each takes much more memory than its bytes.
         whole = bytearray()
         try:
@@ -64,7 +68,7 @@ class Body:
                 whole += piece
                 del piece
                 if len(whole) > limit:
-                    raise ManifestTooLarge(f"the manifest is larger than {limit} bytes")
+                    raise BodyTooLarge
                 grow(len(whole))
             return bytes(whole)
         except Unavailable:

@@ -77,14 +77,14 @@ class Endpoint:
         found = routes.match(scope["path"])
         route, name, reference = found or (None, "", "")
         exchange = Exchange(scope, receive, self._service, name, reference)
-        exchange.route = route
+        exchange.route, exchange.uploading = route, route is routes.UPLOAD
         status = CLIENT_GONE
         answer: Answer | None = None
         for observer in self._observers:
             observer.begun(exchange)
         try:
             with self._service.reads:
-                answer = await self._answer(exchange, route)
+                answer = await self._answer(exchange)
                 status = answer.logged or answer.status
                 await self._send(exchange, answer, send)
         except RegistryError as error:
@@ -103,14 +103,13 @@ class Endpoint:
             for observer in self._observers:
                 observer.ended(exchange, outcome)
 
-    async def _answer(self, exchange: Exchange, route: routes.Route | None) -> Answer:
+    async def _answer(self, exchange: Exchange) -> Answer:
         try:
-            if exchange.method == "OPTIONS" and route is not None and self._preflight:
-                answer = preflight.answer(self._allow(exchange, route), self._headers)
+            if exchange.method == "OPTIONS" and exchange.route is not None and self._preflight:
+                answer = preflight.answer(self._allow(exchange), self._headers)
             else:
-                operation = self._operation(exchange, route)
+                operation = self._operation(exchange)
                 if self._service.access is not None and operation.needs != "nothing":
-                    exchange.uploading = route is routes.UPLOAD
                     exchange.grant = await admit(exchange, self._service.access, operation.needs)
                 answer = await operation.handler(exchange)
         except ClientGone:
@@ -128,7 +127,7 @@ class Endpoint:
             self._service.report(error, exchange)
             known = RegistryError(detail={"request": exchange.id})
         if isinstance(known, Unsupported) and exchange.route is not None:
-            known.headers["Allow"] = self._allow(exchange, exchange.route)
+            known.headers["Allow"] = self._allow(exchange)
         # A client that sent `Expect` has not sent the body yet, and reading it would request it.
         waits = exchange.header(b"expect") is not None and not exchange.received
         hopeless = waits or isinstance(known, (BodyEnded, RequestTimeout, Unavailable))
@@ -137,13 +136,15 @@ class Endpoint:
                 async with self._service.strangers.place():
                     await exchange.body.drain()
         answer = error_answer(known)
-        answer.logged = CLIENT_GONE if isinstance(known, BodyEnded) else answer.status
+        if isinstance(known, BodyEnded):
+            answer.logged = CLIENT_GONE
         return answer
 
-    def _operation(self, exchange: Exchange, route: routes.Route | None) -> routes.Operation:
+    def _operation(self, exchange: Exchange) -> routes.Operation:
         """The operation of the request, if it passes the gates before access control."""
         if not self._service.healthy():
-            raise Unavailable("the registry is not healthy", headers={"Retry-After": "5"})
+            raise Unavailable("the registry is not healthy")
+        route = exchange.route
         if route is None:
             raise NotFound
         if len(exchange.scope["path"]) > PATH_LIMIT or exchange.header_bytes > HEADER_LIMIT:
@@ -163,9 +164,10 @@ class Endpoint:
             return "deleting is not enabled: set storage.delete.enabled"
         return ""
 
-    def _allow(self, exchange: Exchange, route: routes.Route) -> str:
+    def _allow(self, exchange: Exchange) -> str:
         """The Allow header: the methods that the configuration permits, without the one that the storage may have refused."""
-        names = [name for name, one in route.operations.items() if not self._refusal(one)]
+        assert exchange.route is not None
+        names = [name for name, one in exchange.route.operations.items() if not self._refusal(one)]
         return ", ".join([name for name in names if name != exchange.method])
 
     def _finish(self, exchange: Exchange, answer: Answer) -> Answer:

@@ -12,9 +12,11 @@ from typing import Final
 
 from moorage.errors import Unavailable
 
-RETRY_SECONDS = "2"
+RETRY_SECONDS: Final = 2
 COUNTED_BYTES: Final = 64 << 10
 """A body that is kept whole counts only if it is larger: nearly all manifests are smaller, and the limit of uploads bounds them."""
+SHARE: Final = 8
+"""A reservation takes at most one eighth of the free memory, unless `least` is more."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,7 @@ class Lane:
 
     def __enter__(self) -> None:
         if self.active >= self._limit:
-            raise Unavailable(
-                f"too many {self._name} at once, try again", headers={"Retry-After": RETRY_SECONDS}
-            )
+            raise Unavailable(f"too many {self._name} at once, try again", retry_after=RETRY_SECONDS)
         self.active += 1
 
     def __exit__(self, *_: object) -> None:
@@ -76,7 +76,7 @@ class WaitingRoom:
             if not waiting.expired():
                 raise
             raise Unavailable(
-                "too many requests wait for their bodies, try again", headers={"Retry-After": RETRY_SECONDS}
+                "too many requests wait for their bodies, try again", retry_after=RETRY_SECONDS
             ) from None
 
     def _displace(self) -> None:
@@ -98,7 +98,7 @@ class Memory:
     def reserve(self, body: int = sys.maxsize) -> int:
         """Reserve memory for a request that holds `buffers` buffers, or all of `body` if that is less. Returns the size of one
         buffer; the caller gives the memory back with `release`."""
-        size = min(self._most, max(self._least, self._free // (_SPARED * self._buffers)))
+        size = min(self._most, max(self._least, self._free // (SHARE * self._buffers)))
         self._free -= min(body, size * self._buffers)
         return size
 
@@ -139,9 +139,7 @@ class Claim:
         others = self._room.taken - self._bytes
         if others and others + size > self._room.total:
             self._release()
-            raise Unavailable(
-                "too many large manifests at once, try again", headers={"Retry-After": RETRY_SECONDS}
-            )
+            raise Unavailable("too many large manifests at once, try again", retry_after=RETRY_SECONDS)
         self._room.taken, self._bytes = others + size, size
 
     def _release(self) -> None:
@@ -170,9 +168,7 @@ class Held:
         key = id(body)
         if not self._senders[key]:
             if self._taken and self._taken + len(body) > self._total:
-                raise Unavailable(
-                    "too many large answers at once, try again", headers={"Retry-After": RETRY_SECONDS}
-                )
+                raise Unavailable("too many large answers at once, try again", retry_after=RETRY_SECONDS)
             self._taken += len(body)
         self._senders[key] += 1
         try:
@@ -182,7 +178,3 @@ class Held:
             if not self._senders[key]:
                 del self._senders[key]
                 self._taken -= len(body)
-
-
-_SPARED = 8
-"""A reservation takes at most one eighth of the free memory, unless `least` is more."""

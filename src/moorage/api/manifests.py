@@ -7,11 +7,12 @@ from functools import partial
 
 from moorage.api import telling
 from moorage.api.answer import Answer, RawHeaders
+from moorage.api.body import BodyTooLarge
 from moorage.api.conditions import check_precondition, check_write, guarded, unchanged
 from moorage.api.exchange import Exchange
 from moorage.api.limits import Claim
 from moorage.digest import Digest
-from moorage.errors import DigestInvalid, ManifestInvalid, ManifestUnknown, TagInvalid
+from moorage.errors import DigestInvalid, ManifestInvalid, ManifestTooLarge, ManifestUnknown, TagInvalid
 from moorage.manifest import Manifest, parse
 from moorage.names import Tag
 from moorage.store.parsing import parsed
@@ -53,31 +54,26 @@ async def put(exchange: Exchange) -> Answer:
 async def _put(exchange: Exchange, claim: Claim) -> Answer:
     repository = exchange.repository
     reference = exchange.reference
-    tags = [Tag.parse(text) for text in exchange.parameters("tag")]
-    if len(tags) > TAG_LIMIT:
+    asked = [Tag.parse(text) for text in exchange.parameters("tag")]
+    if len(asked) > TAG_LIMIT:
         raise TagInvalid(f"at most {TAG_LIMIT} tags in one request")
-    named = tuple(tags)
-    wanted: Digest | None = None
-    if ":" in reference:
-        wanted = Digest.parse(reference)
-    else:
-        tags.append(Tag.parse(reference))
+    digests = [Digest.parse(reference)] if ":" in reference else []
+    tags = list(dict.fromkeys(asked if digests else [*asked, Tag.parse(reference)]))
     payload = await _payload(exchange, claim)
-    if wanted is not None and Digest.of(payload, wanted.algorithm) != wanted:
-        raise DigestInvalid(detail={"digest": wanted, "got": Digest.of(payload, wanted.algorithm)})
+    for digest in digests:
+        if (got := Digest.of(payload, digest.algorithm)) != digest:
+            raise DigestInvalid(detail={"digest": digest, "got": got})
     found = await parsed(payload, partial(parse, content_type=exchange.header(b"content-type") or ""))
-    digests = [wanted] if wanted is not None else []
-    tags = list(dict.fromkeys(tags))
     if guarded(exchange):
         await _check_replaced(exchange)
     canonical = await repository.manifests.put(found, digests, tags)
-    answered = wanted or canonical
+    answered = digests[0] if digests else canonical
     await telling.manifest_pushed(exchange, found, answered, tags)
     location = exchange.service.locations.of(exchange.scope, f"/v2/{repository.name}/manifests/{answered}")
     headers: RawHeaders = [
         (b"location", location.encode("latin-1")),
         (b"docker-content-digest", answered.encode()),
-        *((b"oci-tag", tag.encode()) for tag in dict.fromkeys(named)),
+        *((b"oci-tag", tag.encode()) for tag in dict.fromkeys(asked)),
     ]
     if found.subject is not None:
         headers.append((b"oci-subject", found.subject.digest.encode()))
@@ -94,9 +90,12 @@ async def _check_replaced(exchange: Exchange) -> None:
 
 async def _payload(exchange: Exchange, claim: Claim) -> bytes:
     limit = exchange.service.limits.manifest_bytes
-    with exchange.service.uploads:
-        async with exchange.service.arriving.place():
-            payload = await exchange.body.read(limit, claim.grow)
+    try:
+        with exchange.service.uploads:
+            async with exchange.service.arriving.place():
+                payload = await exchange.body.read(limit, claim.grow)
+    except BodyTooLarge:
+        raise ManifestTooLarge(f"the manifest is larger than {limit} bytes") from None
     if not payload:
         raise ManifestInvalid("the manifest is empty")
     return payload

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from moorage.api.exchange import Exchange
 from moorage.errors import PageSizeInvalid
@@ -39,6 +39,8 @@ class Page:
         return found[: self.size], self.size > 0
 
 
-def next_link(exchange: Exchange, path: str, size: int, last: str) -> tuple[bytes, bytes]:
-    target = exchange.service.locations.of(exchange.scope, f"{path}?last={quote(last, safe='')}&n={size}")
+def next_link(exchange: Exchange, path: str, size: int, last: str, **more: str) -> tuple[bytes, bytes]:
+    """`more`: what else the query has."""
+    query = urlencode({"last": last, "n": size, **more}, quote_via=quote)
+    target = exchange.service.locations.of(exchange.scope, f"{path}?{query}")
     return b"link", f'<{target}>; rel="next"'.encode("latin-1")

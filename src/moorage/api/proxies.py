@@ -60,6 +60,7 @@ def client_address(scope: Scope, trusted: tuple[Network, ...]) -> str:
     if not forwarded and not listed:
         # A single address, of a proxy that keeps no chain.
         listed = _joined(told, b"x-real-ip")
+    # Long headers are not remembered: a client could fill the memory with them.
     look = _seen if len(forwarded) + len(listed) <= 4 * LONGEST else _seen.__wrapped__
     return look(peer, trusted, forwarded, listed)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncGenerator
 from typing import Final
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -43,15 +42,10 @@ async def get(exchange: Exchange) -> Answer:
     headers = [(b"oci-filters-applied", b"artifactType")] if wanted else []
     if shown and more:
         path = f"/v2/{repository.name}/referrers/{subject}"
-        name, value = next_link(exchange, path, size, shown[-1].digest)
-        if wanted:
-            value = value.replace(
-                b'>; rel="next"', f'&{urlencode({"artifactType": wanted})}>; rel="next"'.encode()
-            )
-        headers.append((name, value))
+        filtered = {"artifactType": wanted} if wanted else {}
+        headers.append(next_link(exchange, path, size, shown[-1].digest, **filtered))
     body = encode(_Index(2, OCI_INDEX, [msgspec.Raw(entry.descriptor) for entry in shown]))
-    length = (b"content-length", b"%d" % len(body))
-    return Answer(200, [(b"content-type", OCI_INDEX.encode()), length, *headers], body)
+    return Answer.of(body, OCI_INDEX.encode(), headers=headers)
 
 
 async def _page(found: AsyncGenerator[Referrer, None], size: int) -> tuple[list[Referrer], bool]:

@@ -7,20 +7,14 @@ import logging
 from moorage.api.answer import Answer
 from moorage.drivers.base import DriverError, InvalidPath, StorageFull, WriteRefused
 from moorage.errors import NameInvalid, RegistryError, StorageExhausted, Unavailable, Unsupported
-from moorage.wire import encode
 
 log = logging.getLogger(__name__)
 
 
 def error_answer(error: RegistryError) -> Answer:
     """`{"errors": [{"code", "message", "detail"}]}` (OCI distribution-spec, "Error codes")."""
-    body = encode({"errors": error.entries()})
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in error.headers.items()]
-    return Answer(
-        error.status,
-        [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *headers],
-        body,
-    )
+    return Answer.json({"errors": error.entries()}, error.status, headers)
 
 
 def known_error(error: Exception) -> RegistryError | None:
@@ -39,5 +33,5 @@ def known_error(error: Exception) -> RegistryError | None:
         return Unsupported("the registry may not write to its storage")
     if isinstance(error, DriverError):
         log.error("storage failed", extra={"failure": type(error).__name__, "reason": str(error)})
-        return Unavailable("the registry's storage failed, try again", headers={"Retry-After": "5"})
+        return Unavailable("the registry's storage failed, try again")
     return None

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from moorage.api import base, blobs, catalog, manifests, referrers, tags, tokens, uploads
+from moorage.api import blobs, catalog, manifests, referrers, root, tags, tokens, uploads
 from moorage.api.admission import Need
 from moorage.api.answer import Answer
 from moorage.api.exchange import Exchange
@@ -53,7 +53,7 @@ def _read(handler: Handler, needs: Need = "pull", head: Handler | None = None) -
 
 TOKEN_PATH: Final = "/auth/token"  # noqa: S105 - a path
 
-BASE: Final = Route("base", "/v2/", _read(base.get, needs="known"))
+BASE: Final = Route("base", "/v2/", _read(root.get, needs="known"))
 CATALOG: Final = Route("catalog", "/v2/_catalog", _read(catalog.get, needs="catalog"))
 TAGS: Final = Route("tags", "/v2/{name}/tags/list", _read(tags.get))
 MANIFESTS: Final = Route(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
 from moorage.api.admission import credentials, refusal
 from moorage.api.answer import Answer
+from moorage.api.body import BodyTooLarge
 from moorage.api.exchange import Exchange
 from moorage.auth.base import AccessRefused, Challenge, TokenRequestInvalid, TokenService
 from moorage.auth.scopes import MOST
 from moorage.errors import (
     HeaderTooLarge,
-    ManifestTooLarge,
     NotFound,
     QueryInvalid,
     RegistryError,
@@ -32,19 +34,14 @@ _NEVER_KEPT = ((b"cache-control", b"no-store"),)
 async def get(exchange: Exchange) -> Answer:
     service = _service(exchange)
     _parse_query(exchange)
-    try:
-        answer = await service.get(
-            credentials(exchange),
-            service=exchange.parameter("service"),
-            scopes=exchange.parameters("scope"),
-            account=exchange.parameter("account"),
-            offline=exchange.parameter("offline_token") == "true",
-        )
-    except AccessRefused as refused:
-        raise _refusal(exchange, refused) from None
-    except TokenRequestInvalid as error:
-        return _invalid(error)
-    return Answer.json(answer, headers=_NEVER_KEPT)
+    asked = service.get(
+        credentials(exchange),
+        service=exchange.parameter("service"),
+        scopes=exchange.parameters("scope"),
+        account=exchange.parameter("account"),
+        offline=exchange.parameter("offline_token") == "true",
+    )
+    return await _answered(exchange, asked)
 
 
 async def post(exchange: Exchange) -> Answer:
@@ -54,8 +51,12 @@ async def post(exchange: Exchange) -> Answer:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=FIELD_LIMIT)
     except ValueError:
         raise QueryInvalid("the body is no form (application/x-www-form-urlencoded)") from None
+    return await _answered(exchange, service.post(dict(pairs), credentials(exchange)))
+
+
+async def _answered(exchange: Exchange, asked: Awaitable[Mapping[str, Any]]) -> Answer:
     try:
-        answer = await service.post(dict(pairs), credentials(exchange))
+        answer = await asked
     except AccessRefused as refused:
         raise _refusal(exchange, refused) from None
     except TokenRequestInvalid as error:
@@ -77,7 +78,7 @@ async def _form(exchange: Exchange) -> bytes:
             return await exchange.body.read(FORM_LIMIT)
     except TimeoutError:
         raise RequestTimeout(f"the form was not complete within {FORM_SECONDS:g}s") from None
-    except ManifestTooLarge:
+    except BodyTooLarge:
         raise QueryInvalid(f"the form is larger than {FORM_LIMIT} bytes") from None
 
 

@@ -25,7 +25,7 @@ from moorage.errors import (
     UploadUnknown,
 )
 from moorage.names import Name, UploadId
-from moorage.store.descriptors.base import Blob
+from moorage.store.blobstore import Blob
 from moorage.store.repository import Repository
 from moorage.store.uploads import Upload
 

@@ -32,6 +32,7 @@ The built-in token service
     minting       access tokens
     granting      which of the requested scopes a token gets
     refreshing    refresh tokens
+    packing       the access of many repositories in one token
     stamps        ends the tokens of a user when the password changes
     signing       the signing keys, kept in the storage
     signingkey    one signing key

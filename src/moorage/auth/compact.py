@@ -33,9 +33,7 @@ class Signed:
 
 
 def split(text: str) -> Signed:
-    """Raises ValueError, whose text repeats nothing of the token."""
-    if len(text) > LONGEST:
-        raise ValueError("too long")
+    """The parts of a text of at most `LONGEST` characters. Raises ValueError, whose text repeats nothing of the token."""
     parts = _COMPACT.fullmatch(text)
     if parts is None:
         raise ValueError("not three parts in base64url")

@@ -34,9 +34,9 @@ class Explanation:
 
 def explain(rules: Rules, user: str, groups: frozenset[str], access: Access) -> Explanation:
     """`user`: empty for a client that is not signed in."""
-    decision = rules.decide(user, groups, access)
-    if decision.rule is not None:
-        return Explanation(True, decision.rule.place, as_text(decision.rule))
+    deciding = rules.deciding(user, groups, access)
+    if deciding is not None:
+        return Explanation(True, deciding.place, as_text(deciding))
     near = [
         NearMiss(rule.place, as_text(rule), lacks[0])
         for rule in rules.rules

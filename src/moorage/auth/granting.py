@@ -9,7 +9,6 @@ from typing import Final
 
 from moorage.auth.base import Access
 from moorage.auth.scopes import Scope
-from moorage.errors import NameInvalid
 from moorage.names import Name
 
 ACTIONS: Final = frozenset({"pull", "push", "delete"})
@@ -38,14 +37,6 @@ async def granted(requested: Iterable[Scope], allows: Callable[[Access], bool]) 
 def _meant(kind: str, name: str, actions: Set[str]) -> Set[str]:
     if kind == "registry" and name == "catalog":
         return actions & {"*"}
-    if kind == "repository" and _is_name(name):
+    if kind == "repository" and Name.is_valid(name):
         return ACTIONS if "*" in actions else actions & ACTIONS
     return frozenset()
-
-
-def _is_name(text: str) -> bool:
-    try:
-        Name.parse(text)
-    except NameInvalid:
-        return False
-    return True

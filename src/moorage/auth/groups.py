@@ -23,9 +23,9 @@ _MEMBER: Final = re.compile(r'"([^"]*)"|(\S+)')
 class Groups:
     """A group file that is read again when it changes."""
 
-    def __init__(self, path: str, key: str = "auth.groupfile", kept: Kept | None = None) -> None:
+    def __init__(self, path: str, kept: Kept | None = None) -> None:
         """`kept`: see Watched. Raises AuthError."""
-        self._file = Watched(path, key, parse, kept)
+        self._file = Watched(path, "auth.groupfile", parse, kept)
 
     def groups_of(self, user: str) -> frozenset[str]:
         return self._file.current().get(user, NONE)

@@ -15,7 +15,6 @@ from typing import Final
 from moorage.auth import basic
 from moorage.auth.base import Access, Challenge, Credentials, Grant, Offer, Throttled
 from moorage.auth.basic import Login
-from moorage.auth.groups import GroupsOf, no_groups
 from moorage.auth.passwords import PasswordFile, significant
 from moorage.auth.remembered import Remembered
 from moorage.auth.throttle import Throttle, network_of
@@ -24,8 +23,13 @@ from moorage.auth.turns import Place, Turns
 log = logging.getLogger(__name__)
 
 WAITING: Final = 32
-PATIENCE: Final = 5
+"""The most checks at a time, including the running one. At the usual cost they keep a thread busy for some seconds."""
+
+SPREAD_SECONDS: Final = 5
+"""Who has to come again is told one to five seconds, so that not all come at once."""
+
 NICE: Final = 5
+"""The priority of the thread that checks, as of `nice`: requests that need no check go first."""
 
 
 class Htpasswd:
@@ -41,7 +45,6 @@ class Htpasswd:
         remembered: Remembered,
         throttle: Throttle,
         *,
-        groups: GroupsOf = no_groups,
         waiting: int = WAITING,
     ) -> None:
         """`remembered`: made before the workers are forked. `waiting`: the most checks at a time, including the running one."""
@@ -49,7 +52,6 @@ class Htpasswd:
         self._offer = Offer("Basic", realm)
         self._remembered = remembered
         self._throttle = throttle
-        self._groups = groups
         self._checks = _Checks(file, remembered, throttle, waiting)
 
     async def authorize(self, credentials: Credentials, wanted: Sequence[Access]) -> Grant:
@@ -61,7 +63,7 @@ class Htpasswd:
             raise Challenge(wanted, (self._offer,), "no credentials")
         if not await self._is_right(login, credentials.address):
             raise Challenge(wanted, (self._offer,), "wrong user name or password")
-        return Grant(login.user, self._groups(login.user))
+        return Grant(login.user)
 
     async def close(self) -> None:
         await self._checks.close()
@@ -114,8 +116,8 @@ class _Checks:
             return answer
         if wait := self._throttle.wait(address):
             raise self._refused(login, address, wait, "too many wrong passwords")
-        # Random, so that the clients do not all come back at once.
-        raise self._refused(login, address, 1 + secrets.randbelow(PATIENCE), "too many passwords to check")
+        wait = 1 + secrets.randbelow(SPREAD_SECONDS)
+        raise self._refused(login, address, wait, "too many passwords to check")
 
     async def close(self) -> None:
         answers = [check.answer for check in self._running.values()]

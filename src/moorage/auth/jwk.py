@@ -21,7 +21,7 @@ def parse(entry: object, *, secrets: bool) -> TrustedKey | None:
     """The key of an entry; None for a key of an unknown type or curve, and for one whose use is not to verify tokens. `secrets`:
     whether the key may be symmetric. Raises ValueError for a key that cannot be read or must not be used."""
     if not isinstance(entry, dict) or not isinstance(entry.get("kty"), str):
-        raise ValueError("no key: an object with kty is")
+        raise ValueError("no key, but something without a kty")
     if not _verifies(entry):
         return None
     try:

@@ -64,7 +64,7 @@ def parse_jwks(content: bytes, refusal: Refusal, *, secrets: bool = True) -> Tru
         try:
             found = jwk.parse(entry, secrets=secrets)
         except ValueError as error:
-            refusal(f"key {number} is {error}")
+            refusal(f"key {number}: {error}")
             continue
         if found is not None:
             keys.append(found)

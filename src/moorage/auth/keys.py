@@ -69,11 +69,6 @@ class TrustedKeys:
             for name in one.names:
                 self._named[name] = (*self._named.get(name, ()), one.key)
 
-    @classmethod
-    def of(cls, *public: object) -> TrustedKeys:
-        """The set of these public keys of `cryptography`. Raises ValueError for one that cannot be used."""
-        return cls(trusted(one) for one in public)
-
     def candidates(self, algorithm: str, kid: str | None) -> tuple[Key, ...]:
         """The keys named `kid` that fit the algorithm; without `kid`, all that fit. Raises KeyUnknown if no key has the name."""
         if kid is None:

@@ -26,22 +26,6 @@ class KeySource(Protocol):
     async def close(self) -> None: ...
 
 
-class FixedKeys:
-    """Keys that never change."""
-
-    def __init__(self, keys: TrustedKeys) -> None:
-        self._keys = keys
-
-    async def current(self) -> TrustedKeys:
-        return self._keys
-
-    async def newer(self) -> TrustedKeys:
-        return self._keys
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
 class JoinedKeys:
     """The keys of all sources. While one source has no keys yet, the others suffice; but for a token that none of their keys
     fits, `newer` then raises Unreachable, so it is not refused as false."""
@@ -81,20 +65,18 @@ class JoinedKeys:
         return self._joined
 
 
-def key_source(
-    rootcertbundle: str | None, jwks: str | None, section: str = "auth.token", kept: Kept | None = None
-) -> KeySource:
-    """The source of the configured keys. `rootcertbundle` and `jwks` are each a path, or a URL (http or https). `section`: their
-    place in the configuration. `kept`: see Watched. Raises AuthError."""
+def key_source(rootcertbundle: str | None, jwks: str | None, kept: Kept | None = None) -> KeySource:
+    """The source of the keys of `auth.token`. `rootcertbundle` and `jwks` are each a path, or a URL (http or https). `kept`: see
+    Watched. Raises AuthError."""
     sources: list[KeySource] = []
     if rootcertbundle is not None:
-        key = f"{section}.rootcertbundle"
+        key = "auth.token.rootcertbundle"
         sources.append(_source(rootcertbundle, key, parse_bundle, kept))
     if jwks is not None:
-        key = f"{section}.jwks"
+        key = "auth.token.jwks"
         sources.append(_source(jwks, key, parse_public_jwks if is_url(jwks) else parse_jwks, kept))
     if not sources:
-        raise AuthError(f"{section}: needs rootcertbundle or jwks, the keys that sign tokens")
+        raise AuthError("auth.token: needs rootcertbundle or jwks, the keys that sign tokens")
     return sources[0] if len(sources) == 1 else JoinedKeys(*sources)
 
 

@@ -129,10 +129,6 @@ class PasswordFile:
     def current(self) -> Passwords:
         return self._watched.current()
 
-    def check(self, user: str, password: str) -> bool:
-        """See Passwords."""
-        return self.current().check(user, password)
-
     def _read(self, content: bytes) -> Passwords:
         found = parse(content, self._hashing)
         if found.ignored:

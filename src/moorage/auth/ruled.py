@@ -17,8 +17,6 @@ from moorage.auth.groups import GroupsOf, no_groups
 from moorage.auth.rules import Rules
 from moorage.auth.ruling import Ruling
 
-ANYBODY = Grant()
-
 
 class Ruled:
     """Allows what both `inner` and the rules allow. A request without credentials that names no access is left to `inner` to
@@ -30,7 +28,7 @@ class Ruled:
 
     async def authorize(self, credentials: Credentials, wanted: Sequence[Access]) -> Grant:
         if not credentials.authorization and wanted:
-            grant = self._ruling.narrowed(ANYBODY)
+            grant = self._ruling.narrowed(Grant())
             if all(map(grant.allows, wanted)):
                 return grant
         try:

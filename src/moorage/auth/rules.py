@@ -90,33 +90,22 @@ def _check(rule: Rule) -> None:
         raise ValueError(f"allows {min(unknown)!r}, which is none of pull, push, delete and catalog")
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """`rule`: the first rule that allows the access; None when denied."""
-
-    allowed: bool
-    rule: Rule | None = None
-
-
-_DENIED: Final = Decision(False)
-
-
 class Rules:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = tuple(rules)
         self._groups = frozenset[str]().union(*(rule.groups for rule in self.rules))
-        self._remembered = lru_cache(maxsize=REMEMBERED)(self._decide)
+        self._remembered = lru_cache(maxsize=REMEMBERED)(self._deciding)
 
-    def decide(self, user: str, groups: frozenset[str], access: Access) -> Decision:
-        """`user`: empty for a client that is not signed in."""
+    def deciding(self, user: str, groups: frozenset[str], access: Access) -> Rule | None:
+        """The first rule that allows the access; None when denied. `user`: empty for a client that is not signed in."""
         # Only the groups that a rule names: a user may be in hundreds, and each decision keeps them.
         return self._remembered(user, groups & self._groups, access)
 
     def allows(self, user: str, groups: frozenset[str], access: Access) -> bool:
-        return self.decide(user, groups, access).allowed
+        return self.deciding(user, groups, access) is not None
 
-    def _decide(self, user: str, groups: frozenset[str], access: Access) -> Decision:
+    def _deciding(self, user: str, groups: frozenset[str], access: Access) -> Rule | None:
         for rule in self.rules:
             if rule.names(user, groups) and rule.permits(access) and rule.concerns(access):
-                return Decision(True, rule)
-        return _DENIED
+                return rule
+        return None

@@ -65,18 +65,17 @@ class SigningKeys:
         *,
         token_seconds: float,
         rotation_seconds: float = ROTATION_SECONDS,
-        key: str = "auth.issuer",
         clock: Callable[[], float] = time.time,
     ) -> SigningKeys:
-        """`token_seconds`: the longest lifetime of any token. `key`: the section of the configuration, for messages. Raises
-        AuthError if the storage neither holds a key nor takes one."""
+        """`token_seconds`: the longest lifetime of any token. Raises AuthError if the storage neither holds a key nor takes
+        one."""
         keys = cls(driver, token_seconds, rotation_seconds, clock)
         try:
             await keys._look()
         except DriverError as error:
             raise AuthError(
-                f"{key}: no key for signing tokens can be read from, or written to, {layout.TOKEN_KEYS} in the storage: "
-                f"{error}; let the registry write there once, or set {key}.enabled: false"
+                f"auth.issuer: no key for signing tokens can be read from, or written to, {layout.TOKEN_KEYS} in the storage: "
+                f"{error}; let the registry write there once, or set auth.issuer.enabled: false"
             ) from None
         return keys
 

@@ -35,7 +35,7 @@ class _Window:
 
 
 class Throttle:
-    """Counts by client address, in windows of `seconds`.
+    """Counts by client address, in windows of `SECONDS`.
 
     After `failures` wrong passwords an address has to wait: its credentials are not checked against the file until its window
     is over. Credentials that are remembered to be right still pass, so that one broken script does not stop everybody who shares
@@ -53,13 +53,11 @@ class Throttle:
         *,
         failures: int = FAILURES,
         refusals: int = REFUSALS,
-        seconds: float = SECONDS,
         addresses: int = ADDRESSES,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._failures = failures
         self._refusals = refusals
-        self._seconds = seconds
         self._addresses = addresses
         self._now = now
         self._windows: OrderedDict[str, _Window] = OrderedDict()
@@ -127,7 +125,7 @@ class Throttle:
 
     def _counted(self, address: str) -> _Window:
         network = network_of(address)
-        window = self._current(address) or _Window(self._now() + self._seconds)
+        window = self._current(address) or _Window(self._now() + SECONDS)
         self._windows[network] = window
         self._windows.move_to_end(network)
         if len(self._windows) > self._addresses:

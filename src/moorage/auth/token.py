@@ -3,40 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from moorage.auth.base import Access, Challenge, Credentials, Grant, Offer, TokenExpired
 from moorage.auth.claims import Claims
 from moorage.auth.compact import LONGEST
-from moorage.auth.groups import GroupsOf, no_groups
-from moorage.auth.verification import TokenOver, TokenRefused
-
-
-class Verifies(Protocol):
-    async def verify(self, text: str) -> Claims:
-        """Raises TokenRefused, TokenOver for a token that has expired but was valid, and Unreachable."""
-        ...
-
-    async def close(self) -> None: ...
+from moorage.auth.verification import TokenOver, TokenRefused, Verifier
 
 
 class TokenAccess:
     """Allows what the token of a request allows.
 
-    `realm`: the URL of the token service; a path if it is this registry. `groups`: those that the registry itself knows for a
-    user, in addition to those in the token."""
+    `realm`: the URL of the token service; a path if it is this registry."""
 
-    def __init__(
-        self,
-        verifier: Verifies,
-        realm: str,
-        service: str,
-        groups: GroupsOf = no_groups,
-    ) -> None:
+    def __init__(self, verifier: Verifier, realm: str, service: str) -> None:
         self._verifier = verifier
         self._realm = realm
         self._service = service
-        self._groups = groups
 
     async def authorize(self, credentials: Credentials, wanted: Sequence[Access]) -> Grant:
         """A challenge names all that was wanted, not only what is missing: the client requests a token for exactly that."""
@@ -47,25 +29,25 @@ class TokenAccess:
             claims = await self._verifier.verify(text)
         except TokenOver as error:
             offers = [self._offer("invalid_token")]
-            raise TokenExpired(wanted, offers, self._grant(error.claims), error.start, error.end) from None
+            raise TokenExpired(wanted, offers, _grant(error.claims), error.start, error.end) from None
         except TokenRefused as error:
             raise self._challenge(wanted, "invalid_token", f"the token is refused: {error}") from None
         if not all(claims.allows(access) for access in wanted):
             raise self._challenge(wanted, "insufficient_scope", "the token does not give what is wanted")
-        return self._grant(claims)
+        return _grant(claims)
 
     async def close(self) -> None:
         await self._verifier.close()
-
-    def _grant(self, claims: Claims) -> Grant:
-        known = self._groups(claims.subject) if claims.subject else frozenset()
-        return Grant(claims.subject, claims.groups | known, claims.allows)
 
     def _challenge(self, wanted: Sequence[Access], error: str, reason: str) -> Challenge:
         return Challenge(wanted, [self._offer(error)], reason)
 
     def _offer(self, error: str) -> Offer:
         return Offer("Bearer", self._realm, self._service, error)
+
+
+def _grant(claims: Claims) -> Grant:
+    return Grant(claims.subject, claims.groups, claims.allows)
 
 
 def _bearer(authorization: str) -> str | None:

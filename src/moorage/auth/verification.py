@@ -70,7 +70,8 @@ class Verifier:
         self._verified = VerifiedTokens()
 
     async def verify(self, text: str) -> Claims:
-        """Raises TokenRefused, and Unreachable when there are no keys yet. A token that is too long costs no work."""
+        """Raises TokenRefused, TokenOver for a token that has expired but was valid, and Unreachable when there are no keys yet. A
+        token that is too long costs no work."""
         if len(text) > compact.LONGEST or not text.isascii():
             raise TokenRefused("it is too long, or no token at all")
         keys, now = await self._keys.current(), self._clock()

@@ -8,26 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moorage.cli.arguments import ConfigArgument, JsonOption
-from moorage.cli.starting import fail, load
+from moorage.cli.starting import NOT_DONE, fail, load
 
 if TYPE_CHECKING:
     from moorage.auth.explaining import Explanation, NearMiss
 
 ANONYMOUS = "anonymous"
 ACTIONS = ("pull", "push", "delete", "catalog")
-USAGE = 2
 
-access_app = typer.Typer(
-    help="Look at the rules in `access`.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-
-@access_app.callback()
-def access() -> None:
-    """Look at the rules in `access`."""
+access_app = typer.Typer(help="Look at the rules in `access`.", no_args_is_help=True)
 
 
 @access_app.command()
@@ -49,19 +38,19 @@ def explain(
     from moorage.names import Name
 
     if action not in ACTIONS:
-        fail(f"{action} is no action; it is one of {', '.join(ACTIONS)}", code=USAGE)
-    configuration = load(config, code=USAGE)
+        fail(f"{action} is no action; it is one of {', '.join(ACTIONS)}", code=NOT_DONE)
+    configuration = load(config, code=NOT_DONE)
     name = "" if user == ANONYMOUS else user
     try:
         rules = build_rules(configuration)
         groups = frozenset(group or ()) | (build_groups(configuration)(name) if name else frozenset())
         asked = CATALOG if action == "catalog" else Access("repository", Name.parse(repository), action)
     except AuthError as error:
-        fail(str(error), code=USAGE)
+        fail(str(error), code=NOT_DONE)
     except NameInvalid:
-        fail(f"{repository} is no name of a repository", code=USAGE)
+        fail(f"{repository} is no name of a repository", code=NOT_DONE)
     if rules is None:
-        fail("there are no rules (access): whoever is known may do everything", code=USAGE)
+        fail("there are no rules (access): whoever is known may do everything", code=NOT_DONE)
     found = decide(rules, name, groups, asked)
     _print(found, user, action, "" if action == "catalog" else repository, sorted(groups), as_json=as_json)
     raise SystemExit(0 if found.allowed else 1)

@@ -46,25 +46,28 @@ def garbage_collect(
     logs.configure_command(configuration)
     driver = build_driver(configuration)
 
-    async def run() -> Collection:
-        registry, began = build_registry(configuration, driver), time.monotonic()
-        found = await collect(
-            registry,
-            dry_run=dry_run,
-            delete_untagged=delete_untagged,
-            notice_seconds=notice,
-            report=report,
-        )
-        # Nothing is written where there is no registry, as the path may be mistyped.
-        if not dry_run and (found.counts.repositories or found.counts.blobs):
-            await _note(driver, found, time.monotonic() - began)
-        return found
-
     lines = not quiet and not as_json
 
     def report(line: str) -> None:
         if lines:
             print(line)
+
+    async def run() -> Collection:
+        began = time.monotonic()
+        try:
+            found = await collect(
+                build_registry(configuration, driver),
+                dry_run=dry_run,
+                delete_untagged=delete_untagged,
+                notice_seconds=notice,
+                report=report,
+            )
+            # Nothing is written where there is no registry, as the path may be mistyped.
+            if not dry_run and (found.counts.repositories or found.counts.blobs):
+                await _note(driver, found, time.monotonic() - began)
+            return found
+        finally:
+            await driver.close()
 
     try:
         with spinning("collecting garbage"):
@@ -126,8 +129,11 @@ def purge(
 
     async def run() -> tuple[list[Purged], list[Abandoned]]:
         registry = build_registry(configuration, driver)
-        uploads = [one async for one in purge_uploads(registry, before=before, dry_run=dry_run)]
-        return uploads, await purge_abandoned(driver, before=before, dry_run=dry_run)
+        try:
+            uploads = [one async for one in purge_uploads(registry, before=before, dry_run=dry_run)]
+            return uploads, await purge_abandoned(driver, before=before, dry_run=dry_run)
+        finally:
+            await driver.close()
 
     uploads, leftovers = asyncio.run(run())
     if as_json:
@@ -135,7 +141,7 @@ def purge(
         return
     for upload in uploads:
         print(
-            f"{upload.repository}: {upload.upload}, {counted(upload.size, 'byte')}, {upload.started.isoformat()}"
+            f"{upload.repository}: {upload.upload}, {counted(upload.size, 'byte')}, {upload.last_write.isoformat()}"
         )
     for leftover in leftovers:
         print(f"multipart upload of {leftover.object}, {leftover.begun.isoformat()}")
@@ -150,7 +156,7 @@ def _as_dict(uploads: list[Purged], leftovers: list[Abandoned], dry_run: bool) -
             {
                 "repository": one.repository,
                 "upload": one.upload,
-                "last_write": one.started.isoformat(),
+                "last_write": one.last_write.isoformat(),
                 "size": one.size,
             }
             for one in uploads

@@ -14,7 +14,7 @@ import typer
 
 from moorage.cli.arguments import ConfigArgument, JsonOption
 from moorage.cli.moments import past, shown
-from moorage.cli.starting import fail, load
+from moorage.cli.starting import NOT_DONE, counted, fail, load
 
 if TYPE_CHECKING:
     from moorage.config import Configuration
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from moorage.events.queue import Counts, Kept, Queue, Waiting
     from moorage.events.replaying import Replayed
     from moorage.store.findings import Watch
-
-USAGE = 2
-"""The exit status if nothing was begun; 1 means that events were not delivered."""
 
 NO_ENDPOINTS = "there are no endpoints (notifications.endpoints)"
 
@@ -48,18 +45,11 @@ def list_events(
     as_json: JsonOption = False,
 ) -> None:
     """What waits. Also while a server runs."""
-    configuration = load(config, code=USAGE)
+    configuration = load(config, code=NOT_DONE)
     with _opened(configuration) as queue:
-        waiting, counts = (queue.waiting(), queue.counts()) if queue else ({}, {})
-        found = [
-            _listed(
-                name, waiting.get(name), counts.get(name), queue.first(name, limit) if queue and limit else []
-            )
-            for name in sorted({*waiting, *_names(configuration)})
-            if endpoint in (None, name)
-        ]
+        found = _found(queue, _names(configuration), endpoint, limit) if queue else []
     if endpoint is not None and not found:
-        fail(f"there is no endpoint {endpoint}, and nothing waits for one", code=USAGE)
+        fail(f"there is no endpoint {endpoint}, and nothing waits for one", code=NOT_DONE)
     if as_json:
         print(json.dumps({"endpoints": found}))
         return
@@ -80,18 +70,16 @@ def replay(
     something still waits."""
     from moorage.notifications import endpoints
 
-    configuration = load(config, code=USAGE)
+    configuration = load(config, code=NOT_DONE)
     chosen = [one for one in endpoints(configuration) if endpoint in (None, one.name)]
     if endpoint is not None and not chosen:
-        fail(f"there is no endpoint {endpoint} in notifications.endpoints, or it is disabled", code=USAGE)
+        fail(f"there is no endpoint {endpoint} in notifications.endpoints, or it is disabled", code=NOT_DONE)
     with _opened(configuration) as queue:
-        by_server, results = _replay(queue, chosen, quiet=quiet or as_json)
+        by_server, results = _replay(queue, chosen, quiet=quiet or as_json) if queue else (False, [])
     if as_json:
         print(json.dumps({"by_server": by_server, "endpoints": [_as_dict(result) for result in results]}))
     elif not chosen:
         print(NO_ENDPOINTS)
-    elif queue is None:
-        print("nothing waits")
     else:
         for result in results:
             print(_sentence(result))
@@ -115,21 +103,23 @@ def drop(
 ) -> None:
     """Remove events that wait; they are counted as dropped. Also while a server runs."""
     if everything == (endpoint is not None or before is not None):
-        fail("say which: --all, or --endpoint, --before or both", code=USAGE)
+        fail("say which: --all, or --endpoint, --before or both", code=NOT_DONE)
     moment = None if before is None else _past(before)
-    configuration = load(config, code=USAGE)
+    configuration = load(config, code=NOT_DONE)
     with _opened(configuration) as queue:
-        waiting = queue.waiting() if queue else {}
+        if queue is None:
+            fail(NO_ENDPOINTS, code=NOT_DONE)
+        waiting = queue.waiting()
         if endpoint is not None and endpoint not in {*waiting, *_names(configuration)}:
-            fail(f"there is no endpoint {endpoint}, and nothing waits for one", code=USAGE)
+            fail(f"there is no endpoint {endpoint}, and nothing waits for one", code=NOT_DONE)
         count = sum(one.count for name, one in waiting.items() if endpoint in (None, name))
         which = "" if moment is None else f", as far as they were kept before {shown(moment)}"
         if count and not yes:
             if sys.stdin is None:
-                fail("standard input is closed, so nobody can be asked: say --yes", code=USAGE)
-            typer.confirm(f"Remove up to {count} events undelivered{which}?", abort=True, err=True)
-        dropped = queue.drop(endpoint, moment) if queue and count else 0
-    print(json.dumps({"dropped": dropped}) if as_json else f"{dropped} events dropped")
+                fail("standard input is closed, so nobody can be asked: say --yes", code=NOT_DONE)
+            typer.confirm(f"Remove up to {counted(count, 'event')} undelivered{which}?", abort=True, err=True)
+        dropped = queue.drop(endpoint, moment) if count else 0
+    print(json.dumps({"dropped": dropped}) if as_json else f"{counted(dropped, 'event')} dropped")
 
 
 @events_app.command("test")
@@ -144,7 +134,7 @@ def try_out(
     from moorage.events.endpoint import Endpoint
     from moorage.notifications import endpoints
 
-    configuration = load(config, code=USAGE)
+    configuration = load(config, code=NOT_DONE)
     if endpoint.startswith(("http://", "https://")):
         found = Endpoint(name="test", url=endpoint, forbidden=configuration.notifications.forbidden)
     else:
@@ -152,13 +142,13 @@ def try_out(
         if not named:
             fail(
                 f"{endpoint} is no URL, and no endpoint in notifications.endpoints that is enabled",
-                code=USAGE,
+                code=NOT_DONE,
             )
         found = named[0]
     try:
         results = asyncio.run(_tested(found))
     except ValueError as error:
-        fail(str(error), code=USAGE)
+        fail(str(error), code=NOT_DONE)
     if as_json:
         print(json.dumps({"url": found.shown, "events": results}))
     else:
@@ -198,15 +188,16 @@ async def _tested(endpoint: Endpoint) -> list[dict[str, Any]]:
     return results
 
 
-def _replay(queue: Queue | None, chosen: list[Endpoint], *, quiet: bool) -> tuple[bool, list[Replayed]]:
+def _replay(queue: Queue, chosen: list[Endpoint], *, quiet: bool) -> tuple[bool, list[Replayed]]:
     """Deliver what waits. Returns whether a server did it, and the outcome for each endpoint."""
     from moorage.cli.progress import watching
-    from moorage.events.replaying import Replayed
     from moorage.leadership import Leadership
 
-    if queue is None:
-        return False, [Replayed(one.name, 0, 0, "") for one in chosen]
-    here = Leadership(f"{queue.path}.lock").take()
+    lock = f"{queue.path}.lock"
+    try:
+        here = Leadership(lock).take()
+    except OSError as error:
+        fail(f"notifications.queue.path: {lock}: {error.strerror}", code=NOT_DONE)
     with watching(lambda _: None, quiet=quiet) as watch:
         return not here, [_replayed(queue, one, watch, here=here) for one in chosen]
 
@@ -231,6 +222,15 @@ def _as_dict(result: Replayed) -> dict[str, Any]:
 def _sentence(result: Replayed) -> str:
     rest = f", {result.waiting} wait still: {result.reason}" if result.waiting else ""
     return f"{result.endpoint}: {result.delivered} delivered{rest}"
+
+
+def _found(queue: Queue, names: list[str], endpoint: str | None, limit: int) -> list[dict[str, Any]]:
+    waiting, counts = queue.waiting(), queue.counts()
+    return [
+        _listed(name, waiting.get(name), counts.get(name), queue.first(name, limit) if limit else [])
+        for name in sorted({*waiting, *names})
+        if endpoint in (None, name)
+    ]
 
 
 def _listed(name: str, waiting: Waiting | None, counts: Counts | None, kept: list[Kept]) -> dict[str, Any]:
@@ -269,7 +269,8 @@ def _names(configuration: Configuration) -> list[str]:
 
 @contextlib.contextmanager
 def _opened(configuration: Configuration) -> Iterator[Queue | None]:
-    """The queue; None if it does not exist yet. It is not created, as the path may be mistyped."""
+    """The queue. None if there is none, and no endpoint for which a server would have made one. It is not created, as the path may
+    be mistyped."""
     from moorage.events.queue import QueueError
     from moorage.notifications import NotificationsError, open_queue, queue_path
 
@@ -277,7 +278,12 @@ def _opened(configuration: Configuration) -> Iterator[Queue | None]:
     try:
         there = path.exists()
     except OSError as error:
-        fail(f"notifications.queue.path: {path}: {error.strerror}", code=USAGE)
+        fail(f"notifications.queue.path: {path}: {error.strerror}", code=NOT_DONE)
+    if not there and _names(configuration):
+        fail(
+            f"there is no queue at {path}: set notifications.queue.path, or STATE_DIRECTORY as the server has it",
+            code=NOT_DONE,
+        )
     if not there:
         yield None
         return
@@ -289,11 +295,11 @@ def _opened(configuration: Configuration) -> Iterator[Queue | None]:
         finally:
             queue.close()
     except (NotificationsError, QueueError) as error:
-        fail(str(error), code=USAGE)
+        fail(str(error), code=NOT_DONE)
 
 
 def _past(text: str) -> float:
     try:
         return past(text)
     except ValueError as error:
-        fail(f"--before: {error}", code=USAGE)
+        fail(f"--before: {error}", code=NOT_DONE)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from moorage.cli.starting import fail
+from moorage.cli.starting import NOT_DONE, fail
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -19,9 +19,6 @@ STDOUT: Final = 1
 
 READER_GONE: Final = 141
 """The exit status that shells report for programs ended by SIGPIPE."""
-
-FAILED: Final = 2
-"""The exit status if the output cannot be written. Of several commands, 1 is what they found out."""
 
 
 class _OutputFailed(Exception):
@@ -63,7 +60,7 @@ def written() -> Iterator[None]:
         _discard()
         if error.gone:
             raise SystemExit(READER_GONE) from None
-        fail(f"cannot write the output: {error}", code=FAILED)
+        fail(f"cannot write the output: {error}", code=NOT_DONE)
 
 
 def _discard() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from moorage.store.findings import Finding, Unwatched, Watch
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
 LINE_SECONDS: Final = 10.0
@@ -114,11 +115,9 @@ class _Bar(_Quiet):
         return f"{self._done} of {self._all}" if self._all else ""
 
 
-def _bar(console: object) -> Progress:
-    from rich.console import Console
+def _bar(console: Console) -> Progress:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    assert isinstance(console, Console)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -27,7 +27,7 @@ from moorage.store.descriptors.removals import Removals
 
 
 class _ObjectStore(InMemoryDriver):
-    """Stands for one where only that it is one matters."""
+    """An object store, for code that only asks whether it is one."""
 
     distant = True
 

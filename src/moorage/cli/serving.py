@@ -62,13 +62,13 @@ def serve(config: Path | None, *, welcome: bool = False) -> None:
 
 
 def _tell(configuration: Configuration, source: str) -> None:
-    """Say that the server listens. Among events that programs read, as an event."""
+    """Say that the server listens: in a line, or as an event where programs read the log."""
     address, tls = configuration.http.addr, configuration.http.tls.enabled
     if configuration.log.formatter != "text":
         log.info("server listens", extra={"address": address, "tls": tls, "configuration": source})
         return
-    line = ", tls" if tls else ""
-    print(f"moorage {__version__} listens on {address}{line} (configuration: {source})", file=sys.stderr)
+    encrypted = ", tls" if tls else ""
+    print(f"moorage {__version__} listens on {address}{encrypted} (configuration: {source})", file=sys.stderr)
 
 
 def typed(address: str) -> str:
@@ -112,29 +112,21 @@ def _prepare_notifications(configuration: Configuration) -> None:
 
 def _prepare_storage(configuration: Configuration, access: AccessSetup | None) -> None:
     """Check before the first client connects that the storage can be used."""
-    from moorage.api.resume import signing_key
     from moorage.auth.base import AuthError
     from moorage.drivers.filesystem import FilesystemDriver
-    from moorage.drivers.readonly import ReadOnlyDriver
     from moorage.middleware import wrap
     from moorage.storage import OBJECT_STORES, build_driver
 
-    read_only = configuration.storage.maintenance.readonly.enabled
-    keyless = not configuration.http.secret and not read_only
     if configuration.storage.driver.name in OBJECT_STORES:
-        _ask_store(configuration, access, keyless)
+        _check_store_apart(configuration, access)
         return
     driver = build_driver(configuration)
     wrap(driver, configuration)
     if not isinstance(driver, FilesystemDriver):
         return
     try:
-        driver.prepare(read_only=read_only)
-        if keyless:
-            # Before workers are forked, so that all of them find the same key.
-            asyncio.run(signing_key("", driver))
-        if access is not None:
-            asyncio.run(access.prepare(ReadOnlyDriver(driver) if read_only else driver))
+        driver.prepare(read_only=configuration.storage.maintenance.readonly.enabled)
+        asyncio.run(_prepare_keys(configuration, access, driver))
     except DriverError as error:
         # Of a file below the root, the driver tells the path from there.
         root = "" if error.path.startswith(driver.root) else driver.root
@@ -146,38 +138,29 @@ def _prepare_storage(configuration: Configuration, access: AccessSetup | None) -
         asyncio.run(driver.close())
 
 
-def _ask_store(configuration: Configuration, access: AccessSetup | None, keyless: bool) -> None:
+def _check_store_apart(configuration: Configuration, access: AccessSetup | None) -> None:
     """Check an object store in a process of its own: its client has threads, which workers forked later would lack."""
     import multiprocessing
 
-    asking = multiprocessing.get_context("fork").Process(
-        target=_answer, args=(configuration, access, keyless)
-    )
-    asking.start()
-    asking.join()
-    if asking.exitcode:
+    checking = multiprocessing.get_context("fork").Process(target=_check_store, args=(configuration, access))
+    checking.start()
+    checking.join()
+    if checking.exitcode:
         raise SystemExit(1)
 
 
-def _answer(configuration: Configuration, access: AccessSetup | None, keyless: bool) -> None:
-    from moorage.api.resume import signing_key
+def _check_store(configuration: Configuration, access: AccessSetup | None) -> None:
     from moorage.auth.base import AuthError
-    from moorage.caches import build_descriptors, warn_of_unsupported
-    from moorage.drivers.readonly import ReadOnlyDriver
+    from moorage.caches import build_descriptors
     from moorage.middleware import wrap
     from moorage.storage import build_driver
     from moorage.store import layout
     from moorage.store.descriptors.removals import Removals
     from moorage.store.secret import SETTLING_SECONDS
 
-    read_only = configuration.storage.maintenance.readonly.enabled
-
-    async def ask(driver: Driver) -> None:
+    async def check(driver: Driver) -> None:
         await driver.is_folder(layout.ROOT)
-        if keyless:
-            await signing_key("", driver, settling=SETTLING_SECONDS)
-        if access is not None:
-            await access.prepare(ReadOnlyDriver(driver) if read_only else driver)
+        await _prepare_keys(configuration, access, driver, settling=SETTLING_SECONDS)
 
     try:
         driver = build_driver(configuration)
@@ -185,10 +168,24 @@ def _answer(configuration: Configuration, access: AccessSetup | None, keyless: b
         build_descriptors(configuration, driver, Removals())
     except DriverError as error:
         fail(str(error))
-    warn_of_unsupported(configuration)
     try:
-        asyncio.run(ask(driver))
+        asyncio.run(check(driver))
     except DriverError as error:
         fail(f"storage.{configuration.storage.driver.name}: {error}")
     except AuthError as error:
         fail(str(error))
+
+
+async def _prepare_keys(
+    configuration: Configuration, access: AccessSetup | None, driver: Driver, settling: float = 0.0
+) -> None:
+    """Make the keys that are kept in the storage before workers are forked, so that all of them find the same. `settling`: see
+    `make_secret`. Raises DriverError and AuthError."""
+    from moorage.api.resume import signing_key
+    from moorage.drivers.readonly import ReadOnlyDriver
+
+    read_only = configuration.storage.maintenance.readonly.enabled
+    if not configuration.http.secret and not read_only:
+        await signing_key("", driver, settling=settling)
+    if access is not None:
+        await access.prepare(ReadOnlyDriver(driver) if read_only else driver)

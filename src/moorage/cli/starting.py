@@ -6,12 +6,16 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from moorage.printable import printable
 
 if TYPE_CHECKING:
     from moorage.config import Configuration, Loaded, Problem
+
+
+NOT_DONE: Final = 2
+"""The exit status if nothing was begun, or if it failed. Of several commands, 1 is what they found out."""
 
 
 def fail(message: str, *, code: int = 1) -> NoReturn:

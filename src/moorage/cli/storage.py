@@ -13,7 +13,7 @@ import typer
 
 from moorage.cli.arguments import MOST_HOURS, ConfigArgument, JsonOption, NoticeOption
 from moorage.cli.roots import require_root
-from moorage.cli.starting import counted, fail, load
+from moorage.cli.starting import NOT_DONE, counted, fail, load
 from moorage.drivers.base import DriverError
 from moorage.printable import printable
 from moorage.store.announcing import NOTICE_SECONDS
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from moorage.store.findings import Finding, Watch
 
 storage_app = typer.Typer(help="Copy a whole registry, or look for damage in it.", no_args_is_help=True)
-
-FAILED = 2
-"""The exit status if the storage fails or nothing was begun; 1 means that there are findings."""
 
 FromOption = Annotated[
     Path, typer.Option("--from", readable=False, help="The configuration of the registry to copy.")
@@ -47,7 +44,7 @@ def copy(
     from moorage import logs
     from moorage.cli.progress import decimal, watching
 
-    configurations = load(source, code=FAILED), load(target, code=FAILED)
+    configurations = load(source, code=NOT_DONE), load(target, code=NOT_DONE)
     _refuse_same(*configurations)
     logs.configure_command(configurations[0])
     with watching(_teller(as_json), quiet=quiet or as_json) as watch:
@@ -84,9 +81,9 @@ def _copied(source: Configuration, target: Configuration, watch: Watch) -> CopyR
     try:
         return asyncio.run(run())
     except CopyRefused as error:
-        fail(f"nothing was copied: {error}", code=FAILED)
+        fail(f"nothing was copied: {error}", code=NOT_DONE)
     except DriverError as error:
-        fail(f"not finished, run it again: {error}", code=FAILED)
+        fail(f"not finished, run it again: {error}", code=NOT_DONE)
 
 
 @storage_app.command()
@@ -107,8 +104,8 @@ def check(
     from moorage import logs
     from moorage.cli.progress import decimal, watching
 
-    configuration = load(config, code=FAILED)
-    require_root(configuration, code=FAILED)
+    configuration = load(config, code=NOT_DONE)
+    require_root(configuration, code=NOT_DONE)
     logs.configure_command(configuration)
     with watching(_teller(as_json), quiet=as_json) as watch:
         report = _checked(configuration, watch, repair=repair, quick=quick, age=age, notice=notice)
@@ -144,9 +141,9 @@ def _checked(
     try:
         return asyncio.run(run())
     except RepairRefused as error:
-        fail(f"nothing was repaired: {error}", code=FAILED)
+        fail(f"nothing was repaired: {error}", code=NOT_DONE)
     except DriverError as error:
-        fail(f"not finished: {error}", code=FAILED)
+        fail(f"not finished: {error}", code=NOT_DONE)
 
 
 def _prepare(driver: Driver) -> None:
@@ -173,9 +170,9 @@ def _tell(finding: Finding) -> None:
 def _refuse_same(source: Configuration, target: Configuration) -> None:
     for configuration in (source, target):
         if configuration.storage.driver.name == "inmemory":
-            fail("nothing was copied: what is in memory is in another process", code=FAILED)
+            fail("nothing was copied: what is in memory is in another process", code=NOT_DONE)
     if _place(source) == _place(target):
-        fail("nothing was copied: source and target are the same storage", code=FAILED)
+        fail("nothing was copied: source and target are the same storage", code=NOT_DONE)
 
 
 def _place(configuration: Configuration) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""From nodes to the data the models are made of, with everything said that a model cannot know.
+"""From nodes to the data the models are made of, and the problems that a model cannot see.
 
 Unknown keys are left out with a warning; sections of which one kind is chosen are checked here, where it is
 known which line or variable each kind came from.

@@ -1,4 +1,5 @@
-"""What can be configured and then does nothing, because it is empty or because of something else: worth a warning."""
+"""Warns of keys that have no effect: because they are empty, because another key overrides them, or because nothing here needs
+them."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Iterator
 
 from moorage.config.configuration import Configuration
 from moorage.config.nodes import Node, Path, Scalar, is_empty, node_at, plain
+from moorage.config.sections.redis import WITHOUT_EFFECT
 from moorage.config.sections.storage import CACHES
 from moorage.config.sections.tls import SUITES
 
@@ -18,20 +20,13 @@ def ineffective(configuration: Configuration, root: Node) -> Iterator[tuple[Path
     yield from _protection(configuration, root)
     yield from _storage(configuration)
     yield from _cache(configuration, root)
+    yield from _redis(configuration)
     yield from _tls(configuration)
-    driver = configuration.storage.driver.name
-    for index, entry in enumerate(configuration.middleware.storage):
-        path = ("middleware", "storage", index)
-        if entry.disabled:
-            continue
-        if configuration.storage.redirect.disable:
-            yield path, "has no effect, because clients are not sent anywhere (storage.redirect.disable)"
-        elif not entry.works_over(driver):
-            yield path, f"has no effect: {entry.name} is for the storage driver s3, not {driver}"
+    yield from _middleware(configuration)
 
 
 def _protection(configuration: Configuration, root: Node) -> Iterator[tuple[Path, str]]:
-    """Sections that protect, and are there but empty: who wrote them may believe to be protected."""
+    """Sections that protect, and are there but empty: whoever wrote them may believe they protect."""
     if _is_void(root, ("auth",)):
         yield (
             ("auth",),
@@ -57,6 +52,13 @@ def _cache(configuration: Configuration, root: Node) -> Iterator[tuple[Path, str
         yield _CACHE, f"must be {known}, not {node.text[:60]!r}: the registry serves without a cache"
     elif configuration.storage.cache.blobdescriptor == "redis" and driver in _LOCAL:
         yield _CACHE, f"has no effect with the storage driver {driver}, which is asked every time"
+
+
+def _redis(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+    """Only where it is used: else no key of the section has an effect, as everybody would expect."""
+    if configuration.storage.cache.blobdescriptor == "redis":
+        for key in sorted(WITHOUT_EFFECT.keys() & configuration.redis.model_fields_set):
+            yield ("redis", key), f"has no effect: {WITHOUT_EFFECT[key]}"
 
 
 def _storage(configuration: Configuration) -> Iterator[tuple[Path, str]]:
@@ -93,3 +95,15 @@ def _tls(configuration: Configuration) -> Iterator[tuple[Path, str]]:
     if http.h2c.enabled and (tls.enabled or http.net == "unix"):
         where = "with TLS, where http2.disabled decides" if tls.enabled else "on a unix socket"
         yield ("http", "h2c", "enabled"), f"has no effect {where}"
+
+
+def _middleware(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+    driver = configuration.storage.driver.name
+    for index, entry in enumerate(configuration.middleware.storage):
+        path = ("middleware", "storage", index)
+        if entry.disabled:
+            continue
+        if configuration.storage.redirect.disable:
+            yield path, "has no effect, because clients are not sent anywhere (storage.redirect.disable)"
+        elif not entry.works_over(driver):
+            yield path, f"has no effect: {entry.name} is for the storage driver s3, not {driver}"

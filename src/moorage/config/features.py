@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any, TypeAlias, get_args
 
 from moorage.config.configuration import Configuration
-from moorage.config.nodes import Entries, Items, Node, Origin, Path, Scalar, is_empty, node_at, origin_of
+from moorage.config.nodes import Entries, Items, Node, Path, Scalar, is_empty, node_at, origin_of
 from moorage.config.problem import Problem
 from moorage.config.schema import Leaf, shape_at
 from moorage.config.sections.base import Section
@@ -65,7 +65,7 @@ _ONLY: dict[str, frozenset[str]] = {
 """The values that are not built, for keys of which others are."""
 
 
-def unbuilt(configuration: Configuration, root: Node | None = None) -> list[Problem]:
+def unbuilt(configuration: Configuration, root: Node) -> list[Problem]:
     """A problem for each use of a feature that is not built yet or lacks its library, saying what to do. `root`: what the configuration
     was made of, for the lines."""
     found = [
@@ -131,6 +131,5 @@ def _parts(path: str) -> Path:
     return tuple(path.removesuffix("[]").split("."))
 
 
-def _problem(root: Node | None, place: Path, message: str) -> Problem:
-    origin = Origin() if root is None else origin_of(root, place)
-    return origin.problem(place, message)
+def _problem(root: Node, place: Path, message: str) -> Problem:
+    return origin_of(root, place).problem(place, message)

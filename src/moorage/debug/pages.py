@@ -141,12 +141,12 @@ class Pages:
         try:
             return await self._profiler.take(seconds)
         except Busy:
-            return _text("somebody else takes a profile\n", 409)
+            return _text("another profile is being taken\n", 409)
 
     async def _metrics(self, _: web.BaseRequest) -> web.Response:
         body = await self._counts.page()
         if body is None:
-            return _text("nobody counts: see http.debug.prometheus.enabled\n", 404)
+            return _text("metrics are off: see http.debug.prometheus.enabled\n", 404)
         return web.Response(body=body, headers={"Content-Type": self._counts.content_type})
 
 

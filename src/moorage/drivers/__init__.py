@@ -3,9 +3,13 @@
 Drivers:
 
     filesystem     local or mounted disks: system calls in `disk`, open files in `files`, cached contents in `small`,
-                   atomic writes in `staging`, durable folders in `folders`, worker threads in `threads`
+                   recorded sizes in `sizes`, atomic writes in `staging`, durable folders in `folders`, removal in `removing`,
+                   removal on a condition in `taking`
     inmemory       memory of one process; shares `inplace` with `filesystem`
     objectstore    S3, Azure and Google Cloud Storage
+
+`inmemory` and `objectstore` share `looking`, which removes on a condition; `filesystem` and `objectstore` the worker threads of
+`threads`.
 
 Wrappers around another driver:
 
@@ -13,5 +17,7 @@ Wrappers around another driver:
     redirects      changes where clients are redirected to, on top of `delegating`;
     cloudfront     so does this one, with the addresses of `awsranges`
 
-This package imports nothing from the rest of Moorage.
+Wrappers in other packages watch what is done with the files that a driver opens; they share `opened`.
+
+This package imports nothing from the rest of Moorage but its version.
 """

@@ -84,7 +84,7 @@ class AWSRanges:
     """
 
     def __init__(self, url: str, *, every: timedelta, regions: str | None = None) -> None:
-        self._url = str(url)
+        self._url = url
         self._every = every.total_seconds()
         self._regions: frozenset[str] | None = None
         if regions is not None:

@@ -94,6 +94,7 @@ Meanwhile = Callable[[Sequence[bytes]], None]
 
 
 Matches = Callable[[bytes], bool]
+"""Whether the content of a file is the one that is meant."""
 
 
 def ignore(_: Sequence[bytes]) -> None:
@@ -129,7 +130,10 @@ class Writer(Protocol):
         """Wait until all pieces are written and counted in `size`. Raises StorageFull, DriverError."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Write what is waiting, then close. What was written stays. Raises StorageFull, DriverError: some file systems report
+        failed writes only now."""
+        ...
 
 
 class Creation(Protocol):

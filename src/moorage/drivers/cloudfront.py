@@ -41,8 +41,8 @@ class CloudFront(DelegatingDriver):
         keypairid: str,
         privatekey: bytes,
         key: Callable[[str], str],
-        duration: timedelta = timedelta(minutes=20),
-        nearby: Container[str] = (),
+        duration: timedelta,
+        nearby: Container[str],
     ) -> None:
         super().__init__(driver)
         self.redirects = True

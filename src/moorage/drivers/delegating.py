@@ -14,10 +14,10 @@ class DelegatingDriver:
         self._driver = driver
         self.name = driver.name
         self.exclusive = driver.exclusive
+        # Each request reads these, and delegating the lookup would be slow.
+        self.distant = driver.distant
+        self.notes = driver.notes
         self.redirects = driver.redirects
-
-    async def direct(self, path: str, method: str, client: str) -> str | None:
-        return await self._driver.direct(path, method, client)
 
     # Returns the wrapped driver's own methods: a call costs one more attribute lookup, but not one more coroutine, and methods
     # added to the interface later need no code here.

@@ -91,9 +91,6 @@ class FilesystemDriver(InPlace):
     async def stat(self, path: str) -> FileInfo:
         return self._stat(path) if self._inline else await self._threaded(self._stat, path)
 
-    async def written(self, path: str) -> FileInfo:
-        return await self.stat(path)
-
     async def is_folder(self, path: str) -> bool:
         try:
             return (await self.stat(path)).is_folder

@@ -37,8 +37,9 @@ class Folders:
     """Makes folders and syncs those not known to be durable. Worker threads share it without a lock: an entry lost to a race
     only costs one more sync."""
 
-    def __init__(self, disk: Disk, root: str, removals: Removals | None = None, private: str = "") -> None:
-        """`private` is the path of a folder that is made so that only the user and the group of the server may enter it."""
+    def __init__(self, disk: Disk, root: str, removals: Removals | None, private: str) -> None:
+        """`private` is the path of a folder that is made so that only the user and the group of the server may enter it; empty
+        for none."""
         self._disk = disk
         self._root = root
         self._private = private

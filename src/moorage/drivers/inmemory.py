@@ -41,9 +41,6 @@ class InMemoryDriver(LookingFirst, InPlace):
         self._files[file] = _File()
         return ""
 
-    async def written(self, path: str) -> FileInfo:
-        return await self.stat(path)
-
     async def is_folder(self, path: str) -> bool:
         return any(True for _ in self._below(path))
 

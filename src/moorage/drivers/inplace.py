@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from moorage.drivers.base import FileInfo
+
 
 class Files(Protocol):
     async def read(self, path: str) -> bytes: ...
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None: ...
+
+    async def stat(self, path: str) -> FileInfo: ...
 
 
 class InPlace:
@@ -26,6 +30,9 @@ class InPlace:
 
     async def write_noted(self: Files, path: str, data: bytes, note: bytes) -> None:
         await self.write([(path, data)])
+
+    async def written(self: Files, path: str) -> FileInfo:
+        return await self.stat(path)
 
     async def abandoned(
         self, folders: Iterable[str], before: float, *, remove: bool

@@ -85,16 +85,19 @@ def temporary_path(root: str) -> str:
 def left_behind(disk: Disk, root: str) -> list[str]:
     """The temporary files of processes that are known to be gone, and those older than any write takes. Raises OSError."""
     folder = f"{root}/{TEMPORARY}"
-    return [path for name in disk.listdir(folder) if _is_left_behind(disk, path := f"{folder}/{name}")]
+    paths = [f"{folder}/{name}" for name in disk.listdir(folder)]
+    return [path for path in paths if is_left_behind(disk, path, ABANDONED_SECONDS)]
 
 
-def _is_left_behind(disk: Disk, path: str) -> bool:
+def is_left_behind(disk: Disk, path: str, seconds: float) -> bool:
+    """Whether the process that the name of a temporary file tells of is gone. Of another machine or container that is not known:
+    there the file has to be older than `seconds`. Raises OSError."""
     owner, _, rest = os.path.basename(path).partition("-")
     pid = rest.partition("-")[0]
     if owner == OWNER and pid.isdigit():
         return not os.path.exists(f"/proc/{pid}")
     try:
-        return disk.stat(path).st_mtime < time.time() - ABANDONED_SECONDS
+        return disk.stat(path).st_mtime < time.time() - seconds
     except FileNotFoundError:
         # Published or removed meanwhile by a process that is alive.
         return False

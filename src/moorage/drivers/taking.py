@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from typing import Final
 
 from moorage.drivers.base import Matches
@@ -16,13 +15,13 @@ from moorage.drivers.disk import Disk
 from moorage.drivers.folders import Changed, Folders
 from moorage.drivers.removing import Removing
 from moorage.drivers.small import FILE_BYTES
-from moorage.drivers.staging import OWNER, temporary_path
+from moorage.drivers.staging import is_left_behind, temporary_path
 
 log = logging.getLogger(__name__)
 
 TAKEN: Final = ".moorage/taken"
-"""Below the root: files that were taken away and are being looked at. Each has a folder, named after the process and the number
-of the file that was to be taken, and is named after its path."""
+"""Below the root: files that were taken away and are being looked at. Each has a folder, named after the process and the inode that was
+to be taken, and is named after its path."""
 
 LOOKING_SECONDS: Final = 1.0
 """At this age, a file that another machine or container has taken away is not looked at any more: that takes a moment."""
@@ -55,7 +54,7 @@ class Taking:
         """
         self.put_back_left()
         fd = self._disk.open(path, _READ)
-        # Open as long as its number is compared, so that no other file gets that number.
+        # Open while its inode is compared, so that no other file gets that inode.
         try:
             if not matches(self._disk.read(fd, FILE_BYTES)):
                 return False
@@ -85,7 +84,7 @@ class Taking:
         for name in names:
             folder = f"{self._taken}/{name}"
             try:
-                if self._is_left(folder):
+                if is_left_behind(self._disk, folder, LOOKING_SECONDS):
                     self._settle(folder)
             except FileNotFoundError:
                 # Another process has done it.
@@ -96,15 +95,9 @@ class Taking:
                     extra={"path": folder, "reason": str(error)},
                 )
 
-    def _is_left(self, folder: str) -> bool:
-        owner, _, rest = os.path.basename(folder).partition("-")
-        if owner == OWNER:
-            return not os.path.exists(f"/proc/{rest.partition('-')[0]}")
-        return self._disk.stat(folder).st_mtime < time.time() - LOOKING_SECONDS
-
     def _settle(self, folder: str) -> None:
-        aside, number = self._file_in(folder), int(folder.rpartition("-")[2])
-        if aside and self._disk.stat(aside).st_ino != number:
+        aside, inode = self._file_in(folder), int(folder.rpartition("-")[2])
+        if aside and self._disk.stat(aside).st_ino != inode:
             self._put_back(aside, self._meant(aside.removeprefix(folder)))
         self._removing.remove(folder)
 
@@ -133,7 +126,7 @@ class Taking:
         except FileExistsError:
             pass
         except OSError:
-            # A file system without hard links.
+            # A file system without hard links: here a newer file is replaced.
             self._folders.within(path, lambda: self._disk.rename(aside, path), changed)
         self._folders.sync(changed)
 

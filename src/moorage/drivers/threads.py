@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import threading
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
+
+from moorage.drivers.base import DriverError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+NONE_STARTED: Final = "no thread can be started: raise the limit on processes"
 
 _Call = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
@@ -31,31 +34,28 @@ class Threads:
         self._unfinished = 0
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-        """Call the function in a thread. The future gets its result or error, or OSError if no thread can be started.
+        """Call the function in a thread. The future gets its result or error, or DriverError if no thread can be started.
 
         Cancelling the future does not stop the function.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        if (
-            self._started <= min(self._limit - 1, self._unfinished)
-            and not self._start()
-            and not self._started
-        ):
-            future.set_exception(OSError(errno.EAGAIN, "no thread can be started"))
+        if self._started < self._limit and self._started <= self._unfinished:
+            self._start()
+        if not self._started:
+            future.set_exception(DriverError("worker threads", NONE_STARTED))
             return future
         self._unfinished += 1
         self._calls.put((partial(function, *args, **kwargs), future))
         return future
 
-    def _start(self) -> bool:
+    def _start(self) -> None:
         """Start one more thread if the system allows it; otherwise the existing threads take the calls in turn."""
         thread = threading.Thread(target=self._work, name=f"storage-{self._started + 1}", daemon=True)
         try:
             thread.start()
         except RuntimeError:
-            return False
+            return
         self._started += 1
-        return True
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:

@@ -1,4 +1,36 @@
 """Notifications about what happened: events, the queue that keeps them, and their delivery to endpoints.
 
-Read `base` first: the values, and what a sink promises. Then `queue` (storage), `publisher` (in), `delivery` and `sending` (out).
+Read `base` first, then `queue` (storage), `publisher` (in), `delivery` and `sending` (out).
+
+The contract
+    base          events as values, and what a sink promises
+    samples       events to test an endpoint with
+
+In
+    publisher     from handlers to the queue
+    outages       which endpoints are losing events
+
+Storage
+    queue         the events that wait
+    database      its file
+    rows          the tables in the file, and their SQL
+    pending       outcomes that are not written yet
+    filesystems   whether the file would be on a network file system
+
+Out
+    delivering    the one process of a node that delivers
+    bell          wakes that process
+    delivery      delivers to one endpoint
+    circuit       when to retry
+    complaints    what is logged about an endpoint that fails
+    replaying     delivers on demand
+
+One request
+    sending       one POST
+    endpoint      where it goes, and how
+    formats       its body
+    signature     its signature
+    redirects     where a redirect leads
+    addresses     networks to which nothing is sent
+    outcome       what came of it
 """

@@ -5,6 +5,7 @@ So it does not matter whether a URL has an address or a name, what the name reso
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address, ip_address
@@ -31,7 +32,7 @@ class Guard:
         self.opened += 1
         if family in _IP and is_in(str(address[0]), self._forbidden):
             self.refused = str(address[0])
-            raise PermissionError(1, f"nothing is sent to {self.refused}, which is forbidden")
+            raise PermissionError(errno.EPERM, f"nothing is sent to {self.refused}, which is forbidden")
         return socket.socket(family, kind, protocol)
 
 

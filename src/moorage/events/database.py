@@ -75,7 +75,7 @@ class QueueFull(QueueError):
 class Database:
     """The queue's database file and its locks. Methods may be called from any thread."""
 
-    def __init__(self, path: Path, *, limit: int, check: bool = False, mend: bool = True) -> None:
+    def __init__(self, path: Path, *, limit: int, check: bool, mend: bool) -> None:
         """`limit`: bytes on disk. `check`: read the whole file, unless it is large, to verify that it is sound. `mend`: move a
         damaged file aside, which no other process may have open. Raises QueueError, NoRoom."""
         self.path = path
@@ -101,12 +101,12 @@ class Database:
                 raise kind(path, reason(error)) from None
             self._opened = opened.pop_all()
 
-    def connect(self) -> Line:
+    def connect(self) -> Connection:
         """A connection for one kind of work. Raises sqlite3.Error, OSError."""
         connection, self._first = self._first or self._connect(), None
-        line = Line(self.path, connection)
-        self._opened.callback(line.close)
-        return line
+        made = Connection(self.path, connection)
+        self._opened.callback(made.close)
+        return made
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -180,7 +180,7 @@ class Database:
         return connection
 
 
-class Line:
+class Connection:
     """One connection, used by one thread at a time."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:

@@ -64,7 +64,7 @@ _id = msgspec.json.Decoder(_Id).decode
 _told = msgspec.json.Decoder(_Told).decode
 
 
-def written(form: Format, events: Sequence[bytes], *, batched: bool) -> Body:
+def body(form: Format, events: Sequence[bytes], *, batched: bool) -> Body:
     """The body of a request. `batched`: the endpoint may get several events at once; otherwise there is exactly one.
 
     Envelopes are joined from the stored events without parsing them.

@@ -38,11 +38,11 @@ class Subscriber:
     """The name of an endpoint, and the media types and actions that it does not want."""
 
     name: str
-    media_types: frozenset[str] = frozenset()
-    actions: frozenset[str] = frozenset()
+    ignored_types: frozenset[str] = frozenset()
+    ignored_actions: frozenset[str] = frozenset()
 
     def wants(self, event: Event) -> bool:
-        return event.action not in self.actions and event.target.media_type not in self.media_types
+        return event.action not in self.ignored_actions and event.target.media_type not in self.ignored_types
 
 
 @dataclass
@@ -74,7 +74,7 @@ class Publisher:
         most_told: int = MOST_TOLD,
         most_told_bytes: int = MOST_TOLD_BYTES,
     ) -> None:
-        """The attribute `arrived` is called in the event loop after events were stored."""
+        """`subscribers`: at least one. The attribute `arrived` is called in the event loop after events were stored."""
         self._most_told = most_told
         self._most_told_bytes = most_told_bytes
         self.source = source
@@ -83,7 +83,7 @@ class Publisher:
         self._queue = queue
         self._subscribers = subscribers
         self._wanted = frozenset(get_args(Action)) - frozenset.intersection(
-            *(one.actions for one in subscribers)
+            *(one.ignored_actions for one in subscribers)
         )
         self._outages = outages
         self._batch = _Batch()

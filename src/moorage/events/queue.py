@@ -17,8 +17,8 @@ from typing import Final
 from moorage.events import rows
 from moorage.events.database import (
     PAGE_BYTES,
+    Connection,
     Database,
-    Line,
     NoRoom,
     QueueDamaged,
     QueueError,
@@ -114,7 +114,7 @@ class Queue:
         Returns their number. Raises QueueError."""
         count = 0
         while True:
-            with self._guarded(), self._open().settling().writing() as connection:
+            with self._guarded(), self._open().other().writing() as connection:
                 dropped = rows.drop(connection, endpoint, before, DROPPED_AT_ONCE)
             if not dropped:
                 return count
@@ -122,7 +122,7 @@ class Queue:
 
     def hurry(self, endpoint: str | None) -> None:
         """Ask the delivering process to try at once, for one endpoint or all. Raises QueueError."""
-        with self._guarded(), self._open().settling().writing() as connection:
+        with self._guarded(), self._open().other().writing() as connection:
             rows.hurry(connection, endpoint)
 
     def hurries(self) -> dict[str, int]:
@@ -141,7 +141,7 @@ class Queue:
         except QueueError:
             return contextlib.nullcontext()
 
-    def line(self) -> Line:
+    def connection(self) -> Connection:
         """A separate connection for another kind of work. Raises QueueError."""
         with self._guarded():
             return self._open().database.connect()
@@ -161,7 +161,7 @@ class Queue:
 
     def _settle(self, fates: Mapping[str, Fate]) -> bool:
         try:
-            with self._open().settling().writing() as connection:
+            with self._open().other().writing() as connection:
                 for endpoint, fate in fates.items():
                     rows.remove(connection, endpoint, fate.numbers)
                     rows.add(connection, endpoint, fate.sums, fate.statuses)
@@ -171,7 +171,7 @@ class Queue:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._guarded(), self._open().settling().reading() as connection:
+        with self._guarded(), self._open().other().reading() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -189,15 +189,15 @@ class _Opened:
         self.database = database
         self.share = int(database.pages * PAGE_BYTES * FILLING) // shares
         self.putting = database.connect()
-        self._settling: Line | None = None
+        self._other: Connection | None = None
         self._making = threading.Lock()
 
-    def settling(self) -> Line:
-        """Raises sqlite3.Error, OSError."""
+    def other(self) -> Connection:
+        """The connection for everything else. Raises sqlite3.Error, OSError."""
         with self._making:
-            if self._settling is None:
-                self._settling = self.database.connect()
-            return self._settling
+            if self._other is None:
+                self._other = self.database.connect()
+            return self._other
 
 
 class Watch:
@@ -205,14 +205,14 @@ class Watch:
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
-        self._line: Line | None = None
+        self._connection: Connection | None = None
         self._version = 0
 
     def changed(self) -> bool:
         """Whether the queue has changed since the last call; True if that cannot be found out."""
         try:
-            self._line = self._line or self._queue.line()
-            with self._line.reading() as connection:
+            self._connection = self._connection or self._queue.connection()
+            with self._connection.reading() as connection:
                 (version,) = connection.execute("PRAGMA data_version").fetchone()
         except (sqlite3.Error, QueueError):
             return True

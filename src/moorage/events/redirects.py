@@ -6,6 +6,8 @@ from typing import Final
 
 from yarl import URL
 
+from moorage.location import joined
+
 MOST: Final = 5
 FOLLOWED: Final = frozenset({301, 302, 307, 308})
 """Statuses that are followed. 303 is not: the request was accepted, and its result, available elsewhere, is not needed."""
@@ -25,16 +27,3 @@ def redirected(url: URL, status: int, location: str) -> URL | None:
     if url.scheme == "https" and target.scheme == "http":
         raise BadRedirect("it redirects from https to http, where everybody on the way can read")
     return target
-
-
-def joined(url: URL, location: str) -> URL | None:
-    """Where a `Location` leads, without user and password; None if it is not an HTTP address."""
-    try:
-        target = url.join(URL(location))
-    except ValueError:
-        return None
-    return without_user(target) if target.scheme in ("http", "https") and target.host else None
-
-
-def without_user(url: URL) -> URL:
-    return url.with_user(None) if url.user is not None or url.password is not None else url

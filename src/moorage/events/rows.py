@@ -139,19 +139,20 @@ def first(connection: sqlite3.Connection, endpoint: str, count: int) -> list[Kep
 
 
 def remove(connection: sqlite3.Connection, endpoint: str, numbers: Sequence[int]) -> None:
-    number = _number(connection, endpoint)
-    connection.executemany("DELETE FROM event WHERE place = ?", [(_place(number, one),) for one in numbers])
+    endpoint_id = _id(connection, endpoint)
+    places = [(_place(endpoint_id, number),) for number in numbers]
+    connection.executemany("DELETE FROM event WHERE place = ?", places)
 
 
 def drop(connection: sqlite3.Connection, endpoint: str | None, before: float | None, most: int) -> int:
     """Remove at most `most` events of each endpoint and count them as dropped. Returns how many in all."""
     count = 0
-    for number, name in connection.execute("SELECT id, name FROM endpoint").fetchall():
+    for endpoint_id, name in connection.execute("SELECT id, name FROM endpoint").fetchall():
         if endpoint in (None, name):
             dropped = connection.execute(
                 "DELETE FROM event WHERE place IN (SELECT place FROM event"
                 " WHERE place BETWEEN ?1 AND ?2 AND (?3 IS NULL OR moment < ?3) ORDER BY place LIMIT ?4)",
-                (*_range(number), before, most),
+                (*_range(endpoint_id), before, most),
             ).rowcount
             add(connection, name, {"dropped": dropped}, {})
             count += dropped
@@ -162,24 +163,26 @@ def add(
     connection: sqlite3.Connection, endpoint: str, sums: Mapping[str, int], statuses: Mapping[str, int]
 ) -> None:
     """Add to the counts of an endpoint."""
-    number = _number(connection, endpoint)
+    endpoint_id = _id(connection, endpoint)
     given = Counter(sums)
     connection.execute(
         "UPDATE endpoint SET successes = successes + ?, failures = failures + ?, errors = errors + ?,"
         " dropped = dropped + ? WHERE id = ?",
-        (given["successes"], given["failures"], given["errors"], given["dropped"], number),
+        (given["successes"], given["failures"], given["errors"], given["dropped"], endpoint_id),
     )
     connection.executemany(
         "INSERT INTO status VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET count = count + ?3",
-        [(number, status, count) for status, count in statuses.items()],
+        [(endpoint_id, status, count) for status, count in statuses.items()],
     )
 
 
 def waiting(connection: sqlite3.Connection) -> dict[str, Waiting]:
     found = {}
-    for number, name, count in connection.execute("SELECT id, name, waiting FROM endpoint").fetchall():
+    listed = connection.execute("SELECT id, name, waiting FROM endpoint").fetchall()
+    for endpoint_id, name, count in listed:
         oldest = connection.execute(
-            "SELECT moment FROM event WHERE place BETWEEN ? AND ? ORDER BY place LIMIT 1", _range(number)
+            "SELECT moment FROM event WHERE place BETWEEN ? AND ? ORDER BY place LIMIT 1",
+            _range(endpoint_id),
         ).fetchone()
         found[name] = Waiting(count, oldest[0] if oldest else 0.0)
     return found
@@ -204,7 +207,7 @@ def hurries(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT name, hurries FROM endpoint").fetchall())
 
 
-def _number(connection: sqlite3.Connection, endpoint: str) -> int:
+def _id(connection: sqlite3.Connection, endpoint: str) -> int:
     """The id of an endpoint, which may be new."""
     ask = "SELECT id FROM endpoint WHERE name = ?"
     found = connection.execute(ask, (endpoint,)).fetchone()
@@ -214,10 +217,10 @@ def _number(connection: sqlite3.Connection, endpoint: str) -> int:
     return int(found[0])
 
 
-def _place(endpoint: int, number: int) -> int:
-    return (endpoint << _BITS) + number
+def _place(endpoint_id: int, number: int) -> int:
+    return (endpoint_id << _BITS) + number
 
 
-def _range(endpoint: int) -> tuple[int, int]:
+def _range(endpoint_id: int) -> tuple[int, int]:
     """The place before the first event that an endpoint could ever have, and the place of the last."""
-    return _place(endpoint, 0), _place(endpoint + 1, 0) - 1
+    return _place(endpoint_id, 0), _place(endpoint_id + 1, 0) - 1

@@ -17,7 +17,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from moorage import __version__
+from moorage import __version__, location
 from moorage.events import formats, redirects, signature
 from moorage.events.addresses import Guard
 from moorage.events.endpoint import Endpoint
@@ -36,7 +36,7 @@ class Sender:
         self._endpoint = endpoint
         self._keys = [signature.key(secret) for secret in endpoint.secrets]
         url = _address(endpoint.url)
-        self._url = redirects.without_user(url)
+        self._url = location.without_user(url)
         self._headers = CIMultiDict(endpoint.headers)
         if url.user is not None and "Authorization" not in self._headers:
             self._headers["Authorization"] = _basic(url.user, url.password or "")
@@ -69,7 +69,7 @@ class Sender:
 
     async def _post(self, events: Sequence[bytes]) -> tuple[aiohttp.ClientResponse, URL]:
         """The final response, after all redirects, and its URL. Raises BadRedirect and aiohttp's errors."""
-        body = formats.written(self._endpoint.format, events, batched=self._endpoint.batch > 1)
+        body = formats.body(self._endpoint.format, events, batched=self._endpoint.batch > 1)
         own = CIMultiDict({"Content-Type": body.content_type, "User-Agent": f"moorage/{__version__}"})
         message = formats.message_id(events) if self._keys else ""
         private = CIMultiDict(signature.signed(self._keys, message, int(time.time()), body.content))

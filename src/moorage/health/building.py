@@ -21,7 +21,7 @@ READY_SECONDS = 5.0
 
 def build(configuration: Configuration, driver: Driver, switch: Switch, leaving: Switch) -> Health:
     lasting = _lasting(configuration)
-    storage = Check("readyz", storage_answers(driver, lasting), timeout=READY_SECONDS)
+    storage = Check("readyz", storage_answers(driver, lasting), timeout_seconds=READY_SECONDS)
     return Health(list(_checks(configuration, driver, lasting)), storage, switch, leaving)
 
 
@@ -41,14 +41,14 @@ def _checks(configuration: Configuration, driver: Driver, lasting: str) -> Itera
         yield Check(
             f"storagedriver_{configuration.storage.driver.name}",
             storage_answers(driver, lasting),
-            interval=asked.interval.total_seconds(),
+            interval_seconds=asked.interval.total_seconds(),
             threshold=asked.threshold,
         )
     for file in section.file:
         yield Check(
             file.file,
             file_is_missing(file.file),
-            interval=file.interval.total_seconds(),
+            interval_seconds=file.interval.total_seconds(),
             threshold=file.threshold,
         )
     for url in section.http:
@@ -57,9 +57,9 @@ def _checks(configuration: Configuration, driver: Driver, lasting: str) -> Itera
         yield Check(
             address.addr,
             connects(*host_and_port(address.addr)),
-            interval=address.interval.total_seconds(),
+            interval_seconds=address.interval.total_seconds(),
             threshold=address.threshold,
-            timeout=address.timeout.total_seconds(),
+            timeout_seconds=address.timeout.total_seconds(),
         )
 
 
@@ -69,7 +69,7 @@ def _url(section: sections.HttpProbe) -> Check:
     return Check(
         HiddenURL(section.uri).shown,
         answers(section.uri, section.statuscode, header_pairs(section.headers)),
-        interval=section.interval.total_seconds(),
+        interval_seconds=section.interval.total_seconds(),
         threshold=section.threshold,
-        timeout=section.timeout.total_seconds(),
+        timeout_seconds=section.timeout.total_seconds(),
     )

@@ -32,17 +32,17 @@ class Check:
         name: str,
         probe: Probe,
         *,
-        interval: float = 10.0,
+        interval_seconds: float = 10.0,
         threshold: int = 1,
-        timeout: float = ANSWER_SECONDS,
+        timeout_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self.name = name
         self.reason = ""
         self.changed: Callable[[], None] = lambda: None
         self._probe = probe
-        self._interval = interval
+        self._interval_seconds = interval_seconds
         self._threshold = max(1, threshold)
-        self._timeout = timeout
+        self._timeout_seconds = timeout_seconds
         self._failures = 0
 
     @property
@@ -50,19 +50,19 @@ class Check:
         return not self.reason
 
     async def watch(self) -> None:
-        """Run the probe every `interval` seconds, forever, with jitter, so that processes that start together do not probe
+        """Run the probe every `interval_seconds`, forever, with jitter, so that processes that start together do not probe
         together."""
-        await asyncio.sleep(random.uniform(0, min(FIRST_SECONDS, self._interval)))  # noqa: S311 - no secret
+        await asyncio.sleep(random.uniform(0, min(FIRST_SECONDS, self._interval_seconds)))  # noqa: S311 - no secret
         while True:
             await self.ask()
-            await asyncio.sleep(self._interval * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
+            await asyncio.sleep(self._interval_seconds * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
 
     async def ask(self) -> None:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout_seconds):
                 await self._probe()
         except TimeoutError:
-            self._failed(f"no answer in {self._timeout:g} seconds")
+            self._failed(f"no answer in {self._timeout_seconds:g} seconds")
         except Exception as error:
             # Any error counts as a failure, and never ends the watch.
             self._failed(str(error) or type(error).__name__)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 import aiohttp
 from yarl import URL
 
-from moorage.events import redirects
+from moorage import location
 from moorage.health.check import Failing, Probe
 
 REDIRECTS: Final = 10
 FOLLOWED: Final = frozenset({301, 302, 303, 307, 308})
-_USER = re.compile(r"(?<=://)[^/?#]*@")
 
 
 def answers(uri: str, status: int, headers: Sequence[tuple[str, str]] = ()) -> Probe:
     """A probe that expects `status` as the answer to HEAD. It follows redirects, unless `status` is a redirect itself."""
-    if any(name.lower() == "authorization" for name, _ in headers):
-        uri = _USER.sub("", uri)
 
     async def probe() -> None:
         found = await _head(uri, headers, follow=not 300 <= status < 400)
@@ -35,7 +31,10 @@ async def _head(uri: str, headers: Sequence[tuple[str, str]], *, follow: bool) -
         async with aiohttp.ClientSession(
             trust_env=True, cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "moorage"}
         ) as session:
-            return await _last(session, URL(uri), headers, follow=follow)
+            first = URL(uri)
+            if any(name.lower() == "authorization" for name, _ in headers):
+                first = location.without_user(first)
+            return await _last(session, first, headers, follow=follow)
     except TimeoutError:
         raise
     except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -60,10 +59,10 @@ async def _last(
 
 def _target(url: URL, answer: aiohttp.ClientResponse) -> URL | None:
     """Where a redirect leads; None if the answer is not one."""
-    location = answer.headers.get("Location", "")
-    if answer.status not in FOLLOWED or not location:
+    given = answer.headers.get("Location", "")
+    if answer.status not in FOLLOWED or not given:
         return None
-    target = redirects.joined(url, location)
+    target = location.joined(url, given)
     if target is None:
         raise Failing("redirects to what is no URL of HTTP")
     return target

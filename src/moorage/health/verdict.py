@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
 from moorage.health.check import Check
 from moorage.shared import Switch
+
+if TYPE_CHECKING:
+    from moorage.tasks import Work
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +40,12 @@ class Health:
         self._storage = storage
         self._clock = clock
         self._asking = asyncio.Lock()
-        self._fresh = clock()
+        self._fresh_until = clock()
         for check in checks:
             check.changed = self._changed
 
     @property
-    def work(self) -> Sequence[Callable[[], Coroutine[None, None, None]]]:
+    def work(self) -> Sequence[Work]:
         """The background work, which runs as long as the worker."""
         return [check.watch for check in self._checks]
 
@@ -55,11 +58,11 @@ class Health:
         the storage is probed at most once per second."""
         if self._leaving.down or not self.healthy():
             return False
-        if self._clock() >= self._fresh:
+        if self._clock() >= self._fresh_until:
             async with self._asking:
-                if self._clock() >= self._fresh:
+                if self._clock() >= self._fresh_until:
                     await self._storage.ask()
-                    self._fresh = self._clock() + FRESH_SECONDS
+                    self._fresh_until = self._clock() + FRESH_SECONDS
         return self._storage.well
 
     def failing(self) -> dict[str, str]:

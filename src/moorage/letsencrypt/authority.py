@@ -34,6 +34,9 @@ PATIENCE_SECONDS = 300.0
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 10.0
+LONGEST_ASKED = 30.0
+"""The longest Retry-After that is waited for between two looks."""
+
 NONCES = 10
 
 Publish = Callable[[Mapping[str, str]], None]
@@ -121,7 +124,7 @@ class Authority:
                 raise CertificateError(
                     f"{self._url} does not decide: {url} stays {body.status.name}", asked=True
                 )
-            time.sleep(min(max(pause, self._net.wait), LONGEST_PAUSE * 3))
+            time.sleep(min(max(pause, self._net.wait), LONGEST_ASKED))
             pause = min(pause * 1.5, LONGEST_PAUSE)
 
     def _post_as_get(self, acme: client.ClientV2, url: str) -> Response:

@@ -13,9 +13,9 @@
     counting      all of these: what a worker counts
     facts         values that are looked up, not counted: queues, `collections`, the certificate
     processes     resource usage of the server's processes
-    page          the page for Prometheus; `told` converts facts into its form
+    page          the page for Prometheus; `families` converts facts into its form
 
-Only `page` and `told` import prometheus_client, when a page is requested.
+Only `page` and `families` import prometheus_client, when a page is requested.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from moorage.metrics.series import Counter
 from moorage.metrics.slots import Slot
-from moorage.store.descriptors.base import Blob, Descriptors
+from moorage.store.blobstore import Blob
+from moorage.store.descriptors.base import Descriptors
 
 
 class Looks:

@@ -15,6 +15,8 @@ from moorage.observe import losses
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
+    from moorage.shared import Ending
+
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS: Final = 3.0
@@ -25,12 +27,6 @@ class Queues(Protocol):
     """`moorage.notifications.Notifications`."""
 
     def facts(self) -> Sequence[Mapping[str, Any]]: ...
-
-
-class Ending(Protocol):
-    """`moorage.shared.Ending`."""
-
-    def moment(self) -> float: ...
 
 
 class Facts:
@@ -92,26 +88,26 @@ class Facts:
             asked.exception()
 
     async def _queues(self) -> list[Metric]:
-        from moorage.metrics.told import queues
+        from moorage.metrics.families import queues
 
         if self._notifications is None:
             return []
         return queues(await asyncio.to_thread(self._notifications.facts))
 
     async def _collections(self) -> list[Metric]:
-        from moorage.metrics.told import collections
+        from moorage.metrics.families import collections
 
         return collections(await self._collected.look())
 
     async def _certificates(self) -> list[Metric]:
-        from moorage.metrics.told import certificate
+        from moorage.metrics.families import certificate
 
         if self._certificate is None:
             return []
         return certificate(self._certificate.moment())
 
     async def _losses(self) -> list[Metric]:
-        from moorage.metrics.told import lost
+        from moorage.metrics.families import lost
 
         reports = {reason: counted.count() for reason, counted in losses.reports.items()}
         return lost(losses.lines.count(), losses.mails.count(), reports)

@@ -44,9 +44,6 @@ class Metered(DelegatingDriver):
 
     def __init__(self, driver: Driver, slot: Slot) -> None:
         super().__init__(driver)
-        # Each request reads these, and delegating the lookup would be slow.
-        self.distant = driver.distant
-        self.notes = driver.notes
         took = Histogram(
             slot.histograms,
             "registry_storage_action_seconds",

@@ -10,7 +10,7 @@ from prometheus_client import Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from moorage.metrics import slots, told
+from moorage.metrics import families, slots
 from moorage.metrics.processes import usage
 
 log = logging.getLogger(__name__)
@@ -30,9 +30,9 @@ def page(folder: Path, launcher: int, extra: Iterable[Metric], unreadable: set[s
     held = slots.slots(folder)
     counted = _merged(list(slots.files(folder, held)), unreadable)
     used = usage(launcher, [slot.pid for slot in held])
-    ours = told.processes(used, sum(slot.alive for slot in held))
-    families = [*counted, *extra, *ours, told.build()]
-    return generate_latest(_Families(sorted(families, key=lambda family: family.name)))
+    ours = families.processes(used, sum(slot.alive for slot in held))
+    all_families = [*counted, *extra, *ours, families.build()]
+    return generate_latest(_Families(sorted(all_families, key=lambda family: family.name)))
 
 
 def _merged(files: Sequence[str], unreadable: set[str]) -> Iterable[Metric]:

@@ -1,4 +1,4 @@
-"""What the operator sees: logs and mail about them. Imports nothing from the rest of Moorage.
+"""What the operator sees: logs and mail about them. Of Moorage it imports `printable` only.
 
 The modules:
 

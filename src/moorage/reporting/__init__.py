@@ -2,18 +2,18 @@
 
 Read `report` first (what is reported, and what never is), then `dispatch` (a `Reporter` over the configured services) and `courier`
 (a thread for each service, which no request waits for). `bugsnag`, `newrelic` and `sentry` turn a report into a message with the
-library of their service, and are imported only if the configuration has its key. `rate`, `tally` and `posting` are helpers.
+library of their service, and are imported only if the configuration has its key. `rate` limits how many, `tally`
+counts what is lost, and `posting` sends by HTTP.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from moorage.api.exchange import Exchange
 from moorage.config import Configuration
 from moorage.config.sections.reporting import Reporting
-from moorage.config.values import plain
+from moorage.config.values import revealed
 
 if TYPE_CHECKING:
     from moorage.reporting.dispatch import Service
@@ -29,13 +29,17 @@ class Reporter(Protocol):
         ...
 
 
-class ReportingError(Exception):
-    """A configured service cannot be used. The message begins with the configuration key."""
-
-
 def build(configuration: Configuration) -> Reporter | None:
-    """The reporter of the configuration; None if no service is configured. Raises ReportingError if a library is missing."""
-    services = [_made(name, make) for name, make in _wanted(configuration.reporting)]
+    """The reporter of the configuration; None if no service is configured. Missing libraries were refused at the start
+    (`moorage.config.features`)."""
+    section = configuration.reporting
+    services: list[Service] = []
+    if section.bugsnag.apikey:
+        services.append(_bugsnag(section))
+    if section.newrelic.licensekey:
+        services.append(_newrelic(section))
+    if section.sentry.dsn:
+        services.append(_sentry(section))
     if not services:
         return None
     from moorage.reporting.dispatch import Dispatch
@@ -43,35 +47,18 @@ def build(configuration: Configuration) -> Reporter | None:
     return Dispatch(services)
 
 
-def _wanted(section: Reporting) -> Iterator[tuple[str, Callable[[], Service]]]:
-    if section.bugsnag.apikey:
-        yield "bugsnag", lambda: _bugsnag(section)
-    if section.newrelic.licensekey:
-        yield "newrelic", lambda: _newrelic(section)
-    if section.sentry.dsn:
-        yield "sentry", lambda: _sentry(section)
-
-
-def _made(name: str, make: Callable[[], Service]) -> Service:
-    try:
-        return make()
-    except ModuleNotFoundError as error:
-        message = f"reporting.{name}: {error.name} is not installed: pip install 'moorage[{name}]'"
-        raise ReportingError(message) from None
-
-
 def _bugsnag(section: Reporting) -> Service:
     from moorage.reporting.bugsnag import Bugsnag
 
     bugsnag = section.bugsnag
-    return Bugsnag(plain(bugsnag.apikey), bugsnag.releasestage or "", str(bugsnag.endpoint or ""))
+    return Bugsnag(revealed(bugsnag.apikey), bugsnag.releasestage or "", str(bugsnag.endpoint or ""))
 
 
 def _newrelic(section: Reporting) -> Service:
     from moorage.reporting.newrelic import NewRelic
 
     newrelic = section.newrelic
-    return NewRelic(plain(newrelic.licensekey), newrelic.name or "", newrelic.verbose)
+    return NewRelic(revealed(newrelic.licensekey), newrelic.name or "", newrelic.verbose)
 
 
 def _sentry(section: Reporting) -> Service:

@@ -8,7 +8,8 @@ With Granian's defaults, a thousand silent connections block a worker forever, a
     launcher      starts workers, replaces those that die or have an old certificate, and stops them in time
     forking       whether there is room for one more process
     protocols     HTTP/1.1 and HTTP/2: which is spoken, and the limits of each
-    certificates  TLS files, checked so that no worker fails on them; `keys` for the key, `authorities` for client certificates
+    certificates  TLS files, checked so that no worker fails on them; `files` reads them, `keys` is for the key, `authorities` for
+                  client certificates
     renewal       notices when these files are replaced
     sealed        copies of them in memory, which workers read
     worker        what a worker does besides serving requests
@@ -17,10 +18,11 @@ With Granian's defaults, a thousand silent connections block a worker forever, a
     orphans       ends a worker whose launcher was killed
     idle          ends connections that have had none for too long
     signals       which signals the launcher and the workers handle, and when
+    errors        why the server cannot run
 """
 
 from moorage.server.errors import ServerError
 from moorage.server.listening import listen
-from moorage.server.serving import default_workers, serve
+from moorage.server.serving import serve
 
-__all__ = ["ServerError", "default_workers", "listen", "serve"]
+__all__ = ["ServerError", "listen", "serve"]

@@ -30,14 +30,31 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0
+"""How often to look for a new certificate."""
 
-STARTUP_SECONDS: Final = 10.0
-LONGEST_START_SECONDS: Final = 60.0
-LONGEST_PAUSE: Final = 5.0
 SOON_SECONDS: Final = 0.05
+"""How often to look while new workers start."""
+
+EARLY_SECONDS: Final = 10.0
+"""A worker that fails this soon would fail again."""
+
+SETTLED_SECONDS: Final = 5.0
+"""A worker that lived longer is replaced at once when it dies."""
+
+LONGEST_PAUSE_SECONDS: Final = 5.0
+"""The longest pause before a dead worker is replaced."""
+
+LONGEST_START_SECONDS: Final = 60.0
+"""How long workers may take until they serve a new certificate."""
+
 AGAIN_SECONDS: Final = 15.0
-LONGEST_AGAIN: Final = 960.0
+"""The pause after workers did not start with a new certificate; it doubles each time."""
+
+LONGEST_AGAIN_SECONDS: Final = 960.0
+"""The longest of these pauses."""
+
 MOST_RETIRED: Final = 64
+"""With more retired workers than this, no new certificate is taken."""
 
 
 class Launcher(MPServer):
@@ -80,11 +97,11 @@ class Launcher(MPServer):
         self._signs: WeakKeyDictionary[WorkerProcess, Sign] = WeakKeyDictionary()
         self._incoming: list[WorkerProcess] = []
         self._retired: list[WorkerProcess] = []
-        self._shown, self._next = Sealed(()), Sealed(())
+        self._served_files, self._offered_files = Sealed(()), Sealed(())
         self._offered: Identity | None = None
         self._again, self._again_seconds = 0.0, AGAIN_SECONDS
         if files is not None:
-            self._shown = self._seal(files.served)
+            self._served_files = self._seal(files.served)
 
     def _seal(self, identity: Identity) -> Sealed:
         """Have workers that are started from now on serve this identity."""
@@ -197,7 +214,7 @@ class Launcher(MPServer):
         if self._would_fail_again(worker, age) and not self._somebody_serves():
             self._failed = True
             return
-        self._pause = 0.0 if age > LONGEST_PAUSE else self._longer_pause()
+        self._pause = 0.0 if age > SETTLED_SECONDS else self._longer_pause()
         self._due[index] = time.monotonic() + self._pause
         log.error("worker died, starting another", extra={"worker": index + 1, "pause": self._pause})
 
@@ -215,7 +232,7 @@ class Launcher(MPServer):
         del self._due[index]
 
     def _longer_pause(self) -> float:
-        return round(min(LONGEST_PAUSE, self._pause * 2 + 0.1), 1)
+        return round(min(LONGEST_PAUSE_SECONDS, self._pause * 2 + 0.1), 1)
 
     def _somebody_serves(self) -> bool:
         return any(self._signs[worker].given and not _is_over(worker) for worker in self.wrks)
@@ -224,7 +241,7 @@ class Launcher(MPServer):
         """Whether the worker failed by itself during its start, possibly by a panic in native code, and was not killed."""
         status = worker.inner.exitcode
         panicked = status == -signal.SIGABRT and not self._signs[worker].given
-        return panicked or (status > 0 and age < STARTUP_SECONDS)
+        return panicked or (status > 0 and age < EARLY_SECONDS)
 
     def _renew(self) -> None:
         self._keep_renewing()
@@ -241,7 +258,7 @@ class Launcher(MPServer):
             log.warning("replaced certificate is served after a restart only, for storage is in memory")
             return
         try:
-            self._next = self._seal(self._offered)
+            self._offered_files = self._seal(self._offered)
             for index in range(len(self.wrks)):
                 self._incoming.append(self._start(index))
         except OSError as error:
@@ -260,8 +277,8 @@ class Launcher(MPServer):
         assert self._offered is not None
         self._files.take(self._offered)
         self._again_seconds = AGAIN_SECONDS
-        self._shown.close()
-        self._shown, self._next = self._next, Sealed(())
+        self._served_files.close()
+        self._served_files, self._offered_files = self._offered_files, Sealed(())
         self._due.clear()
         old, self.wrks, self._incoming = self.wrks, self._incoming, []
         for worker in old:
@@ -278,12 +295,12 @@ class Launcher(MPServer):
             # A worker that does not serve yet holds back all other signals.
             self._retire(worker, signal.SIGTERM if self._signs[worker].given else signal.SIGKILL)
         self._incoming = []
-        self._next.close()
-        self._next = Sealed(())
-        self.ssl_ctx = self._files.context(*self._shown.paths)
+        self._offered_files.close()
+        self._offered_files = Sealed(())
+        self.ssl_ctx = self._files.context(*self._served_files.paths)
         self._files.again()
         self._again = time.monotonic() + self._again_seconds
-        self._again_seconds = min(LONGEST_AGAIN, self._again_seconds * 2)
+        self._again_seconds = min(LONGEST_AGAIN_SECONDS, self._again_seconds * 2)
 
     def _retire(self, worker: WorkerProcess, order: signal.Signals) -> None:
         worker.interrupt_by_parent = True

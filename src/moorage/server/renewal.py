@@ -35,7 +35,8 @@ class Files:
         self._tls = tls
         self._paths = (tls.certificate, tls.key, *tls.clientcas)
         self._seen = self._judged = _print_of(self._paths)
-        self._lapsed: datetime | None = None
+        self._change_seen: datetime | None = None
+        """The change of `served` that was looked at already."""
         self._refused = ""
         self._reminds = reminds
         self._reminded = datetime.min.replace(tzinfo=UTC)
@@ -66,7 +67,7 @@ class Files:
             return None
         if _print_of(self._paths) != found:
             return None
-        self._refused, self._judged, self._lapsed = "", found, self.served.changes
+        self._refused, self._judged, self._change_seen = "", found, self.served.changes
         if identity.same_as(self.served):
             self.served = identity
             return None
@@ -84,7 +85,7 @@ class Files:
 
     def again(self) -> None:
         """Have `look` return its last result once more, because it could not be served."""
-        self._judged, self._lapsed = (), None
+        self._judged, self._change_seen = (), None
 
     def _load(self, *, lapsed: bool = False) -> Identity:
         return certificates.load(self._tls, datetime.now(UTC), lapsed=lapsed)
@@ -92,7 +93,7 @@ class Files:
     def _due(self) -> bool:
         """Whether the same files give a different identity by now; true until the change has been looked at."""
         changes = self.served.changes
-        return changes is not None and changes != self._lapsed and changes <= datetime.now(UTC)
+        return changes is not None and changes != self._change_seen and changes <= datetime.now(UTC)
 
     def _refuse(self, reason: str) -> None:
         """Log a reason once. The files are read again at every look, as passing time alone may solve the problem."""

@@ -47,7 +47,7 @@ _GRANIAN_LOGS: Final[dict[str, Any]] = {
 }
 
 
-def default_workers() -> int:
+def _default_workers() -> int:
     return max(1, min(4, len(os.sched_getaffinity(0))))
 
 
@@ -58,7 +58,7 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     """
     http = configuration.http
     in_memory = configuration.storage.driver.name == "inmemory"
-    workers = 1 if in_memory else http.workers or default_workers()
+    workers = 1 if in_memory else http.workers or _default_workers()
     if in_memory and (http.workers or 1) > 1:
         log.warning("storage is in memory, so there is one worker only (http.workers)")
     obtained = _obtained(http)
@@ -150,7 +150,7 @@ def _obtained(http: Http) -> Certificates | None:
     return found
 
 
-def _renewing(obtained: Certificates | None, logging: Mapping[str, Any]) -> Callable[[], None]:
+def _renewing(obtained: Certificates | None, log_settings: Mapping[str, Any]) -> Callable[[], None]:
     """A function that keeps renewal running, to be called regularly. It logs a failure; the next calls try again."""
     if obtained is None:
         return lambda: None
@@ -158,7 +158,7 @@ def _renewing(obtained: Certificates | None, logging: Mapping[str, Any]) -> Call
 
     def renewing() -> None:
         try:
-            obtained.start(logging)
+            obtained.start(log_settings)
         except CertificateError as error:
             log.warning(str(error))
 

@@ -19,13 +19,13 @@
     kind           the media type of stored bytes that do not parse
     manifestcache  parsed manifests, kept in memory
     notes          small manifests stored with the tags that lead to them
-    hashing        the running hashes of uploads
+    hashing        the running hashes of uploads, and reading content for its digest
 
     tree           the tree read through its listings, for code that removes what it does not find
     live           the same, for a registry that is being written to
     contents       one repository reduced to the references between its parts
     torn           the last target of a torn tag, without repairing it
-    listing        the names in a folder that may not exist
+    listing        the names and digests in a folder that may not exist
     removal        the removal of a path that may be gone
     ahead          answers in order, with the next ones in flight
     abreast        work on many items, a few at a time

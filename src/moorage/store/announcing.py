@@ -125,7 +125,8 @@ async def _beat(driver: Driver, text: str, silence: asyncio.Timeout) -> None:
 
 
 async def _end(driver: Driver, running: str, text: str) -> None:
-    """Announce the end. If this fails, servers look up everything in the storage until another collection has ended."""
+    """Announce the end. If this fails, servers look up everything in the storage until the collection counts as dead
+    (`trust.DEAD_SECONDS`)."""
     try:
         if await last_text(driver) == running:
             await _write(driver, text)

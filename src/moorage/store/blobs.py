@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from typing import Final
 
 from moorage.digest import CANONICAL, Digest, Hashes
 from moorage.drivers.base import Driver, Part, PathNotFound, Reader
 from moorage.errors import BlobUnknown
 from moorage.names import Name
 from moorage.store import layout
-from moorage.store.blobstore import BlobStore
-from moorage.store.descriptors.base import Blob
+from moorage.store.blobstore import Blob, BlobStore
+from moorage.store.hashing import read_through
 from moorage.store.linked import Linked
 from moorage.store.removal import discard
-
-PIECE_BYTES: Final = 1 << 20
 
 
 class RepositoryBlobs:
@@ -52,8 +48,7 @@ class RepositoryBlobs:
         hashes = Hashes()
         reader = await self.open(blob.digest)
         try:
-            async for piece in reader.stream(start, blob.size, PIECE_BYTES):
-                await asyncio.to_thread(hashes.update, [bytes(piece)])
+            await read_through(reader, start, blob.size, hashes)
         finally:
             reader.close()
         return hashes.digests()[CANONICAL]
@@ -85,7 +80,7 @@ class RepositoryBlobs:
         await self._driver.move(path, layout.blob_data(blob.digest), files, mark=mark, remove=remove)
         await self._linked.remember(links[:1], blob, since)
 
-    async def link(self, blob: Blob, aliases: tuple[Digest, ...] = ()) -> None:
+    async def link(self, blob: Blob, aliases: tuple[Digest, ...]) -> None:
         """Let this repository serve a blob that is in place, also under digests of other algorithms."""
         since = time.monotonic()
         links, others = self._links_to(blob.digest, aliases)

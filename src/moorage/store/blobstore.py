@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from moorage.digest import EMPTY, Digest
 from moorage.drivers.base import Damaged, Driver, Part, PathNotFound, Reader
@@ -10,6 +11,14 @@ from moorage.errors import BlobUnknown
 from moorage.store import layout
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Content: `digest` is the canonical one, under which the bytes are stored; `size` is in bytes."""
+
+    digest: Digest
+    size: int
 
 
 class BlobStore:

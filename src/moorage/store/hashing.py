@@ -1,17 +1,31 @@
-"""What is known of an upload's bytes without reading them again."""
+"""Digests of bytes: what is known of an upload's without reading them again, and reading content for its digest."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from moorage.digest import Digest, Hashes
+from moorage.drivers.base import Reader
 from moorage.names import UploadId
 
 REMEMBERED: Final = 4096
 """Running hashes kept between requests, per process."""
+
+PIECE_BYTES: Final = 1 << 20
+"""How much to read at a time of content that is read whole."""
+
+
+async def read_through(
+    reader: Reader, start: int, stop: int, hashes: Hashes, told: Callable[[int], None] = lambda size: None
+) -> None:
+    """Hash `[start, stop)` of the content; `told` is called with the size of each piece. Raises DriverError."""
+    async for piece in reader.stream(start, stop, PIECE_BYTES):
+        told(len(piece))
+        await asyncio.to_thread(hashes.update, [bytes(piece)])
 
 
 @dataclass(frozen=True, slots=True)

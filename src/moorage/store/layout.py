@@ -1,6 +1,6 @@
 """The tree below the driver's root, which is that of the reference implementation, and the paths in it.
 
-All other modules start from the paths that are made here. Those that walk the tree (`tree`, `registry`, `manifests`,
+All other modules start from the paths that are made here. Those that walk the tree (`tree`, `registry`, `manifests`, `tags`,
 `referrers`, `purge`, `checking`, `copying`, `garbage`) also know the names of a repository's folders, or that digests lie as
 `<algorithm>/<hex>` in them.
 
@@ -14,12 +14,17 @@ All other modules start from the paths that are made here. Those that walk the t
         _uploads/<id>/{data,startedat}                      an upload that has not ended
         _referrers/<algorithm>/<hex>/<algorithm>/<hex>/link subject, then the manifest that refers to it
         _referrers/complete                                 all manifests of the repository are in `_referrers`
-    /moorage/secret                                         the key that signs upload states
+    /moorage/secret                                         a random text that only this registry knows
     /moorage/keys/<seconds since 1970>-<thumbprint>         a key that signs tokens
     /moorage/collection                                     locked or written by a garbage collection, copy or repair
     /moorage/collected                                      totals of the garbage collections so far, as JSON
     /moorage/aliases/<algorithm>/<first two hex>/<hex>      the sha256 digest of the same bytes
     /moorage/copying/<hex>                                  a blob that is being copied from another registry
+
+Beside these, the filesystem driver has `.moorage`: files being written or removed, the leader's lock, and by default the queue
+of events.
+
+From the secret come the key that signs upload states and the registry's name in Redis.
 
 A link holds a digest as text. The links of a tag hold the digest that the client used. All others hold the sha256
 digest under which the content is stored, which is the digest in their own path if that is a sha256 one. The reference
@@ -38,7 +43,7 @@ from moorage.names import Name, Tag, UploadId
 ROOT: Final = "/docker/registry/v2"
 OWN: Final = "/moorage"
 FOLDERS: Final = (ROOT, OWN)
-"""The folders that hold all of a registry. Anything beside them belongs to others."""
+"""The folders that hold all of a registry. Anything beside them belongs to the driver, or to others."""
 REPOSITORIES: Final = f"{ROOT}/repositories"
 BLOBS: Final = f"{ROOT}/blobs"
 CANONICAL_BLOBS: Final = f"{BLOBS}/{CANONICAL}"

@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator, Iterable
 from moorage.digest import Digest
 from moorage.drivers.base import Part, Reader
 from moorage.errors import BlobUnknown
-from moorage.store.blobstore import BlobStore
-from moorage.store.descriptors.base import Blob, Descriptors, Nothing
+from moorage.store.blobstore import Blob, BlobStore
+from moorage.store.descriptors.base import Descriptors, Nothing
 from moorage.store.links import Links
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,12 @@ class Linked:
 
     async def find(self, link: str, digest: Digest) -> Blob:
         """The content that a link leads to. Raises BlobUnknown without the link or the content."""
-        if (known := await self.remembered(link)) is not None:
+        if self.remembers and (known := await self._descriptors.get(link)) is not None:
             return known
+        return await self._look_up(link, digest)
+
+    async def _look_up(self, link: str, digest: Digest) -> Blob:
+        """Like `find`, of the storage; the answer is cached."""
         since = time.monotonic()
         canonical = await self.canonical(link, digest)
         try:
@@ -68,7 +72,7 @@ class Linked:
         """Check a link that something stored will rely on. Like `find`, but a cached link that a client may have removed is
         looked up again. The cache suffices for the content itself, since only a collection removes it."""
         if await self._descriptors.get(link) is None:
-            await self.find(link, digest)
+            await self._look_up(link, digest)
         elif not self._lasting:
             await self.canonical(link, digest)
 

@@ -1,8 +1,13 @@
-"""Names in a folder that may not exist. Code that removes what it does not find uses `tree` instead."""
+"""Names and digests in a folder that may not exist. Code that removes what it does not find uses `tree` instead."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
+
+from moorage.digest import ALGORITHMS, Digest
 from moorage.drivers.base import Driver, PathNotFound
+from moorage.errors import DigestInvalid
 
 
 async def names_in(driver: Driver, folder: str) -> list[str]:
@@ -11,3 +16,13 @@ async def names_in(driver: Driver, folder: str) -> list[str]:
         return await driver.children(folder)
     except PathNotFound:
         return []
+
+
+async def digests_in(driver: Driver, folder: str, algorithms: Iterable[str] = ALGORITHMS) -> list[Digest]:
+    """The digests that lie in a folder as `<algorithm>/<hex>`. Anything else there is ignored. Raises DriverError."""
+    found: list[Digest] = []
+    for algorithm in algorithms:
+        for hexadecimal in await names_in(driver, f"{folder}/{algorithm}"):
+            with contextlib.suppress(DigestInvalid):
+                found.append(Digest.parse(f"{algorithm}:{hexadecimal}"))
+    return found

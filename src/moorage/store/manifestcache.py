@@ -41,7 +41,7 @@ class Bearing(NamedTuple):
 
 
 class Bearings:
-    """Those of the last `KNOWN` manifests that were asked about, by any of their digests. Like all that a digest tells, they
+    """Those of up to `KNOWN` manifests, by any of their digests; the oldest entry goes first. Like all that a digest tells, they
     are never stale; they do not mean that a repository has the manifest."""
 
     def __init__(self) -> None:

@@ -9,19 +9,18 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from moorage.digest import Digest
+from moorage.digest import ALGORITHMS, CANONICAL, Digest
 from moorage.drivers.base import Driver
-from moorage.errors import BlobUnknown, DigestInvalid, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
+from moorage.errors import BlobUnknown, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
 from moorage.manifest import Manifest, check_pushed
 from moorage.names import Name, Tag
 from moorage.store import layout, notes
 from moorage.store.abreast import abreast
 from moorage.store.ahead import AHEAD
 from moorage.store.blobs import RepositoryBlobs
-from moorage.store.blobstore import BlobStore
-from moorage.store.descriptors.base import Blob
+from moorage.store.blobstore import Blob, BlobStore
 from moorage.store.linked import Linked
-from moorage.store.listing import names_in
+from moorage.store.listing import digests_in
 from moorage.store.manifestcache import Bearings, ManifestCache
 from moorage.store.parsing import stored
 from moorage.store.policy import ReferencePolicy
@@ -75,20 +74,21 @@ class Manifests:
         link = layout.revision_link(self._name, digest)
         known = await self._linked.remembered(link, prove=prove)
         since = time.monotonic()
-        enough = known is not None or (tagged and self._driver.distant and digest.canonical)
         try:
             if known is not None:
-                canonical = known.digest
+                canonical, ask = known.digest, False
+            elif tagged and self._driver.distant and digest.canonical:
+                canonical, ask = digest, False
             else:
-                canonical = digest if enough else await self._linked.canonical(link, digest)
-            found = await self._content(canonical, ask=not enough)
+                canonical, ask = await self._linked.canonical(link, digest), True
+            found = await self._content(canonical, ask=ask)
         except BlobUnknown:
             if known is not None:
                 await self._linked.forget(link)
             raise ManifestUnknown(detail={"digest": digest}) from None
         except ManifestInvalid as error:
             raise ManifestUnknown(error.message, detail={"digest": digest}) from None
-        if not enough and self._linked.remembers:
+        if ask and self._linked.remembers:
             await self._linked.remember([link], Blob(canonical, len(found.payload)), since)
         return found
 
@@ -222,11 +222,8 @@ class Manifests:
     async def _aliases(self, canonical: Digest) -> list[Digest]:
         """Digests of other algorithms under which the manifest was pushed."""
         found = []
-        for hexadecimal in await names_in(self._driver, f"{layout.revisions(self._name)}/sha512"):
-            try:
-                alias = Digest.parse(f"sha512:{hexadecimal}")
-            except DigestInvalid:
-                continue
+        others = [algorithm for algorithm in ALGORITHMS if algorithm != CANONICAL]
+        for alias in await digests_in(self._driver, layout.revisions(self._name), others):
             try:
                 leads = await self._linked.canonical(layout.revision_link(self._name, alias), alias)
             except BlobUnknown:

@@ -1,4 +1,4 @@
-"""Manifests parsed from bytes: strictly when they are pushed, leniently when they are stored."""
+"""Manifests parsed from bytes: strictly when they are pushed, leniently when they are read from the storage."""
 
 from __future__ import annotations
 

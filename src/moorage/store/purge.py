@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 
 from moorage.drivers.base import Driver, DriverError, PathNotFound
-from moorage.errors import NameInvalid, UploadUnknown
+from moorage.errors import UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class Purged:
     repository: Name
     upload: str
-    started: datetime.datetime
+    last_write: datetime.datetime
     size: int
 
 
@@ -123,17 +123,10 @@ async def _repositories(driver: Driver, failures: _Failures) -> AsyncGenerator[N
         below: list[str] = []
         async with contextlib.aclosing(answers(level, names, ahead=ahead_of(driver))) as listed:
             async for path, found in listed:
-                if "_uploads" in found and (name := _name(path[1:])) is not None:
-                    yield name
+                if "_uploads" in found and Name.is_valid(path[1:]):
+                    yield Name(path[1:])
                 below += [f"{path}/{one}" for one in found if not one.startswith("_")]
         level = below
-
-
-def _name(text: str) -> Name | None:
-    try:
-        return Name.parse(text)
-    except NameInvalid:
-        return None
 
 
 async def _purge_repository(
@@ -168,7 +161,7 @@ async def _purge(
     except UploadUnknown:
         log.warning("not an upload, left alone", extra={"repository": name, "upload": upload})
         return None
-    if found is None or found.started >= before:
+    if found is None or found.last_write >= before:
         return None
     if not dry_run:
         await discard(driver, layout.upload(name, UploadId(upload)), durable=False)

@@ -16,14 +16,14 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator
 from typing import Final, NamedTuple
 
-from moorage.digest import ALGORITHMS, Digest
+from moorage.digest import Digest
 from moorage.drivers.base import Driver, DriverError, PathNotFound
-from moorage.errors import DigestInvalid, ManifestUnknown, TagInvalid
+from moorage.errors import ManifestUnknown
 from moorage.manifest import Manifest
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
-from moorage.store.listing import names_in
+from moorage.store.listing import digests_in, names_in
 from moorage.store.manifestcache import Bearing
 from moorage.store.manifests import Manifests
 from moorage.store.tags import Tags
@@ -36,6 +36,11 @@ LARGE_BYTES: Final = 64 << 10
 
 TAG_HEX: Final = 64
 """Characters of the digest in a referrers tag (OCI distribution-spec, "Referrers Tag Schema")."""
+
+
+def referrers_tag(subject: Digest) -> Tag:
+    """Where clients without the referrers API look for the referrers of a manifest: the hex is cut at 64 characters."""
+    return Tag(f"{subject.algorithm}-{subject.hex[:TAG_HEX]}")
 
 
 class Referrer(NamedTuple):
@@ -112,9 +117,9 @@ class Referrers:
     async def _listed(self, subject: Digest) -> list[Digest]:
         """What the client's own list names, whether it exists or not."""
         try:
-            digest = await self._tags.resolve(Tag.parse(f"{subject.algorithm}-{subject.hex[:TAG_HEX]}"))
+            digest = await self._tags.resolve(referrers_tag(subject))
             return [Digest(entry.digest) for entry in (await self._manifests.get(digest)).manifests]
-        except (ManifestUnknown, TagInvalid):
+        except ManifestUnknown:
             return []
 
     async def _complete(self) -> bool:
@@ -127,7 +132,8 @@ class Referrers:
     async def _derive(self) -> dict[Digest, set[Digest]]:
         """The referrers of every subject in the repository. They are stored as links, with a mark that these are complete."""
         found: dict[Digest, set[Digest]] = defaultdict(set)
-        async for _, link in answers(await self._revisions(), self._link, ahead=ahead_of(self._driver)):
+        revisions = await digests_in(self._driver, layout.revisions(self._name))
+        async for _, link in answers(revisions, self._link, ahead=ahead_of(self._driver)):
             if link is not None:
                 subject, referrer = link
                 found[subject].add(referrer)
@@ -147,16 +153,6 @@ class Referrers:
         if manifest is None or manifest.subject is None:
             return None
         return Digest.parse(manifest.subject.digest), Digest.of(manifest.payload)
-
-    async def _revisions(self) -> list[Digest]:
-        found = []
-        for algorithm in ALGORITHMS:
-            for hexadecimal in await names_in(self._driver, f"{layout.revisions(self._name)}/{algorithm}"):
-                try:
-                    found.append(Digest.parse(f"{algorithm}:{hexadecimal}"))
-                except DigestInvalid:
-                    continue
-        return found
 
     async def _keep(self, links: list[tuple[str, bytes]]) -> None:
         try:

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from moorage.errors import NameInvalid
 from moorage.names import Name
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
@@ -15,7 +14,7 @@ from moorage.store.listing import names_in
 from moorage.store.repository import Repository, Stock
 
 REMEMBERED: Final = 1024
-"""Repository objects that are kept. They hold no state but their names."""
+"""Repository objects that are kept. They hold no state but the name, and which torn tags were logged."""
 
 
 class Registry:
@@ -64,7 +63,7 @@ class Registry:
                     async with contextlib.aclosing(below):
                         async for name in below:
                             yield name
-                elif _is_name(prefix + key) and "_manifests" in listings[folder]:
+                elif Name.is_valid(prefix + key) and "_manifests" in listings[folder]:
                     yield Name(prefix + key)
 
     async def _children(self, path: str) -> list[str]:
@@ -74,11 +73,3 @@ class Registry:
 def _comes(path: str, after: str) -> bool:
     """Whether `path`, or (if it ends with a slash) any name that begins with it, comes after `after`."""
     return path > after or (path.endswith("/") and after.startswith(path))
-
-
-def _is_name(path: str) -> bool:
-    try:
-        Name.parse(path)
-    except NameInvalid:
-        return False
-    return True

@@ -41,7 +41,8 @@ class Stock:
 
 
 class Repository:
-    """One repository. Its parts hold no state of their own but the name; creating it does not touch the storage."""
+    """One repository. Its parts hold no state but the name, and which torn tags were logged; creating it does not
+    touch the storage."""
 
     def __init__(self, name: Name, stock: Stock) -> None:
         self.name = name

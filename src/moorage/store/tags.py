@@ -7,13 +7,14 @@ import contextlib
 import logging
 from collections.abc import Collection, Iterable
 
-from moorage.digest import ALGORITHMS, Digest
+from moorage.digest import Digest
 from moorage.drivers.base import Driver, PathNotFound
 from moorage.errors import DigestInvalid, ManifestUnknown, NameUnknown, TagInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
 from moorage.store.links import held
+from moorage.store.listing import digests_in
 
 log = logging.getLogger(__name__)
 
@@ -50,33 +51,20 @@ class Tags:
         The link is left as it is: a push that has replaced it meanwhile would be undone.
         """
         history: list[tuple[float, Digest]] = []
-        for algorithm in ALGORITHMS:
-            history += await self._history(tag, algorithm)
+        for named in await digests_in(self._driver, layout.tag_index(self._name, tag)):
+            with contextlib.suppress(PathNotFound):
+                link = await self._driver.stat(layout.tag_index_link(self._name, tag, named))
+                history.append((link.modified, named))
         if not history:
             raise ManifestUnknown(detail={"tag": tag})
         digest = max(history)[1]
         if tag not in self._torn:
             self._torn.add(tag)
             log.warning(
-                "a tag is torn and is answered from its history: push it again, or run `storage check --repair`",
+                "a tag is torn and is answered from its history: push it again, or run `moorage storage check --repair`",
                 extra={"repository": self._name, "tag": tag, "digest": digest},
             )
         return digest
-
-    async def _history(self, tag: Tag, algorithm: str) -> list[tuple[float, Digest]]:
-        found: list[tuple[float, Digest]] = []
-        try:
-            names = await self._driver.children(f"{layout.tag_index(self._name, tag)}/{algorithm}")
-        except PathNotFound:
-            return found
-        for hexadecimal in names:
-            try:
-                digest = Digest.parse(f"{algorithm}:{hexadecimal}")
-                link = await self._driver.stat(layout.tag_index_link(self._name, tag, digest))
-            except (PathNotFound, DigestInvalid):
-                continue
-            found.append((link.modified, digest))
-        return found
 
     async def names(self, after: str = "", limit: int | None = None) -> list[Tag]:
         """Tags after `after`, sorted by code point, at most `limit`. Raises NameUnknown."""
@@ -137,6 +125,7 @@ class Tags:
             try:
                 return held(content) in digests
             except DigestInvalid:
+                # Torn: `leading_to` took the digest from its history.
                 return True
 
         folder, link = layout.tag(self._name, tag), layout.tag_link(self._name, tag)

@@ -21,8 +21,8 @@ from moorage.errors import DigestInvalid, RangeInvalid, UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
 from moorage.store.blobs import RepositoryBlobs
-from moorage.store.descriptors.base import Blob
-from moorage.store.hashing import Hashing, Progress
+from moorage.store.blobstore import Blob
+from moorage.store.hashing import Hashing, Progress, read_through
 
 log = logging.getLogger(__name__)
 
@@ -230,8 +230,7 @@ class Upload:
         hashes = Hashes(algorithms)
         reader = await self._uploads.driver.open(self._path, mark=writer.mark)
         try:
-            async for piece in reader.stream(0, size, 1 << 20):
-                await asyncio.to_thread(hashes.update, [bytes(piece)])
+            await read_through(reader, 0, size, hashes)
         finally:
             reader.close()
         return hashes.digests()

@@ -1,10 +1,11 @@
 """Delivery of spans to a collector. If it is down, hangs or answers nonsense, spans are dropped and counted, and the log shows
-when that begins and when it ends."""
+when that begins and when it ends. If there are more spans than it takes, the log shows when that begins."""
 
 from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -17,7 +18,7 @@ from moorage.tracing.heard import reasons
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS: Final = 60.0
-"""The least time between two warnings, because a collector may fail every other time."""
+"""The least time between two warnings of a kind, because a collector may fail every other time."""
 QUEUE: Final = 2048
 """How many spans may wait; the SDK's default."""
 
@@ -31,23 +32,27 @@ class Delivery(SpanExporter):
         self._most = most
         self._offered = self._taken = self._leaving = 0
         self._lost = self._told_lost = 0
+        self._losing = threading.Lock()
         self._overflowing = self._failing = self._closed = False
-        self._warned = -AGAIN_SECONDS
+        self._warned = self._warned_of_overflow = -AGAIN_SECONDS
 
     def offer(self) -> None:
         """Count a span that begins to wait. If too many are waiting, the queue drops the oldest one for it."""
         if self._offered - self._taken < self._most:
             self._offered += 1
             return
-        self._lost += 1
-        if not self._overflowing and not self._failing:
-            self._overflowing = True
-            log.warning(
-                "more spans than the collector takes: some are dropped", extra={"exporter": self._name}
-            )
+        self._lose(1)
+        now = time.monotonic()
+        if self._overflowing or self._failing or now - self._warned_of_overflow < AGAIN_SECONDS:
+            return
+        self._overflowing, self._warned_of_overflow = True, now
+        log.warning("more spans than the collector takes: some are dropped", extra={"exporter": self._name})
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         self._taken += len(spans)
+        # While a server is busy, there is hardly a moment at which none waits.
+        if self._offered - self._taken <= self._most // 2:
+            self._overflowing = False
         self._leaving = len(spans)
         with reasons() as heard:
             try:
@@ -59,7 +64,7 @@ class Delivery(SpanExporter):
         if result is SpanExportResult.SUCCESS:
             self._worked()
         else:
-            self._lost += len(spans)
+            self._lose(len(spans))
             self._failed(heard)
         return result
 
@@ -74,6 +79,11 @@ class Delivery(SpanExporter):
         lost = self._lost - self._told_lost + self._offered - self._taken + self._leaving
         if lost:
             log.warning("spans were lost", extra={"exporter": self._name, "lost": lost})
+
+    def _lose(self, count: int) -> None:
+        """Requests lose spans in one thread, the exporter in another."""
+        with self._losing:
+            self._lost += count
 
     def _failed(self, heard: Sequence[str]) -> None:
         now = time.monotonic()

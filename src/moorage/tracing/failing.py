@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from opentelemetry.trace import Span, StatusCode
 
 from moorage.drivers.base import is_answer
-from moorage.tracing.words import told
+from moorage.tracing.words import cut
 
 
 @contextlib.contextmanager
@@ -28,7 +28,7 @@ def note(span: Span, error: BaseException) -> None:
     if is_answer(error):
         span.set_attribute("moorage.storage.answer", kind)
     elif isinstance(error, Exception):
-        text = told(str(error))
+        text = cut(str(error))
         span.set_status(StatusCode.ERROR, text)
         span.set_attribute("error.type", kind)
         # Without the stack, which is long and the same for all failures.

@@ -15,7 +15,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, format_trace
 from moorage.api.exchange import Exchange
 from moorage.api.observing import Outcome
 from moorage.observe import context as observe
-from moorage.tracing.words import told
+from moorage.tracing.words import cut
 
 METHODS: Final = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"}
@@ -81,11 +81,11 @@ class Requests:
         if address := exchange.client:
             attributes["client.address"] = address
         if agent := exchange.header(b"user-agent"):
-            attributes["user_agent.original"] = told(agent)
+            attributes["user_agent.original"] = cut(agent)
         if exchange.name:
-            attributes["moorage.repository"] = told(exchange.name)
+            attributes["moorage.repository"] = cut(exchange.name)
         if exchange.reference:
-            attributes["moorage.reference"] = told(exchange.reference)
+            attributes["moorage.reference"] = cut(exchange.reference)
         if exchange.route is not None:
             attributes["http.route"] = exchange.route.template
             span.update_name(f"{_method(exchange.method)} {exchange.route.template}")
@@ -103,7 +103,7 @@ def _method(method: str) -> str:
 def _path(exchange: Exchange) -> str:
     """The path as the client wrote it, without the query."""
     raw: bytes = exchange.scope.get("raw_path") or exchange.scope["path"].encode("utf-8", "replace")
-    return told(str(raw, "latin-1").partition("?")[0])
+    return cut(str(raw, "latin-1").partition("?")[0])
 
 
 @lru_cache(maxsize=256)

@@ -12,7 +12,7 @@ from moorage.drivers.base import Creation, Driver, FileInfo, Matches, Part, Read
 from moorage.drivers.delegating import DelegatingDriver
 from moorage.tracing.failing import failing, note
 from moorage.tracing.opened import TracedReader, traced_creation, traced_writer
-from moorage.tracing.words import told
+from moorage.tracing.words import cut
 
 T = TypeVar("T")
 Work = Coroutine[Any, Any, T]
@@ -85,7 +85,7 @@ class TracedDriver(DelegatingDriver):
         work = self._driver.move(source, target, files, mark=mark, remove=remove)
         if not recording():
             return work
-        return self._around("storage.move", source, work, {"moorage.storage.target": told(target)})
+        return self._around("storage.move", source, work, {"moorage.storage.target": cut(target)})
 
     def delete(self, path: str, *, durable: bool = True) -> Work[None]:
         return self._spanned("storage.delete", path, self._driver.delete(path, durable=durable))
@@ -120,6 +120,6 @@ class TracedDriver(DelegatingDriver):
     def _start(self, name: str, path: str, more: Attributes | None = None) -> Span:
         attributes = {
             "moorage.storage.driver": self.name,
-            "moorage.storage.path": told(path),
+            "moorage.storage.path": cut(path),
         }
         return self._tracer.start_span(name, kind=self._kind, attributes={**attributes, **(more or {})})

@@ -24,10 +24,6 @@ def test_a_model_too_is_made_with_one_driver_only(found: dict[str, object]) -> N
         Storage.model_validate(found)
 
 
-def test_too_few_threads_are_raised_to_the_least() -> None:
-    assert Filesystem(maxthreads=1).maxthreads == 25
-
-
 @pytest.mark.parametrize(
     ("kind", "key"), [("shared_key", "accountkey"), ("client_secret", "credentials.secret")]
 )

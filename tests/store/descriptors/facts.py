@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from moorage.digest import Digest
 from moorage.names import Name
 from moorage.store import layout
-from moorage.store.descriptors.base import Blob, Descriptors
+from moorage.store.blobstore import Blob
+from moorage.store.descriptors.base import Descriptors
 
 WAIT_SECONDS = 30.0
 """Far longer than anything here takes."""

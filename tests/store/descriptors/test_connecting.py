@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis, RedisCluster
 
+from moorage.config.sections.redis import WITHOUT_EFFECT
 from moorage.config.sections.redis import Redis as Section
-from moorage.store.descriptors.connecting import UNSUPPORTED, RedisOptions, RedisTls, connect
+from moorage.store.descriptors.connecting import RedisOptions, RedisTls, connect
 from moorage.store.descriptors.redis import RedisDescriptors
 from tests.store.descriptors.conftest import Caches
 from tests.store.descriptors.facts import LINK, OTHER, OTHER_LINK, eventually, keep
@@ -210,8 +211,8 @@ async def test_a_cluster(tmp_path: Path, caches: Caches, caplog: pytest.LogCaptu
 def test_every_key_of_the_section_has_an_effect_or_is_listed() -> None:
     older = {"addr", "pool"}
     fields = {field.name for field in dataclasses.fields(RedisOptions)}
-    assert fields | UNSUPPORTED.keys() == Section.model_fields.keys() - older
-    assert not fields & UNSUPPORTED.keys()
+    assert fields | WITHOUT_EFFECT.keys() == Section.model_fields.keys() - older
+    assert not fields & WITHOUT_EFFECT.keys()
 
 
 def test_the_kind_of_client_follows_from_the_addresses() -> None:
@@ -229,7 +230,7 @@ def test_limits_that_are_unset_or_off() -> None:
         return {**client.connection_pool.connection_kwargs, "most": client.connection_pool.max_connections}
 
     address = (("", 6379),)
-    unset = arguments(RedisOptions(address, dialtimeout=0, readtimeout=0, disableidentity=True))
+    unset = arguments(RedisOptions(address, disableidentity=True))
     assert (unset["host"], unset["socket_connect_timeout"], unset["socket_timeout"]) == ("localhost", 5, 3)
     assert unset["driver_info"] is None
     off = arguments(RedisOptions(address, dialtimeout=-1, readtimeout=-1, identitysuffix="-dock"))

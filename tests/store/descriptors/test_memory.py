@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from moorage.store.descriptors.base import Blob, Nothing
+from moorage.store.blobstore import Blob
+from moorage.store.descriptors.base import Nothing
 from moorage.store.descriptors.memory import MemoryDescriptors
 from moorage.store.descriptors.removals import Removals
 from tests.store.descriptors.facts import KNOWN, LINK, OTHER, OTHER_LINK, Clock, fact

@@ -12,7 +12,7 @@ from redis.exceptions import MaxConnectionsError
 from moorage.digest import Digest
 from moorage.names import Name
 from moorage.store import layout
-from moorage.store.descriptors.base import Blob
+from moorage.store.blobstore import Blob
 from moorage.store.descriptors.connecting import RedisOptions, connect
 from moorage.store.descriptors.redis import RedisDescriptors
 from tests.store.descriptors.conftest import Caches

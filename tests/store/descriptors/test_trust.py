@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from moorage.drivers.base import DriverError
-from moorage.store.descriptors.base import Blob
+from moorage.store.blobstore import Blob
 from moorage.store.descriptors.memory import MemoryDescriptors
 from moorage.store.descriptors.trust import Watched
 from tests.store.descriptors.facts import KNOWN, LINK, OTHER, OTHER_LINK, Clock

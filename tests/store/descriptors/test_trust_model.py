@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from moorage.store.descriptors.base import Blob
+from moorage.store.blobstore import Blob
 from moorage.store.descriptors.memory import MemoryDescriptors
 from moorage.store.descriptors.trust import TRUST_SECONDS, Watched
 from tests.store.descriptors.facts import KNOWN, LINK, Clock

@@ -1,4 +1,4 @@
-"""What all sections share: immutable models that know every key, and the older spellings of keys."""
+"""What sections share: immutable models that know every key, older spellings of keys, and names in any case."""
 
 from __future__ import annotations
 
@@ -32,3 +32,8 @@ def older_spelling(path: str, description: str = "") -> Any:
         deprecated=f"read {path} instead: values are moved there",
         json_schema_extra={REPLACED_BY: path},
     )
+
+
+def lower(value: object) -> object:
+    """Names of levels and modes are taken in any case, as the reference implementation does."""
+    return value.lower() if isinstance(value, str) else value

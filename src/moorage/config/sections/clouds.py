@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from moorage.config.sections.base import Section
 from moorage.config.values import URL, Duration, Secret, Size
@@ -55,11 +54,9 @@ class Azure(Section):
     def _complete(self) -> Azure:
         kind = self.credentials.type
         if kind == "shared_key" and not (self.accountkey or self.connectionstring):
-            raise PydanticCustomError("credentials", "credentials.type is shared_key: set accountkey")
+            raise ValueError("credentials.type is shared_key: set accountkey")
         if kind == "client_secret" and not self.credentials.secret:
-            raise PydanticCustomError(
-                "credentials", "credentials.type is client_secret: set credentials.secret"
-            )
+            raise ValueError("credentials.type is client_secret: set credentials.secret")
         return self
 
 
@@ -90,5 +87,7 @@ class Gcs(Section):
     chunksize: Annotated[Size, AfterValidator(_multiple)] = Field(
         default=5 << 20, description="Size of a part of an upload, a multiple of 256 KiB."
     )
-    maxconcurrency: int = Field(default=50, ge=1, description="Most requests to the service at a time.")
+    maxconcurrency: int = Field(
+        default=50, ge=1, description="Without effect: `http.limits` bounds what goes on at a time."
+    )
     useragent: str | None = Field(default=None, description="User-Agent of requests to the service.")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from moorage.config.sections.base import Section
 
 DEFAULT_ROOT = "/var/lib/registry"
-_FEWEST_THREADS = 25
 
 
 class Filesystem(Section):
@@ -17,11 +14,10 @@ class Filesystem(Section):
         default=DEFAULT_ROOT,
         description="The directory that holds everything; made if it is missing, in one that is there.",
     )
-    maxthreads: Annotated[int, AfterValidator(lambda count: max(count, _FEWEST_THREADS))] = Field(
+    maxthreads: int = Field(
         default=100,
         le=10_000,
-        description="Most file operations at a time, per worker; more than 16 make no difference, since they would only "
-        "wait for each other.",
+        description="Without effect; known for compatibility: each worker has up to 16 threads for files.",
     )
     inlinereads: bool = Field(
         default=True,

@@ -8,8 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from moorage.config.sections.base import Section
-from moorage.config.sections.http import HeaderName, HeaderSecret
-from moorage.config.values import URL, Duration, HostPort, nanoseconds
+from moorage.config.values import URL, Duration, HeaderName, HeaderSecret, HostPort, nanoseconds
 
 _BETWEEN = timedelta(seconds=10)
 _PATIENCE = timedelta(seconds=5)

@@ -8,14 +8,22 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from moorage.config.sections.base import Section
 from moorage.config.sections.limits import Limits
 from moorage.config.sections.tls import Tls
-from moorage.config.values import URL, Duration, HostPort, Network, Secret, host_and_port
+from moorage.config.values import (
+    URL,
+    Duration,
+    HeaderName,
+    HeaderValue,
+    HostPort,
+    Network,
+    Secret,
+    host_and_port,
+)
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LOOPBACK = tuple(map(ip_network, ("127.0.0.0/8", "::1/128")))
 _DEFAULT_ADDR = "127.0.0.1:5000"
 _PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
@@ -28,36 +36,11 @@ def _prefix(value: str) -> str:
     return f"/{inner}/" if inner else "/"
 
 
-def _header_name(name: str) -> str:
-    if not _TOKEN.fullmatch(name):
-        raise ValueError("must be a header name")
-    return name
-
-
-def _header_value(value: str) -> str:
-    # A line break would let one header become two.
-    if not value.isprintable() or not value.isascii():
-        raise ValueError("must be printable ASCII")
-    return value
-
-
-def _secret_value(value: SecretStr) -> SecretStr:
-    # Secrets that were read from files often end with a line break.
-    if not value.get_secret_value().isprintable():
-        raise ValueError("must be one line of printable text, without a line break at its end")
-    return value
-
-
 def _bare(url: str) -> str:
     # Paths are put behind it.
     if "?" in url or "#" in url:
         raise ValueError("must have no query (?) and no fragment (#); remove them")
     return url
-
-
-HeaderName = Annotated[str, AfterValidator(_header_name)]
-HeaderValue = Annotated[str, AfterValidator(_header_value)]
-HeaderSecret = Annotated[Secret, AfterValidator(_secret_value)]
 
 
 def _page(value: str) -> str:
@@ -136,7 +119,7 @@ class Http(Section):
     http2: Http2 = Field(default_factory=Http2, description="HTTP/2 over TLS.")
     h2c: H2c = Field(default_factory=H2c, description="HTTP/2 without TLS.")
     workers: Annotated[int, Field(ge=1, le=256)] | None = Field(
-        default=None, description="Processes that serve requests. Unset: chosen by the server."
+        default=None, description="Processes that serve requests. Unset: one per processor, four at most."
     )
     trustedproxies: list[Network] | None = Field(
         default=None,
@@ -160,8 +143,8 @@ class Http(Section):
 
     @property
     def proxies_for_clients(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        """Believed about the client's address. The clients of an intranet have private addresses too: from those, it would be
-        what a client likes."""
+        """Believed about the client's address. The clients of an intranet have private addresses too: such a client could claim any
+        address."""
         return _LOOPBACK if self.trustedproxies is None else tuple(self.trustedproxies)
 
     @field_validator("addr")

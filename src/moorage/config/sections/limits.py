@@ -44,7 +44,6 @@ class Limits(Section):
     )
     memory: Annotated[Size, Field(ge=1 << 20)] = Field(
         default=64 << 20,
-        description="Buffers for bodies in flight, per worker: so much for those of uploads, so much for downloads, so much for manifests "
-        "and lists over 64 KiB that are being sent, a quarter for large manifests that arrive, and "
-        "eight times as much for parts of uploads to an object store.",
+        description="Each of these may take this much, per worker: buffers of uploads, of downloads, and of manifests and lists over "
+        "64 KiB being sent. Large manifests that arrive: a quarter of it. Parts of uploads to an object store: eight times it.",
     )

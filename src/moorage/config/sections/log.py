@@ -7,13 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from moorage.config.sections.base import Section
+from moorage.config.sections.base import Section, lower
 from moorage.config.values import Duration, HostPort, Secret
-
-
-def lower(value: object) -> object:
-    """Names of levels and modes are taken in any case, as the reference implementation does."""
-    return value.lower() if isinstance(value, str) else value
 
 
 def _target(text: str) -> str:

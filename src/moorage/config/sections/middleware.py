@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from moorage.config.sections.base import Section, older_spelling
-from moorage.config.sections.log import lower
+from moorage.config.sections.base import Section, lower, older_spelling
 from moorage.config.values import MINUTES, URL, Duration, Options
 
 _NEEDED = {"cloudfront": ("baseurl", "privatekey", "keypairid"), "redirect": ("baseurl",)}

@@ -9,10 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from moorage.config.sections.base import Section, older_spelling
-from moorage.config.sections.http import HeaderName, HeaderSecret
-from moorage.config.sections.log import lower
-from moorage.config.values import URL, Duration, Network, Secret, Size
+from moorage.config.sections.base import Section, lower, older_spelling
+from moorage.config.values import URL, Duration, HeaderName, HeaderSecret, Network, Secret, Size
 
 _OF_CREDENTIALS = ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128")
 _OF_EACH_REQUEST = frozenset({"content-length", "expect", "host", "trailer", "transfer-encoding"})

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
 from moorage.config.sections.base import Section, older_spelling
 from moorage.config.values import Duration, HostPort, Secret
 
+WITHOUT_EFFECT: Final = {
+    "writetimeout": "sending waits as long as receiving does (`readtimeout`)",
+    "contexttimeoutenabled": "a command always ends with the request that needs it",
+    "poolfifo": "the connection that was used last is used first",
+    "minidleconns": "connections are made when they are needed",
+    "maxidleconns": "connections stay open",
+    "connmaxidletime": "connections stay open",
+    "connmaxlifetime": "connections stay open",
+    "maxredirects": "16 at most",
+    "readonly": "a replica may not know yet what was dropped",
+    "routebylatency": "a replica may not know yet what was dropped",
+    "routerandomly": "a replica may not know yet what was dropped",
+    "unstableresp3": "it is about commands that are not used here",
+}
+"""Keys that are known for compatibility, and what applies instead."""
+
 Count = Annotated[int, Field(ge=0)]
 # -1 switches a limit off in the options the reference implementation passes on, so it is kept.
 Limit = Annotated[int, Field(ge=-1)]
 Limited = Annotated[Duration, Field(ge=timedelta(microseconds=-1))]
+
+
+def _without_effect(key: str, default: Any) -> Any:
+    return Field(default=default, description=f"Without effect: {WITHOUT_EFFECT[key]}.")
 
 
 class RedisTls(Section):
@@ -62,30 +82,26 @@ class Redis(Section):
     )
     dialtimeout: Limited = Field(default=timedelta(seconds=5), description="Longest wait for a connection.")
     readtimeout: Limited = Field(default=timedelta(seconds=3), description="Longest wait for an answer.")
-    writetimeout: Limited = Field(default=timedelta(seconds=3), description="Longest wait to send a command.")
-    contexttimeoutenabled: bool = Field(default=False, description="Also end a command with its request.")
-    poolfifo: bool = Field(default=False, description="Use the connection that was idle longest first.")
+    writetimeout: Limited = _without_effect("writetimeout", timedelta(seconds=3))
+    contexttimeoutenabled: bool = _without_effect("contexttimeoutenabled", False)
+    poolfifo: bool = _without_effect("poolfifo", False)
     poolsize: Count | None = Field(default=None, description="Most connections; unset: 10 per processor.")
     pooltimeout: Limited | None = Field(
         default=None, description="Longest wait for a free connection; unset: `readtimeout` and a second."
     )
-    minidleconns: Count = Field(default=0, description="Idle connections to keep ready.")
-    maxidleconns: Count = Field(default=0, description="Most idle connections to keep; 0: no limit.")
+    minidleconns: Count = _without_effect("minidleconns", 0)
+    maxidleconns: Count = _without_effect("maxidleconns", 0)
     maxactiveconns: Count = Field(default=0, description="Most connections at any time; 0: no limit.")
-    connmaxidletime: Limited = Field(
-        default=timedelta(minutes=30), description="Close a connection that was idle for so long."
-    )
-    connmaxlifetime: Limited = Field(
-        default=timedelta(0), description="Close a connection that is so old; 0: never."
-    )
-    maxredirects: Limit = Field(default=3, description="Most redirects inside a cluster.")
-    readonly: bool = Field(default=False, description="Read from replicas of a cluster.")
-    routebylatency: bool = Field(default=False, description="Read from the nearest node of a cluster.")
-    routerandomly: bool = Field(default=False, description="Read from a random node of a cluster.")
+    connmaxidletime: Limited = _without_effect("connmaxidletime", timedelta(minutes=30))
+    connmaxlifetime: Limited = _without_effect("connmaxlifetime", timedelta(0))
+    maxredirects: Limit = _without_effect("maxredirects", 3)
+    readonly: bool = _without_effect("readonly", False)
+    routebylatency: bool = _without_effect("routebylatency", False)
+    routerandomly: bool = _without_effect("routerandomly", False)
     disableidentity: bool = Field(
         default=False, description="Do not tell the server the name of the library."
     )
     identitysuffix: str | None = Field(default=None, description="Added to the name of the library.")
-    unstableresp3: bool = Field(default=False, description="Without effect; known for compatibility.")
+    unstableresp3: bool = _without_effect("unstableresp3", False)
     tls: RedisTls = Field(default_factory=RedisTls, description="TLS to the server.")
     pool: Pool = Field(default_factory=Pool, description="Older place of three keys.")

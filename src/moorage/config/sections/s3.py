@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
-from moorage.config.sections.base import Section
-from moorage.config.sections.log import lower
+from moorage.config.sections.base import Section, lower
 from moorage.config.values import URL, Secret, Size
 
 PartSize = Annotated[Size, Field(ge=5 << 20, le=5 << 30)]
@@ -85,7 +84,7 @@ class S3(Section):
             "debugwitheventstreambody",
         ],
         BeforeValidator(lower),
-    ] = Field(default="off", description="What is logged of requests to the service.")
+    ] = Field(default="off", description="Without effect: requests to the store are not logged one by one.")
 
     @model_validator(mode="after")
     def _region_and_keys(self) -> S3:

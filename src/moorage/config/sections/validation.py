@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from moorage.config.sections.base import Section
-from moorage.config.sections.log import lower
+from moorage.config.sections.base import Section, lower
 from moorage.config.values import Kind
 
 

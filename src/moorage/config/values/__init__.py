@@ -1,13 +1,14 @@
-"""Types of single values: Duration, Size, Secret, URL, Network, HostPort. Each parses and prints itself.
+"""Types of single values: Duration, Size, Secret, URL, Network, HostPort, names and values of headers. Each parses and prints itself.
 
 They import only pydantic and the standard library. Their parse functions raise ValueError with a message
 that is shown to the person as it is.
 """
 
 from moorage.config.values.duration import DURATION, MINUTES, Duration, format_duration, nanoseconds
+from moorage.config.values.header import HeaderName, HeaderSecret, HeaderValue, header_pairs
 from moorage.config.values.kind import Kind
 from moorage.config.values.network import HostPort, Network, host_and_port
-from moorage.config.values.secret import HIDDEN, URL, HiddenURL, Options, Place, Secret, header_pairs, plain
+from moorage.config.values.secret import HIDDEN, URL, HiddenURL, Options, Place, Secret, revealed
 from moorage.config.values.size import SIZE, Size, format_size
 
 __all__ = [
@@ -17,6 +18,9 @@ __all__ = [
     "SIZE",
     "URL",
     "Duration",
+    "HeaderName",
+    "HeaderSecret",
+    "HeaderValue",
     "HiddenURL",
     "HostPort",
     "Kind",
@@ -30,5 +34,5 @@ __all__ = [
     "header_pairs",
     "host_and_port",
     "nanoseconds",
-    "plain",
+    "revealed",
 ]

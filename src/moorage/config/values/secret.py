@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -19,14 +18,9 @@ Secret = Annotated[SecretStr, PlainSerializer(lambda _: HIDDEN, return_type=str)
 """A text whose repr and printed form hide it; `get_secret_value()` gives it."""
 
 
-def plain(secret: SecretStr | None) -> str:
+def revealed(secret: SecretStr | None) -> str:
     """The text, for who signs in with it; empty for one that is not set."""
     return secret.get_secret_value() if secret else ""
-
-
-def header_pairs(headers: Mapping[str, Iterable[SecretStr]]) -> list[tuple[str, str]]:
-    """Configured headers, each with its text, for who sends them."""
-    return [(name, plain(value)) for name, values in headers.items() for value in values]
 
 
 class HiddenURL(str):

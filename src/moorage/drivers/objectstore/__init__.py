@@ -1,10 +1,37 @@
 """Objects in a cloud or a compatible store: one driver over obstore, for S3, Azure and Google Cloud Storage.
 
-`driver` implements the interface, with `reading` for open objects, `writing` for new ones, `listing` for folders, `removal`, and
-`translation` for errors. A growing upload is a chain of `segments`, and `joining` makes one object of it; `settling` looks whether
-an object is there that the store would not take. `partmemory` bounds what all uploads hold. `s3`, `azure` and `gcs` make a driver
-from options. Only S3 can join objects by itself: `parts` plans the copies, and `partcopies` makes them. `leading` recognises trees
-of Docker Registry 2 on Azure.
+Keys are laid out as by the reference implementation: the root directory, then the path. A growing upload is a chain of segments,
+of which one object is made at its end. Read `driver` first: it implements the interface.
 
-Keys are laid out as by the reference implementation: the root directory, then the path.
+Reading
+    reading       open objects
+    resuming      goes on with answers that broke off
+    listing       folders
+    everyname     listings of S3 with keys that obstore refuses
+
+Writing
+    writing       new objects
+    segments      the chain of an upload
+    joining       makes one object of the chain
+    settling      looks whether an object is there that the store would not take
+    partmemory    bounds what all uploads hold in memory
+    limits        what a store allows for one object
+    removal       removes objects, many with one call
+
+Copies inside S3, the only store that can join objects by itself
+    parts         plans them
+    partcopies    makes them
+    multipart     the calls for them
+    sdk           boto3, which makes the calls
+
+Stores
+    s3, azure, gcs make a driver from options
+    leading       recognises trees of Docker Registry 2 on Azure
+    characters    which characters configured values may have
+
+Support
+    translation   errors
+    network       timeouts and retries
+    again         repeats requests whose answer broke off
+    together      concurrent calls
 """

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import obstore
 
 from moorage.drivers.base import DriverError
-from moorage.drivers.objectstore.partcopies import Copying
-from moorage.drivers.objectstore.sdk import s3_client
-from moorage.drivers.objectstore.translation import meaning, reason
+from moorage.drivers.objectstore.sdk import explained, s3_client
 from moorage.drivers.threads import Threads
 
 
 class S3Names:
-    """Lists keys. Its methods raise DriverError."""
+    """Lists keys. Its methods raise DriverError. `client` holds the arguments of boto3's S3 client."""
 
-    def __init__(self, asking: Copying) -> None:
-        self._asking = asking
+    def __init__(self, bucket: str, client: Mapping[str, Any]) -> None:
+        self._bucket = bucket
+        self._arguments = client
         self._threads = Threads(1)
 
     async def everything(self, prefix: str) -> Sequence[obstore.ObjectMeta]:
@@ -49,14 +48,12 @@ class S3Names:
         try:
             return await self._threads.call(self._list, prefix, more)
         except Exception as error:
-            response = getattr(error, "response", None) or {}
-            code = str(response.get("Error", {}).get("Code", ""))
-            raise DriverError(f"/{prefix}", meaning(code) or reason(error)) from None
+            raise DriverError(f"/{prefix}", explained(error)) from None
 
     def _list(self, prefix: str, more: dict[str, str]) -> list[Any]:
         pages = self._client.get_paginator("list_objects_v2")
-        return list(pages.paginate(Bucket=self._asking.bucket, Prefix=prefix, **more))
+        return list(pages.paginate(Bucket=self._bucket, Prefix=prefix, **more))
 
     @cached_property
     def _client(self) -> Any:
-        return s3_client(self._asking.client, connections=1, silence_seconds=15)
+        return s3_client(self._arguments, connections=1, silence_seconds=15)

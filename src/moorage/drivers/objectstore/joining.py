@@ -8,7 +8,7 @@ from typing import Protocol
 import obstore
 from obstore.store import ObjectStore
 
-from moorage.drivers.objectstore.limits import USUAL, Limits, part_size
+from moorage.drivers.objectstore.limits import Limits, part_size
 from moorage.drivers.objectstore.partmemory import MOST_IN_FLIGHT
 from moorage.drivers.objectstore.resuming import resumed
 from moorage.drivers.objectstore.translation import translated
@@ -37,7 +37,7 @@ class Through:
     through = True
 
     def __init__(
-        self, store: ObjectStore, attributes: dict[str, str], part_bytes: int, limits: Limits = USUAL
+        self, store: ObjectStore, attributes: dict[str, str], part_bytes: int, limits: Limits
     ) -> None:
         self._store = store
         self._attributes = attributes
@@ -60,7 +60,7 @@ class Through:
                         await writer.write(piece)
 
     async def abandoned(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
-        """None: obstore cannot list them. Azure discards unfinished uploads after a week, and Google keeps them until a rule of the
+        """An empty list: obstore cannot list them. Azure discards unfinished uploads after a week, and Google keeps them until a rule of the
         bucket removes them."""
         return []
 

@@ -31,7 +31,7 @@ class AzureDriver(ObjectStoreDriver):
 
 
 async def _listed_only(store: AzureStore | S3Store | GCSStore, prefix: str) -> bool:
-    """Whether the first page of the whole container has names that begin with the prefix. Few others are before a slash."""
+    """Whether the first page of the whole container has names that begin with the prefix. Few names sort before a slash."""
 
     async def first() -> bool:
         async for page in obstore.list(store, chunk_size=1000):

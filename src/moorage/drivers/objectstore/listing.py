@@ -42,7 +42,7 @@ class EveryName(Protocol):
 class Listing:
     """Lists objects below a key, given without a trailing slash; the empty key is the whole bucket. Raises DriverError."""
 
-    def __init__(self, store: ObjectStore, otherwise: EveryName | None = None) -> None:
+    def __init__(self, store: ObjectStore, otherwise: EveryName | None) -> None:
         self._store = store
         self._otherwise = otherwise
         self._foreign: set[str] = set()

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from moorage.drivers.base import DriverError, PathNotFound, StorageFull, WriteRefused
+from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.parts import Range
-from moorage.drivers.objectstore.sdk import s3_client
-from moorage.drivers.objectstore.translation import forbids, full, meaning, reason
+from moorage.drivers.objectstore.sdk import code, s3_client
 
 CONNECTIONS: Final = 32
 
@@ -105,22 +104,3 @@ class Multipart:
 
     def _source(self, key: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": key}
-
-
-def code(error: Exception) -> str:
-    """The store's error code, or an empty string."""
-    response = getattr(error, "response", {})
-    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
-
-
-def told(error: Exception, path: str) -> DriverError:
-    """Translate what boto3 raises for a write into the driver's errors."""
-    if isinstance(error, DriverError):
-        return error
-    if code(error) in ("NoSuchKey", "404"):
-        return PathNotFound(path)
-    if full(code(error)):
-        return StorageFull(path, meaning(code(error)))
-    if forbids(code(error)):
-        return WriteRefused(path, meaning(code(error)))
-    return DriverError(path, meaning(code(error)) or reason(error))

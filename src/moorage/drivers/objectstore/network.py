@@ -33,7 +33,7 @@ def patience(part_bytes: int) -> timedelta:
 
 
 def client_options(
-    endpoint: str, *, skip_verify: bool = False, user_agent: str = "", silence: timedelta = SILENCE
+    endpoint: str, *, skip_verify: bool = False, user_agent: str = "", silence: timedelta
 ) -> ClientConfig:
     return {
         "allow_http": endpoint.startswith("http://"),

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from typing import Any, Final
@@ -19,12 +19,13 @@ from obstore.store import S3Store
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.joining import Joiner
-from moorage.drivers.objectstore.limits import USUAL, Limits
-from moorage.drivers.objectstore.multipart import CONNECTIONS, Multipart, NoPartCopies, code, told
+from moorage.drivers.objectstore.limits import Limits
+from moorage.drivers.objectstore.multipart import CONNECTIONS, Multipart, NoPartCopies
 from moorage.drivers.objectstore.parts import Part, Range, parts
 from moorage.drivers.objectstore.resuming import resumed
+from moorage.drivers.objectstore.sdk import explained, failure
 from moorage.drivers.objectstore.together import some_at_once
-from moorage.drivers.objectstore.translation import meaning, reason, translated
+from moorage.drivers.objectstore.translation import translated
 from moorage.drivers.threads import Threads
 
 log = logging.getLogger(__name__)
@@ -43,12 +44,12 @@ class Copying:
     bucket: str
     client: dict[str, Any]
     """The arguments of boto3's S3 client."""
-    extra: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str]
     """The arguments of each new object."""
-    part_bytes: int = 32 << 20
-    concurrency: int = 16
+    part_bytes: int
+    concurrency: int
     """How many parts are copied at a time."""
-    threshold: int = 32 << 20
+    threshold: int
     """Larger objects are copied in parts of `part_bytes`."""
 
 
@@ -58,7 +59,7 @@ class PartCopies:
 
     through = False
 
-    def __init__(self, store: S3Store, copying: Copying, otherwise: Joiner, limits: Limits = USUAL) -> None:
+    def __init__(self, store: S3Store, copying: Copying, otherwise: Joiner, limits: Limits) -> None:
         self._store = store
         self._copying = copying
         self._otherwise = otherwise
@@ -94,7 +95,7 @@ class PartCopies:
         try:
             await self._threads.call(self._uploads.copy_object, source, target)
         except Exception as error:
-            raise told(error, path) from None
+            raise failure(path, error) from None
 
     async def _in_parts(self, found: Sequence[Part], target: str, path: str) -> None:
         try:
@@ -106,7 +107,7 @@ class PartCopies:
                 await self._threads.call(self._uploads.give_up, target, upload)
                 raise
         except Exception as error:
-            raise told(error, path) from None
+            raise failure(path, error) from None
 
     async def _send(self, found: Sequence[Part], target: str, upload: str) -> list[str]:
         buffers = Buffers(found[0].size)
@@ -144,7 +145,7 @@ class PartCopies:
                 ]
                 await some_at_once(self._at_once, aborts)
         except Exception as error:
-            raise DriverError(prefix, meaning(code(error)) or reason(error)) from None
+            raise DriverError(prefix, explained(error)) from None
         return [(key, begun) for key, _, begun in found]
 
     def close(self) -> None:

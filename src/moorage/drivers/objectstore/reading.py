@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Final
 
 import obstore
 from obstore.store import ObjectStore
 
-from moorage.drivers.base import DriverError, PathNotFound, Reader
-from moorage.drivers.objectstore.translation import translated
-
-AGAIN_SECONDS: Final = 0.2
-"""The pause before an answer that broke off is resumed."""
+from moorage.drivers.base import DriverError, Reader
+from moorage.drivers.objectstore.resuming import resumed_answers
 
 
 class ObjectReader:
@@ -28,34 +23,8 @@ class ObjectReader:
         self.size = result.meta["size"]
         self.data: bytes | None = None
 
-    async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
-        """Stream a range. An answer that breaks off is resumed, as long as each one yields some bytes: obstore itself resumes only
-        in the first seconds of a download, and layers take longer."""
-        position = start
-        while position < stop:
-            begun = position
-            try:
-                async for part in self._once(position, stop, piece):
-                    position += len(part)
-                    yield part
-            except PathNotFound:
-                raise
-            except DriverError:
-                if position == begun:
-                    raise
-                await asyncio.sleep(AGAIN_SECONDS)
-
-    async def _once(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes]:
-        position = start
-        with translated(self._path):
-            result = await self._range(start, stop)
-            async for chunk in result.stream(min_chunk_size=piece):
-                for begin in range(0, len(chunk), piece):
-                    part = chunk if len(chunk) <= piece else chunk[begin : begin + piece]
-                    position += len(part)
-                    yield part
-        if position != stop:
-            raise DriverError(self._path, f"the store ended its answer {stop - position} bytes early")
+    def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes]:
+        return resumed_answers(self._range, self._path, start, stop, piece)
 
     async def _range(self, start: int, stop: int) -> obstore.GetResult:
         begun, self._begun = self._begun, None

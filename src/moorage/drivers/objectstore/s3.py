@@ -59,6 +59,11 @@ class S3Options:
     limits: Limits = USUAL
 
     @property
+    def chosen_class(self) -> str:
+        """The storage class to name; empty for the store's own."""
+        return "" if self.storage_class in ("STANDARD", "NONE") else self.storage_class
+
+    @property
     def service(self) -> str:
         """The address of the service, without the bucket."""
         if self.endpoint:
@@ -83,9 +88,7 @@ def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStore
         if options.public_endpoint
         else None
     )
-    attributes = (
-        {} if options.storage_class in ("STANDARD", "NONE") else {"Storage-Class": options.storage_class}
-    )
+    attributes = {"Storage-Class": options.chosen_class} if options.chosen_class else {}
     through = Through(store, attributes, options.part_bytes, options.limits)
     copying = _copying(options)
     copies = prompt if options.copy_threshold <= SOON_COPIED else store
@@ -95,7 +98,7 @@ def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStore
             "s3", options.root, options.part_bytes, attributes, links_for, public, options.limits, prompt
         ),
         joiner=PartCopies(copies, copying, through, options.limits),
-        every_name=S3Names(copying),
+        every_name=S3Names(copying.bucket, copying.client),
     )
 
 
@@ -188,8 +191,8 @@ def _copying(options: S3Options) -> Copying:
         extra["ServerSideEncryption"] = "aws:kms" if options.kms_key else "AES256"
         if options.kms_key:
             extra["SSEKMSKeyId"] = options.kms_key
-    if options.storage_class not in ("STANDARD", "NONE"):
-        extra["StorageClass"] = options.storage_class
+    if options.chosen_class:
+        extra["StorageClass"] = options.chosen_class
     return Copying(
         options.bucket,
         client,

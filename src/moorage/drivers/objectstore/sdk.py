@@ -1,12 +1,13 @@
-"""boto3, Amazon's own client, for credentials and for requests that obstore cannot make. It blocks, and takes half a second to
-load."""
+"""boto3, Amazon's own client, for credentials and for requests that obstore cannot make, and what its errors mean. It blocks, and
+takes half a second to load."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from moorage.drivers.base import DriverError
+from moorage.drivers.base import DriverError, PathNotFound, StorageFull, WriteRefused
+from moorage.drivers.objectstore.translation import forbids, full, meaning, reason
 
 
 def s3_credentials(region: str) -> Any:
@@ -40,3 +41,27 @@ def s3_client(arguments: Mapping[str, Any], *, connections: int, silence_seconds
         response_checksum_validation="when_required",
     )
     return boto3.Session().client("s3", config=config, **given)
+
+
+def code(error: Exception) -> str:
+    """The store's error code in what boto3 raises, or an empty string."""
+    response = getattr(error, "response", {})
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def explained(error: Exception) -> str:
+    """One line for the operator about what boto3 raises."""
+    return meaning(code(error)) or reason(error)
+
+
+def failure(path: str, error: Exception) -> DriverError:
+    """The driver's error for what boto3 raises for a write."""
+    if isinstance(error, DriverError):
+        return error
+    if code(error) in ("NoSuchKey", "404"):
+        return PathNotFound(path)
+    if full(code(error)):
+        return StorageFull(path, explained(error))
+    if forbids(code(error)):
+        return WriteRefused(path, explained(error))
+    return DriverError(path, explained(error))

@@ -9,9 +9,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
-    """Await all calls and return their results in order. Raises the first error, but only when all calls have ended, so that none
-    continues unnoticed."""
+async def _all(calls: Iterable[Awaitable[T]]) -> list[T]:
+    """Await all calls and return their results in order. Raises the first error, but only when all have ended."""
     results: list[T] = []
     for outcome in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(outcome, BaseException):
@@ -21,7 +20,8 @@ async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
 
 
 async def some_at_once(most: int, calls: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
-    """Like `together`, with at most `most` calls at a time. After an error no further call begins."""
+    """Make all calls, at most `most` at a time, and return their results in order. After an error no further call begins, and it is
+    raised when those under way have ended, so that none continues unnoticed."""
     results: dict[int, T] = {}
     waiting = iter(enumerate(calls))
     failed = False
@@ -37,5 +37,5 @@ async def some_at_once(most: int, calls: Iterable[Callable[[], Awaitable[T]]]) -
             if failed:
                 return
 
-    await together(work() for _ in range(most))
+    await _all(work() for _ in range(most))
     return [results[number] for number in sorted(results)]

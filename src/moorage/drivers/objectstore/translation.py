@@ -11,13 +11,15 @@ from obstore.exceptions import BaseError
 
 from moorage.drivers.base import DriverError, PathNotFound, StorageFull, WriteRefused
 
-_NO_STORE: Final = (
+_OTHER_MISSING: Final = (
     "NoSuchBucket",
     "ContainerNotFound",
     "The specified bucket does not exist",
     "ContainerBeingDeleted",
     "NoSuchUpload",
 )
+"""What is missing instead of the file: the bucket, or a multipart upload."""
+
 _FULL: Final = ("XMinioStorageFull", "QuotaExceeded", "507 Insufficient Storage", "No space left on device")
 _CODE: Final = re.compile(r"<Code>([A-Za-z]+)</Code>")
 _STATUS: Final = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
@@ -64,8 +66,8 @@ def translated(path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        # A missing bucket is a 404, too, and must not be mistaken for a missing file.
-        if any(word in str(error) for word in _NO_STORE):
+        # A 404 may be about something else, which must not be mistaken for a missing file.
+        if any(word in str(error) for word in _OTHER_MISSING):
             raise DriverError(path, reason(error)) from None
         if _OTHER_404.search(str(error)):
             told = "404 Not Found without a code: something else answers in the place of the store, look at the endpoint"

@@ -69,7 +69,7 @@ async def _left_behind(registry: Registry, report: CheckReport, stray: datetime.
     async for one in purge_uploads(registry, before=before, dry_run=True, failed=unlisted):
         path = f"{layout.uploads(one.repository)}/{one.upload}"
         detail = (
-            f"{one.size} bytes, the last of them came {one.started.isoformat()}: purge-uploads removes it"
+            f"{one.size} bytes, the last of them came {one.last_write.isoformat()}: purge-uploads removes it"
         )
         report.tell(Finding("stray-upload", path, one.repository, detail=detail))
     for leftover in await purge_abandoned(registry.stock.driver, before=before, dry_run=True):

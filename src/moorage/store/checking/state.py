@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Final
-
 from moorage.digest import CANONICAL, Digest, Hashes
 from moorage.drivers.base import Damaged, Driver, DriverError, FileInfo, PathNotFound
 from moorage.names import Name
@@ -12,9 +9,8 @@ from moorage.store import layout
 from moorage.store.checking.report import CheckReport
 from moorage.store.contents import Key, key, target
 from moorage.store.findings import Finding
+from moorage.store.hashing import read_through
 from moorage.store.live import LiveTree
-
-PIECE_BYTES: Final = 1 << 20
 
 
 class Listings(LiveTree):
@@ -105,9 +101,9 @@ class State:
         except Damaged as reason:
             return str(reason)
         try:
-            async for piece in reader.stream(0, reader.size, PIECE_BYTES):
-                self.report.watch.advance(0, len(piece))
-                await asyncio.to_thread(hashes.update, [bytes(piece)])
+            await read_through(
+                reader, 0, reader.size, hashes, lambda size: self.report.watch.advance(0, size)
+            )
         except DriverError as error:
             raise Unreadable(error) from None
         finally:

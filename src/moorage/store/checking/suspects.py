@@ -11,13 +11,11 @@ from typing import Protocol
 
 from moorage.digest import Digest
 from moorage.drivers.base import Damaged, PathNotFound
-from moorage.errors import DigestInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.checking.state import State, Unreadable
 from moorage.store.contents import key, target
 from moorage.store.findings import Finding
-from moorage.store.links import held
 from moorage.store.removal import discard
 from moorage.store.torn import named_last
 
@@ -74,7 +72,7 @@ class TornTag:
 
     async def confirm(self, state: State) -> Finding | None:
         content = await state.link(self.place)
-        if content is None or _digest(content) is not None:
+        if content is None or target(content, canonical=False) is not None:
             return None
         digest = await named_last(state.tree, self.repository, self.tag)
         detail = "its history tells what it named" if digest else "nothing tells what it named: push it again"
@@ -316,10 +314,3 @@ class CorruptBlob:
 async def _remove(state: State, link: str) -> None:
     """Remove a link, with the folder that holds nothing else."""
     await discard(state.driver, link.rpartition("/")[0])
-
-
-def _digest(content: bytes) -> Digest | None:
-    try:
-        return held(content)
-    except DigestInvalid:
-        return None

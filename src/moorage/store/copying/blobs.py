@@ -15,10 +15,11 @@ from moorage.store.contents import Key, digest_of, key
 from moorage.store.copying.report import CopyReport
 from moorage.store.copying.staged import creation
 from moorage.store.findings import Finding
+from moorage.store.hashing import PIECE_BYTES
+from moorage.store.listing import names_in
 from moorage.store.live import LiveTree
 from moorage.store.patience import Patience
 
-PIECE_BYTES: Final = 1 << 20
 SMALL_BYTES: Final = 1 << 20
 """Blobs up to this size are copied many at once, since each is mostly waiting; larger ones few, since each takes memory."""
 
@@ -88,7 +89,7 @@ class BlobCopies:
     async def _compare(self, folder: str) -> list[tuple[Key, int]]:
         """The blobs in a folder that the target lacks, with their sizes at the source."""
         missing: list[tuple[Key, int]] = []
-        listed = await _listed(self._target, folder)
+        listed = set(await names_in(self._target, folder))
 
         async def look(digest: Digest) -> None:
             if self._known(digest):
@@ -181,13 +182,6 @@ class BlobCopies:
             return
         self.failed.add(key(digest))
         self._report.tell(Finding(kind, layout.blob_data(digest), digest=digest, detail=detail))
-
-
-async def _listed(driver: Driver, folder: str) -> set[str]:
-    try:
-        return set(await driver.children(folder))
-    except PathNotFound:
-        return set()
 
 
 def _digests(names: list[str]) -> list[Digest]:

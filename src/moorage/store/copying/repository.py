@@ -8,7 +8,7 @@ there. So the target serves whole images at any time, and the next copy complete
 from __future__ import annotations
 
 from moorage.digest import Digest
-from moorage.drivers.base import Driver, PathNotFound
+from moorage.drivers.base import Driver
 from moorage.errors import ManifestInvalid
 from moorage.manifest import Manifest, parse
 from moorage.names import Name, Tag
@@ -21,6 +21,7 @@ from moorage.store.copying.links import LinkCopies
 from moorage.store.copying.report import CopyReport
 from moorage.store.copying.source import READS_AT_ONCE, Found
 from moorage.store.findings import Finding
+from moorage.store.listing import names_in
 from moorage.store.tree import Tree
 
 
@@ -165,10 +166,7 @@ class RepositoryCopy:
             await self._left_out(tag)
 
     async def _tags_there(self) -> set[Tag]:
-        try:
-            return set(map(Tag, await self._target.children(layout.tags(self._name))))
-        except PathNotFound:
-            return set()
+        return set(map(Tag, await names_in(self._target, layout.tags(self._name))))
 
     async def _left_out(self, tag: Tag) -> None:
         """Report a tag that was not copied. One that was deleted or moved meanwhile is left to the next copy."""

@@ -6,18 +6,9 @@ when it is made, and stays true until the link or its content is removed; so any
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from moorage.digest import Digest
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """Content: `digest` is the canonical one, under which the bytes are stored; `size` is in bytes."""
-
-    digest: Digest
-    size: int
+from moorage.store.blobstore import Blob
 
 
 class Descriptors(Protocol):

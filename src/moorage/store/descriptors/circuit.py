@@ -28,7 +28,7 @@ class Circuit:
         self._shortest = shortest
         self._longest = longest
         self._clock = clock
-        self._failures = 0
+        self._in_a_row = 0
         self.failures = 0
         self._went: float | None = None
         self._came = clock()
@@ -38,10 +38,10 @@ class Circuit:
             self._went = self._clock()
             # A server that comes and goes is left alone for longer and longer.
             if self._went - self._came > self._longest:
-                self._failures = 0
+                self._in_a_row = 0
             reason = f"{type(error).__name__}: {error}"
             log.warning("Redis cannot be used; the storage is asked instead", extra={"reason": reason})
-        self._failures += 1
+        self._in_a_row += 1
         self.failures += 1
 
     def worked(self) -> None:
@@ -54,5 +54,5 @@ class Circuit:
         """Seconds to wait before the next try; 0 while the server works."""
         if self._went is None:
             return 0.0
-        doubled: float = self._shortest * 2 ** min(self._failures - 1, 16)
+        doubled: float = self._shortest * 2 ** min(self._in_a_row - 1, 16)
         return min(self._longest, doubled) * random.uniform(0.8, 1.2)  # noqa: S311 - no secret

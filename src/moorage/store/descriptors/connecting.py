@@ -16,21 +16,8 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.driver_info import DriverInfo
 from redis.maint_notifications import MaintNotificationsConfig
 
-UNSUPPORTED: Final = {
-    "writetimeout": "sending waits as long as receiving does: `readtimeout`",
-    "contexttimeoutenabled": "a command always ends with the request that needs it",
-    "poolfifo": "the connection that was used last is used first",
-    "minidleconns": "connections are made when they are needed",
-    "maxidleconns": "connections stay open",
-    "connmaxidletime": "connections stay open",
-    "connmaxlifetime": "connections stay open",
-    "maxredirects": "16 at most",
-    "readonly": "a replica may not know yet what was dropped",
-    "routebylatency": "a replica may not know yet what was dropped",
-    "routerandomly": "a replica may not know yet what was dropped",
-    "unstableresp3": "without effect",
-}
-"""Keys of the section `redis` that have no effect, and what applies instead."""
+READ_SECONDS: Final = 3.0
+"""The longest wait for an answer, unless `readtimeout` is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +53,12 @@ class RedisOptions:
     identitysuffix: str = ""
     protocol: int | None = None
     """By default 2, which every server speaks."""
-    maxretries: int = 3
-    minretrybackoff: float = 0.008
-    maxretrybackoff: float = 0.512
+    maxretries: int = 0
+    minretrybackoff: float = 0.0
+    maxretrybackoff: float = 0.0
     """Ignored for the nodes of a cluster, which are tried again at once."""
-    dialtimeout: float = 5.0
-    readtimeout: float = 3.0
+    dialtimeout: float = 0.0
+    readtimeout: float = 0.0
     poolsize: int = 0
     """0: 10 per processor. In a cluster, the limit of each node."""
     maxactiveconns: int = 0
@@ -98,9 +85,10 @@ def connect(options: RedisOptions) -> Redis | RedisCluster:
         nodes = [ClusterNode(host, port) for host, port in addresses]
         return RedisCluster(startup_nodes=nodes, max_connections=_connections(options), **arguments)
     (host, port), secured = addresses[0], arguments.pop("ssl", False)
+    busy = _limit(options.readtimeout, READ_SECONDS) or READ_SECONDS
     pool = BlockingConnectionPool(
         max_connections=_connections(options),
-        timeout=_limit(options.pooltimeout, (_limit(options.readtimeout, 3.0) or 3.0) + 1.0),
+        timeout=_limit(options.pooltimeout, busy + 1.0),
         host=host,
         port=port,
         db=options.db,
@@ -140,7 +128,7 @@ def _shared(options: RedisOptions) -> dict[str, Any]:
     identity = DriverInfo(name=f"redis-py{options.identitysuffix}")
     return {
         "socket_connect_timeout": _limit(options.dialtimeout, 5.0),
-        "socket_timeout": _limit(options.readtimeout, 3.0),
+        "socket_timeout": _limit(options.readtimeout, READ_SECONDS),
         "retry": Retry(ExponentialWithJitterBackoff(longest, shortest), max(0, options.maxretries or 3)),
         "protocol": options.protocol or 2,
         "driver_info": None if options.disableidentity else identity,

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from moorage.store.descriptors.base import Blob
+from moorage.store.blobstore import Blob
 from moorage.store.descriptors.removals import Removals
 
 

@@ -34,8 +34,8 @@ from typing import Any, Final, Protocol
 from redis.exceptions import MaxConnectionsError, NoScriptError
 
 from moorage.digest import Digest
+from moorage.store.blobstore import Blob
 from moorage.store.descriptors import redispool
-from moorage.store.descriptors.base import Blob
 from moorage.store.descriptors.circuit import Circuit
 from moorage.store.descriptors.scripts import ASK, CHANGE, Script
 

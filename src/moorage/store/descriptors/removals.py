@@ -1,4 +1,4 @@
-"""How the workers of one server notify each other of removed links."""
+"""How the workers of one server notify each other of what they removed."""
 
 from __future__ import annotations
 

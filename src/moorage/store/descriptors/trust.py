@@ -30,7 +30,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from moorage.store.descriptors.base import Blob, Descriptors
+from moorage.store.blobstore import Blob
+from moorage.store.descriptors.base import Descriptors
 
 log = logging.getLogger(__name__)
 

@@ -14,11 +14,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from moorage.digest import Digest
+from moorage.digest import ALGORITHMS
 from moorage.names import Tag
 from moorage.store.contents import Contents, Key, digest_of
+from moorage.store.referrers import TAG_HEX, referrers_tag
 
-_REFERRERS_TAG: Final = re.compile(r"(sha256|sha512)-[0-9a-f]{64}")
+_REFERRERS_TAG: Final = re.compile(f"({'|'.join(ALGORITHMS)})-[0-9a-f]{{{TAG_HEX}}}")
 
 
 def kept(contents: Contents, roots: Iterable[Key] = ()) -> set[Key]:
@@ -77,15 +78,9 @@ def referrers_tags(contents: Contents) -> dict[Tag, Key]:
 
 def _subjects(contents: Contents) -> dict[str, Key]:
     """Manifests by the tag under which clients would look for their referrers."""
-    subjects: dict[str, Key] = {tag_of(digest_of(found)): found for found in contents.former}
-    subjects |= {tag_of(digest_of(alias)): found for alias, found in contents.aliases.items()}
-    return subjects | {tag_of(digest_of(found)): found for found in contents.manifests}
-
-
-def tag_of(subject: Digest) -> Tag:
-    """Where clients without the referrers API look for the referrers of a manifest: the hex is cut at 64
-    characters."""
-    return Tag(f"{subject.algorithm}-{subject.hex[:64]}")
+    subjects: dict[str, Key] = {referrers_tag(digest_of(found)): found for found in contents.former}
+    subjects |= {referrers_tag(digest_of(alias)): found for alias, found in contents.aliases.items()}
+    return subjects | {referrers_tag(digest_of(found)): found for found in contents.manifests}
 
 
 def _is_index(contents: Contents, target: Key) -> bool:

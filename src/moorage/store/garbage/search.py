@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from moorage.digest import CANONICAL, Digest
 from moorage.drivers.base import Driver, FileInfo, PathNotFound
-from moorage.errors import DigestInvalid, NameInvalid
+from moorage.errors import DigestInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
@@ -96,7 +96,7 @@ class Search:
     async def _read(self, name: Name) -> Contents:
         reading = TaggedReading(self.tree, name)
         contents = reading.contents
-        if not _is_valid(name):
+        if not Name.is_valid(name):
             contents.whole = False
             self.tree.warn("not a repository name; what lies there is kept", layout.repository(name))
         await reading.manifests()
@@ -233,14 +233,6 @@ class Search:
                 canonical = target(link) if link is not None else None
             if canonical is not None and key(canonical) not in self._marked:
                 self.garbage.layers.append((name, digest))
-
-
-def _is_valid(name: Name) -> bool:
-    try:
-        Name.parse(name)
-    except NameInvalid:
-        return False
-    return True
 
 
 def _folder(file: str) -> str:

@@ -21,27 +21,49 @@ PROPORTIONAL_EVERY = 10
 class Usage:
     """Totals since the processes began. `read_bytes` counts what read calls and sendfile returned."""
 
-    cpu_seconds: float
+    user_seconds: float
+    kernel_seconds: float
     read_bytes: int
 
+    @property
+    def cpu_seconds(self) -> float:
+        return self.user_seconds + self.kernel_seconds
+
     def __sub__(self, earlier: Usage) -> Usage:
-        return Usage(self.cpu_seconds - earlier.cpu_seconds, self.read_bytes - earlier.read_bytes)
+        return Usage(
+            self.user_seconds - earlier.user_seconds,
+            self.kernel_seconds - earlier.kernel_seconds,
+            self.read_bytes - earlier.read_bytes,
+        )
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(self.cpu_seconds + other.cpu_seconds, self.read_bytes + other.read_bytes)
+        return Usage(
+            self.user_seconds + other.user_seconds,
+            self.kernel_seconds + other.kernel_seconds,
+            self.read_bytes + other.read_bytes,
+        )
+
+
+NOTHING = Usage(user_seconds=0.0, kernel_seconds=0.0, read_bytes=0)
 
 
 def usage(pids: Sequence[int]) -> Usage:
     """Of these processes, and of their children that have ended already."""
-    return Usage(sum(map(_cpu_seconds, pids)), sum(map(_read_bytes, pids)))
+    return sum(map(_usage, pids), NOTHING)
 
 
-def _cpu_seconds(pid: int) -> float:
+def _usage(pid: int) -> Usage:
+    user, kernel = _cpu_seconds(pid)
+    return Usage(user, kernel, _read_bytes(pid))
+
+
+def _cpu_seconds(pid: int) -> tuple[float, float]:
     with contextlib.suppress(OSError):
         # The command name, in parentheses, may hold blanks: count the fields after it.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(int(ticks) for ticks in fields[11:15]) / TICKS_PER_SECOND
-    return 0.0
+        user, kernel, user_of_ended, kernel_of_ended = (int(ticks) for ticks in fields[11:15])
+        return (user + user_of_ended) / TICKS_PER_SECOND, (kernel + kernel_of_ended) / TICKS_PER_SECOND
+    return 0.0, 0.0
 
 
 def _read_bytes(pid: int) -> int:

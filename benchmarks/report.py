@@ -44,6 +44,7 @@ LABELS = {
     "final_p99_ms": "last PUT p99 ms",
     "push_mb_s": "pushes MB/s",
     "pull_mb_s": "pulls MB/s",
+    "kernel_s_per_gb": "CPU-s per GB in the kernel",
     "read_per_sent": "bytes read per byte sent",
     "all_s": "seconds in all",
     "manifest_p50_ms": "PUT of the manifest, p50 ms",

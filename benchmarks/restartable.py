@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from tests.support.server import Server
 
 from benchmarks import measure
-from benchmarks.measure import Usage
+from benchmarks.measure import NOTHING, Usage
 
 # Longer than any of the servers lets requests in flight finish.
 STOP_SECONDS = 45.0
-NOTHING = Usage(cpu_seconds=0.0, read_bytes=0)
 
 
 @dataclass

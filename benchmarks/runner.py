@@ -209,6 +209,7 @@ def _metrics(case: Case, outcome: Outcome, used: Usage) -> dict[str, float]:
         "rate": counted / outcome.seconds,
         "cpu_us": used.cpu_seconds / operations * 1e6,
         "cpu_s_per_gb": used.cpu_seconds / (transferred / 1e9),
+        "kernel_s_per_gb": used.kernel_seconds / (transferred / 1e9),
         **{name: value for name, value in latencies.items() if value is not None},
         "read_per_sent": used.read_bytes / transferred,
         **outcome.extra,

@@ -10,7 +10,11 @@ from dataclasses import replace
 import pytest
 
 from moorage.digest import Digest
+from moorage.drivers.base import PathNotFound
 from moorage.drivers.inmemory import InMemoryDriver
+from moorage.drivers.readonly import ReadOnlyDriver
+from moorage.names import Name
+from moorage.store import layout
 from moorage.store.manifestcache import ManifestCache
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
@@ -121,3 +125,21 @@ async def test_what_a_list_names_without_its_being_a_referrer_is_not_read_again(
     driver.blobs.clear()
     assert [one async for one in referrers.of(SUBJECT.digest)] == []
     assert len(driver.blobs) == 1
+
+
+async def test_where_nothing_may_be_written_only_referrers_are_read_again_and_it_is_told_once(
+    driver: Counting, caplog: pytest.LogCaptureFixture
+) -> None:
+    shelf = Shelf(driver)
+    for number in range(MANY):
+        await shelf.push("a", image(f"{number}"))
+    sought = [await shelf.push("a", image(f"r{number}", subject=SUBJECT)) for number in range(2)]
+    with contextlib.suppress(PathNotFound):
+        await driver.delete(layout.referrers_complete(Name("a")))
+    stock = Stock(ReadOnlyDriver(driver), cache=ManifestCache(0))
+    referrers = Registry(stock).repository("a").referrers
+    for most in (MANY + 2 * len(sought), 2 * len(sought)):
+        driver.blobs.clear()
+        assert sorted(sought) == [one.digest async for one in referrers.of(SUBJECT.digest)]
+        assert len(driver.blobs) <= most
+    assert [record.message for record in caplog.records].count("referrers not kept") == 1

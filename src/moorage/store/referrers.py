@@ -57,6 +57,7 @@ class Referrers:
         self._driver = driver
         self._manifests = manifests
         self._tags = tags
+        self._refused = False
 
     async def of(
         self, subject: Digest, *, after: str = "", artifact_type: str = "", most: int | None = None
@@ -149,6 +150,10 @@ class Referrers:
 
     async def _link(self, digest: Digest) -> tuple[Digest, Digest] | None:
         """The subject and the canonical digest of the referrer; None for a manifest without a subject."""
+        # A registry that may not write derives at every question.
+        bearing = self._manifests.bearings.get(digest)
+        if bearing is not None and not bearing.subject:
+            return None
         manifest = await self._manifest(digest)
         if manifest is None or manifest.subject is None:
             return None
@@ -158,6 +163,8 @@ class Referrers:
         try:
             await self._driver.write(links, [(layout.referrers_complete(self._name), b"")])
         except DriverError as error:
-            log.warning("referrers not kept", extra={"repository": self._name, "reason": str(error)})
+            if not self._refused:
+                log.warning("referrers not kept", extra={"repository": self._name, "reason": str(error)})
+            self._refused = True
         else:
             log.info("referrers derived", extra={"repository": self._name, "links": len(links)})

@@ -14,7 +14,7 @@ from moorage.store.listing import names_in
 from moorage.store.repository import Repository, Stock
 
 REMEMBERED: Final = 1024
-"""Repository objects that are kept. They hold no state but the name, and which torn tags were logged."""
+"""Repository objects that are kept. They hold no state but the name, and what was logged already."""
 
 
 class Registry:

@@ -41,8 +41,8 @@ class Stock:
 
 
 class Repository:
-    """One repository. Its parts hold no state but the name, and which torn tags were logged; creating it does not
-    touch the storage."""
+    """One repository. Its parts hold no state but the name, and what was logged already; creating it does not touch the
+    storage."""
 
     def __init__(self, name: Name, stock: Stock) -> None:
         self.name = name

@@ -72,6 +72,19 @@ def test_without_arguments_there_is_help() -> None:
         assert command in found.stdout + found.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed_so_far", "completed"),
+    [("moorage ga", {"garbage-collect"}), ("moorage storage c", {"check", "copy"})],
+)
+def test_a_shell_completes_commands(typed_so_far: str, completed: set[str]) -> None:
+    asked = {"COMP_WORDS": typed_so_far, "COMP_CWORD": str(typed_so_far.count(" "))}
+    environment = {**os.environ, **asked, "_MOORAGE_COMPLETE": "complete_bash"}
+    found = subprocess.run(
+        moorage_command(), check=False, capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert set(found.stdout.split()) == completed
+
+
 @pytest.mark.parametrize("arguments", [["htpasswd", "alice", "s3cret"], ["htpasswd", "alice"]])
 def test_a_password_line_is_bcrypt(arguments: list[str]) -> None:
     user, _, line = run(*arguments, given="s3cret\n").stdout.strip().partition(":")

@@ -14,7 +14,6 @@ main_app = typer.Typer(
     name="moorage",
     help="A container registry.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -8,7 +8,6 @@ from typing import Final
 
 from moorage.digest import CANONICAL, EMPTY, Digest, Hashes
 from moorage.drivers.base import Damaged, Driver, DriverError, PathNotFound, Reader
-from moorage.errors import DigestInvalid
 from moorage.store import layout
 from moorage.store.abreast import abreast
 from moorage.store.contents import Key, digest_of, key
@@ -16,7 +15,7 @@ from moorage.store.copying.report import CopyReport
 from moorage.store.copying.staged import creation
 from moorage.store.findings import Finding
 from moorage.store.hashing import PIECE_BYTES
-from moorage.store.listing import names_in
+from moorage.store.listing import digests_among, names_in
 from moorage.store.live import LiveTree
 from moorage.store.patience import Patience
 
@@ -103,7 +102,7 @@ class BlobCopies:
             else:
                 missing.append((key(digest), size))
 
-        await abreast(LOOKS_AT_ONCE, _digests(await self._tree.names(folder)), look)
+        await abreast(LOOKS_AT_ONCE, digests_among(await self._tree.names(folder)), look)
         return missing
 
     async def _size(self, digest: Digest) -> int | None:
@@ -182,14 +181,3 @@ class BlobCopies:
             return
         self.failed.add(key(digest))
         self._report.tell(Finding(kind, layout.blob_data(digest), digest=digest, detail=detail))
-
-
-def _digests(names: list[str]) -> list[Digest]:
-    """The digests among the names. Other names do not belong to the registry."""
-    found = []
-    for name in names:
-        try:
-            found.append(Digest.parse(f"{CANONICAL}:{name}"))
-        except DigestInvalid:
-            continue
-    return found

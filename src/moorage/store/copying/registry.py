@@ -8,7 +8,6 @@ from typing import Final
 
 from moorage.digest import Digest
 from moorage.drivers.base import Driver
-from moorage.errors import DigestInvalid
 from moorage.names import Name
 from moorage.store import layout
 from moorage.store.abreast import abreast
@@ -21,6 +20,7 @@ from moorage.store.copying.repository import RepositoryCopy
 from moorage.store.copying.source import READS_AT_ONCE, SourceReading
 from moorage.store.descriptors.trust import RUNNING
 from moorage.store.findings import Unwatched, Watch
+from moorage.store.listing import digests_among
 from moorage.store.live import LiveTree
 from moorage.store.removal import discard
 
@@ -100,15 +100,12 @@ class _Repositories:
         """The alias files of content that the target has."""
         found: dict[str, bytes] = {}
 
-        async def look(name: str) -> None:
-            try:
-                path = layout.alias(Digest.parse(f"{algorithm}:{name}"))
-            except DigestInvalid:
-                return
+        async def look(digest: Digest) -> None:
+            path = layout.alias(digest)
             link = await self._tree.read(path)
             canonical = target(link) if link is not None else None
             if canonical is not None and key(canonical) in self._blobs.there:
                 found[path] = canonical.encode()
 
-        await abreast(READS_AT_ONCE, names, look)
+        await abreast(READS_AT_ONCE, digests_among(names, algorithm), look)
         return found

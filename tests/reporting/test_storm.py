@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import threading
 import time
@@ -18,6 +17,7 @@ from moorage.reporting.dispatch import Dispatch
 from moorage.reporting.rate import Rate
 from tests.reporting.asked import exchange, raised, reporter
 from tests.reporting.collecting import collector
+from tests.support.garbage import collect
 from tests.support.ports import free_port
 from tests.support.starving import no_threads
 
@@ -80,7 +80,7 @@ async def test_nothing_holds_on_to_what_an_error_held(newrelic_settings: Any) ->
         for _ in range(3):
             made.report(nested(), exchange())
         slow.wait(2)
-        gc.collect()
+        collect()
         assert [ref() for ref in kept] == [None, None, None]
         slow.ended.set()
         await made.close()

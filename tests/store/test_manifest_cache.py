@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import tracemalloc
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from moorage.digest import Digest
 from moorage.manifest import OCI_INDEX, OCI_MANIFEST, Manifest, parse
 from moorage.store.manifestcache import ManifestCache
 from moorage.store.parsing import stored
+from tests.support.garbage import collect
 
 LIMIT = 2 << 20
 PAYLOAD = 256 << 10
@@ -54,7 +54,7 @@ def test_the_cache_holds_no_more_memory_than_its_limit(kind: str) -> None:
     cache = ManifestCache(LIMIT)
     payloads = [HOSTILE[kind](number) for number in range(16)]
     parse(payloads[0])
-    gc.collect()
+    collect()
     tracemalloc.start()
     try:
         for payload in payloads:
@@ -62,7 +62,7 @@ def test_the_cache_holds_no_more_memory_than_its_limit(kind: str) -> None:
             copy = bytes(bytearray(payload))
             cache.put(Digest.of(copy), parse(copy))
             del copy
-        gc.collect()
+        collect()
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -109,11 +109,11 @@ def test_a_heavy_manifest_is_kept_in_little_more_memory_than_its_bytes(kind: str
     digest = Digest.of(payload)
     expected = told(parse(payload))
     cache = ManifestCache(LIMIT)
-    gc.collect()
+    collect()
     tracemalloc.start()
     try:
         cache.put(digest, parse(payload))
-        gc.collect()
+        collect()
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

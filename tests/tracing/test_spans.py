@@ -101,7 +101,7 @@ def test_a_push_is_a_span_for_each_request_with_the_storage_below(
     caller = Caller(server)
     push(caller, "team/pushed")
     upload = f"PUT {UPLOADS}{{id}}"
-    spans = caller.spans(collector, f"POST {UPLOADS}", upload, f"PUT {MANIFEST}")
+    spans = caller.spans(collector, f"POST {UPLOADS}", upload, f"PUT {MANIFEST}", requests=5)
     requests = [span for span in spans if span.kind == SERVER]
     assert sorted(span.name for span in requests) == sorted(
         [f"POST {UPLOADS}", upload, f"POST {UPLOADS}", upload, f"PUT {MANIFEST}"]

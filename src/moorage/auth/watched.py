@@ -16,6 +16,8 @@ from moorage.auth.kept import Kept
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
+SETTLED_SECONDS = 1.0
+"""A file that was changed so recently may change again without a new time: the clocks of file systems are coarse."""
 
 T = TypeVar("T")
 
@@ -24,7 +26,7 @@ class Watched(Generic[T]):
     """The parsed content of a file. `key` is its name in the configuration; `parse` raises ValueError for unusable content.
 
     `current` checks the times, size and inode of the file, at most once a second: so a file that is replaced by renaming, or by
-    changing a symbolic link, is noticed like one that is written to."""
+    changing a symbolic link, is noticed like one that is written to. While its times are young, the bytes are compared too."""
 
     def __init__(self, path: str, key: str, parse: Callable[[bytes], T], kept: Kept | None = None) -> None:
         """`kept`: shares the content in force among the workers of a server. Raises AuthError if the file cannot be used and no
@@ -35,8 +37,10 @@ class Watched(Generic[T]):
         self._kept = kept or Kept()
         self._name = name_of(path, key)
         self._looked = time.monotonic()
+        self._bytes = b""
         try:
             self._state = _state(path)
+            self._young = _is_young(self._state)
             self._content = self._read()
         except (OSError, ValueError) as error:
             before = self._before()
@@ -49,11 +53,18 @@ class Watched(Generic[T]):
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
-            state = _state(self.path)
-            if state != self._state:
-                self._state = state
+            known, self._state = self._state, _state(self.path)
+            young, self._young = self._young, _is_young(self._state)
+            if self._state != known or (young and self._differs()):
                 self._renew()
         return self._content
+
+    def _differs(self) -> bool:
+        """Whether the file has other bytes than those that were read last."""
+        try:
+            return _read(self.path) != self._bytes
+        except (OSError, ValueError):
+            return False
 
     def _renew(self) -> None:
         try:
@@ -69,9 +80,9 @@ class Watched(Generic[T]):
     def _read(self) -> T:
         """Raises OSError or ValueError."""
         with self._kept.turn():
-            read = _read(self.path)
-            content = self._parse(read)
-            self._kept.remember(self._name, read)
+            self._bytes = _read(self.path)
+            content = self._parse(self._bytes)
+            self._kept.remember(self._name, self._bytes)
         return content
 
     def _before(self) -> T | None:
@@ -108,6 +119,10 @@ def _state(path: str) -> tuple[int, ...] | None:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _is_young(state: tuple[int, ...] | None) -> bool:
+    return state is not None and time.time() - max(state[2:]) / 1e9 < SETTLED_SECONDS
 
 
 def _reason(error: Exception) -> str:

@@ -186,6 +186,24 @@ async def test_the_token_must_have_been_valid_when_the_upload_began(
         await (await late(registry, ago)).refused()
 
 
+async def test_an_upload_begins_when_it_is_let_in_however_long_the_storage_takes(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    async with registry_of(kind, tmp_path) as registry:
+        begin = registry.driver.begin
+
+        async def slow(path: str, data: bytes, file: str) -> str:
+            asked.append(time.time())
+            await asyncio.sleep(0.01)
+            return await begin(path, data, file)
+
+        monkeypatch.setattr(registry.driver, "begin", slow)
+        begun = await registry.ask("admin", "POST", f"/v2/{A}/blobs/uploads/")
+        upload = upload_at(begun.headers["location"])
+        assert STATES.verify(upload.state, Name(A), UploadId(upload.id)).beginning.time <= asked[0]
+
+
 async def test_nor_may_the_upload_be_older_than_the_token(kind: str, tmp_path: Path) -> None:
     async with registry_of(kind, tmp_path) as registry:
         await (await late(registry, 1000)).refused()

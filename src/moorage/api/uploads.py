@@ -33,6 +33,8 @@ from moorage.store.uploads import Upload
 async def post(exchange: Exchange) -> Answer:
     """Mount a blob, take a whole one, or open a session."""
     repository = exchange.repository
+    # Before the storage is asked: a token that was valid until now is good for the whole upload.
+    beginning = Beginning(exchange.grant.user, time.time())
     if mounted := await _mount(exchange, repository):
         return mounted
     digests = [Digest.parse(text) for text in exchange.parameters("digest")]
@@ -40,7 +42,6 @@ async def post(exchange: Exchange) -> Answer:
     with exchange.service.uploads:
         upload = await repository.uploads.start()
         if not digests:
-            beginning = Beginning(exchange.grant.user, time.time())
             return _accepted(exchange, _Session(upload, algorithms, 0, beginning))
         try:
             answer = await _complete(exchange, _Session(upload, algorithms, 0), digests)

@@ -66,9 +66,9 @@ class Told:
 
     def raw(self, request: str) -> None:
         """What no client library would send."""
-        with socket.create_connection(("127.0.0.1", self.server.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.server.port), timeout=30) as connection:
             connection.sendall(request.encode("latin-1"))
-            connection.settimeout(10)
+            connection.settimeout(30)
             self.answers.append(connection.recv(65_536).decode("latin-1"))
 
     def everything(self) -> str:

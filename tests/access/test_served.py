@@ -40,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def status(server: Server, head: str) -> int:
     """Of a request that is written by hand; 0 if there is no answer."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         connection.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode("latin-1"))
         told = connection.recv(4_096)
     return int(told[9:12]) if told.startswith(b"HTTP/1.1 ") else 0

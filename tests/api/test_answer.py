@@ -46,7 +46,7 @@ async def send(folder: Path, peer: Peer, answer: Answer) -> None:
     await driver.write([("/file", bytes(SIZE))])
     answer.reader, answer.stop = await driver.open("/file"), SIZE
     try:
-        await send_file(answer, peer.receive, peer.send, piece=PIECE, seconds=5)
+        await send_file(answer, peer.receive, peer.send, piece=PIECE, seconds=30)
     finally:
         answer.close()
         await driver.close()

@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.auth.tokens import NOW, Private, algorithm_of, changed, compact, ec_key, jwk
+from tests.support.ports import free_port
 
 AUDIENCE = "registry.example.org"
 DOCUMENT, KEYS = "/.well-known/openid-configuration", "/keys"
@@ -74,15 +75,16 @@ class Provider:
         )
 
     def start(self) -> None:
-        """Also again, at the same address."""
+        """Also again, at the same address, which nobody else takes meanwhile."""
+        self._port = self._port or free_port()
         ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
         self._thread.start()
-        assert ready.wait(10)
+        assert ready.wait(30)
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(10)
+        self._thread.join(30)
         assert not self._thread.is_alive()
 
     async def _serve(self, ready: threading.Event) -> None:
@@ -92,7 +94,6 @@ class Provider:
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self._port, ssl_context=self._tls).start()
-        self._port = runner.addresses[0][1]
         ready.set()
         await self._stopping.wait()
         await runner.cleanup()

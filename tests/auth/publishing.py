@@ -101,6 +101,6 @@ def redirecting(target: str, content: bytes, status: int = 302) -> Handler:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not holds():
             await asyncio.sleep(0.01)

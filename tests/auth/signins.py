@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -69,8 +69,17 @@ async def registry(folder: Path, hashing: Hashing, **parts: object) -> AsyncIter
 
 async def until_begun(hashing: Counted, calls: int) -> None:
     """A thread begins a check whenever it gets its turn."""
+    await _until(lambda: len(hashing.costs) >= calls, "the check does not begin")
+
+
+async def until_through(hashing: Counted, calls: int) -> None:
+    """And comes to the gate, and through it, after that."""
+    await _until(lambda: hashing.through >= calls, "the check stays before the gate")
+
+
+async def _until(holds: Callable[[], bool], otherwise: str) -> None:
     for _ in range(3000):
-        if len(hashing.costs) >= calls:
+        if holds():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("the check does not begin")
+    raise AssertionError(otherwise)

@@ -131,6 +131,7 @@ async def test_while_there_is_nothing_at_the_new_place_the_old_keys_stay_in_forc
     await keys.close()
 
 
+@pytest.mark.usefixtures("patient")
 async def test_nobody_is_let_in_before_the_provider_has_answered_once(provider: Provider) -> None:
     clock = Clock()
     provider.stop()

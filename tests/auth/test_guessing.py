@@ -10,7 +10,7 @@ import pytest
 from moorage.auth.base import AccessRefused, Throttled
 from moorage.auth.throttle import Throttle
 from tests.auth.hashing import Clock, Counted, line, quick, quick_line
-from tests.auth.signins import HERE, THERE, registry, until_begun
+from tests.auth.signins import HERE, THERE, registry, until_begun, until_through
 
 
 async def test_who_leaves_has_still_guessed(tmp_path: Path) -> None:
@@ -23,6 +23,7 @@ async def test_who_leaves_has_still_guessed(tmp_path: Path) -> None:
             task.cancel()
             await asyncio.wait([task])
             hashing.gate.set()
+            await until_through(hashing, number + 1)
         assert await one.answers("bob", "b", THERE) == "granted"
         assert await one.answers("alice", "a") == "Throttled"
 

@@ -86,7 +86,7 @@ async def test_a_token_of_the_built_in_kind_and_an_id_token_are_never_taken_for_
 
 def rotating(provider: Provider, clock: Clock) -> OpenIdAccess:
     """With keys that are as old as the clock says."""
-    keys = ProviderKeys(provider.issuer, "key", patience=5, clock=clock)
+    keys = ProviderKeys(provider.issuer, "key", clock=clock)
     return OpenIdAccess(verifier(provider.issuer, AUDIENCE, ClaimMapping(), keys, clock=lambda: NOW))
 
 
@@ -107,6 +107,7 @@ async def test_new_keys_of_the_provider_count_when_a_token_needs_them_and_old_on
     await made.close()
 
 
+@pytest.mark.usefixtures("patient")
 async def test_while_the_provider_is_down_known_keys_count_and_without_any_nobody_is_let_in(
     provider: Provider, clock: Clock
 ) -> None:
@@ -131,7 +132,8 @@ async def test_while_the_provider_is_silent_requests_are_refused_in_time(
     provider: Provider, clock: Clock
 ) -> None:
     provider.answers[providers.DOCUMENT] = hanging
-    keys = ProviderKeys(provider.issuer, "key", patience=0.2)
+    # Long enough for the question to arrive.
+    keys = ProviderKeys(provider.issuer, "key", patience=2)
     made = OpenIdAccess(verifier(provider.issuer, AUDIENCE, ClaimMapping(), keys, clock=clock))
     tokens = [provider.token(jti=str(number)) for number in range(20)]
     found = await asyncio.gather(

@@ -110,6 +110,8 @@ def test_a_changed_token_is_worth_nothing(
         token = await refresh_token(made)
         at = data.draw(st.integers(0, len(token) - 1))
         other = data.draw(st.sampled_from("AZaz09-_. ").filter(lambda one: one != token[at]))
-        return await made.refresh(f"{token[:at]}{other}{token[at + 1 :]}")
+        found = await made.refresh(f"{token[:at]}{other}{token[at + 1 :]}")
+        await made.registry.close()
+        return found
 
     assert asyncio.run(scenario()) == "invalid_grant"

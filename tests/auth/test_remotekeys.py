@@ -125,7 +125,7 @@ async def test_keys_are_renewed_beside_while_tokens_are_still_judged_by_those_of
         assert await accepted(keys, ec_key(), "old")
         await until(lambda: len(publisher.requests) == 2)
         publisher.gate.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await accepted(keys, ec_key(), "old"):
                 await asyncio.sleep(0.01)
         assert await accepted(keys, ed_key(), "new")
@@ -173,6 +173,7 @@ async def test_while_the_server_fails_the_last_keys_stay_and_it_is_said_once(
         assert warnings(caplog) == ["status 500", "status 503"]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_without_any_keys_nobody_is_judged_and_soon_it_is_tried_again() -> None:
     clock = Clock()
     async with publishing(OLD) as publisher, remote(publisher.url, clock) as keys:
@@ -199,6 +200,7 @@ async def test_before_the_first_keys_a_server_that_hangs_is_not_waited_for_again
         with pytest.raises(Unreachable):
             await keys.current()
         publisher.gate.set()
+        await keys.newer()
         assert await accepted(keys, ec_key(), "old")
 
 
@@ -215,8 +217,9 @@ async def test_a_server_that_hangs_costs_the_first_who_ask_their_patience_and_no
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = Clock()
-    async with publishing(OLD) as publisher, remote(publisher.url, clock, patience=0.2) as keys:
+    async with publishing(OLD) as publisher, remote(publisher.url, clock) as keys:
         assert await accepted(keys, ec_key(), "old")
+        keys._patience = 0.2
         publisher.gate.clear()
         clock.now += STALE_SECONDS + 1
         assert await accepted(keys, ec_key(), "old")
@@ -255,6 +258,7 @@ async def test_a_question_that_is_open_does_not_hold_up_the_end() -> None:
         assert waiting.cancelled() or isinstance(waiting.exception(), Unreachable)
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(
     ("handler", "reason"),
     [

@@ -26,6 +26,8 @@ from tests.auth.deployment import DAY, NOW, opened, part
 from tests.auth.hashing import Clock
 from tests.auth.keystore import LIFE, Unsteady, accepts, kid, later, names, secret, signed
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 
 @pytest.fixture(params=["inmemory", "filesystem"])
 def driver(request: pytest.FixtureRequest, tmp_path: Path) -> Driver:

@@ -14,7 +14,8 @@ from tests.auth.tokens import compact
 
 LEEWAY_SECONDS: Final = 60
 """So long a token counts after its end."""
-LEFT_SECONDS: Final = 3
+LEFT_SECONDS: Final = 5
+"""For the one request that has to come with it in time, on a machine that is busy too."""
 
 
 def aged(token: str, root: Path) -> str:

@@ -36,7 +36,8 @@ RULES = [
 GUESTS = 100
 SEED = small_image("what is there already")
 _LINE = re.compile(r'"(?P<method>[A-Z]+) (?P<path>[^ ?]+)\S* HTTP/1\.1" (?P<status>\d{3}) ')
-SECONDS = 10.0
+SECONDS = 30.0
+"""How long is waited for what must come."""
 
 
 @dataclass

@@ -102,13 +102,15 @@ def told(listener: Debugged) -> Any:
 
 def test_facts_about_the_process(listener: Debugged) -> None:
     seen = {}
-    for _ in range(200):
+
+    def both() -> bool:
         found = told(listener)
         seen[found["process"]["pid"]] = found
-        if len(seen) == 2:
-            break
+        return len(seen) == 2
+
+    until(both, "both workers answer")
     workers = set(listener.server.pids()) - {listener.server.pid}
-    assert set(seen) == workers, "any worker answers"
+    assert set(seen) == workers
     for found in seen.values():
         process, memory = found["process"], found["memstats"]
         assert set(process["workers"]) == workers
@@ -144,34 +146,43 @@ def test_facts_about_endpoints_have_the_names_of_the_reference(listener: Debugge
 
 
 def test_stacks_show_requests_under_way(listener: Debugged) -> None:
+    pages: list[str] = []
+
+    def shown() -> bool:
+        pages.append(listener.page("/debug/stacks").body.decode())
+        return re.search(r"^    put \(.*manifests\.py:\d+\)$", pages[-1], re.MULTILINE) is not None
+
     with socket.create_connection(("127.0.0.1", listener.server.port)) as slow:
         slow.sendall(
             b"PUT /v2/slow/app/manifests/latest HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
             b"Content-Type: application/vnd.oci.image.manifest.v1+json\r\n\r\n{"
         )
-        pages = [listener.page("/debug/stacks").body.decode() for _ in range(40)]
+        # The other worker may answer many times in a row.
+        until(shown, "the request is seen")
     assert all("thread\n    in MainThread\n" in page for page in pages)
-    assert any(re.search(r"^    put \(.*manifests\.py:\d+\)$", page, re.MULTILINE) for page in pages), pages[
-        0
-    ]
 
 
 def test_a_profile_shows_what_serves(listener: Debugged) -> None:
     over = threading.Event()
+    found = ""
 
     def pull() -> None:
         with Client(listener.server.port) as client:
             while not over.is_set():
                 client.request("GET", "/v2/busy/app/tags/list")
 
+    def seen() -> bool:
+        nonlocal found
+        found = folded(listener)
+        return "moorage.api.endpoint:Endpoint.__call__" in found
+
     pulling = [threading.Thread(target=pull) for _ in range(8)]
     for thread in pulling:
         thread.start()
     try:
         # One worker answers, and chance may have given it few of the clients.
-        until(lambda: "moorage.api.endpoint:Endpoint.__call__" in folded(listener), "requests are seen")
+        until(seen, "requests are seen")
         until(lambda: b"moorage.api.endpoint.Endpoint.__call__" in packed(listener), "requests are seen")
-        found = folded(listener)
     finally:
         over.set()
         for thread in pulling:
@@ -197,6 +208,11 @@ def test_a_profile_does_not_take_for_ever(listener: Debugged, seconds: str) -> N
         assert listener.page(f"{path}?seconds={seconds}").status == 400
 
 
+def complaints(listener: Debugged) -> list[str]:
+    """What is in the log, but for requests: theirs are written a moment after they were answered."""
+    return [line for line in listener.log.splitlines() if not line.startswith("127.0.0.1 - ")]
+
+
 @pytest.mark.parametrize(
     "sent",
     [b"garbage\r\n\r\n", b"\x16\x03\x01\x00\x00", b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n",
@@ -204,9 +220,9 @@ def test_a_profile_does_not_take_for_ever(listener: Debugged, seconds: str) -> N
     ids=["words", "tls", "path", "headers"],
 )  # fmt: skip
 def test_what_is_no_request_is_no_matter_for_the_log(listener: Debugged, sent: bytes) -> None:
-    before = listener.log
-    with socket.create_connection(("127.0.0.1", listener.debug), timeout=10) as connection:
+    before = complaints(listener)
+    with socket.create_connection(("127.0.0.1", listener.debug), timeout=30) as connection:
         connection.sendall(sent)
         assert b" 400 " in connection.recv(1000)
-    assert listener.log == before
+    assert complaints(listener) == before
     assert listener.page("/healthz").status == 200

@@ -83,9 +83,11 @@ async def test_a_thread_is_seen_where_it_spends_its_time_and_not_where_it_lets_o
     over = threading.Event()
     thread = threading.Thread(target=alternate, args=(over,), name="alternating")
     thread.start()
-    profile = await Profiler().take(0.5)
-    over.set()
-    thread.join()
+    try:
+        profile = await Profiler().take(0.5)
+    finally:
+        over.set()
+        thread.join()
     seen = {True: 0, False: 0}
     for (name, stack), spent in profile.spent.items():
         if name == "alternating":

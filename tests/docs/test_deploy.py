@@ -29,7 +29,7 @@ RECIPE = ROOT / "docs/recipes/nginx.md"
 UNIT = ROOT / "deploy/moorage.service"
 COLLECTING = ROOT / "deploy/moorage-collect.service"
 TIMER = ROOT / "deploy/moorage-collect.timer"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 LAYER = bytes(range(256)) * (1 << 14)  # 4 MiB: more than nginx takes without being told to
 
 
@@ -100,7 +100,7 @@ def nginx(folder: Path, site: str, port: int) -> Iterator[Proxy]:
         yield proxy
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(START_SECONDS)
 
 
 def adapted(site: str, folder: Path, registry: int, port: int) -> str:

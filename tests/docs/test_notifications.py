@@ -35,6 +35,8 @@ CHAT = ROOT / "docs/recipes/chat.md"
 CI = ROOT / "docs/recipes/ci.md"
 SECRET = "whsec_" + base64.b64encode(b"twenty-four bytes of it.").decode()
 VARIABLE = "REGISTRY_NOTIFICATIONS_ENDPOINTS_0_SECRETS_0"
+PATIENCE = {"REGISTRY_NOTIFICATIONS_ENDPOINTS_0_TIMEOUT": "30s"}
+"""However long the listener of the page takes for its database."""
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 MOMENT = re.compile(r"20\d\d-\d\d-\d\dT[0-9:]+\+00:00")
@@ -121,7 +123,7 @@ def registry(folder: Path, page: Path, port: int, number: int = 0) -> Server:
     text = text.replace("/var/lib/registry", str(folder / "data")) + f"http: {{addr: '127.0.0.1:{own}'}}\n"
     (folder / "config.yml").write_text(text)
     command = moorage_command("serve", str(folder / "config.yml"))
-    environment = {VARIABLE: SECRET, "REGISTRY_STORAGE_DELETE_ENABLED": "true"}
+    environment = {VARIABLE: SECRET, "REGISTRY_STORAGE_DELETE_ENABLED": "true", **PATIENCE}
     return Server(command, own, folder / "data", folder / "moorage.log", environment)
 
 
@@ -187,7 +189,7 @@ def test_a_listener_that_was_away_gets_what_the_list_shows(tmp_path: Path) -> No
 def test_the_listener_of_the_page_believes_nobody_else(tmp_path: Path) -> None:
     with program(tmp_path / "listener", "listener.py", text_of(PAGE, "python")) as listener:
         server = registry(tmp_path / "registry", PAGE, listener.port)
-        stranger = replace(server, environment={VARIABLE: "another"})
+        stranger = replace(server, environment={VARIABLE: "another", **PATIENCE})
         assert "push: not taken, 401 Unauthorized" in events(stranger, "test", "printer").stdout
         assert "push" not in listener.written
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
@@ -16,7 +17,9 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moorage.drivers import awsranges
 from moorage.drivers.awsranges import AddressRanges, AWSRanges, parse
+from tests.support.ports import free_port
 
 LIST = {
     "syncToken": "1",
@@ -152,9 +155,14 @@ async def watched(ranges: AWSRanges) -> AsyncIterator[None]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """What this module logged, and nobody else in this process."""
+    return [one for one in caplog.records if one.name == awsranges.__name__]
 
 
 def only(prefix: str, region: str = "eu-west-1") -> bytes:
@@ -174,7 +182,7 @@ async def test_the_list_is_loaded_after_failures_and_follows_changes(
             await until(lambda: "192.0.2.1" in ranges or "198.51.100.1" in ranges)
             await until(lambda: "198.51.100.1" in ranges)
             assert "192.0.2.1" not in ranges
-    records = [one for one in caplog.records if one.name == "moorage.drivers.awsranges"]
+    records = told(caplog)
     assert [one.levelno for one in records] == [logging.WARNING] * 2
     assert [one.__dict__["url"] for one in records] == [url] * 2
     assert records[0].__dict__["reason"] == "status 503"
@@ -189,11 +197,9 @@ async def test_a_failed_load_keeps_the_ranges() -> None:
             assert "192.0.2.1" in ranges
 
 
-async def test_a_server_that_is_not_there_is_asked_again(
-    unused_tcp_port: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with watched(AWSRanges(f"http://127.0.0.1:{unused_tcp_port}/", every=SOON)):
-        await until(lambda: len(caplog.records) > 2)
+async def test_a_server_that_is_not_there_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    async with watched(AWSRanges(f"http://127.0.0.1:{free_port()}/", every=SOON)):
+        await until(lambda: len(told(caplog)) > 2)
 
 
 async def test_pauses_grow_and_end_with_success(
@@ -212,12 +218,13 @@ async def test_pauses_grow_and_end_with_success(
         raise ValueError("no list")
 
     monkeypatch.setattr(AWSRanges, "_load", load)
-    monkeypatch.setattr("moorage.drivers.awsranges.asyncio.sleep", sleep)
+    # Not that of all who sleep in this process.
+    monkeypatch.setattr(awsranges, "asyncio", SimpleNamespace(sleep=sleep))
     ranges = AWSRanges("https://user:secret@ranges.example/list?x=y", every=timedelta(hours=12))
     with pytest.raises(asyncio.CancelledError):
         await ranges.watch()
     assert slept == [5, 10, 20, 40, 80, 160, 320, 600, 600, 600, 12 * 3600, 5]
-    assert {one.__dict__["url"] for one in caplog.records} == {"https://ranges.example/list?x=y"}
+    assert {one.__dict__["url"] for one in told(caplog)} == {"https://ranges.example/list?x=y"}
 
 
 async def test_a_user_in_the_url_is_sent_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -226,6 +233,6 @@ async def test_a_user_in_the_url_is_sent_and_not_logged(caplog: pytest.LogCaptur
         publisher.running() as url,
         watched(AWSRanges(url.replace("//", "//user:secret@"), every=SOON)),
     ):
-        await until(lambda: bool(caplog.records))
+        await until(lambda: bool(told(caplog)))
     assert publisher.requests[0].headers["Authorization"].startswith("Basic ")
     assert "secret" not in repr([one.__dict__ for one in caplog.records if one.levelno >= logging.WARNING])

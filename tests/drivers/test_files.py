@@ -19,7 +19,7 @@ from moorage.drivers.filesystem import FilesystemDriver
 from tests.contracts.disk import Failing, Watched, descriptors
 from tests.contracts.streams import append
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 AHEAD = 1 << 20
 MEBIBYTE = bytes(1 << 20)
 

@@ -66,7 +66,8 @@ async def test_what_replaces_the_file_before_it_is_removed_stays(tmp_path: Path)
     await driver.close()
 
 
-@pytest.mark.parametrize("seconds", [0, 60], ids=["now", "a minute ago"])
+# The first one is a moment that does not pass, however slow this test is.
+@pytest.mark.parametrize("seconds", [-600, 60], ids=["now", "a minute ago"])
 async def test_what_another_machine_took_away_goes_back_once_it_cannot_be_looking(
     tmp_path: Path, seconds: int
 ) -> None:
@@ -79,7 +80,7 @@ async def test_what_another_machine_took_away_goes_back_once_it_cannot_be_lookin
     driver = FilesystemDriver(str(tmp_path))
     assert await driver.delete_matching("/t", LINK, b"one".__eq__)
     assert (tmp_path / "u/current/link").exists() == (seconds > 0)
-    assert folder.exists() == (seconds == 0)
+    assert folder.exists() == (seconds < 0)
     await driver.close()
 
 

@@ -15,9 +15,9 @@ HEADERS = (("Authorization", "Bearer secret"), ("X-Site", "one"), ("X-Site", "tw
 
 
 def endpoint(listener: Listener | None = None, **changes: Any) -> Endpoint:
-    """One that waits for five seconds."""
+    """One that waits for thirty seconds."""
     url = listener.url if listener else "http://localhost"
-    return replace(Endpoint(name="hook", url=url, timeout=5.0), **changes)
+    return replace(Endpoint(name="hook", url=url, timeout=30.0), **changes)
 
 
 async def send(endpoint: Endpoint, *events: bytes) -> Sent:

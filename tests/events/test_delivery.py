@@ -47,7 +47,7 @@ def queue(tmp_path: Path) -> Iterator[Queue]:
 
 def endpoint(listener: Listener, name: str = "hook", **changes: Any) -> Endpoint:
     """Patient with an answer, and quick to try again."""
-    quick = Endpoint(name=name, url=listener.url, timeout=5.0, threshold=3, backoff=0.02, maxbackoff=0.1)
+    quick = Endpoint(name=name, url=listener.url, timeout=30.0, threshold=3, backoff=0.02, maxbackoff=0.1)
     return replace(quick, **changes)
 
 
@@ -279,6 +279,10 @@ async def test_a_delivery_that_is_cancelled_leaves_to_the_next_what_was_not_take
     assert listener.ids == [*ids[:3], *ids[2:]]
 
 
+def broken(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
+
+
 async def test_a_queue_that_cannot_be_read_is_told_once_and_the_delivery_goes_on(
     queue: Queue, listener: Listener, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -287,6 +291,7 @@ async def test_a_queue_that_cannot_be_read_is_told_once_and_the_delivery_goes_on
     with contextlib.closing(sqlite3.connect(queue.path)) as other:
         other.execute("ALTER TABLE event RENAME TO elsewhere")
         async with delivering(delivery):
+            await until(lambda: bool(broken(caplog)))
             for _ in range(5):
                 await asyncio.sleep(0.05)
                 delivery.hurry()
@@ -295,8 +300,7 @@ async def test_a_queue_that_cannot_be_read_is_told_once_and_the_delivery_goes_on
             delivery.hurry()
             await until(lambda: empty(queue))
     assert listener.ids == ids
-    broken = [one for one in caplog.records if one.levelno >= logging.ERROR]
-    assert [one.getMessage() for one in broken] == ["delivery of events is broken, and goes on trying"]
+    assert broken(caplog) == ["delivery of events is broken, and goes on trying"]
 
 
 def test_an_endpoint_that_fails_now_and_then_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -119,6 +119,13 @@ async def test_no_endpoint_gets_what_it_ignores(tmp_path: Path) -> None:
         assert tags(queue, "images") == ["image", "pulled", "deleted"]
 
 
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told waits until something is written, however long this test takes to tell it."""
+    monkeypatch.setattr("moorage.events.publisher.SOON_SECONDS", 600.0)
+
+
+@pytest.mark.usefixtures("late")
 async def test_more_is_told_than_may_wait_in_memory(tmp_path: Path) -> None:
     async with publishing(tmp_path, Subscriber("one"), most_told=10) as (publisher, queue):
         for number in range(17):
@@ -128,6 +135,7 @@ async def test_more_is_told_than_may_wait_in_memory(tmp_path: Path) -> None:
         assert queue.counts()["one"].dropped == 7
 
 
+@pytest.mark.usefixtures("late")
 async def test_fewer_large_events_than_small_ones_may_wait_in_memory(tmp_path: Path) -> None:
     subscribers = [Subscriber("one"), Subscriber("two")]
     async with publishing(tmp_path, *subscribers, most_told_bytes=10_000) as (publisher, queue):

@@ -21,7 +21,7 @@ from tests.support.disks import fill, small_disk
 from tests.support.ports import free_port
 from tests.support.server import Server, moorage_command, running
 
-PATIENT = ("backoff: 1h", "maxbackoff: 1h", "threshold: 1", "timeout: 10s")
+PATIENT = ("backoff: 1h", "maxbackoff: 1h", "threshold: 1", "timeout: 30s")
 LOST = "events are dropped"
 AGAIN = "events are kept again"
 

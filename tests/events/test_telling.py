@@ -331,7 +331,12 @@ def test_endpoints_are_logged_once_at_the_start_and_no_secret_is(tmp_path: Path)
         server = telling(
             tmp_path,
             endpoint(
-                "one", url, "headers: {X-Key: [hunter3]}", "secrets: [whsec_aHVudGVyNA==]", "threshold: 3"
+                "one",
+                url,
+                "headers: {X-Key: [hunter3]}",
+                "secrets: [whsec_aHVudGVyNA==]",
+                "threshold: 3",
+                "timeout: 20s",
             ),
             endpoint("two", url, "disabled: true"),
             extra="  workers: 2\n",
@@ -346,7 +351,7 @@ def test_endpoints_are_logged_once_at_the_start_and_no_secret_is(tmp_path: Path)
     lines = [line for line in log.splitlines() if "endpoint of notifications" in line]
     assert [line for line in lines if "disabled, skipping" in line and "endpoint=two" in line]
     (started,) = [line for line in lines if "endpoint=one" in line]
-    for part in (f"url={listener.url}", "timeout=1.0", "threshold=3", "X-Key"):
+    for part in (f"url={listener.url}", "timeout=20.0", "threshold=3", "X-Key"):
         assert part in started
     for secret in ("hunter", "aHVudGVy"):
         assert secret not in log

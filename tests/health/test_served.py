@@ -57,8 +57,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         rest = (
             "health:\n"
             f"  file: [{{file: '{folder}/down', interval: 50ms}}]\n"
-            f"  http: [{{uri: 'http://robot:hunter2@127.0.0.1:{site.port}/', interval: 50ms, statuscode: 204}}]\n"
-            f"  tcp: [{{addr: '127.0.0.1:{port}', interval: 50ms}}]\n"
+            f"  http: [{{uri: 'http://robot:hunter2@127.0.0.1:{site.port}/', interval: 50ms, timeout: 30s, statuscode: 204}}]\n"
+            f"  tcp: [{{addr: '127.0.0.1:{port}', interval: 50ms, timeout: 30s}}]\n"
         )
         at = debugged(folder, rest=rest)
         open_parts.enter_context(running(at.server))

@@ -27,7 +27,7 @@ SECONDS = 30.0
 @pytest.fixture(scope="module")
 def slow_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pebble]:
     """Takes up to a second to look at a host, and says that one should ask again after one: in seconds or as a date."""
-    slow = {"PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "1"}
+    slow = {"PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "2"}
     later = {"retryAfter": {"authz": 1, "order": 1}}
     with pebble(tmp_path_factory.mktemp("slow"), environment=slow, settings=later) as running:
         yield running
@@ -45,9 +45,10 @@ def test_a_server_that_is_killed_while_it_asks_leaves_a_folder_to_go_on_with(
     slow_authority: Pebble, tmp_path: Path
 ) -> None:
     before = slow_authority.orders()
-    server = asking(slow_authority, tmp_path)
-    _until(lambda: slow_authority.orders() > before)
-    _kill(server)
+    server = asking(slow_authority, tmp_path, dies=True)
+    server.communicate(timeout=SECONDS)
+    assert server.returncode == -signal.SIGKILL
+    assert slow_authority.orders() == before + 1
     assert not (tmp_path / HOST).exists()
     assert slow_authority.certificates(tmp_path).ensure().exists()
     assert _names(tmp_path) == {HOST, ".lock", "acme_account+key"}

@@ -23,7 +23,7 @@ PAGE = ROOT / "docs/recipes/apache.md"
 SITE = ROOT / "deploy/apache.conf"
 INSTALLED = Path("/etc/apache2")
 USER = "www-data"
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 def commands() -> list[str]:
@@ -78,7 +78,7 @@ def apache(folder: Path, site: str, port: int) -> Iterator[Proxy]:
         yield proxy
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(START_SECONDS)
 
 
 def variables(folder: Path) -> dict[str, str]:

@@ -26,7 +26,7 @@ from tests.support.server import Server, running
 CARGO = os.urandom(6 << 20)
 SMALL_LIMIT = "\nLimitRequestBody 1000000\n"
 """For all sites; the page says that it does not count for layers."""
-SECONDS = 20.0
+SECONDS = 30.0
 
 
 @contextlib.contextmanager

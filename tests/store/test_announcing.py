@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
 from moorage.drivers.base import Driver, DriverError
+from moorage.drivers.delegating import DelegatingDriver
 from moorage.store import announcing, layout
 from moorage.store.announcing import AnotherCollection, announced, last_beat, last_text
 from tests.drivers.objectstore.stores import driver_over
@@ -41,12 +42,28 @@ async def test_a_second_collection_does_not_begin(store: Driver) -> None:
         assert await last_text(store) == running
 
 
+class AtOnce(DelegatingDriver):
+    """Who writes goes on when two have written."""
+
+    def __init__(self, driver: Driver) -> None:
+        super().__init__(driver)
+        self._written = 0
+        self._both = asyncio.Event()
+
+    async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
+        await self._driver.write(*stages)
+        self._written += 1
+        if self._written == 2:
+            self._both.set()
+        await self._both.wait()
+
+
 async def test_of_two_that_begin_at_once_one_goes_on(store: Driver) -> None:
-    inside = 0
+    inside, both = 0, AtOnce(store)
 
     async def run() -> None:
         nonlocal inside
-        async with announced(store, notice_seconds=0.5, dead_seconds=0):
+        async with announced(both, notice_seconds=0, dead_seconds=0):
             inside += 1
 
     outcomes = await asyncio.gather(run(), run(), return_exceptions=True)
@@ -104,7 +121,7 @@ async def test_one_that_cannot_tell_that_it_goes_on_gives_up(
 ) -> None:
     """Servers would take it for dead, and trust what they remember while it removes things."""
     monkeypatch.setattr(announcing, "HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr(announcing, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(announcing, "SILENT_SECONDS", 3.0)
 
     async def run() -> None:
         async with announced(store, notice_seconds=0):

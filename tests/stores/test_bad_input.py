@@ -153,7 +153,8 @@ def test_a_blob_that_vanished_from_the_bucket_is_unknown_until_it_is_pushed_agai
         answer = client.expect(404, "GET", path)
         assert code(answer) == "BLOB_UNKNOWN"
         client.expect(404, "HEAD", path)
-        assert [line for line in found.log.splitlines() if digest_of(BLOB).partition(":")[2] in line]
+        told = [line for line in found.log.splitlines() if "content that is not there" in line]
+        assert any(digest_of(BLOB).partition(":")[2] in line for line in told), found.log
         for blob in IMAGE.blobs[:2]:
             assert client.expect(200, "GET", f"/v2/{NAME}/blobs/{digest_of(blob)}").body == blob
         client.push(NAME, "v1", IMAGE)
@@ -221,7 +222,7 @@ def test_a_worker_that_needs_the_store_to_start_says_in_one_line_that_it_fails(
         victims = serving_workers(found.server, 2)
         found.proxy.faults = Faults(refusal=Refusal("403 Forbidden", "AccessDenied"))
         os.kill(min(victims), signal.SIGKILL)
-        eventually(lambda: 'msg="worker cannot start"' in found.log, 30, "it says so")
+        eventually(lambda: 'msg="worker cannot start"' in found.log, 60, "it says so")
         found.proxy.faults = Faults()
         serving_workers(found.server, 2)
     assert "access is denied (AccessDenied)" in found.log

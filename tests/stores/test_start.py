@@ -110,10 +110,10 @@ def test_a_worker_that_finds_a_broken_file_when_it_starts_says_so_in_one_line(
     redis = {"addrs": [f"127.0.0.1:{free_port()}"], "tls": {"rootcas": [str(roots)]}}
     with running(store_server(tmp_path, moto_store, cache="redis", redis=redis)) as server:
         roots.write_text("nonsense")
-        eventually(lambda: bool(worker_pids(server)), 20, "a worker is seen")
+        eventually(lambda: bool(worker_pids(server)), 30, "a worker is seen")
         os.kill(min(worker_pids(server)), signal.SIGKILL)
         assert server.process is not None
-        assert server.process.wait(20) == 1
+        assert server.process.wait(60) == 1
         said = server.log.read_text()
     assert 'msg="worker cannot start" reason="redis.tls.rootcas: ' in said
     assert "Traceback" not in said

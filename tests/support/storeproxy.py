@@ -13,6 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from tests.support.dialects import Dialect
 from tests.support.heads import Head, answer_body, read_head, request_body
@@ -73,6 +74,7 @@ class StoreProxy:
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}{parts.path}"
         self._asking = asyncio.Semaphore(ASKING)
         self._connections: set[asyncio.Task[None]] = set()
+        self._transports: WeakSet[asyncio.WriteTransport] = WeakSet()
         self._counts: list[list[Call]] = []
         self._hold: _Hold | None = None
 
@@ -100,12 +102,20 @@ class StoreProxy:
         server = await asyncio.start_server(self._accept, sock=self._listener, backlog=BACKLOG)
         started.set()
         await stop.wait()
+        # What was accepted a moment ago becomes a connection only now, and only while the server is open.
+        asyncio.get_running_loop().remove_reader(self._listener)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for connection in self._connections:
+                connection.cancel()
+            await asyncio.wait(others)
         server.close()
-        for connection in list(self._connections):
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        # Those whose other side takes no more would stay open for ever, and be warned of in another test.
+        for transport in list(self._transports):
+            transport.abort()
+        await asyncio.sleep(0)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._transports.add(writer.transport)
         task = asyncio.get_running_loop().create_task(self._connection(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
@@ -159,6 +169,7 @@ class StoreProxy:
         """Where the answer comes from, and the task that sends the request, on a connection of its own: a store may close
         one that it kept just when the next request is sent."""
         store, writer = await asyncio.open_connection(*self._upstream)
+        self._transports.add(writer.transport)
         ending.callback(writer.close)
         sending = asyncio.create_task(_send(self._dialect.request(request), reader, writer))
         ending.push_async_callback(_ended, sending)

@@ -27,7 +27,12 @@ def collecting() -> Iterator[threading.Event]:
             begun.set()
             go_on.wait(30)
 
-    other = threading.Thread(target=gc.collect)
+    def until_begun() -> None:
+        # A third thread may collect at first.
+        while not begun.is_set():
+            gc.collect()
+
+    other = threading.Thread(target=until_begun)
     gc.callbacks.append(within)
     other.start()
     assert begun.wait(30)

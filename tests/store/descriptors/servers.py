@@ -120,17 +120,22 @@ class Wire:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
-        for way in list(self._ways):
-            way.transport.abort()
         while self._ways:
+            for way in list(self._ways):
+                way.transport.abort()
             await asyncio.sleep(0.01)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        beyond_reader, beyond_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        ways = {writer, beyond_writer}
-        self._ways |= ways
-        await asyncio.gather(self._copy(reader, beyond_writer), self._copy(beyond_reader, writer))
-        self._ways -= ways
+        # Also one that has not come through yet is cut.
+        self._ways.add(writer)
+        ways = {writer}
+        try:
+            beyond_reader, beyond_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            ways.add(beyond_writer)
+            self._ways |= ways
+            await asyncio.gather(self._copy(reader, beyond_writer), self._copy(beyond_reader, writer))
+        finally:
+            self._ways -= ways
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

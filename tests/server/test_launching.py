@@ -17,14 +17,14 @@ import pytest
 
 from tests.auth.packages import install
 from tests.faults.processes import eventually, holder_of, worker_pids
-from tests.faults.wire import Wire, request_bytes
+from tests.faults.wire import Wire, request_bytes, request_head
 from tests.server.broken import ISSUER_NAMES, named_twice
 from tests.server.secure import AUTHORITY, CERTIFICATE, secure_server, stopped
 from tests.support.ports import free_port
 from tests.support.server import Server, moorage_server, running
 
 WORKERS = 2
-SECONDS = 20.0
+SECONDS = 30.0
 FEW_FILES = 5
 """Fewer than a launcher has open: it can start nothing then."""
 
@@ -33,12 +33,12 @@ def line(user: str) -> bytes:
     return user.encode() + b":" + bcrypt.hashpw(b"secret", bcrypt.gensalt(4)) + b"\n"
 
 
-def status(server: Server, user: str = "") -> int:
-    """0 without an answer: a connection may wait for the worker that is not there."""
+def status(server: Server, user: str = "", *, seconds: float = 0.5) -> int:
+    """0 without an answer in time: a connection may wait for the worker that is not there."""
     basic = {"Authorization": f"Basic {b64encode(f'{user}:secret'.encode()).decode()}"} if user else {}
     with (
         contextlib.suppress(OSError, http.client.HTTPException),
-        contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=0.5)) as client,
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=seconds)) as client,
     ):
         client.request("GET", "/v2/", headers=basic)
         return client.getresponse().status
@@ -97,7 +97,6 @@ def moody(folder: Path, workers: int) -> Iterator[tuple[Server, Path]]:
 
 
 def kill_one(server: Server) -> None:
-    # The kernel's list of sockets leaves some out when it changes while it is read.
     eventually(lambda: bool(worker_pids(server)), SECONDS, "a worker is seen")
     os.kill(min(worker_pids(server)), signal.SIGKILL)
 
@@ -124,7 +123,7 @@ def test_a_worker_that_the_system_has_no_room_for_is_tried_again(tmp_path: Path,
         if mended:
             resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
             eventually(lambda: len(worker_pids(server)) == WORKERS, SECONDS, "the worker is replaced")
-            assert status(server) == 200
+            assert status(server, seconds=SECONDS) == 200
         assert server.stop() == 0
         assert "Traceback" not in server.log.read_text()
 
@@ -142,7 +141,7 @@ def test_a_worker_that_starts_while_the_password_file_is_broken_knows_what_it_sa
             os.kill(pid, signal.SIGKILL)
         says(server, "what it said before stays in force")
         eventually(lambda: status(server, "bob") == 200, SECONDS, "bob comes in again")
-        assert status(server, "alice") == 401
+        assert status(server, "alice", seconds=SECONDS) == 401
         assert server.stop() == 0
         with pytest.raises(RuntimeError, match="nobody could sign in"):
             server.start()
@@ -177,8 +176,8 @@ def test_a_launcher_that_fails_ends_its_workers_and_itself(tmp_path: Path) -> No
     command = [sys.executable, "-m", "tests.server.looping", str(port)]
     server = Server(command, port, tmp_path, tmp_path / "log")
     with running(server):
+        eventually(lambda: len(server.pids()) == 1 + WORKERS, SECONDS, "all workers are there")
         pids = server.pids()
-        assert len(pids) == 1 + WORKERS
         os.kill(server.pid, signal.SIGHUP)
         assert server.process is not None
         assert server.process.wait(SECONDS) == 1
@@ -196,11 +195,13 @@ def test_a_certificate_with_an_extension_twice_is_kept_out(tmp_path: Path) -> No
 
 def test_signals_that_rules_for_logrotate_send_change_nothing(tmp_path: Path) -> None:
     with running(moorage_server(tmp_path, extra=f"  workers: {WORKERS}\n")) as server:
+        # One may have started after the first answer.
+        eventually(lambda: len(server.pids()) == 1 + WORKERS, SECONDS, "all workers are there")
         before = server.pids()
         for pid in before:
             os.kill(pid, signal.SIGUSR1)
             os.kill(pid, signal.SIGUSR2)
-        assert status(server) == 200
+        assert status(server, seconds=SECONDS) == 200
         assert server.pids() == before
         assert server.stop() == 0
 
@@ -209,8 +210,29 @@ def test_the_log_tells_when_a_server_begins_to_stop_and_when_it_has(tmp_path: Pa
     server = moorage_server(tmp_path)
     with running(server):
         assert server.stop() == 0
-    *_, begins, ended = server.log.read_text().splitlines()
+    # A worker may tell of the last request after the launcher has begun to stop.
+    *_, begins, ended = [line for line in server.log.read_text().splitlines() if " HTTP/1.1" not in line]
     assert 'level=info msg="server stops, requests may finish" seconds=30' in begins
+    assert 'level=info msg="server has stopped"' in ended
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_requests_that_are_cut_off_when_a_server_stops_are_told(tmp_path: Path, signals: int) -> None:
+    drain = "500ms" if signals == 1 else "1h"
+    with running(moorage_server(tmp_path, extra=f"  workers: 1\n  draintimeout: {drain}\n")) as server:
+        head = {"Content-Length": "100", "Expect": "100-continue"}
+        with Wire(server.port) as begins, Wire(server.port) as hangs:
+            begins.send(request_bytes("POST", "/v2/team/app/blobs/uploads/"))
+            hangs.send(request_head("PATCH", begins.receive().headers["location"], head))
+            hangs.peek(1)
+            assert server.process is not None
+            for _ in range(signals):
+                server.process.send_signal(signal.SIGTERM)
+                eventually(lambda: "server stops" in server.log.read_text(), SECONDS, "it stops")
+            assert server.process.wait(SECONDS) == 0
+            server.process = None
+    *_, cut, ended = server.log.read_text().splitlines()
+    assert 'level=warning msg="workers were killed before their requests had finished" workers=1' in cut
     assert 'level=info msg="server has stopped"' in ended
 
 

@@ -313,10 +313,24 @@ class Launcher(MPServer):
         log.info("server stops, requests may finish", extra={"seconds": self._duties.drain_seconds})
         self.interrupt_children.clear()
         self.wrks += [*self._incoming, *self._retired]
+        workers = list(self.wrks)
         try:
             super().shutdown(exit_code or int(self._failed))
         finally:
+            if killed := [_status(worker) for worker in workers].count(-signal.SIGKILL):
+                log.warning(
+                    "workers were killed before their requests had finished", extra={"workers": killed}
+                )
             log.info("server has stopped")
+
+
+def _status(worker: WorkerProcess) -> int | None:
+    """The exit status of a worker that has ended, once the thread that waits for it has noted it; None if it does not."""
+    deadline = time.monotonic() + 1.0
+    while not _is_over(worker) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    status: int | None = worker.inner.exitcode
+    return status
 
 
 def _is_over(worker: WorkerProcess) -> bool:

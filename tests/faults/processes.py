@@ -53,9 +53,12 @@ def eventually(condition: Callable[[], bool], seconds: float, what: str) -> None
 
 
 def _sockets() -> list[tuple[int, int, str, str]]:
-    """Local port, remote port, state and inode of every TCP socket of the machine."""
+    """Local port, remote port, state and inode of every TCP socket of the machine.
+
+    The kernel's tables leave some out when they change while they are read, so each is read twice.
+    """
     rows = []
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in ("/proc/net/tcp", "/proc/net/tcp6") * 2:
         with contextlib.suppress(FileNotFoundError):
             for line in Path(table).read_text().splitlines()[1:]:
                 columns = line.split()

@@ -101,8 +101,11 @@ def check(scene: Scene, stop: Path, kinds: Sequence[str], connections: int) -> N
     bad_ones = [behaviours(scene)[kind] for kind in kinds]
     good = scene.pool.submit(good_gets, port, f"/v2/{NAME}/manifests/latest", scale.good_seconds, stop)
     bad = scene.pool.submit(hold, port, bad_ones, connections, patience, stop)
-    held = bad.result()
-    stop.touch()
+    try:
+        held = bad.result()
+    finally:
+        # Else the good ones would go on for ever.
+        stop.touch()
     served = good.result()
     print(f"{kinds}: {held}; {served.in_time} good answers, {len(served.faults)} bad: {served.faults[:5]}")
     assert held.still_open == 0, f"{held.still_open} of {held.opened} still open after {patience} s"

@@ -23,14 +23,15 @@ NAME = "drain/app"
 UPLOADS = 20
 PULLS = 20
 IDLE = 10
-DRAIN_SECONDS = 5
-GRACE_SECONDS = 2
+DRAIN_SECONDS = 10
+GRACE_SECONDS = 5
 UPLOAD_BYTES = 2 << 20
 PULL_BYTES = 12 << 20  # more than the buffers of a socket hold, so a stopped reader keeps its pull open
 
 
 class Upload:
-    """A PUT of a whole blob of which half has been sent."""
+    """A PUT of a whole blob of which half has been sent, to a server that has asked for it: a connection that no worker has taken
+    yet is not in flight."""
 
     def __init__(self, server: Server, number: int) -> None:
         self.blob = random.Random(number).randbytes(UPLOAD_BYTES)
@@ -38,7 +39,9 @@ class Upload:
         with Client(server.port) as client:
             target = with_digest(client.start_upload(NAME), self.digest)
         self.wire = Wire(server.port)
-        self.wire.send(request_head("PUT", target, {"Content-Length": str(UPLOAD_BYTES)}))
+        headers = {"Content-Length": str(UPLOAD_BYTES), "Expect": "100-continue"}
+        self.wire.send(request_head("PUT", target, headers))
+        self.wire.peek(1)
         self.wire.send(self.blob[: UPLOAD_BYTES // 2])
 
     def finish(self) -> Answer:

@@ -57,7 +57,7 @@ def test_unfinished_manifests_take_a_part_of_the_memory(server: Server, chunked:
                 wire.send(chunk(begun) if chunked else begun)
             eventually(
                 lambda: sum(wire.answered_within(0) for wire in wires) == ASKED - ALLOWED,
-                20.0,
+                30.0,
                 f"of {ASKED} manifests, all but {ALLOWED} are refused",
             )
             client.push(NAME, "meanwhile", make_image(random.Random(1)))
@@ -87,4 +87,4 @@ def test_manifests_that_are_refused_or_break_off_give_back_what_they_took(server
         for _ in range(3 * ALLOWED):
             answer = client.request("PUT", f"/v2/{NAME}/manifests/large", b"x" * len(LARGE), HEADERS)
             assert answer.status == 400, answer
-        eventually(lambda: put_large(client).status == 201, 10.0, "a large manifest is taken again")
+        eventually(lambda: put_large(client).status == 201, 30.0, "a large manifest is taken again")

@@ -70,7 +70,7 @@ def test_uploads_over_the_limit_are_refused_and_the_others_finish(server: Server
             wire.send(request_head("PATCH", target, {"Content-Length": str(len(UPLOAD))}) + UPLOAD[:100_000])
         eventually(
             lambda: sum(wire.answered_within(0) for wire in wires) == ASKED - ALLOWED,
-            20.0,
+            30.0,
             f"of {ASKED} uploads, all but {ALLOWED} are refused",
         )
         for wire in [wire for wire in wires if not wire.answered_within(0)]:
@@ -105,7 +105,7 @@ def withhold_bodies(stack: ExitStack, server: Server, method: str, path: str) ->
 
 def answered(client: Client, method: str, target: str, body: bytes | None, status: int) -> None:
     eventually(
-        lambda: client.request(method, target, body).status == status, 10.0, f"{method} {target} is {status}"
+        lambda: client.request(method, target, body).status == status, 30.0, f"{method} {target} is {status}"
     )
 
 

@@ -16,7 +16,7 @@ from tests.support.server import Server, running
 
 NAME = "resume/app"
 LARGEST = 3 << 20
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 CHUNK = 50_000
 
 

@@ -10,7 +10,7 @@ from tests.server.issuing import DAY, Issued
 from tests.server.secure import AUTHORITY, CERTIFICATE, KEY, secure_server, stopped
 from tests.support.ports import free_port
 
-SECONDS = 20.0
+SECONDS = 30.0
 EXPIRY = "registry_certificate_expiry_timestamp_seconds"
 
 

@@ -20,6 +20,7 @@ SECONDS = 30.0
 LINES = "registry_log_lost_lines_total"
 MAILS = "registry_log_mail_failures_total"
 REPORTS = "registry_error_reports_lost_total"
+FAILED = "mail about the log cannot be sent"
 AGAIN = re.compile(r"mail about the log is sent again.* failures=(\d+)")
 AT_ONCE = 10
 """Errors that a worker reports at once."""
@@ -46,7 +47,8 @@ def test_lines_that_cannot_be_written_are_counted_once_each(tmp_path: Path) -> N
     full = "log:\n  accesslog: {output: /dev/full}\n"
     config.write_text(re.sub(r"(?m)^log:\n", full, config.read_text()))
     with running(server):
-        before = scrape(port).total(LINES)
+        # That of the question which the start has waited for.
+        before = comes(port, "the first is counted", lambda page: page.total(LINES) > 0).total(LINES)
         for _ in range(40):
             assert exchange(server.address, "GET", "/v2/").status == 200
         page = comes(port, "each is counted", lambda page: page.total(LINES) >= before + 40)
@@ -70,6 +72,7 @@ def test_mail_that_cannot_be_sent_is_counted_once_for_each_try_of_each_worker(tm
         # Each of the workers has something to mail.
         file.touch()
         comes(port, "some tries failed", lambda page: page.total(MAILS) > 2)
+        eventually(lambda: server.log.read_text().count(FAILED) == 2, SECONDS, "both have failed")
         with mail_server(post):
             eventually(lambda: len(AGAIN.findall(server.log.read_text())) == 2, SECONDS, "both mail again")
         failures = sum(map(int, AGAIN.findall(server.log.read_text())))

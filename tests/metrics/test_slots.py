@@ -35,6 +35,8 @@ def workers(folder: Path, count: int) -> Iterator[None]:
         ours, theirs = SPAWN.Pipe()
         process = SPAWN.Process(target=_work, args=(str(folder), theirs))
         process.start()
+        # Else nobody would be told of the end of a process that dies too soon.
+        theirs.close()
         started.append((process, ours))
     try:
         for _, pipe in started:

@@ -92,6 +92,7 @@ def mail_server(
         authenticator=server.authenticate if password else None,
         auth_required=bool(password),
         auth_require_tls=not plain_auth,
+        ready_timeout=WAIT_SECONDS,
     )
     controller.start()
     try:

@@ -22,6 +22,20 @@ from tests.support.starving import no_threads
 log = logging.getLogger("moorage.of-this-test")
 
 
+@pytest.fixture
+def only_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent before `close`, which waits for it however long it takes."""
+    monkeypatch.setattr(mail, "GATHER_SECONDS", 60.0)
+    monkeypatch.setattr(mail, "CLOSE_SECONDS", 60.0)
+
+
+@contextmanager
+def at_once(handler: MailHandler) -> Iterator[None]:
+    """Nothing is sent before the end of the block, so that all that is logged in it is one mail."""
+    with handler._changed:
+        yield
+
+
 @contextmanager
 def mailing(port: int, *levels: str, interval: float = 0.2) -> Iterator[MailHandler]:
     postbox = Postbox("127.0.0.1", port, "registry@example.com", ["ops@example.com"])
@@ -53,10 +67,11 @@ def test_a_mail_tells_what_was_logged_and_of_which_request() -> None:
 
 
 def test_a_storm_is_a_mail_that_says_so() -> None:
-    with mail_server() as server, mailing(server.port, interval=60):
-        for number in range(1_000):
-            log.error("storage failed", extra={"number": number})
-        log.error("another thing")
+    with mail_server() as server, mailing(server.port, interval=60) as handler:
+        with at_once(handler):
+            for number in range(1_000):
+                log.error("storage failed", extra={"number": number})
+            log.error("another thing")
         (told,) = server.wait_for(1)
     assert told.subject == "[error] host.example: storage failed (and 1000 more)"
     assert "storage failed (1000 times since then, the first one is shown)\n  number: 0\n" in told.text
@@ -64,9 +79,10 @@ def test_a_storm_is_a_mail_that_says_so() -> None:
 
 
 def test_kinds_are_bounded_and_what_is_left_out_is_counted() -> None:
-    with mail_server() as server, mailing(server.port):
-        for number in range(MOST_KINDS + 7):
-            log.error(f"kind {number}")
+    with mail_server() as server, mailing(server.port) as handler:
+        with at_once(handler):
+            for number in range(MOST_KINDS + 7):
+                log.error(f"kind {number}")
         (told,) = server.wait_for(1)
     assert f"kind {MOST_KINDS - 1}\n" in told.text
     assert f"kind {MOST_KINDS}\n" not in told.text
@@ -74,9 +90,10 @@ def test_kinds_are_bounded_and_what_is_left_out_is_counted() -> None:
 
 
 def test_the_worst_is_the_subject() -> None:
-    with mail_server() as server, mailing(server.port, "warn", "error"):
-        log.warning("mild")
-        log.error("bad\r\nBcc: all@example.com")
+    with mail_server() as server, mailing(server.port, "warn", "error") as handler:
+        with at_once(handler):
+            log.warning("mild")
+            log.error("bad\r\nBcc: all@example.com")
         (told,) = server.wait_for(1)
     assert told.subject == "[error] host.example: bad  Bcc: all@example.com (and 1 more)"
     assert told.receivers == ["ops@example.com"]
@@ -103,8 +120,9 @@ def log_all() -> None:
     ],
 )
 def test_a_level_is_mailed_and_no_other(level: str, expected: set[str]) -> None:
-    with mail_server() as server, mailing(server.port, level):
-        log_all()
+    with mail_server() as server, mailing(server.port, level) as handler:
+        with at_once(handler):
+            log_all()
         (told,) = server.wait_for(1)
     words = {"info", "warning", "error", "critical", "traceback"}
     assert {word for word in words if f": {word}\n" in told.text} == expected
@@ -144,12 +162,13 @@ def test_a_server_that_is_away_is_told_once_and_gets_all_when_it_is_back(
 
 
 @pytest.mark.filterwarnings(f"ignore:{PLAIN_AUTH}")
+@pytest.mark.usefixtures("only_at_the_end")
 def test_a_server_that_refuses_is_told_of_without_the_password(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with mail_server(password="right", plain_auth=True) as server:
         postbox = Postbox("127.0.0.1", server.port, "a@h", ["b@h"], username="mailuser", password=SECRET)
-        handler = MailHandler(["error"], EventFormatter("text", {}), postbox.send, "host.example", 0.2)
+        handler = MailHandler(["error"], EventFormatter("text", {}), postbox.send, "host.example", 60)
         log.addHandler(handler)
         log.error("first")
         handler.close()
@@ -179,6 +198,7 @@ def test_nobody_waits_for_a_server_that_hangs() -> None:
     assert not thread.is_alive(), "it goes on after the end"
 
 
+@pytest.mark.usefixtures("only_at_the_end")
 def test_what_waits_is_sent_at_the_end() -> None:
     with mail_server() as server:
         with mailing(server.port, interval=60):

@@ -31,6 +31,7 @@ def test_some_at_once_then_one_a_second() -> None:
     assert [rate.take(1000.0) for _ in range(4)] == [1, 0, 0, None], "no more after a long time"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_storm_is_cut_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     with collector() as bugsnag, collector() as sentry:
         made = reporter(bugsnag={"apikey": "k", "endpoint": bugsnag.url}, sentry={"dsn": sentry.dsn})
@@ -177,6 +178,7 @@ def test_a_courier_that_had_nothing_to_do_has_no_thread() -> None:
     courier.join(0.0)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_an_exception_whose_text_fails_is_no_trouble(caplog: pytest.LogCaptureFixture) -> None:
     class Silent(Exception):
         def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -64,14 +65,33 @@ def test_workers_of_one_server_count_in_a_folder_that_goes_with_it(tmp_path: Pat
         assert made.stat().st_mode & 0o777 == 0o700
         assert at.page("/metrics").status == 200
         at.server.kill()
+    until(lambda: is_free(made), "its workers are dead")
     with running(at.server):
         assert not made.exists(), "the next one removes what a killed one left"
         again = folder_of(at.server)
         for _ in range(3):
-            os.kill(max(at.server.pids()), signal.SIGKILL)
-            until(lambda: len(at.server.pids()) == 3, "another worker")
+            replace_a_worker(at.server)
         assert again.exists()
     assert not again.exists()
+
+
+def is_free(folder: Path) -> bool:
+    """Whether no process counts there any more. Those that were killed are dead a moment later."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+    return True
+
+
+def replace_a_worker(server: Server) -> None:
+    until(lambda: len(server.pids()) == 3, "two workers")
+    _, victim, _ = server.pids()
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: victim not in server.pids() and len(server.pids()) == 3, "another worker")
 
 
 def folder_of(server: Server) -> Path:

@@ -11,6 +11,7 @@ import pytest
 from moorage.config.sections.http import Http
 from moorage.server import ServerError, listen
 from moorage.server.listening import remover
+from tests.support.ports import free_port
 
 Listen = Callable[..., list[socket.socket]]
 
@@ -28,12 +29,6 @@ def listening() -> Iterator[Listen]:
     yield start
     for one in made:
         one.close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
 
 
 def is_listening(one: socket.socket) -> bool:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from itertools import count
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
 from moorage.config.sections.tls import Tls
+from moorage.server import renewal
 from moorage.server.renewal import Files
 from tests.server.issuing import DAY, Authority, Issued, key_pem, new_key
 
@@ -23,6 +25,7 @@ class Pair:
 
     def __init__(self, folder: Path, **more: object) -> None:
         self.certificate, self.key = folder / "certificate.pem", folder / "key.pem"
+        self._moments = count(time.time_ns(), 1_000_000_000)
         self.write(AUTHORITY.issue())
         self.files = Files(
             Tls.model_validate({"certificate": str(self.certificate), "key": str(self.key), **more})
@@ -30,12 +33,27 @@ class Pair:
 
     def write(self, issued: Issued) -> bytes:
         issued.write(self.certificate, self.key)
+        # For some file systems, changes within a few milliseconds are of the same time.
+        moment = next(self._moments)
+        for path in (self.certificate, self.key):
+            os.utime(path, ns=(moment, moment))
         return issued.chain
 
     def found(self, *, hurry: bool = False) -> bytes | None:
         """The chain that is to be served from now on, if there is another."""
         found = self.files.look(hurry=hurry)
         return found.chain if found else None
+
+
+def let_pass(monkeypatch: pytest.MonkeyPatch, passed: timedelta) -> None:
+    """For the launcher, it is so much later from now on."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + passed
+
+    monkeypatch.setattr(renewal, "datetime", Later)
 
 
 def test_files_that_just_changed_are_left_alone_until_the_next_look(tmp_path: Path) -> None:
@@ -86,25 +104,26 @@ def test_what_is_broken_is_told_once_for_each_reason(
     assert "no such file" in reasons[1]
 
 
-def test_what_time_alone_mends_is_served_then(tmp_path: Path) -> None:
+def test_what_time_alone_mends_is_served_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pair = Pair(tmp_path)
-    early = AUTHORITY.issue(begins=timedelta(seconds=2))
+    early = AUTHORITY.issue(begins=DAY)
     pair.write(early)
     assert [pair.found() for _ in range(3)] == [None] * 3
-    time.sleep(2.1)
+    let_pass(monkeypatch, DAY)
     assert pair.found() == early.chain
 
 
-def test_an_authority_that_expires_is_not_believed_any_more(tmp_path: Path) -> None:
+def test_an_authority_that_expires_is_not_believed_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also if it was the only one: then nobody is, which is not the same as everybody."""
     path = tmp_path / "clients.pem"
-    first, last = Authority("First", ends=timedelta(seconds=3)), Authority("Last", ends=timedelta(seconds=6))
+    first, last = Authority("First", ends=DAY), Authority("Last", ends=2 * DAY)
     path.write_bytes(first.pem + last.pem)
     pair = Pair(tmp_path, clientcas=[str(path)])
     assert pair.files.served.authorities == first.pem + last.pem
     for expired, left in ((first, [last.certificate]), (last, [])):
-        end = expired.certificate.not_valid_after_utc
-        time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()) + 0.1)
+        let_pass(monkeypatch, expired.ends)
         found = pair.files.look()
         assert found is not None
         pair.files.take(found)

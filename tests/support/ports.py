@@ -31,7 +31,17 @@ def ports_of(worker: int, workers: int) -> range:
 
 
 def taken(port: int) -> bool:
+    """Whether a socket has it, if only one of a connection that ended a while ago."""
+    return _refused(port, again=False)
+
+
+def listened_on(port: int) -> bool:
+    return _refused(port, again=True)
+
+
+def _refused(port: int, *, again: bool) -> bool:
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, again)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:

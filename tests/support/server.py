@@ -22,7 +22,7 @@ from typing import ClassVar
 from tests.support import forking
 from tests.support.forking import Running
 from tests.support.listening import spawned
-from tests.support.ports import free_port
+from tests.support.ports import free_port, listened_on
 
 START_SECONDS = 30.0
 
@@ -97,13 +97,17 @@ class Server:
             self.process = None
 
     def kill(self) -> None:
-        """kill -9 of the server and all its workers (they share a process group of their own)."""
+        """kill -9 of the server and all its workers (they share a process group of their own), which are dead some time later."""
         if self.process is None:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.process = None
+        deadline = time.monotonic() + START_SECONDS
+        while listened_on(self.port):
+            assert time.monotonic() < deadline, f"the killed workers still listen on {self.port}"
+            time.sleep(0.005)
 
     def pids(self) -> list[int]:
         """The server's process and all its descendants."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import socket
 
-from tests.support.ports import FIRST, free_port, ports_of, taken
+from tests.support.ports import FIRST, free_port, listened_on, ports_of, taken
 
 
 def test_processes_side_by_side_choose_from_different_ports() -> None:
@@ -21,3 +21,15 @@ def test_a_port_of_tests_is_never_one_that_the_kernel_gives_to_another_socket() 
 
 def test_a_port_is_told_once() -> None:
     assert len({free_port() for _ in range(100)}) == 100
+
+
+def test_a_port_whose_connections_have_just_ended_is_not_listened_on() -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        assert listened_on(port)
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            accepted, _ = listener.accept()
+            accepted.close()
+            assert client.recv(1) == b""
+    assert taken(port), "a socket waits for what may still be on its way"
+    assert not listened_on(port)

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 30.0
 SERVER, CLIENT, INTERNAL = (
     trace_pb2.Span.SPAN_KIND_SERVER,
     trace_pb2.Span.SPAN_KIND_CLIENT,

@@ -21,7 +21,7 @@ from tests.support.server import AS_ALWAYS, Server, moorage_server, running
 from tests.tracing.collector import asking, collecting, has
 
 BEGINS, ENDS = "traces cannot be exported", "traces are exported again"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
 
 
 def server(folder: Path, url: str, **more: str) -> Server:
@@ -82,6 +82,8 @@ def answering(garbage: bytes) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
+        # Closing alone does not wake a thread that waits in accept().
+        listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         for client in kept:
             client.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -37,8 +38,11 @@ print(json.dumps(sorted(sys.modules)))
 
 def sockets(server: Server) -> list[str]:
     """All that the server's processes have open towards others, besides what clients opened to them."""
-    entries = (entry for pid in server.pids() for entry in Path(f"/proc/{pid}/fd").iterdir())
-    mine = {str(entry.readlink()) for entry in entries if entry.is_symlink()}
+    mine = set()
+    for entry in (entry for pid in server.pids() for entry in Path(f"/proc/{pid}/fd").iterdir()):
+        # The connection of a client who has gone may be closed just now.
+        with contextlib.suppress(FileNotFoundError):
+            mine.add(str(entry.readlink()))
     found = []
     for protocol in ("tcp", "tcp6", "udp", "udp6"):
         for line in Path(f"/proc/net/{protocol}").read_text().splitlines()[1:]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -15,7 +16,7 @@ import pytest
 
 from tests.support.exchange import Answer, exchange
 from tests.support.storefaults import WRITING, Fault, Faults, Refusal
-from tests.support.storeproxy import Call, StoreProxy, proxying
+from tests.support.storeproxy import Call, StoreProxy, abort, proxying
 
 BODY = bytes(range(256)) * 1000
 COPY = {"x-amz-copy-source": "/bucket/a"}
@@ -323,3 +324,17 @@ def test_requests_that_are_held_pass_at_the_end_of_the_block(proxy: StoreProxy, 
             assert store.kept == {"/b/first": b"x"}
         assert later.result().status == 200
     assert store.kept == {"/b/first": b"x", "/b/later": b"y"}
+
+
+async def test_a_connection_that_was_closed_and_has_sent_what_was_left_needs_no_end() -> None:
+    ours, theirs = socket.socketpair()
+    _, writer = await asyncio.open_connection(sock=ours)
+    left = 4 << 20
+    writer.write(bytes(left))
+    writer.close()
+    with theirs:
+        theirs.setblocking(False)
+        while left:
+            left -= len(await asyncio.get_running_loop().sock_recv(theirs, 1 << 20))
+        await writer.wait_closed()
+    abort(writer.transport)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.support import tools
 from tests.support.ports import free_port
+from tests.support.storeproxy import abort
 
 START_SECONDS = 30.0
 
@@ -122,7 +123,7 @@ class Wire:
             self._listener = None
         while self._ways:
             for way in list(self._ways):
-                way.transport.abort()
+                abort(way.transport)
             await asyncio.sleep(0.01)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

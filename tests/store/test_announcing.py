@@ -124,9 +124,11 @@ async def test_one_that_cannot_tell_that_it_goes_on_gives_up(
     monkeypatch.setattr(announcing, "SILENT_SECONDS", 3.0)
 
     async def run() -> None:
-        async with announced(store, notice_seconds=0):
-            await store.write([(layout.COLLECTION, b"running another")])
-            await asyncio.sleep(60)
+        async with announced(store, notice_seconds=0), asyncio.timeout(60):
+            # Again and again: a heartbeat that has just looked overwrites the first one.
+            while True:
+                await store.write([(layout.COLLECTION, b"running another")])
+                await asyncio.sleep(0.25)
 
     with pytest.raises(DriverError, match=r"could not be rewritten .*: run it again"):
         await run()

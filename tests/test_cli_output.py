@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import pty
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.server import moorage_command, moorage_server, running
+from tests.support.terminal import everything
 
 FULL = "moorage: cannot write the output: No space left on device\n"
 
@@ -57,15 +57,6 @@ def test_nobody_who_reads_is_no_matter_to_tell(config: str) -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
-
-
-def everything(terminal: int) -> bytes:
-    """What was written to a terminal whose other end is closed: the kernel passes it on in pieces, and some time later."""
-    shown = b""
-    with contextlib.suppress(OSError):
-        while data := os.read(terminal, 65536):
-            shown += data
-    return shown
 
 
 def test_what_is_printed_goes_where_it_should_while_a_terminal_shows_progress(

@@ -107,10 +107,7 @@ def damage(tree: Path) -> None:
 
 def serves_what_is_whole(tmp_path: Path, pulled: Mapping[str, object]) -> None:
     """And takes the rest from a client that pushes it again."""
-    # Its first purge comes at any time within an hour, and would take the upload that nobody ended.
-    keeping = {"REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED": "false"}
-    moorage = moorage_server(tmp_path / "moorage", root=tmp_path / "tree", environment=keeping)
-    with running(moorage) as server:
+    with running(moorage_server(tmp_path / "moorage", root=tmp_path / "tree")) as server:
         for tag, content in pulled.items():
             assert stored_image(server.address, "app", tag) == content
         layer = digest_of(HALF.blobs[1])

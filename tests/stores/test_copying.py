@@ -25,7 +25,7 @@ from tests.stores.server import store_server
 from tests.support.objectstores import S3
 from tests.support.server import Server, moorage_command, moorage_server, running
 from tests.support.storeproxy import StoreProxy, proxying
-from tests.test_cli_output import everything
+from tests.support.terminal import everything
 
 NAME = "team/app"
 WAIT_SECONDS = 30.0

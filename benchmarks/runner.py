@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -143,7 +144,9 @@ class Bench:
         if case.storage == "seed":
             yield self.seed_root(peer)
             return
-        root = self.folder(peer) / "scratch"
+        folder = self.folder(peer)
+        folder.mkdir(parents=True, exist_ok=True)
+        root = Path(tempfile.mkdtemp(prefix="scratch-", dir=folder)) / "root"
         try:
             if case.storage == "copy":
                 # Links are enough: no server changes a file that is part of the seed.
@@ -152,7 +155,8 @@ class Bench:
                 root.mkdir(parents=True)
             yield root
         finally:
-            remove(root)
+            if not case.keeps_tree:
+                remove(root.parent)
 
     def _stage(
         self, server: RestartableServer, *, tls: bool = False, peer: str = "", client: str = ""

@@ -37,6 +37,35 @@ async def test_a_folder_that_is_known_is_synced_alone(tmp_path: Path) -> None:
     assert disk.synced == [str(tmp_path / "tags/t/current")]
 
 
+async def test_what_one_stage_of_a_write_made_durable_the_next_does_not_sync_again(tmp_path: Path) -> None:
+    disk = Logged()
+    driver = FilesystemDriver(str(tmp_path), disk=disk, removals=Removals())
+    await driver.write([("/tags/t/index/link", b"first")], [(LINK, b"first")])
+    second = disk.synced[disk.synced.index(str(tmp_path / "tags/t/current")) :]
+    assert second == [str(tmp_path / "tags/t/current"), str(tmp_path / "tags/t")]
+    assert {str(tmp_path / "tags"), str(tmp_path)} <= set(disk.synced)
+
+
+async def test_what_one_stage_made_durable_is_synced_again_if_it_was_removed_before_the_next(
+    tmp_path: Path,
+) -> None:
+    removals = Removals()
+
+    class Between(Logged):
+        def rename(self, source: str, target: str) -> None:  # type: ignore[override]
+            if target.endswith(LINK):
+                shutil.rmtree(tmp_path / "tags")
+                removals.tell()
+                os.makedirs(tmp_path / "tags/t/current")
+            os.rename(source, target)
+
+    disk = Between()
+    driver = FilesystemDriver(str(tmp_path), disk=disk, removals=removals)
+    await driver.write([("/tags/t/index/link", b"first")], [(LINK, b"first")])
+    second = disk.synced[disk.synced.index(str(tmp_path / "tags/t/current")) - 1 :]
+    assert {str(tmp_path / "tags/t"), str(tmp_path / "tags"), str(tmp_path)} <= set(second)
+
+
 Removal = Callable[[FilesystemDriver], Awaitable[object]]
 
 

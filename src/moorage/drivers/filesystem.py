@@ -230,11 +230,12 @@ class FilesystemDriver(InPlace):
                     prepared.append((files, count, changed))
                 staging.sync()
                 written: list[tuple[str, bytes]] = []
+                later = [changed for _, _, changed in prepared]
                 for files, count, changed in prepared:
                     staging.publish(count, changed)
                     written += files
                     self._replace(staging, written, changed)
-                    self._folders.sync(changed)
+                    self._folders.sync(changed, later := later[1:])
         except OSError as error:
             raise translate(error, path) from None
 

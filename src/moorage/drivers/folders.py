@@ -81,9 +81,10 @@ class Folders:
                     changed.setdefault(folder, []).extend(made)
         return action()
 
-    def sync(self, changed: Changed) -> None:
+    def sync(self, changed: Changed, later: Iterable[Changed] = ()) -> None:
         """Sync the changed folders, and the parents of those not known to be durable, deepest first. A folder that is gone
-        was removed after the write, so it needs no sync."""
+        was removed after the write, so it needs no sync. What became durable is struck from the changes that are synced
+        `later`, if their folders were made before."""
         self._heed()
         unsettled = dict.fromkeys(folder for fresh in changed.values() for folder in fresh)
         unsettled |= dict.fromkeys(above for folder in changed for above in self._unsettled(folder))
@@ -94,6 +95,8 @@ class Folders:
             except FileNotFoundError:
                 unsettled.clear()
         self._settle(unsettled)
+        for fresh in (fresh for waiting in later for fresh in waiting.values()):
+            fresh[:] = [folder for folder in fresh if folder not in unsettled]
 
     def _unsettled(self, folder: str) -> list[str]:
         """Which of the folder and its ancestors are not known to be durable, deepest first."""

@@ -27,6 +27,24 @@ class Logged(Disk):
         super().sync_folder(path)
 
 
+class Late(Logged):
+    """Once `armed`, another process removes all folders right before the link gets its name, and begins to write there."""
+
+    def __init__(self, root: Path, removals: Removals, *, armed: bool = False) -> None:
+        super().__init__()
+        self.root = root
+        self.removals = removals
+        self.armed = armed
+
+    def rename(self, source: str, target: str) -> None:  # type: ignore[override]
+        if self.armed and target.endswith(LINK):
+            self.armed = False
+            shutil.rmtree(self.root / "tags")
+            self.removals.tell()
+            os.makedirs(self.root / "tags/t/current")
+        os.rename(source, target)
+
+
 async def test_a_folder_that_is_known_is_synced_alone(tmp_path: Path) -> None:
     disk = Logged()
     driver = FilesystemDriver(str(tmp_path), disk=disk, removals=Removals())
@@ -50,19 +68,11 @@ async def test_what_one_stage_made_durable_is_synced_again_if_it_was_removed_bef
     tmp_path: Path,
 ) -> None:
     removals = Removals()
-
-    class Between(Logged):
-        def rename(self, source: str, target: str) -> None:  # type: ignore[override]
-            if target.endswith(LINK):
-                shutil.rmtree(tmp_path / "tags")
-                removals.tell()
-                os.makedirs(tmp_path / "tags/t/current")
-            os.rename(source, target)
-
-    disk = Between()
+    disk = Late(tmp_path, removals, armed=True)
     driver = FilesystemDriver(str(tmp_path), disk=disk, removals=removals)
     await driver.write([("/tags/t/index/link", b"first")], [(LINK, b"first")])
-    second = disk.synced[disk.synced.index(str(tmp_path / "tags/t/current")) - 1 :]
+    second = disk.synced[disk.synced.index(str(tmp_path / "tags/t/current")) :]
+    assert not disk.armed
     assert {str(tmp_path / "tags/t"), str(tmp_path / "tags"), str(tmp_path)} <= set(second)
 
 
@@ -109,19 +119,7 @@ async def test_folders_that_another_worker_removed_while_a_file_is_written_are_s
 ) -> None:
     """They were remembered when the write began."""
     removals = Removals()
-
-    class Late(Logged):
-        armed = False
-
-        def rename(self, source: str, target: str) -> None:  # type: ignore[override]
-            if self.armed:
-                self.armed = False
-                shutil.rmtree(tmp_path / "tags")
-                removals.tell()
-                os.makedirs(tmp_path / "tags/t/current")
-            os.rename(source, target)
-
-    disk = Late()
+    disk = Late(tmp_path, removals)
     driver = FilesystemDriver(str(tmp_path), disk=disk, removals=removals)
     await driver.write([(LINK, b"first")])
     disk.synced.clear()

@@ -260,7 +260,7 @@ async def whoever_sees_a_file_of_a_move_sees_what_was_moved(driver: Driver) -> N
 async def a_move_that_finds_nothing_shows_no_file_and_removes_nothing(driver: Driver) -> None:
     await driver.write([("/u/1/startedat", b"now")])
     with pytest.raises(PathNotFound):
-        await driver.move("/u/1/data", "/blob", [("/link", b"x")], remove="/u/1")
+        await driver.move("/u/1/data", "/blob", [("/link", b"x")], remove=["/u/1"])
     for path in ("/blob", "/link"):
         with pytest.raises(PathNotFound):
             await driver.stat(path)
@@ -271,7 +271,7 @@ async def a_move_removes_the_folder_it_was_told_to(driver: Driver) -> None:
     await driver.write(
         [(f"/u/{name}/{file}", b"x") for name in ("1", "11", "2") for file in ("data", "hash/at")]
     )
-    await driver.move("/u/1/data", "/blob", [("/link", b"y")], remove="/u/1")
+    await driver.move("/u/1/data", "/blob", [("/link", b"y")], remove=["/u/1"])
     assert await content(driver, "/blob") == b"x"
     assert await content(driver, "/link") == b"y"
     with pytest.raises(PathNotFound):
@@ -283,7 +283,7 @@ async def a_move_removes_the_folder_it_was_told_to(driver: Driver) -> None:
 async def a_move_removes_the_folder_of_an_open_writer(driver: Driver) -> None:
     writer = await driver.writer("/u/1/data")
     await writer.write([b"complete"])
-    await driver.move("/u/1/data", "/blob", remove="/u/1")
+    await driver.move("/u/1/data", "/blob", remove=["/u/1"])
     await writer.close()
     assert await content(driver, "/blob") == b"complete"
     with pytest.raises(PathNotFound):
@@ -292,7 +292,7 @@ async def a_move_removes_the_folder_of_an_open_writer(driver: Driver) -> None:
 
 async def a_folder_to_remove_may_be_missing(driver: Driver) -> None:
     await driver.write([("/from", b"x")])
-    await driver.move("/from", "/to", [("/link", b"y")], remove="/u/gone")
+    await driver.move("/from", "/to", [("/link", b"y")], remove=["/u/gone"])
     assert await content(driver, "/to") == b"x"
     assert await content(driver, "/link") == b"y"
 

@@ -105,7 +105,7 @@ async def test_no_other_user_may_enter_the_folder_of_an_upload(driver: Filesyste
         for session in ("/uploads/first", "/uploads/second"):
             await driver.begin(f"{session}/startedat", b"now", f"{session}/data")
             assert os.stat(driver.root + session).st_mode & 0o777 == 0o750
-        await driver.move("/uploads/first/data", "/blobs/data", remove="/uploads/first")
+        await driver.move("/uploads/first/data", "/blobs/data", remove=["/uploads/first"])
     finally:
         os.umask(before)
     for served, mode in (("/uploads", 0o755), ("/blobs", 0o755), ("/blobs/data", 0o644)):

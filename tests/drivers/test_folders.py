@@ -106,7 +106,7 @@ async def test_an_upload_that_ends_makes_nobody_forget(tmp_path: Path) -> None:
     other = FilesystemDriver(str(tmp_path), removals=removals)
     await driver.write([(LINK, b"first")])
     await other.begin("/u/1/startedat", b"now", "/u/1/data")
-    await other.move("/u/1/data", "/blobs/1", remove="/u/1")
+    await other.move("/u/1/data", "/blobs/1", remove=["/u/1"])
     await other.begin("/u/2/startedat", b"now", "/u/2/data")
     await other.delete("/u/2", durable=False)
     disk.synced.clear()

@@ -81,6 +81,20 @@ async def test_few_requests_wait_for_a_session_and_the_others_are_refused_at_onc
     assert (await uploads.resume(upload.id)).size == WAITING + 1
 
 
+async def test_who_is_refused_is_told_how_far_the_session_is(
+    driver: Driver, uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moorage.store.uploads.BUSY_SECONDS", 0.0)
+    upload = await uploads.start()
+    writer = await held(driver, upload)
+    await writer.write([b"abc"])
+    await writer.flush()
+    late = await uploads.resume(upload.id, upload.progress)
+    with pytest.raises(RangeInvalid):
+        await late.append(body(b"x"), at=0)
+    assert late.size == 3
+
+
 async def test_few_requests_wait_for_sessions_in_all(
     driver: Driver, uploads: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -257,12 +257,12 @@ class Driver(Protocol):
         files: Iterable[tuple[str, bytes]] = (),
         *,
         mark: str = "",
-        remove: str = "",
+        remove: Sequence[str] = (),
     ) -> None:
         """Move a file atomically, replacing an older one, then make `files` visible as `write` does. All are durable on return.
 
-        With the `mark` of a writer, move exactly the bytes that it names. Finally remove the folder `remove`. Raises
-        PathNotFound, StorageFull.
+        With the `mark` of a writer, move exactly the bytes that it names. Finally `remove` files, and folders with everything in
+        them, if they are there. Raises PathNotFound, StorageFull.
         """
         ...
 

@@ -208,7 +208,7 @@ class FilesystemDriver(InPlace):
         files: Iterable[tuple[str, bytes]] = (),
         *,
         mark: str = "",
-        remove: str = "",
+        remove: Sequence[str] = (),
     ) -> None:
         await self._threaded(self._move, source, target, list(files), remove)
 
@@ -304,7 +304,9 @@ class FilesystemDriver(InPlace):
             raise translate(error, path) from None
         return FileWriter(self._disk, self._threads, fd, path, found.st_size)
 
-    def _move(self, source: str, target: str, files: Sequence[tuple[str, bytes]], remove: str) -> None:
+    def _move(
+        self, source: str, target: str, files: Sequence[tuple[str, bytes]], remove: Sequence[str]
+    ) -> None:
         full_source, full_target = self.root + source, self.root + target
         try:
             with Staging(self._disk, self._folders, self.root) as staging:
@@ -322,10 +324,10 @@ class FilesystemDriver(InPlace):
                 self._folders.sync(changed)
         except OSError as error:
             raise translate(error, source) from None
-        if remove:
+        for path in remove:
             # The purging of uploads removes what is left.
             with contextlib.suppress(OSError):
-                self._removing.remove(self.root + remove)
+                self._removing.remove(self.root + path)
 
     def _finish(self, full: str) -> None:
         """Record the size of a complete file with it, and make both durable. A file that cannot be synced is removed: the kernel

@@ -76,14 +76,14 @@ class InMemoryDriver(LookingFirst, InPlace):
         files: Iterable[tuple[str, bytes]] = (),
         *,
         mark: str = "",
-        remove: str = "",
+        remove: Sequence[str] = (),
     ) -> None:
         self._files[target] = self._file(source)
         del self._files[source]
         await self.write(files)
-        if remove:
+        for path in remove:
             with contextlib.suppress(PathNotFound):
-                await self.delete(remove)
+                await self.delete(path)
 
     async def delete(self, path: str, *, durable: bool = True) -> None:
         doomed = [path] if path in self._files else list(self._below(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from moorage.drivers.base import Creation, Driver, DriverError, FileInfo, Matches, Part, Reader, Writer
@@ -73,7 +73,7 @@ class ReadOnlyDriver:
         files: Iterable[tuple[str, bytes]] = (),
         *,
         mark: str = "",
-        remove: str = "",
+        remove: Sequence[str] = (),
     ) -> None:
         raise DriverError(source, "the registry is read-only")
 

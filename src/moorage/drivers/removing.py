@@ -51,9 +51,6 @@ class Removing:
         """If others keep writing into the folder, what they write counts as later, and stays."""
         self._folders.forget(folder)
         for _ in range(ATTEMPTS):
-            for name in self._disk.listdir(folder):
-                with contextlib.suppress(FileNotFoundError):
-                    self.remove(f"{folder}/{name}")
             try:
                 return self._disk.rmdir(folder)
             except FileNotFoundError:
@@ -61,3 +58,6 @@ class Removing:
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY:
                     raise
+            for name in self._disk.listdir(folder):
+                with contextlib.suppress(FileNotFoundError):
+                    self.remove(f"{folder}/{name}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
+import random
 import time
 from collections import deque
 from pathlib import Path
@@ -79,7 +79,8 @@ class Staging:
 
 
 def temporary_path(root: str) -> str:
-    return f"{root}/{TEMPORARY}/{OWNER}-{os.getpid()}-{secrets.token_hex(8)}"
+    # Nobody gains by guessing it: the file is made only if there is none, and `secrets` asks the kernel each time.
+    return f"{root}/{TEMPORARY}/{OWNER}-{os.getpid()}-{random.getrandbits(64):016x}"
 
 
 def left_behind(disk: Disk, root: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from moorage.digest import CANONICAL, Digest, Hashes
 from moorage.drivers.base import Driver, Part, PathNotFound, Reader
@@ -69,10 +70,10 @@ class RepositoryBlobs:
         return None if url is None else (url, blob)
 
     async def adopt(
-        self, path: str, blob: Blob, aliases: tuple[Digest, ...], *, mark: str, remove: str
+        self, path: str, blob: Blob, aliases: tuple[Digest, ...], *, mark: str, remove: Sequence[str]
     ) -> None:
         """Move a verified file to its final place and let this repository serve it, also under digests of other
-        algorithms; then remove the folder `remove`. A file that is already there is replaced, because it may be
+        algorithms; then `remove` files and folders. A file that is already there is replaced, because it may be
         damaged. Its readers keep the old bytes, or over a network may continue with the new ones."""
         since = time.monotonic()
         links, others = self._links_to(blob.digest, aliases)

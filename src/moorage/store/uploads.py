@@ -86,9 +86,9 @@ class Uploads:
         return Upload(self, upload, Progress(mark=mark))
 
     async def resume(self, upload: UploadId, known: Progress | None = None, *, ask: bool = False) -> Upload:
-        """Continue a session. `known` comes from the client's signed state. If that has a mark, which names the bytes, the
-        storage is only asked if `ask` is set: missing bytes are noticed when they are needed. Raises UploadUnknown."""
-        if known is not None and known.mark and not ask:
+        """Continue a session. `known` comes from the client's signed state. With it, the storage is only asked if `ask` is set:
+        whoever needs the bytes notices that there are others, or none. Raises UploadUnknown."""
+        if known is not None and not ask:
             return Upload(self, upload, known)
         try:
             size = (await self.driver.written(layout.upload_data(self.name, upload))).size
@@ -108,6 +108,7 @@ class Upload:
         self._uploads = uploads
         self._folder = layout.upload(uploads.name, upload)
         self._path = layout.upload_data(uploads.name, upload)
+        self._started = layout.upload_started(uploads.name, upload)
         self.id = upload
         self.progress = progress
 
@@ -206,7 +207,7 @@ class Upload:
             _compare(found, expected)
             blob = Blob(found[CANONICAL], writer.size)
             await self._uploads.blobs.adopt(
-                self._path, blob, tuple(expected), mark=writer.mark, remove=self._folder
+                self._path, blob, tuple(expected), mark=writer.mark, remove=(self._started, self._folder)
             )
             self._uploads.hashing.drop(self.id, writer.mark)
         except PathNotFound:
@@ -256,10 +257,16 @@ class Upload:
 
         Only `start` makes the file, under an id that is never reused. Otherwise a client could cancel a session and
         continue it, and signed or cached digests of the old bytes would be applied to the new ones."""
-        if (writer := await self._writer_now()) is not None:
+        if writer := await self._writer_now() or await self._writer_soon():
             return writer
+        # The client is told where to go on.
+        self.progress = (await self._uploads.resume(self.id, self.progress, ask=True)).progress
+        raise RangeInvalid("another request is writing to this upload")
+
+    async def _writer_soon(self) -> Writer | None:
+        """None if another request holds the session's file for too long, or too many wait for it. Raises UploadUnknown."""
         if _waiting[self.id] >= WAITING or _waiting.total() >= WAITING_IN_ALL:
-            raise RangeInvalid(_BUSY)
+            return None
         _waiting[self.id] += 1
         try:
             deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
@@ -267,7 +274,7 @@ class Upload:
                 await asyncio.sleep(0.05)
                 if (writer := await self._writer_now()) is not None:
                     return writer
-            raise RangeInvalid(_BUSY)
+            return None
         finally:
             _waiting[self.id] -= 1
             if not _waiting[self.id]:
@@ -283,7 +290,6 @@ class Upload:
             return None
 
 
-_BUSY: Final = "another request is writing to this upload"
 _waiting: Counter[UploadId] = Counter()
 """The requests of this process that wait for a session."""
 

@@ -3,7 +3,7 @@ storage and the purging of uploads would fill trace stores with noise."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from opentelemetry.trace import Span, SpanKind, Tracer, get_current_span
@@ -80,7 +80,7 @@ class TracedDriver(DelegatingDriver):
         return self._spanned("storage.children", path, self._driver.children(path))
 
     def move(
-        self, source: str, target: str, files: Stage = (), *, mark: str = "", remove: str = ""
+        self, source: str, target: str, files: Stage = (), *, mark: str = "", remove: Sequence[str] = ()
     ) -> Work[None]:
         work = self._driver.move(source, target, files, mark=mark, remove=remove)
         if not recording():

@@ -82,7 +82,7 @@ async def test_an_upload_becomes_one_object_and_its_segments_go(
         data = os.urandom(size)
         expected += data
         mark = await appended(driver, *(data[at : at + MIB] for at in range(0, size, MIB)), mark=mark)
-    await driver.move(DATA, "/blobs/data", [("/link", b"x")], mark=mark, remove="/r/_uploads/1")
+    await driver.move(DATA, "/blobs/data", [("/link", b"x")], mark=mark, remove=["/r/_uploads/1"])
     assert await content(driver, "/blobs/data") == expected
     assert await driver.read("/link") == b"x"
     assert not await driver.is_folder("/r/_uploads/1")

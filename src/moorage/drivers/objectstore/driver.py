@@ -270,7 +270,7 @@ class ObjectStoreDriver(LookingFirst):
         files: Iterable[tuple[str, bytes]] = (),
         *,
         mark: str = "",
-        remove: str = "",
+        remove: Sequence[str] = (),
     ) -> None:
         """With the mark of a small upload that this process wrote: one call for the object, one per file, and one to remove the
         segment. Otherwise the first one is replaced by a copy and a check of the result."""
@@ -283,8 +283,8 @@ class ObjectStoreDriver(LookingFirst):
         await self.write(files)
         if not mark:
             await self._clear([path for path, _ in sources])
-            if remove:
-                await self._remove(remove)
+            for path in remove:
+                await self._remove(path)
         else:
             # Everything that was promised is in place. The purging of uploads removes what is left.
             with contextlib.suppress(DriverError, TimeoutError):

@@ -124,7 +124,17 @@ async def test_pushing_a_blob_syncs_its_bytes_its_name_and_its_link(
     await World(repository.driver, Ledger()).push_blob("team/app", b"a new blob")
     assert disk.calls["write"] == 3, "the session's start, the bytes, the link"
     assert disk.calls["rename"] == 2
+    assert disk.calls["listdir"] == 0, "what is left of the session is known"
     assert 4 <= disk.calls["fsync"] <= 10, disk.calls
+
+
+async def test_going_on_with_an_upload_whose_state_is_known_asks_nothing(
+    repository: Repository, disk: Counting
+) -> None:
+    upload = await repository.uploads.start()
+    disk.reset()
+    await repository.uploads.resume(upload.id, upload.progress)
+    assert disk.calls.total() == 0, disk.calls
 
 
 async def test_pushing_a_blob_changes_no_more_than_it_must(folder: Path) -> None:

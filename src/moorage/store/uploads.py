@@ -206,6 +206,7 @@ class Upload:
             found = await self._digests(writer, {digest.algorithm for digest in expected})
             _compare(found, expected)
             blob = Blob(found[CANONICAL], writer.size)
+            # First the file, so that the folder need not be listed.
             await self._uploads.blobs.adopt(
                 self._path, blob, tuple(expected), mark=writer.mark, remove=(self._started, self._folder)
             )

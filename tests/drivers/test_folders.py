@@ -14,6 +14,7 @@ from moorage.drivers.base import DriverError
 from moorage.drivers.disk import Disk
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.store.descriptors.removals import Removals
+from tests.contracts.disk import Counting
 
 LINK = "/tags/t/current/link"
 
@@ -55,12 +56,26 @@ async def test_a_folder_that_is_known_is_synced_alone(tmp_path: Path) -> None:
     assert disk.synced == [str(tmp_path / "tags/t/current")]
 
 
+async def test_a_write_makes_each_folder_once_and_looks_for_nothing_in_those_that_it_made(
+    tmp_path: Path,
+) -> None:
+    disk = Counting()
+    driver = FilesystemDriver(str(tmp_path), disk=disk)
+    await driver.write([("/known", b"")])
+    disk.reset()
+    await driver.write([("/tags/t/index/link", b"first")], [(LINK, b"first")])
+    assert disk.calls["mkdir"] == 4
+    assert disk.calls["read"] == disk.calls["stat"] - 1 == 0, "only what an earlier stage wrote is looked for"
+    assert [path for path in disk.opened if path.endswith("link")] == []
+    await driver.close()
+
+
 async def test_what_one_stage_of_a_write_made_durable_the_next_does_not_sync_again(tmp_path: Path) -> None:
     disk = Logged()
     driver = FilesystemDriver(str(tmp_path), disk=disk, removals=Removals())
     await driver.write([("/tags/t/index/link", b"first")], [(LINK, b"first")])
     second = disk.synced[disk.synced.index(str(tmp_path / "tags/t/current")) :]
-    assert second == [str(tmp_path / "tags/t/current"), str(tmp_path / "tags/t")]
+    assert second == [str(tmp_path / "tags/t/current")]
     assert {str(tmp_path / "tags"), str(tmp_path)} <= set(disk.synced)
 
 

@@ -18,6 +18,7 @@ import logging
 import os
 import stat as modes
 from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 from moorage.drivers.base import (
     DriverError,
@@ -45,6 +46,9 @@ log = logging.getLogger(__name__)
 
 LEADER = ".moorage/leader"
 """Below the root. The process that holds the lock on this file does the periodic work."""
+
+File: TypeAlias = tuple[str, bytes]
+"""The path of a small file, and what is in it."""
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -218,54 +222,70 @@ class FilesystemDriver(InPlace):
     async def delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
         return await self._threaded(self._delete_matching, folder, path, matches)
 
-    def _write(self, stages: Sequence[Sequence[tuple[str, bytes]]]) -> None:
-        path = ""
+    def _write(self, stages: Sequence[Sequence[File]]) -> None:
         try:
             with Staging(self._disk, self._folders, self.root) as staging:
                 prepared = []
                 for files in stages:
-                    count, changed = 0, Changed()
-                    for path, data in files:
-                        count += self._stage(staging, path, data, changed)
-                    prepared.append((files, count, changed))
+                    changed = Changed()
+                    prepared.append((*self._stage(staging, files, changed), changed))
                 staging.sync()
-                written: list[tuple[str, bytes]] = []
+                there: list[File] = []
                 later = [changed for _, _, changed in prepared]
-                for files, count, changed in prepared:
-                    staging.publish(count, changed)
-                    written += files
-                    self._replace(staging, written, changed)
+                for staged, found, changed in prepared:
+                    staging.publish(len(staged), changed)
+                    there += found
+                    self._replace(staging, there, changed)
+                    there += staged
                     self._folders.sync(changed, later := later[1:])
         except OSError as error:
-            raise translate(error, path) from None
+            raise translate(error, next((path for files in stages for path, _ in files), "")) from None
 
-    def _stage(self, staging: Staging, path: str, data: bytes, changed: Changed) -> bool:
-        """Stage a file unless it has that content already; returns whether it was staged.
+    def _stage(
+        self, staging: Staging, files: Iterable[File], changed: Changed
+    ) -> tuple[list[File], list[File]]:
+        """Stage the files that do not have that content already. Returns them, and then those that do."""
+        staged: list[File] = []
+        found: list[File] = []
+        for path, data in files:
+            try:
+                there = self._has(staging, path, data, changed)
+                if not there:
+                    staging.add(self.root + path, data)
+            except OSError as error:
+                raise translate(error, path) from None
+            (found if there else staged).append((path, data))
+        return staged, found
 
-        Its folders are synced in any case: the writer of the same content may not have synced them yet. Its time is set, so that
-        the newest link in the history of a tag is that of the last push. A file that cannot be read is replaced.
+    def _has(self, staging: Staging, path: str, data: bytes, changed: Changed) -> bool:
+        """Whether a file is there with that content; its folder is made if need be.
+
+        The folders are synced in any case: the writer of the same content may not have synced them yet. The file's time is set, so
+        that the newest link in the history of a tag is that of the last push. A file that cannot be read is replaced.
         """
         full = self.root + path
         folder = os.path.dirname(full)
-        changed[folder] = self._folders.make(folder)
+        changed[folder] = self._folders.make(folder, staging.seen)
+        if staging.seen.get(folder):
+            return False
         try:
-            if self._read(path) == data:
-                with contextlib.suppress(OSError):
-                    self._disk.utime(full)
+            if self._read(path) != data:
                 return False
         except InvalidPath:
             raise
         except DriverError:
-            pass
-        staging.add(full, data)
+            return False
+        with contextlib.suppress(OSError):
+            self._disk.utime(full)
         return True
 
-    def _replace(self, staging: Staging, files: Iterable[tuple[str, bytes]], changed: Changed) -> None:
+    def _replace(self, staging: Staging, files: Iterable[File], changed: Changed) -> None:
         """Write the files again that were removed since they were published, or seen to be there: syncing takes a while."""
         lost = [(path, data) for path, data in files if not self._disk.exists(self.root + path)]
-        if count := sum([self._stage(staging, path, data, changed) for path, data in lost]):
+        staged, _ = self._stage(staging, lost, changed)
+        if staged:
             staging.sync()
-            staging.publish(count, changed)
+            staging.publish(len(staged), changed)
 
     def _begin(self, path: str, data: bytes, file: str) -> None:
         full, folder = self.root + path, self.root + os.path.dirname(path)
@@ -304,14 +324,12 @@ class FilesystemDriver(InPlace):
             raise translate(error, path) from None
         return FileWriter(self._disk, self._threads, fd, path, found.st_size)
 
-    def _move(
-        self, source: str, target: str, files: Sequence[tuple[str, bytes]], remove: Sequence[str]
-    ) -> None:
+    def _move(self, source: str, target: str, files: Sequence[File], remove: Sequence[str]) -> None:
         full_source, full_target = self.root + source, self.root + target
         try:
             with Staging(self._disk, self._folders, self.root) as staging:
                 changed = Changed()
-                count = sum([self._stage(staging, path, data, changed) for path, data in files])
+                staged, found = self._stage(staging, files, changed)
                 self._finish(full_source)
                 staging.sync()
                 folder = os.path.dirname(full_target)
@@ -319,8 +337,8 @@ class FilesystemDriver(InPlace):
                 self._folders.within(
                     full_target, lambda: self._disk.rename(full_source, full_target), changed
                 )
-                staging.publish(count, changed)
-                self._replace(staging, files, changed)
+                staging.publish(len(staged), changed)
+                self._replace(staging, found, changed)
                 self._folders.sync(changed)
         except OSError as error:
             raise translate(error, source) from None

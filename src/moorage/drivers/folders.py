@@ -24,6 +24,9 @@ ATTEMPTS: Final = 10
 Changed: TypeAlias = dict[str, list[str]]
 """The folders that a write changed, each with those of itself and its ancestors that are not known to be durable."""
 
+Seen: TypeAlias = dict[str, bool]
+"""Folders that a write has seen to be there, and whether it has made them itself."""
+
 
 class Removals(Protocol):
     """Shared by processes that remove folders below one root: `last` returns other bytes after each `tell` by any of them."""
@@ -47,24 +50,30 @@ class Folders:
         self._removed = removals.last() if removals else b""
         self._durable: set[str] = set()
 
-    def make(self, folder: str) -> list[str]:
-        """Make `folder` and all above it up to the root. Returns those not known to be durable, for `sync`."""
+    def make(self, folder: str, seen: Seen | None = None) -> list[str]:
+        """Make `folder` and all above it up to the root, but for those that are in `seen`, and add them there. Returns those not
+        known to be durable, for `sync`."""
+        seen = {} if seen is None else seen
         self._heed()
         for _ in range(ATTEMPTS):
             try:
-                return self._make(folder)
+                return self._make(folder, seen)
             except FileNotFoundError:
-                # Another process has removed a folder that is remembered as durable.
+                # Another process has removed a folder that is remembered as durable, or that was seen.
                 self._durable.clear()
-        return self._make(folder)
+                seen.clear()
+        return self._make(folder, seen)
 
-    def _make(self, folder: str) -> list[str]:
+    def _make(self, folder: str, seen: Seen) -> list[str]:
         unsettled = self._unsettled(folder)
         for missing in reversed(unsettled):
+            if missing in seen:
+                continue
             try:
                 self._disk.mkdir(missing, 0o770 if missing == self._private else 0o777)
+                seen[missing] = True
             except FileExistsError:
-                pass
+                seen[missing] = False
         return unsettled
 
     def within(self, target: str, action: Callable[[], T], changed: Changed | None = None) -> T:
@@ -84,7 +93,7 @@ class Folders:
     def sync(self, changed: Changed, later: Iterable[Changed] = ()) -> None:
         """Sync the changed folders, and the parents of those not known to be durable, deepest first. A folder that is gone
         was removed after the write, so it needs no sync. What became durable is struck from the changes that are synced
-        `later`, if their folders were made before."""
+        `later`: their folders have been made before."""
         self._heed()
         unsettled = dict.fromkeys(folder for fresh in changed.values() for folder in fresh)
         unsettled |= dict.fromkeys(above for folder in changed for above in self._unsettled(folder))
@@ -93,10 +102,11 @@ class Folders:
             try:
                 self._disk.sync_folder(folder)
             except FileNotFoundError:
-                unsettled.clear()
-        self._settle(unsettled)
+                wanted.clear()
+        self._settle(folder for folder in unsettled if os.path.dirname(folder) in wanted)
         for fresh in (fresh for waiting in later for fresh in waiting.values()):
-            fresh[:] = [folder for folder in fresh if folder not in unsettled]
+            self._settle(folder for folder in fresh if os.path.dirname(folder) in wanted)
+            fresh[:] = [folder for folder in fresh if os.path.dirname(folder) not in wanted]
 
     def _unsettled(self, folder: str) -> list[str]:
         """Which of the folder and its ancestors are not known to be durable, deepest first."""

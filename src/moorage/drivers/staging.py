@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final
 
 from moorage.drivers.disk import Disk
-from moorage.drivers.folders import Changed, Folders
+from moorage.drivers.folders import Changed, Folders, Seen
 
 TEMPORARY: Final = ".moorage/tmp"
 """Below the root: the folder of files that are being written. What a crash leaves there is removed at the next start."""
@@ -36,6 +36,7 @@ class Staging:
         self._root = root
         self._waiting: deque[tuple[str, str]] = deque()
         self._unsynced: list[int] = []
+        self.seen: Seen = {}
 
     def __enter__(self) -> Staging:
         return self

@@ -15,8 +15,8 @@ from moorage.store.manifestcache import ManifestCache
 from moorage.store.parsing import stored
 from tests.support.garbage import collect
 
-LIMIT = 2 << 20
-PAYLOAD = 256 << 10
+LIMIT = 1 << 19
+PAYLOAD = 64 << 10
 DIGEST = Digest.of(b"content")
 ENTRY = f'{{"mediaType":"","size":1,"digest":"{DIGEST}"%s}}'
 
@@ -108,7 +108,7 @@ def test_a_heavy_manifest_is_kept_in_little_more_memory_than_its_bytes(kind: str
     payload = json.dumps({"schemaVersion": 2, **HEAVY[kind]}).encode()
     digest = Digest.of(payload)
     expected = told(parse(payload))
-    cache = ManifestCache(LIMIT)
+    cache = ManifestCache(4 * LIMIT)
     collect()
     tracemalloc.start()
     try:

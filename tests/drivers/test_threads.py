@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -180,31 +178,3 @@ async def test_threads_that_are_there_take_the_calls_of_those_that_cannot_be_sta
     before = set(threading.enumerate())
     await asyncio.gather(*(threads.call(time.sleep, 0.1) for _ in range(9)))
     assert len(started_since(before)) == 2
-
-
-async def test_threads_do_not_preempt_the_event_loop(threads: Threads) -> None:
-    assert await threads.call(os.sched_getscheduler, 0) == os.SCHED_BATCH
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER
-
-
-def test_a_policy_that_an_operator_has_chosen_stays() -> None:
-    async def policy() -> int:
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        threads = Threads(1)
-        try:
-            return await threads.call(os.sched_getscheduler, 0)
-        finally:
-            threads.close()
-
-    with ThreadPoolExecutor(1) as other:
-        assert other.submit(asyncio.run, policy()).result() == os.SCHED_IDLE
-
-
-async def test_a_sandbox_that_forbids_the_policy_stops_nothing(
-    threads: Threads, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def forbidden(*_: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "sched_setscheduler", forbidden)
-    assert await threads.call(len, "abc") == 3

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -59,7 +58,6 @@ class Threads:
         self._started += 1
 
     def _work(self) -> None:
-        _wake_without_preempting()
         while (call := self._calls.get()) is not None:
             function, future = call
             result, error = None, None
@@ -86,12 +84,3 @@ class Threads:
         """Let the threads end after the calls that are already queued."""
         for _ in range(self._started):
             self._calls.put(None)
-
-
-def _wake_without_preempting() -> None:
-    """Let this thread wait for a processor when a system call of its returns, instead of taking it from whoever is at work: that one
-    often holds the interpreter, so the two would only change places twice. A push takes a fifth less processor time with it."""
-    # A sandbox may forbid it, and an operator may have chosen another policy for the whole process.
-    with contextlib.suppress(OSError):
-        if os.sched_getscheduler(0) == os.SCHED_OTHER:
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

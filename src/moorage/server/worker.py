@@ -14,6 +14,7 @@ from moorage.server import orphans, signals
 from moorage.server.connections import Connections
 from moorage.server.idle import LATEST, Reaper
 from moorage.server.retirement import Retirement
+from moorage.server.scheduling import wake_without_preempting
 
 Build: TypeAlias = Callable[[Callable[[], None]], ASGIApp]
 """Builds the application, which calls the given function once it has started."""
@@ -75,6 +76,7 @@ class Duties:
             orphans.end_with(launcher, self.drain_seconds)
             sign.give()
 
+        wake_without_preempting()
         application = self.build(started)
         if not (self.reaps or self.retires):
             return application

@@ -121,7 +121,7 @@ async def test_what_goes_back_survives_a_power_cut(tmp_path: Path) -> None:
         def before(self, name: str, args: tuple[Any, ...]) -> None:
             if self.armed and name == "rename" and str(args[0]).endswith(LINK):
                 self.armed = False
-                Inline(self.root, disk=self)._write([[(LINK, b"two")]])
+                Inline(self.root, disk=self)._writing.write([[(LINK, b"two")]])
             super().before(name, args)
 
     root = tmp_path / "root"

@@ -3,8 +3,8 @@
 Drivers:
 
     filesystem     local or mounted disks: system calls in `disk`, open files in `files`, cached contents in `small`,
-                   recorded sizes in `sizes`, atomic writes in `staging`, durable folders in `folders`, removal in `removing`,
-                   removal on a condition in `taking`
+                   recorded sizes in `sizes`, the order of writing in `writing`, atomic writes in `staging`, durable folders in
+                   `folders`, removal in `removing`, removal on a condition in `taking`
     inmemory       memory of one process; shares `inplace` with `filesystem`
     objectstore    S3, Azure and Google Cloud Storage
 

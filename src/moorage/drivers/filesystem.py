@@ -18,12 +18,10 @@ import logging
 import os
 import stat as modes
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
 
 from moorage.drivers.base import (
     DriverError,
     FileInfo,
-    InvalidPath,
     Matches,
     Part,
     PathBusy,
@@ -33,7 +31,7 @@ from moorage.drivers.base import (
 )
 from moorage.drivers.disk import Disk, disk_at
 from moorage.drivers.files import FileReader, FileWriter, translate
-from moorage.drivers.folders import Changed, Folders, Removals
+from moorage.drivers.folders import Folders, Removals
 from moorage.drivers.inplace import InPlace
 from moorage.drivers.removing import Removing
 from moorage.drivers.sizes import Sizes
@@ -41,14 +39,12 @@ from moorage.drivers.small import FILE_BYTES, SmallFiles, WholeFile
 from moorage.drivers.staging import TEMPORARY, Staging, left_behind
 from moorage.drivers.taking import Taking
 from moorage.drivers.threads import Threads
+from moorage.drivers.writing import File, Writing
 
 log = logging.getLogger(__name__)
 
 LEADER = ".moorage/leader"
 """Below the root. The process that holds the lock on this file does the periodic work."""
-
-File: TypeAlias = tuple[str, bytes]
-"""The path of a small file, and what is in it."""
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -80,6 +76,7 @@ class FilesystemDriver(InPlace):
         self._taking = Taking(self._disk, self._folders, self._removing, self.root)
         self._inline = inline_reads
         self._sizes = Sizes(self._disk)
+        self._writing = Writing(self._disk, self._folders, self._sizes, self.root, self._read)
         self._small = SmallFiles()
         self._threads = Threads(threads)
         self._threaded = self._threads.call
@@ -196,7 +193,7 @@ class FilesystemDriver(InPlace):
     # Writing
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
-        await self._threaded(self._write, [list(files) for files in stages])
+        await self._threaded(self._writing.write, [list(files) for files in stages])
 
     async def begin(self, path: str, data: bytes, file: str) -> str:
         await self._threaded(self._begin, path, data, file)
@@ -221,71 +218,6 @@ class FilesystemDriver(InPlace):
 
     async def delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
         return await self._threaded(self._delete_matching, folder, path, matches)
-
-    def _write(self, stages: Sequence[Sequence[File]]) -> None:
-        try:
-            with Staging(self._disk, self._folders, self.root) as staging:
-                prepared = []
-                for files in stages:
-                    changed = Changed()
-                    prepared.append((*self._stage(staging, files, changed), changed))
-                staging.sync()
-                there: list[File] = []
-                later = [changed for _, _, changed in prepared]
-                for staged, found, changed in prepared:
-                    staging.publish(len(staged), changed)
-                    there += found
-                    self._replace(staging, there, changed)
-                    there += staged
-                    self._folders.sync(changed, later := later[1:])
-        except OSError as error:
-            raise translate(error, next((path for files in stages for path, _ in files), "")) from None
-
-    def _stage(
-        self, staging: Staging, files: Iterable[File], changed: Changed
-    ) -> tuple[list[File], list[File]]:
-        """Stage the files that do not have that content already. Returns them, and then those that do."""
-        staged: list[File] = []
-        found: list[File] = []
-        for path, data in files:
-            try:
-                there = self._has(staging, path, data, changed)
-                if not there:
-                    staging.add(self.root + path, data)
-            except OSError as error:
-                raise translate(error, path) from None
-            (found if there else staged).append((path, data))
-        return staged, found
-
-    def _has(self, staging: Staging, path: str, data: bytes, changed: Changed) -> bool:
-        """Whether a file is there with that content; its folder is made if need be.
-
-        The folders are synced in any case: the writer of the same content may not have synced them yet. The file's time is set, so
-        that the newest link in the history of a tag is that of the last push. A file that cannot be read is replaced.
-        """
-        full = self.root + path
-        folder = os.path.dirname(full)
-        changed[folder] = self._folders.make(folder, staging.seen)
-        if staging.seen.get(folder):
-            return False
-        try:
-            if self._read(path) != data:
-                return False
-        except InvalidPath:
-            raise
-        except DriverError:
-            return False
-        with contextlib.suppress(OSError):
-            self._disk.utime(full)
-        return True
-
-    def _replace(self, staging: Staging, files: Iterable[File], changed: Changed) -> None:
-        """Write the files again that were removed since they were published, or seen to be there: syncing takes a while."""
-        lost = [(path, data) for path, data in files if not self._disk.exists(self.root + path)]
-        staged, _ = self._stage(staging, lost, changed)
-        if staged:
-            staging.sync()
-            staging.publish(len(staged), changed)
 
     def _begin(self, path: str, data: bytes, file: str) -> None:
         full, folder = self.root + path, self.root + os.path.dirname(path)
@@ -325,42 +257,11 @@ class FilesystemDriver(InPlace):
         return FileWriter(self._disk, self._threads, fd, path, found.st_size)
 
     def _move(self, source: str, target: str, files: Sequence[File], remove: Sequence[str]) -> None:
-        full_source, full_target = self.root + source, self.root + target
-        try:
-            with Staging(self._disk, self._folders, self.root) as staging:
-                changed = Changed()
-                staged, found = self._stage(staging, files, changed)
-                self._finish(full_source)
-                staging.sync()
-                folder = os.path.dirname(full_target)
-                changed[folder] = self._folders.make(folder)
-                self._folders.within(
-                    full_target, lambda: self._disk.rename(full_source, full_target), changed
-                )
-                staging.publish(len(staged), changed)
-                self._replace(staging, found, changed)
-                self._folders.sync(changed)
-        except OSError as error:
-            raise translate(error, source) from None
+        self._writing.move(source, target, files)
         for path in remove:
             # The purging of uploads removes what is left.
             with contextlib.suppress(OSError):
                 self._removing.remove(self.root + path)
-
-    def _finish(self, full: str) -> None:
-        """Record the size of a complete file with it, and make both durable. A file that cannot be synced is removed: the kernel
-        drops what it could not write, and a second sync would succeed without it."""
-        fd = self._disk.open(full, _READ)
-        try:
-            with contextlib.suppress(OSError):
-                self._sizes.record(full, fd)
-            self._disk.fsync(fd)
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._disk.unlink(full)
-            raise
-        finally:
-            self._disk.close(fd)
 
     def _delete(self, path: str, durable: bool) -> None:
         full = self.root + path

@@ -13,6 +13,7 @@ With Granian's defaults, a thousand silent connections block a worker forever, a
     renewal       notices when these files are replaced
     sealed        copies of them in memory, which workers read
     worker        what a worker does besides serving requests
+    scheduling    how the threads of a worker share processors
     retirement    how a worker is replaced without losing a connection
     connections   which connections have a request in flight
     orphans       ends a worker whose launcher was killed

@@ -1,0 +1,134 @@
+"""Small files and verified uploads get their names, so that a power cut leaves each as it was or as it is to be."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from moorage.drivers.base import DriverError, InvalidPath
+from moorage.drivers.disk import Disk
+from moorage.drivers.files import translate
+from moorage.drivers.folders import Changed, Folders
+from moorage.drivers.sizes import Sizes
+from moorage.drivers.staging import Staging
+
+File: TypeAlias = tuple[str, bytes]
+"""The path of a small file, and what is in it."""
+
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Writing:
+    """Methods take the driver's paths, and raise DriverError. `read` returns the content of a small file."""
+
+    def __init__(
+        self, disk: Disk, folders: Folders, sizes: Sizes, root: str, read: Callable[[str], bytes]
+    ) -> None:
+        self._disk = disk
+        self._folders = folders
+        self._sizes = sizes
+        self._root = root
+        self._read = read
+
+    def write(self, stages: Sequence[Sequence[File]]) -> None:
+        """See `Driver.write`."""
+        try:
+            with Staging(self._disk, self._folders, self._root) as staging:
+                prepared = []
+                for files in stages:
+                    changed = Changed()
+                    prepared.append((*self._stage(staging, files, changed), changed))
+                staging.sync()
+                there: list[File] = []
+                later = [changed for _, _, changed in prepared]
+                for staged, found, changed in prepared:
+                    staging.publish(len(staged), changed)
+                    there += found
+                    self._replace(staging, there, changed)
+                    there += staged
+                    self._folders.sync(changed, later := later[1:])
+        except OSError as error:
+            raise translate(error, next((path for files in stages for path, _ in files), "")) from None
+
+    def move(self, source: str, target: str, files: Sequence[File]) -> None:
+        """Give a complete file its final name, then make `files` visible. See `Driver.move`."""
+        full_source, full_target = self._root + source, self._root + target
+        try:
+            with Staging(self._disk, self._folders, self._root) as staging:
+                changed = Changed()
+                staged, found = self._stage(staging, files, changed)
+                self._finish(full_source)
+                staging.sync()
+                folder = os.path.dirname(full_target)
+                changed[folder] = self._folders.make(folder)
+                self._folders.within(
+                    full_target, lambda: self._disk.rename(full_source, full_target), changed
+                )
+                staging.publish(len(staged), changed)
+                self._replace(staging, found, changed)
+                self._folders.sync(changed)
+        except OSError as error:
+            raise translate(error, source) from None
+
+    def _stage(
+        self, staging: Staging, files: Iterable[File], changed: Changed
+    ) -> tuple[list[File], list[File]]:
+        """Stage the files that do not have that content already. Returns them, and then those that do."""
+        staged: list[File] = []
+        found: list[File] = []
+        for path, data in files:
+            try:
+                there = self._has(staging, path, data, changed)
+                if not there:
+                    staging.add(self._root + path, data)
+            except OSError as error:
+                raise translate(error, path) from None
+            (found if there else staged).append((path, data))
+        return staged, found
+
+    def _has(self, staging: Staging, path: str, data: bytes, changed: Changed) -> bool:
+        """Whether a file is there with that content; its folder is made if need be.
+
+        The folders are synced in any case: the writer of the same content may not have synced them yet. The file's time is set, so
+        that the newest link in the history of a tag is that of the last push. A file that cannot be read is replaced.
+        """
+        full = self._root + path
+        folder = os.path.dirname(full)
+        changed[folder] = self._folders.make(folder, staging.seen)
+        if staging.seen.get(folder):
+            return False
+        try:
+            if self._read(path) != data:
+                return False
+        except InvalidPath:
+            raise
+        except DriverError:
+            return False
+        with contextlib.suppress(OSError):
+            self._disk.utime(full)
+        return True
+
+    def _replace(self, staging: Staging, files: Iterable[File], changed: Changed) -> None:
+        """Write the files again that were removed since they were published, or seen to be there: syncing takes a while."""
+        lost = [(path, data) for path, data in files if not self._disk.exists(self._root + path)]
+        staged, _ = self._stage(staging, lost, changed)
+        if staged:
+            staging.sync()
+            staging.publish(len(staged), changed)
+
+    def _finish(self, full: str) -> None:
+        """Record the size of a complete file with it, and make both durable. A file that cannot be synced is removed: the kernel
+        drops what it could not write, and a second sync would succeed without it."""
+        fd = self._disk.open(full, _READ)
+        try:
+            with contextlib.suppress(OSError):
+                self._sizes.record(full, fd)
+            self._disk.fsync(fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._disk.unlink(full)
+            raise
+        finally:
+            self._disk.close(fd)

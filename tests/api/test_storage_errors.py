@@ -58,7 +58,8 @@ async def broken(tmp_path: Path) -> AsyncIterator[tuple[Client, Broken]]:
 
 def with_disk(app: Application, disk: Failing) -> Application:
     driver = cast(FilesystemDriver, app._driver)
-    for part in (driver, driver._folders, driver._removing, driver._taking, driver._sizes):
+    parts = (driver, driver._folders, driver._removing, driver._taking, driver._sizes, driver._writing)
+    for part in parts:
         part._disk = disk
     return app
 

@@ -14,6 +14,9 @@ from typing import Final
 VECTOR_LIMIT: Final = 512
 """The most pieces in one call. The kernel's limit is 1,024."""
 
+READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+"""How to open a file to read it."""
+
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 

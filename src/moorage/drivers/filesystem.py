@@ -29,7 +29,7 @@ from moorage.drivers.base import (
     Reader,
     Writer,
 )
-from moorage.drivers.disk import Disk, disk_at
+from moorage.drivers.disk import READ, Disk, disk_at
 from moorage.drivers.files import FileReader, FileWriter, translate
 from moorage.drivers.folders import Folders, Removals
 from moorage.drivers.inplace import InPlace
@@ -46,7 +46,6 @@ log = logging.getLogger(__name__)
 LEADER = ".moorage/leader"
 """Below the root. The process that holds the lock on this file does the periodic work."""
 
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -119,7 +118,7 @@ class FilesystemDriver(InPlace):
 
     def _read(self, path: str, *, keep: bool = False) -> bytes:
         try:
-            fd = self._disk.open(self.root + path, _READ)
+            fd = self._disk.open(self.root + path, READ)
             try:
                 # Before the read, so that a change in between is noticed by the next comparison.
                 found = self._disk.fstat(fd) if keep else None
@@ -154,7 +153,7 @@ class FilesystemDriver(InPlace):
 
     def _open(self, path: str) -> FileReader:
         try:
-            fd = self._disk.open(self.root + path, _READ)
+            fd = self._disk.open(self.root + path, READ)
         except OSError as error:
             raise translate(error, path) from None
         try:

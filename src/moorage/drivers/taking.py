@@ -11,7 +11,7 @@ import os
 from typing import Final
 
 from moorage.drivers.base import Matches
-from moorage.drivers.disk import Disk
+from moorage.drivers.disk import READ, Disk
 from moorage.drivers.folders import Changed, Folders
 from moorage.drivers.removing import Removing
 from moorage.drivers.small import FILE_BYTES
@@ -32,8 +32,6 @@ _SLASH: Final = ":"
 _NAME: Final = 200
 """Characters of a path that become one name. File systems take 255 bytes, some of them less."""
 
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-
 
 class Taking:
     """Methods take real paths and raise OSError."""
@@ -53,7 +51,7 @@ class Taking:
         `put_back_left` does it.
         """
         self.put_back_left()
-        fd = self._disk.open(path, _READ)
+        fd = self._disk.open(path, READ)
         # Open while its inode is compared, so that no other file gets that inode.
         try:
             if not matches(self._disk.read(fd, FILE_BYTES)):
@@ -131,7 +129,7 @@ class Taking:
         self._folders.sync(changed)
 
     def _read(self, path: str) -> bytes:
-        fd = self._disk.open(path, _READ)
+        fd = self._disk.open(path, READ)
         try:
             return self._disk.read(fd, FILE_BYTES)
         finally:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from moorage.drivers.base import DriverError, InvalidPath
-from moorage.drivers.disk import Disk
+from moorage.drivers.disk import READ, Disk
 from moorage.drivers.files import translate
 from moorage.drivers.folders import Changed, Folders
 from moorage.drivers.sizes import Sizes
@@ -16,8 +16,6 @@ from moorage.drivers.staging import Staging
 
 File: TypeAlias = tuple[str, bytes]
 """The path of a small file, and what is in it."""
-
-_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Writing:
@@ -121,7 +119,7 @@ class Writing:
     def _finish(self, full: str) -> None:
         """Record the size of a complete file with it, and make both durable. A file that cannot be synced is removed: the kernel
         drops what it could not write, and a second sync would succeed without it."""
-        fd = self._disk.open(full, _READ)
+        fd = self._disk.open(full, READ)
         try:
             with contextlib.suppress(OSError):
                 self._sizes.record(full, fd)

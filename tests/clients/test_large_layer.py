@@ -1,15 +1,17 @@
-"""A layer of a gibibyte that cannot be compressed: pushed by skopeo, pulled by skopeo and by podman."""
+"""A layer of a gibibyte that cannot be compressed: pushed by skopeo, pulled by podman."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import os
+import io
+import random
 import shutil
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -31,6 +33,18 @@ class Large:
     cargo: str
 
 
+class Hashed(io.RawIOBase):
+    """A file that is written, and its digest."""
+
+    def __init__(self, file: IO[bytes] | gzip.GzipFile) -> None:
+        self.file = file
+        self.digest = hashlib.sha256()
+
+    def write(self, data: Any, /) -> int:
+        self.digest.update(data)
+        return self.file.write(data)
+
+
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -40,19 +54,23 @@ def file_sha256(path: Path) -> str:
 def large(engine_folder: Path) -> Iterator[Large]:
     folder = engine_folder / "large"
     folder.mkdir()
-    cargo, archive, layer = folder / "cargo", folder / "archive", folder / "layer"
-    with cargo.open("wb") as file:
-        for _ in range(SIZE // PART):
-            file.write(os.urandom(PART))
-    with tarfile.open(archive, "w") as files:
-        files.add(cargo, "cargo")
-    # Compressed in form only: clients compress plain layers themselves, and then the digest is another.
-    with archive.open("rb") as source, gzip.open(layer, "wb", compresslevel=0) as target:
-        shutil.copyfileobj(source, target, PART)
-    made = Large(folder / "layout", file_sha256(layer), file_sha256(cargo))
-    write_image(made, layer, diff_id=f"sha256:{file_sha256(archive)}")
-    cargo.unlink()
-    archive.unlink()
+    # The same part twice would not be compressed either, but might not be sent or stored twice.
+    noise, cargo = random.Random(SIZE), hashlib.sha256()
+    member = tarfile.TarInfo("cargo")
+    member.size = SIZE
+    with (folder / "layer").open("wb") as file:
+        layer = Hashed(file)
+        # Compressed in form only: clients compress plain layers themselves, and then the digest is another.
+        with gzip.GzipFile(fileobj=layer, mode="wb", compresslevel=0) as compressed:
+            archive = Hashed(compressed)
+            archive.write(member.tobuf())
+            for _ in range(SIZE // PART):
+                part = noise.randbytes(PART)
+                cargo.update(part)
+                archive.write(part)
+            archive.write(bytes(2 * tarfile.BLOCKSIZE))
+    made = Large(folder / "layout", layer.digest.hexdigest(), cargo.hexdigest())
+    write_image(made, folder / "layer", diff_id=f"sha256:{archive.digest.hexdigest()}")
     yield made
     shutil.rmtree(folder)
 
@@ -76,17 +94,14 @@ def write_image(made: Large, layer: Path, *, diff_id: str) -> None:
     layer.rename(made.layout / "blobs" / "sha256" / made.layer)
 
 
-def test_a_layer_of_a_gibibyte_arrives_whole_at_two_other_clients(
-    large: Large, server: Server, skopeo: Client, podman: Client, engine_folder: Path
+def test_a_layer_of_a_gibibyte_arrives_whole_at_another_client(
+    large: Large, server: Server, skopeo: Client, podman: Client
 ) -> None:
     image = f"{server.address}/large:1"
     skopeo("copy", "--dest-tls-verify=false", f"oci:{large.layout}:local", f"docker://{image}")
+    stored = next(server.root.rglob(f"{large.layer}/data"))
+    assert file_sha256(stored) == large.layer
     shutil.rmtree(large.layout)
-
-    pulled = engine_folder / "large" / "pulled"
-    skopeo("copy", "--src-tls-verify=false", f"docker://{image}", f"dir:{pulled}")
-    assert file_sha256(pulled / large.layer) == large.layer
-    shutil.rmtree(pulled)
 
     podman("pull", "--quiet", INSECURE, image)
     mounted = Path(podman("image", "mount", image))

@@ -1,4 +1,4 @@
-"""The command line, as a shell calls it."""
+"""The command line: as a shell calls it, or, where that is no matter, in a process that has loaded it before."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from moorage import __version__
 from moorage.cli.commands import main_app
 from moorage.cli.serving import typed
 from moorage.cli.spellings import translated
+from tests.support import forking
 from tests.support.server import moorage_command
 
 CONFIG = "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {root}\n"
 
 
-def run(*arguments: str, given: str = "", program: str = "moorage") -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, given: str = "", program: str = "") -> subprocess.CompletedProcess[str]:
+    """As a shell calls `program`, if that is said."""
+    if not program:
+        return forking.command(*arguments, given=given)
     command = moorage_command(*arguments)
     command[0] = str(Path(command[0]).with_name(program))
     return subprocess.run(command, check=False, input=given, capture_output=True, text=True, timeout=60)
@@ -67,7 +71,7 @@ def test_every_spelling_of_a_question_for_help_is_answered(arguments: list[str],
 
 
 def test_without_arguments_there_is_help() -> None:
-    found = run()
+    found = run(program="moorage")
     for command in ("serve", "config", "garbage-collect", "purge-uploads", "htpasswd", "version"):
         assert command in found.stdout + found.stderr
 

@@ -1,6 +1,7 @@
 """The process dies at a storage call: nothing acknowledged is lost, pushing again heals, garbage can be collected.
 
-Each case runs one piece of work on a real folder and ends it at its k-th call, for every k (a write is done by half).
+Each case runs one piece of work on a real folder and ends it at its k-th call, for every k, or for every third where the
+work is long (a write is done by half).
 A new driver then opens the folder, as a server that was started again.
 """
 
@@ -18,6 +19,9 @@ from tests.contracts.disk import Died, Dying, Inline
 from tests.store.ledger import Ledger, World
 from tests.store.scenarios import LONGER, SCENARIOS, Scenario
 from tests.store.spread import total
+
+LONG = ("a-day", "many-tags")
+"""Where each call is much like one that another scenario dies at."""
 
 
 async def prepared(scenario: Scenario, root: Path) -> Ledger:
@@ -48,17 +52,17 @@ async def check(root: Path, ledger: Ledger, at: int) -> None:
     await world.heal(whole=at % 4 < 2)
 
 
-def kill(folder: Path, scenario: Scenario, changes: bool) -> int:
-    """Die at every call (or every one that changes something). How many deaths there were; raises AssertionError
-    telling at which call something was lost."""
+def kill(folder: Path, scenario: Scenario, step: int, changes: bool) -> int:
+    """Die at every `step`-th call (of all, or of those that change something). How many deaths there were; raises
+    AssertionError telling at which call something was lost."""
     with asyncio.Runner() as runner:
         start = runner.run(prepared(scenario, folder / "start"))
-        for at in itertools.count(1):
+        for deaths, at in enumerate(itertools.count(1, step)):
             root, ledger = folder / "root", start.copy()
             if (folder / "start").exists():
                 shutil.copytree(folder / "start", root, copy_function=os.link)
             if not runner.run(interrupted(scenario, root, ledger, Dying(at, changes=changes))):
-                return at - 1
+                return deaths
             try:
                 runner.run(check(root, ledger, at))
             except BaseException as error:
@@ -69,11 +73,12 @@ def kill(folder: Path, scenario: Scenario, changes: bool) -> int:
 
 
 def test_a_death_at_any_change_loses_nothing() -> None:
-    deaths = total(kill, [(scenario, True) for scenario in SCENARIOS])
+    steps = [3 if scenario.name in LONG else 1 for scenario in SCENARIOS]
+    deaths = total(kill, [(scenario, step, True) for scenario, step in zip(SCENARIOS, steps, strict=True)])
     assert deaths >= 2_000, f"{deaths} deaths are too few to prove anything: add scenarios"
 
 
 @pytest.mark.soak
 def test_a_death_at_any_call_loses_nothing() -> None:
-    deaths = total(kill, [(scenario, False) for scenario in (*LONGER, *SCENARIOS)])
+    deaths = total(kill, [(scenario, 1, False) for scenario in (*LONGER, *SCENARIOS)])
     assert deaths >= 10_000, f"{deaths} deaths are too few to prove anything: add scenarios"

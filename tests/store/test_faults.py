@@ -78,7 +78,7 @@ def fail(folder: Path, scenario: Scenario, step: int, offset: int) -> int:
 
 def test_a_failing_call_loses_nothing() -> None:
     cases = [
-        (scenario, 17 if scenario.name in LONG else 5, number) for number, scenario in enumerate(SCENARIOS)
+        (scenario, 19 if scenario.name in LONG else 6, number) for number, scenario in enumerate(SCENARIOS)
     ]
     count = total(fail, cases)
     assert count >= 1_000, f"{count} faults are too few to prove anything: add scenarios"

@@ -15,10 +15,10 @@ from moorage.store.manifestcache import ManifestCache
 from moorage.store.parsing import stored
 from tests.support.garbage import collect
 
-LIMIT = 1 << 19
-PAYLOAD = 64 << 10
+LIMIT = 1 << 18
+PAYLOAD = 32 << 10
 """The bytes of a manifest that weighs too much to be kept whole."""
-SMALL = 4 << 10
+SMALL = 2 << 10
 """The bytes of one that does not."""
 DIGEST = Digest.of(b"content")
 ENTRY = f'{{"mediaType":"","size":1,"digest":"{DIGEST}"%s}}'

@@ -238,7 +238,7 @@ def test_a_slow_client_of_good_will_is_not_taken_for_silent(everywhere: SecureSe
         while not client.streams[number].complete:
             client.pump()
             if len(client.streams[number].body) % (256 << 10) < 16 << 10:
-                time.sleep(0.1)
+                time.sleep(0.06)
         assert client.streams[number].body == BLOB
 
 

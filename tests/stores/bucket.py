@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from tests.support.objectstores import S3
+
+SECRET_NAME = "moorage/secret"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,11 @@ class Bucket:
             aws_secret_access_key=self.store.secret_key,
             region_name=self.store.region,
         )
+
+    def with_secret(self) -> Self:
+        """As a server left it that was started there before: the next one need not wait for others that start, too."""
+        self.put(SECRET_NAME, secrets.token_hex(32).encode())
+        return self
 
     def names(self, below: str = "") -> list[str]:
         pages = self._client.get_paginator("list_objects_v2")

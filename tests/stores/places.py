@@ -15,7 +15,7 @@ from moorage.drivers.filesystem import FilesystemDriver
 from tests.drivers.objectstore.stores import driver_over
 from tests.store.shelf import Shelf
 from tests.stores.commands import in_store, on_disk
-from tests.stores.server import Service, store_server
+from tests.stores.server import SECRET, Service, store_server
 from tests.support.server import Server, moorage_server
 from tests.support.storeproxy import StoreProxy, proxying
 
@@ -59,5 +59,5 @@ def place(folder: Path, service: Service | None) -> Iterator[Place]:
     name = f"places/{secrets.token_hex(6)}"
     with proxying(service.endpoint) as proxy:
         in_store(config, replace(service, endpoint=proxy.endpoint), name)
-        server = store_server(folder / "server", service, root=name)
+        server = store_server(folder / "server", service, root=name, secret=SECRET)
         yield Place(config, server, proxy, lambda: driver_over(service, name))

@@ -14,6 +14,7 @@ from tests.support.ports import free_port
 from tests.support.server import Server, moorage_command
 
 Service = S3 | Azure | Gcs
+SECRET = "a secret of several replicas"
 
 
 def section(service: Service, root: str, **more: object) -> dict[str, object]:
@@ -63,11 +64,13 @@ def store_server(
     delete: bool = True,
     cache: str = "inmemory",
     redis: Mapping[str, object] = MappingProxyType({}),
+    secret: str = "",
     middleware: Sequence[Mapping[str, object]] = (),
     **more: object,
 ) -> Server:
     """Not yet started. `endpoint`: of a proxy before the service; `middleware`: entries of `middleware.storage`; `more`: keys
-    of the driver."""
+    of the driver. Without a `secret`, one is kept in the store, and the first server on a folder waits for a second whether
+    another one makes it at the same moment."""
     folder.mkdir(parents=True, exist_ok=True)
     root = root or f"servers/{secrets.token_hex(6)}"
     if endpoint:
@@ -92,7 +95,11 @@ def store_server(
                 "storage": storage,
                 "middleware": {"storage": list(middleware)},
                 "redis": dict(redis),
-                "http": {"addr": f"127.0.0.1:{port}", "workers": workers},
+                "http": {
+                    "addr": f"127.0.0.1:{port}",
+                    "workers": workers,
+                    **({"secret": secret} if secret else {}),
+                },
                 "health": {"storagedriver": {"enabled": False}},
             }
         )

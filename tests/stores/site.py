@@ -15,6 +15,7 @@ from moorage.store.repository import Stock
 from tests.drivers.objectstore.stores import driver_over
 from tests.stores.bucket import Bucket
 from tests.stores.server import store_server
+from tests.support import forking
 from tests.support.objectstores import S3
 from tests.support.server import Server, running
 from tests.support.storeproxy import StoreProxy, proxying
@@ -28,10 +29,7 @@ class Site:
 
     def command(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
         """With the configuration of the server."""
-        program, _, config = self.server.command
-        return subprocess.run(
-            [program, name, config, *options], capture_output=True, text=True, timeout=300, check=False
-        )
+        return forking.command(name, self.server.command[-1], *options, seconds=300)
 
     def collect(self, *, delete_untagged: bool = False, dry_run: bool = False) -> Collection:
         """Collect garbage at once, without the time that servers are given to notice: what they remember may be wrong then.
@@ -58,7 +56,8 @@ class Site:
 def site(
     folder: Path, store: S3, *, redirect: bool = False, cache: str = "inmemory", start: bool = True
 ) -> Iterator[Site]:
-    """Over an empty folder of the bucket. With `start` false, the server is started by the test."""
+    """Over a folder of the bucket with nothing but a secret; over an empty one, with `start` false, where the server is started
+    by the test."""
     root = f"sites/{folder.name}"
     with proxying(store.endpoint) as proxy:
         server = store_server(
@@ -74,5 +73,6 @@ def site(
         if not start:
             yield found
             return
+        found.bucket.with_secret()
         with running(server):
             yield found

@@ -195,7 +195,7 @@ def test_an_upload_whose_bytes_vanished_is_unknown(found: Site, client: Client) 
 def test_a_worker_that_dies_while_the_store_fails_has_a_successor(
     moto_store: S3, tmp_path: Path, workers: int
 ) -> None:
-    with site(tmp_path, moto_store, start=False) as found, serving(found.server, workers):
+    with site(tmp_path, moto_store, start=False) as found, serving(found, workers):
         with Client(found.server.port) as client:
             client.push(NAME, "v1", IMAGE)
             target = client.start_upload(NAME)
@@ -218,7 +218,7 @@ def test_a_worker_that_needs_the_store_to_start_says_in_one_line_that_it_fails(
     passwords = tmp_path / "passwords"
     passwords.write_text("ann:$2y$05$7cjmhYE3Gdbs3kkjn1LsfO.VY2o02fFZF1RFZJPScDIVYgjPUyqWq\n")
     signing = {"htpasswd": {"realm": "x", "path": str(passwords)}, "issuer": {"enabled": True}}
-    with site(tmp_path, moto_store, start=False) as found, serving(found.server, 2, auth=signing):
+    with site(tmp_path, moto_store, start=False) as found, serving(found, 2, auth=signing):
         victims = serving_workers(found.server, 2)
         found.proxy.faults = Faults(refusal=Refusal("403 Forbidden", "AccessDenied"))
         os.kill(min(victims), signal.SIGKILL)
@@ -230,13 +230,14 @@ def test_a_worker_that_needs_the_store_to_start_says_in_one_line_that_it_fails(
 
 
 @contextmanager
-def serving(server: Server, workers: int, **sections: object) -> Iterator[None]:
+def serving(found: Site, workers: int, **sections: object) -> Iterator[None]:
     """With more in its configuration."""
-    config = Path(server.command[-1])
+    found.bucket.with_secret()
+    config = Path(found.server.command[-1])
     written = json.loads(config.read_text())
     written["http"]["workers"] = workers
     config.write_text(json.dumps({**written, **sections}))
-    with running(server):
+    with running(found.server):
         yield
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import secrets
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,8 +16,9 @@ from tests.faults.client import Client
 from tests.faults.images import MANIFEST_TYPE, Image, digest_of, make_image
 from tests.store.descriptors.servers import RedisServer
 from tests.store.descriptors.servers import running as running_redis
-from tests.stores.bucket import Bucket
+from tests.stores.bucket import SECRET_NAME, Bucket
 from tests.stores.server import store_server
+from tests.support import forking
 from tests.support.objectstores import S3
 from tests.support.server import Server, running
 
@@ -37,14 +37,7 @@ def addresses(redis: RedisServer) -> dict[str, object]:
 
 def collect(server: Server) -> None:
     """As an operator does it, while servers run."""
-    program, _, config = server.command
-    done = subprocess.run(
-        [program, "garbage-collect", "--json", config],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = forking.command("garbage-collect", "--json", server.command[-1], seconds=120)
     assert done.returncode == 0, done.stderr
 
 
@@ -61,6 +54,7 @@ def test_deleted_and_collected_content_is_unknown_everywhere_and_can_be_pushed_a
     """Servers that remember in different places, none of which is started again."""
     deleted, unfinished = make_image(random.Random(1)), make_image(random.Random(2))
     root = "caches/collected"
+    Bucket(moto_store, root).with_secret()
     with ExitStack() as stack:
         servers = [
             store_server(tmp_path / "memory", moto_store, root=root),
@@ -114,7 +108,10 @@ def test_registries_that_share_a_redis_do_not_answer_for_each_other(
     roots = [f"caches/{secrets.token_hex(6)}" for _ in range(2)]
     if how == "the kept secret is copied":
         for root in roots:
-            Bucket(moto_store, root).put("moorage/secret", b"5" * 64)
+            Bucket(moto_store, root).put(SECRET_NAME, b"5" * 64)
+    elif how == "one secret is configured":
+        for root in roots:
+            Bucket(moto_store, root).with_secret()
     with ExitStack() as stack:
         clients = []
         for number, root in enumerate(roots):
@@ -160,7 +157,9 @@ def test_what_one_worker_deletes_no_other_remembers(
     moto_store: S3, redis: RedisServer, tmp_path: Path, cache: str
 ) -> None:
     """And the same blob stays in another repository, whose link is another one."""
-    server = store_server(tmp_path, moto_store, workers=3, cache=cache, redis=addresses(redis))
+    root = f"caches/{cache}"
+    Bucket(moto_store, root).with_secret()
+    server = store_server(tmp_path, moto_store, root=root, workers=3, cache=cache, redis=addresses(redis))
 
     def statuses(path: str) -> set[int]:
         # A connection is one worker's, and which one is chance.
@@ -209,6 +208,7 @@ def test_whatever_happens_to_redis_costs_only_speed(
 ) -> None:
     source = random.Random(3)
     kept = make_image(source)
+    Bucket(moto_store, "caches/redis").with_secret()
     with ExitStack() as stack:
         servers = [
             stack.enter_context(
@@ -246,7 +246,9 @@ def test_whatever_happens_to_redis_costs_only_speed(
 def test_what_was_deleted_while_redis_was_out_of_reach_is_unknown_when_it_is_back(
     moto_store: S3, redis: RedisServer, tmp_path: Path
 ) -> None:
-    server = store_server(tmp_path, moto_store, cache="redis", redis=addresses(redis))
+    root = "caches/dark"
+    Bucket(moto_store, root).with_secret()
+    server = store_server(tmp_path, moto_store, root=root, cache="redis", redis=addresses(redis))
     with running(server), Client(server.port) as client:
         digest = client.push_blob(NAME, b"deleted in the dark")
         path = f"/v2/{NAME}/blobs/{digest}"
@@ -271,7 +273,7 @@ def test_a_cache_that_cannot_be_made_is_told_at_the_start(
     moto_store: S3, tmp_path: Path, section: dict[str, object], said: str
 ) -> None:
     server = store_server(tmp_path, moto_store, cache="redis", redis=section)
-    done = subprocess.run(server.command, capture_output=True, text=True, timeout=60, check=False)
+    done = forking.command(*server.command[1:])
     assert done.returncode == 1
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -18,7 +18,7 @@ import pytest
 from moorage.store.descriptors.trust import POLL_SECONDS
 from tests.faults.client import Client, location, with_digest
 from tests.faults.images import digest_of, image_of, make_image
-from tests.stores.server import store_server
+from tests.stores.server import SECRET, store_server
 from tests.support.objectstores import S3
 from tests.support.server import Server, running
 from tests.support.storeproxy import Call, StoreProxy, proxying
@@ -54,7 +54,7 @@ def server(moto_store: S3, proxy: StoreProxy, tmp_path_factory: pytest.TempPathF
     """One worker, for what a process remembers is part of the count. Each test pushes what no other did."""
     folder = tmp_path_factory.mktemp("counted")
     with running(
-        store_server(folder, moto_store, endpoint=proxy.endpoint, redirect=True, delete=False)
+        store_server(folder, moto_store, endpoint=proxy.endpoint, redirect=True, delete=False, secret=SECRET)
     ) as started:
         yield started
 
@@ -113,7 +113,7 @@ def test_a_part_of_a_blob_takes_one_call_for_that_part_and_a_blob_that_the_clien
     moto_store: S3, proxy: StoreProxy, tmp_path: Path
 ) -> None:
     data = os.urandom(1 << 20)
-    server = store_server(tmp_path, moto_store, endpoint=proxy.endpoint)
+    server = store_server(tmp_path, moto_store, endpoint=proxy.endpoint, secret=SECRET)
     with running(server), Client(server.port) as client:
         digest = client.push_blob(NAME, data)
         path = f"/v2/{NAME}/blobs/{digest}"
@@ -169,7 +169,7 @@ def test_a_manifest_on_blobs_that_could_have_been_removed_asks_for_their_links(
     moto_store: S3, proxy: StoreProxy, tmp_path: Path
 ) -> None:
     image = make_image(random.Random(5))
-    server = store_server(tmp_path, moto_store, endpoint=proxy.endpoint, delete=True)
+    server = store_server(tmp_path, moto_store, endpoint=proxy.endpoint, delete=True, secret=SECRET)
     with running(server), Client(server.port) as client:
         for blob in image.blobs:
             client.push_blob(NAME, blob)

@@ -21,7 +21,7 @@ from tests.faults.client import Client
 from tests.faults.images import Image, digest_of, make_image
 from tests.stores.bucket import Bucket
 from tests.stores.commands import checked, copied, in_bucket, on_disk, storage
-from tests.stores.server import store_server
+from tests.stores.server import SECRET, store_server
 from tests.support.objectstores import S3
 from tests.support.server import Server, moorage_command, moorage_server, running
 from tests.support.storeproxy import StoreProxy, proxying
@@ -90,7 +90,7 @@ def test_a_registry_moves_from_a_disk_to_a_store_and_back(
     report = copied(disk, bucket)
     assert report["findings"] == []
     assert (report["copied_blobs"], report["written_tags"]) == (BLOBS + 3, len(images))
-    serves(store_server(tmp_path / "server", moto_store, root=root), images)
+    serves(store_server(tmp_path / "server", moto_store, root=root, secret=SECRET), images)
     back = on_disk(tmp_path / "back.yml", tmp_path / "back")
     done = storage("copy", "--from", bucket, "--to", back)
     assert done.stdout.startswith(f"1 repository; {BLOBS + 3} blobs with ")
@@ -145,7 +145,7 @@ def test_a_copy_into_a_store_that_is_killed_goes_on_where_it_was(
         # What was on its way when the process died may have arrived since.
         assert report["present_blobs"] >= len(there)
         assert len(sent(proxy)) == report["copied_blobs"] == BLOBS - report["present_blobs"]
-    serves(store_server(tmp_path / "server", moto_store, root=root), IMAGES)
+    serves(store_server(tmp_path / "server", moto_store, root=root, secret=SECRET), IMAGES)
 
 
 @pytest.mark.soak
@@ -204,7 +204,7 @@ def test_copies_while_images_are_pushed_are_whole(
         assert len(IMAGES) <= report["written_tags"]
         assert len(IMAGES) < len(images)
         copied(disk, bucket)
-    serves(store_server(tmp_path / "served", moto_store, root=root), images)
+    serves(store_server(tmp_path / "served", moto_store, root=root, secret=SECRET), images)
 
 
 def test_a_damaged_blob_is_one_line_and_exit_status_1(disk: Path, tmp_path: Path) -> None:

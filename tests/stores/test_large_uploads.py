@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults.client import Client, location, with_digest
 from tests.stores.large import peak_bytes, sent
-from tests.stores.server import store_server
+from tests.stores.server import SECRET, store_server
 from tests.support import sparse_server
 from tests.support.heads import Head
 from tests.support.server import Server, running
@@ -146,7 +146,7 @@ def test_the_largest_parts_that_a_layer_of_312_gibibytes_needs_fit_in_memory(
 ) -> None:
     """What is larger comes in segments, of smaller parts."""
     size = 110 * MIB
-    configured = store_server(tmp_path, store.service, root=ROOT, chunksize=32 * MIB)
+    configured = store_server(tmp_path, store.service, root=ROOT, secret=SECRET, chunksize=32 * MIB)
     with running(configured) as server:
         digest = in_one_put(server, size)
         assert fault_in(store, digest, size) == ""
@@ -242,7 +242,9 @@ def test_a_completion_that_failed_with_200_is_not_acknowledged(
     digest = digest_of(size)
     with (
         proxying(store.service.endpoint) as proxy,
-        running(store_server(tmp_path, store.service, root=ROOT, endpoint=proxy.endpoint)) as server,
+        running(
+            store_server(tmp_path, store.service, root=ROOT, secret=SECRET, endpoint=proxy.endpoint)
+        ) as server,
     ):
         target = begun(server)
         if patched:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.faults.client import Client
 from tests.faults.images import make_image
-from tests.stores.server import store_server
+from tests.stores.server import SECRET, store_server
 from tests.support.objectstores import S3
 from tests.support.server import running
 
@@ -28,7 +28,7 @@ def pages(client: Client, path: str, key: str) -> list[list[str]]:
 def test_catalog_and_tags_come_in_order_and_in_pages(moto_store: S3, tmp_path: Path) -> None:
     source = random.Random(1)
     one, other = make_image(source), make_image(source)
-    with running(store_server(tmp_path, moto_store)) as server, Client(server.port) as client:
+    with running(store_server(tmp_path, moto_store, secret=SECRET)) as server, Client(server.port) as client:
         for name in NAMES:
             client.push(name, "latest", one)
         listed = pages(client, "/v2/_catalog?n=4", "repositories")

@@ -12,7 +12,7 @@ from tests.faults.client import Client, location, with_digest
 from tests.faults.images import digest_of
 from tests.faults.memory import MIB, MemoryWatch
 from tests.faults.wire import Answer, Wire, request_head
-from tests.stores.server import store_server
+from tests.stores.server import SECRET, store_server
 from tests.support.objectstores import S3
 from tests.support.server import running
 
@@ -46,7 +46,7 @@ def test_uploads_that_stand_still_wait_for_each_other_instead_of_taking_all_memo
     moto_store: S3, tmp_path: Path
 ) -> None:
     limits = {"REGISTRY_HTTP_LIMITS_MEMORY": str(MEMORY)}
-    server = replace(store_server(tmp_path, moto_store), environment=limits)
+    server = replace(store_server(tmp_path, moto_store, secret=SECRET), environment=limits)
     with ExitStack() as stack:
         stack.enter_context(running(server))
         client = stack.enter_context(Client(server.port))

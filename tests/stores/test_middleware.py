@@ -20,7 +20,8 @@ from tests.faults.client import Client
 from tests.faults.images import digest_of
 from tests.faults.processes import holder_of
 from tests.faults.wire import Wire, request_bytes
-from tests.stores.server import store_server
+from tests.stores.server import SECRET, store_server
+from tests.support import forking
 from tests.support.cloudfront import KEY_PAIR, pem, verified
 from tests.support.exchange import exchange
 from tests.support.objectstores import S3
@@ -133,7 +134,9 @@ def test_a_redirect_before_files_leads_to_a_server_with_the_same_tree(tmp_path: 
 
 def test_a_redirect_before_s3_leads_elsewhere_than_the_bucket(moto_store: S3, tmp_path: Path) -> None:
     entry = {"name": "redirect", "options": {"baseurl": "https://mirror.example/images"}}
-    with running(store_server(tmp_path, moto_store, redirect=True, middleware=[entry])) as server:
+    with running(
+        store_server(tmp_path, moto_store, redirect=True, secret=SECRET, middleware=[entry])
+    ) as server:
         digest = pushed(server, b"data")
         hexadecimal = digest.partition(":")[2]
         assert sent_to(server, digest) == (
@@ -148,7 +151,9 @@ def test_a_rewrite_changes_the_url_of_s3(moto_store: S3, tmp_path: Path) -> None
         host = urlsplit(front.endpoint).netloc
         options = {"scheme": "https", "host": host, "trimpathprefix": bucket}
         entry = {"name": "rewrite", "options": options}
-        with running(store_server(tmp_path, moto_store, redirect=True, middleware=[entry])) as server:
+        with running(
+            store_server(tmp_path, moto_store, redirect=True, secret=SECRET, middleware=[entry])
+        ) as server:
             sent = urlsplit(sent_to(server, pushed(server, data)))
             assert (sent.scheme, sent.netloc) == ("https", host)
             assert sent.path.startswith("/servers/")
@@ -159,7 +164,7 @@ def test_a_rewrite_changes_the_url_of_s3(moto_store: S3, tmp_path: Path) -> None
 def test_cloudfront_gets_signed_urls(moto_store: S3, tmp_path: Path, key: Path) -> None:
     entry = cloudfront(key, duration=5)
     with running(
-        store_server(tmp_path, moto_store, root="tree", redirect=True, middleware=[entry])
+        store_server(tmp_path, moto_store, root="tree", redirect=True, secret=SECRET, middleware=[entry])
     ) as server:
         digest = pushed(server, b"data")
         before = int(time.time())
@@ -176,7 +181,9 @@ def test_clients_in_aws_go_to_s3_also_when_the_list_has_changed(
     with ranges.running() as address:
         options = {"iprangesurl": address, "updatefrequency": "1s"}
         entry = cloudfront(key, ipfilteredby="awsregion", awsregion="EU-Central-1, us-east-1", **options)
-        server = store_server(tmp_path, moto_store, redirect=True, workers=2, middleware=[entry])
+        server = store_server(
+            tmp_path, moto_store, redirect=True, workers=2, secret=SECRET, middleware=[entry]
+        )
         with running(server):
             digest = pushed(server, data)
             until(lambda: places(server, digest, LISTED) == {"s3"})
@@ -213,12 +220,11 @@ def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + SECONDS
     while not holds():
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.02)
 
 
-def refused(command: list[str], environment: Mapping[str, str] | None = None) -> str:
-    """What a server says that does not start."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """What a server says that did not start."""
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1, done.stderr
     return done.stderr
@@ -227,7 +233,7 @@ def refused(command: list[str], environment: Mapping[str, str] | None = None) ->
 def test_a_key_that_is_not_there_is_told_in_one_line(moto_store: S3, tmp_path: Path) -> None:
     missing = tmp_path / "missing.pem"
     server = store_server(tmp_path, moto_store, redirect=True, middleware=[cloudfront(missing)])
-    assert refused(server.command) == (
+    assert refused(forking.command(*server.command[1:])) == (
         "moorage: middleware.storage[0].options.privatekey: "
         f"cannot read {missing}: No such file or directory\n"
     )
@@ -239,7 +245,10 @@ def test_a_library_that_is_not_installed_is_told_in_one_line(
     (tmp_path / "botocore.py").write_text("raise ModuleNotFoundError(name='botocore')\n")
     server = store_server(tmp_path, moto_store, redirect=True, middleware=[cloudfront(key)])
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path)}
-    assert refused(server.command, environment) == (
+    done = subprocess.run(
+        server.command, capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
+    assert refused(done) == (
         "moorage: middleware.storage[0]: botocore is not installed: pip install 'moorage[cloudfront]'\n"
     )
     # What does not serve sends nobody anywhere.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import secrets
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +20,8 @@ from tests.drivers.objectstore.stores import driver_over
 from tests.faults.client import Client, location, with_digest
 from tests.faults.images import digest_of, make_image
 from tests.store.shelf import Shelf
-from tests.stores.server import Service, store_server
+from tests.stores.server import SECRET, Service, store_server
+from tests.support import forking
 from tests.support.exchange import exchange
 from tests.support.server import Server, running
 
@@ -43,15 +43,16 @@ def server(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield started
 
 
-def test_what_is_pushed_is_pulled_also_after_a_restart(service: Service, tmp_path: Path) -> None:
+def test_what_is_pushed_is_pulled_also_after_a_restart(server: Server) -> None:
     image = make_image(random.Random(1), layer_bytes=3 * MIB)
-    server = store_server(tmp_path, service)
-    with running(server), Client(server.port) as client:
+    with Client(server.port) as client:
         client.push(NAME, "v1", image)
         assert client.fault_in(NAME, "v1", image) == ""
         assert client.request("GET", f"/v2/{NAME}/tags/list").body == b'{"name":"team/app","tags":["v1"]}'
         assert client.request("GET", "/v2/_catalog").body == b'{"repositories":["team/app"]}'
-    with running(server), Client(server.port) as client:
+    assert server.stop() == 0
+    server.start()
+    with Client(server.port) as client:
         assert client.fault_in(NAME, "v1", image) == ""
 
 
@@ -94,13 +95,12 @@ def test_a_wrong_digest_leaves_nothing(server: Server) -> None:
 def test_what_is_deleted_and_collected_can_be_pushed_again(service: Service, tmp_path: Path) -> None:
     """Without a cache: with one, the collection waits until servers have noticed (`test_caches`)."""
     image = make_image(random.Random(2), layer_bytes=100_000)
-    with running(store_server(tmp_path, service, cache="none")) as server, Client(server.port) as client:
+    server = store_server(tmp_path, service, cache="none", secret=SECRET)
+    with running(server), Client(server.port) as client:
         client.push(NAME, "v1", image)
         client.expect(202, "DELETE", f"/v2/{NAME}/manifests/{digest_of(image.manifest)}")
         client.expect(404, "GET", f"/v2/{NAME}/manifests/v1")
-        program, _, config = server.command
-        command = [program, "garbage-collect", "--notice", "0", config]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        done = forking.command("garbage-collect", "--notice", "0", server.command[-1], seconds=120)
         assert done.returncode == 0, done.stderr
         # The command may have taken longer than a connection lives without a request.
         client.close()
@@ -124,7 +124,8 @@ async def test_blobs_that_the_last_repository_left_are_collected(service: Servic
 
 def test_a_blob_is_pulled_from_the_store_itself(service: Service, tmp_path: Path) -> None:
     data = os.urandom(MIB)
-    with running(store_server(tmp_path, service, redirect=True)) as server, Client(server.port) as client:
+    server = store_server(tmp_path, service, redirect=True, secret=SECRET)
+    with running(server), Client(server.port) as client:
         digest = client.push_blob(NAME, data)
         path = f"/v2/{NAME}/blobs/{digest}"
         assert client.expect(200, "HEAD", path).headers["content-length"] == str(MIB)

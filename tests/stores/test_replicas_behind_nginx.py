@@ -21,7 +21,7 @@ from tests.stores.balancer import balancing
 from tests.stores.bucket import Bucket
 from tests.stores.realclients import Maker, Push, RealClients
 from tests.stores.retrying import BROKEN, Retrying
-from tests.stores.server import store_server
+from tests.stores.server import SECRET, store_server
 from tests.support.command import Client
 from tests.support.heads import Head
 from tests.support.images import stored_image
@@ -216,7 +216,7 @@ def test_what_docker_sends_only_once_is_sent_to_another_replica_if_nginx_keeps_i
     clients: RealClients, moto_store: S3, tmp_path: Path
 ) -> None:
     with (
-        running(store_server(tmp_path / "server", moto_store)) as server,
+        running(store_server(tmp_path / "server", moto_store, secret=SECRET)) as server,
         proxying(server.url) as replica,
         balancing(tmp_path / "nginx", [urlsplit(replica.endpoint).netloc] * 3, keeping=True) as port,
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,25 +13,37 @@ import pytest
 from tests.faults.processes import eventually, worker_pids
 from tests.server.secure import AUTHORITY
 from tests.stores.server import Service, store_server
+from tests.support import forking
+from tests.support.forking import Running
+from tests.support.listening import spawned
 from tests.support.objectstores import S3, Azure, Gcs
 from tests.support.ports import free_port
-from tests.support.server import running
+from tests.support.server import Server, running
 
 
 def refused(folder: Path, service: Service, environment: dict[str, str] | None = None, **more: object) -> str:
     """What a server says that does not start."""
     server = store_server(folder, service, **more)  # type: ignore[arg-type] # keys of the driver
-    done = subprocess.run(
-        server.command,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), **(environment or {})},
+    return refusal(launched(server, environment or {}), server)
+
+
+def launched(server: Server, environment: Mapping[str, str]) -> Running:
+    """With nothing else in its environment: variables of the machine may be credentials."""
+    return forking.server(
+        server.command[1:],
+        {"PATH": "/usr/bin:/bin", "HOME": str(server.root), **environment},
+        server.log,
     )
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr
+
+
+def refusal(process: Running, server: Server) -> str:
+    try:
+        assert process.wait(120) == 1
+    finally:
+        process.send_signal(signal.SIGKILL)
+    said = server.log.read_text()
+    assert said.count("\n") == 1, said
+    return said
 
 
 def test_a_bucket_that_is_not_there(moto_store: S3, tmp_path: Path) -> None:
@@ -52,9 +64,20 @@ def test_a_wrong_secret_key(rclone_store: S3, tmp_path: Path) -> None:
     assert "the secret key is wrong (SignatureDoesNotMatch)" in said
 
 
-def test_a_store_that_nobody_answers_for(moto_store: S3, tmp_path: Path) -> None:
-    said = refused(tmp_path, replace(moto_store, endpoint=f"http://127.0.0.1:{free_port()}"))
-    assert said.startswith("moorage: storage.s3: ")
+def test_a_store_that_nobody_answers_for_and_no_user_and_password_of_its_endpoint(
+    moto_store: S3, tmp_path: Path
+) -> None:
+    """Both servers at a time: each tries for seconds."""
+    addresses = [f"{user}127.0.0.1:{free_port()}" for user in ("", "user:hidden@")]
+    servers = [
+        store_server(tmp_path / str(number), replace(moto_store, endpoint=f"http://{address}"))
+        for number, address in enumerate(addresses)
+    ]
+    processes = [launched(server, {}) for server in servers]
+    for process, server in zip(processes, servers, strict=True):
+        said = refusal(process, server)
+        assert said.startswith("moorage: storage.s3: ")
+        assert "hidden" not in said
 
 
 def test_credentials_that_are_nowhere(moto_store: S3, tmp_path: Path) -> None:
@@ -73,23 +96,11 @@ def test_a_private_key_without_its_line_breaks(tmp_path: Path) -> None:
         f"moorage: storage.gcs.keyfile: {tmp_path}/key.json: private_key is no RSA key in PEM with its line "
     )
     assert refused(tmp_path, service).startswith(told)
-    program, _, config = store_server(tmp_path, service).command
-    done = subprocess.run(
-        [program, "garbage-collect", "--dry-run", config],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    config = store_server(tmp_path, service).command[-1]
+    done = forking.command("garbage-collect", "--dry-run", config)
     assert done.returncode == 1
     assert done.stderr.startswith(told)
     assert done.stderr.count("\n") == 1, done.stderr
-
-
-def test_user_and_password_of_an_endpoint_that_nobody_answers_at(moto_store: S3, tmp_path: Path) -> None:
-    said = refused(tmp_path, replace(moto_store, endpoint=f"http://user:hidden@127.0.0.1:{free_port()}"))
-    assert said.startswith("moorage: storage.s3: ")
-    assert "hidden" not in said
 
 
 @pytest.mark.parametrize("content", [None, b"", b"nonsense", b"\xff\xfe", "ü".encode()])
@@ -121,5 +132,6 @@ def test_a_worker_that_finds_a_broken_file_when_it_starts_says_so_in_one_line(
 
 def test_a_library_that_is_not_installed(moto_store: S3, tmp_path: Path) -> None:
     (tmp_path / "obstore.py").write_text("raise ModuleNotFoundError(name='obstore')\n")
-    said = refused(tmp_path, moto_store, {"PYTHONPATH": str(tmp_path)})
+    server = store_server(tmp_path, moto_store)
+    said = refusal(spawned(server.command, server.log, {"PYTHONPATH": str(tmp_path)}), server)
     assert said == "moorage: storage.s3: obstore is not installed: pip install 'moorage[s3]'\n"

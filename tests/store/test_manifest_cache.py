@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-import json.decoder
 import tracemalloc
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import moorage
 from moorage.digest import Digest
 from moorage.manifest import OCI_INDEX, OCI_MANIFEST, Manifest, parse
 from moorage.store.manifestcache import ManifestCache
 from moorage.store.parsing import stored
 from tests.support.garbage import collect
 
-LIMIT = 1 << 18
-PAYLOAD = 32 << 10
+LIMIT = 1 << 19
+PAYLOAD = 64 << 10
 """The bytes of a manifest that weighs too much to be kept whole."""
-SMALL = 2 << 10
+SMALL = 4 << 10
 """The bytes of one that does not."""
 DIGEST = Digest.of(b"content")
 ENTRY = f'{{"mediaType":"","size":1,"digest":"{DIGEST}"%s}}'
@@ -55,16 +52,6 @@ HOSTILE: dict[str, Callable[[int, int], bytes]] = {
 }  # fmt: skip
 
 
-PARSING = (__file__, f"{Path(moorage.__file__).parent}/*", json.decoder.__file__)
-"""Where memory for a manifest is taken."""
-
-
-def traced() -> int:
-    """Bytes that have been taken there since the tracing began, and not given back. Other threads take some elsewhere."""
-    there = [tracemalloc.Filter(inclusive=True, filename_pattern=pattern) for pattern in PARSING]
-    return sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces(there).traces)
-
-
 @pytest.mark.parametrize("size", [SMALL, PAYLOAD], ids=["kept whole", "kept as bytes"])
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_the_cache_holds_no_more_memory_than_its_limit(kind: str, size: int) -> None:
@@ -80,10 +67,11 @@ def test_the_cache_holds_no_more_memory_than_its_limit(kind: str, size: int) -> 
             cache.put(Digest.of(copy), parse(copy))
             del copy
         collect()
-        held = traced()
+        held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert LIMIT // 8 <= held <= LIMIT
+    # What other threads and the interpreter have taken meanwhile is counted, too.
+    assert LIMIT // 8 <= held <= LIMIT + LIMIT // 8
 
 
 DESCRIBED = {"mediaType": "a/b", "size": 1, "digest": DIGEST}
@@ -131,7 +119,7 @@ def test_a_heavy_manifest_is_kept_in_little_more_memory_than_its_bytes(kind: str
     try:
         cache.put(digest, parse(payload))
         collect()
-        held = traced()
+        held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     kept = cache.get(digest)

@@ -94,6 +94,8 @@ def _s3(section: S3, links_for: timedelta | None) -> Driver:
         copy_concurrency=section.multipartcopymaxconcurrency,
         copy_threshold=section.multipartcopythresholdsize,
         storage_class=section.storageclass,
+        acl=section.objectacl,
+        private=layout.OWN,
         user_agent=section.useragent or "",
         dual_stack=section.usedualstack,
         accelerate=section.accelerate,

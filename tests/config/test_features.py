@@ -68,7 +68,6 @@ UNSUPPORTED = [
     ("http: {tls: {certificate: c, key: k, clientcas: [a], clientauth: require-any-client-cert}}", "http.tls.clientauth"),
     ("proxy: {remoteurl: 'https://h'}", "proxy.remoteurl"),
     ("policy: {repository: {classes: [image]}}", "policy"),
-    ("version: 0.1\nstorage: {s3: {bucket: b, region: r, objectacl: public-read}}", "storage.s3.objectacl"),
     *((f"version: 0.1\nstorage: {{{driver}}}", f"storage.{driver.split(':')[0]}") for driver in (SWIFT, OSS, RADOS)),
 ]  # fmt: skip
 

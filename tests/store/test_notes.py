@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from moorage.digest import Digest
-from moorage.drivers.objectstore.driver import NOTE_BYTES, ObjectStoreDriver
+from moorage.drivers.objectstore.driver import ObjectStoreDriver
+from moorage.drivers.objectstore.notes import NOTE_BYTES
 from moorage.errors import ManifestUnknown
 from moorage.manifest import parse
 from moorage.names import Tag

@@ -10,6 +10,7 @@ from typing import Any, Self
 from tests.support.objectstores import S3
 
 SECRET_NAME = "moorage/secret"
+EVERYONE = "http://acs.amazonaws.com/groups/global/AllUsers"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,14 @@ class Bucket:
         found = self._client.get_object(Bucket=self.store.bucket, Key=f"{self.root}/{name}")
         data: bytes = found["Body"].read()
         return data
+
+    def grants(self, name: str) -> set[tuple[str, str]]:
+        """Who may do what with an object: groups by their address, accounts by their name."""
+        found = self._client.get_object_acl(Bucket=self.store.bucket, Key=f"{self.root}/{name}")
+        return {
+            (one["Grantee"].get("URI") or one["Grantee"].get("ID", ""), one["Permission"])
+            for one in found["Grants"]
+        }
 
     def remove(self, name: str) -> None:
         self._client.delete_object(Bucket=self.store.bucket, Key=f"{self.root}/{name}")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias
 
 from moorage.config.configuration import Configuration
 from moorage.config.nodes import Entries, Items, Node, Path, Scalar, is_empty, node_at, origin_of
 from moorage.config.problem import Problem
 from moorage.config.schema import Leaf, shape_at
 from moorage.config.sections.base import Section
-from moorage.config.sections.s3 import S3
 
 Use: TypeAlias = Callable[[Configuration], Any]
 """Something true if a configuration uses a feature; for a path that ends in `[]` the list of its entries."""
@@ -29,10 +28,6 @@ UNBUILT: dict[str, tuple[Use, str]] = {
     "storage.swift": (lambda c: c.storage.swift, _DRIVER),
     "storage.oss": (lambda c: c.storage.oss, _DRIVER),
     "storage.rados": (lambda c: c.storage.rados, _DRIVER),
-    "storage.s3.objectacl": (
-        lambda c: c.storage.s3 and c.storage.s3.objectacl != "private",
-        "canned ACLs are not supported; remove the key, and use a bucket policy",
-    ),
     "middleware.registry[]": (lambda c: c.middleware.registry, _MIDDLEWARE),
     "middleware.repository[]": (lambda c: c.middleware.repository, _MIDDLEWARE),
     "http.tls.clientauth": (
@@ -59,7 +54,6 @@ EXTRAS: dict[str, tuple[Use, str, str]] = {
 """Features that need a library, and the extra of the package that brings it."""
 
 _ONLY: dict[str, frozenset[str]] = {
-    "storage.s3.objectacl": frozenset(get_args(S3.model_fields["objectacl"].annotation)) - {"private"},
     "http.tls.clientauth": frozenset({"require-any-client-cert"}),
 }
 """The values that are not built, for keys of which others are."""

@@ -10,7 +10,9 @@ Reading
     everyname     listings of S3 with keys that obstore refuses
 
 Writing
-    writing       new objects
+    putting       new objects of one request
+    notes         what is noted beside them
+    writing       new objects of many bytes
     segments      the chain of an upload
     joining       makes one object of the chain
     settling      looks whether an object is there that the store would not take

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from types import MappingProxyType
 from typing import Final
 
 import obstore
@@ -31,6 +28,8 @@ from moorage.drivers.objectstore.again import asked
 from moorage.drivers.objectstore.joining import Joiner, Through
 from moorage.drivers.objectstore.limits import USUAL, Limits, part_size
 from moorage.drivers.objectstore.listing import EveryName, Listing
+from moorage.drivers.objectstore.notes import NO_NOTE, NOTE_BYTES, as_metadata, from_metadata
+from moorage.drivers.objectstore.putting import Plain, Putter
 from moorage.drivers.objectstore.reading import ChainReader, ObjectReader
 from moorage.drivers.objectstore.removal import removed
 from moorage.drivers.objectstore.segments import Head, Segment, chain, longest
@@ -57,14 +56,6 @@ LISTING_PAUSES: Final = (0.5, 1.0, 2.0, None)
 
 CLEAR_SECONDS: Final = 10.0
 """The limit for removing the segments of an upload that has become a blob: the client is waiting."""
-
-NOTE: Final = "moorage"
-"""The name of a note in the metadata of an object: a name that all stores accept."""
-
-NO_NOTE: Final[Mapping[str, str]] = MappingProxyType({})
-
-NOTE_BYTES: Final = 1400
-"""S3 allows 2 KB of metadata including the names, and a note is encoded in base64."""
 
 SMALL_BYTES: Final = 1 << 20
 """Up to this size an object is sent with the shorter timeout: sending it takes so little time that a silent store is gone."""
@@ -104,6 +95,7 @@ class ObjectStoreDriver(LookingFirst):
         store: CloudStore,
         options: Options,
         *,
+        putter: Putter | None = None,
         joiner: Joiner | None = None,
         every_name: EveryName | None = None,
     ) -> None:
@@ -114,6 +106,7 @@ class ObjectStoreDriver(LookingFirst):
         self._listing = Listing(self._store, every_name)
         self._options = options
         self._prefix = "".join(f"{part}/" for part in options.root.split("/") if part)
+        self._putter = putter or Plain(self._store, options.attributes)
         self._joiner = joiner or Through(store, options.attributes, options.part_bytes, options.limits)
         self._threads = Threads(HASHING_THREADS)
         self._recent = Recent()
@@ -137,8 +130,7 @@ class ObjectStoreDriver(LookingFirst):
 
         async def whole() -> tuple[bytes, bytes]:
             result = await obstore.get_async(self._store, key)
-            note = str(result.attributes.get(NOTE, ""))
-            return bytes(await result.bytes_async()), _note(note)
+            return bytes(await result.bytes_async()), from_metadata(result.attributes)
 
         return await asked(path, whole)
 
@@ -202,19 +194,14 @@ class ObjectStoreDriver(LookingFirst):
 
     async def write_noted(self, path: str, data: bytes, note: bytes) -> None:
         """One call: the note is metadata of the object."""
-        await self._put(path, data, {NOTE: base64.b64encode(note).decode()})
+        await self._put(path, data, as_metadata(note))
 
     async def _put(
-        self, path: str, data: bytes, more: Mapping[str, str] = NO_NOTE, *, verified: bool = False
+        self, path: str, data: bytes, metadata: Mapping[str, str] = NO_NOTE, *, verified: bool = False
     ) -> None:
         """`verified`: whatever has this size at the path has these bytes."""
         key = self.key(path)
-        attributes = {**self._options.attributes, **more}
-
-        async def put() -> None:
-            with translated(path):
-                await obstore.put_async(self._store, key, data, attributes=attributes, use_multipart=False)
-
+        put = partial(self._putter.put, key, path, data, metadata)
         await settled(put, self._store, key, path, len(data) if verified else None)
 
     async def begin(self, path: str, data: bytes, file: str) -> str:
@@ -237,8 +224,11 @@ class ObjectStoreDriver(LookingFirst):
     def create(self, path: str, size: int) -> Creation | None:
         """One call up to the size of a part, else two, and one per part.
 
-        None for a file that would need very large parts in memory, if the store can join smaller objects by itself.
+        None for a file that would need very large parts in memory, if the store can join smaller objects by itself, and if objects
+        are to be put and joined only.
         """
+        if self._putter.alone:
+            return None
         part_bytes = part_size(size, self._options.part_bytes, self._options.limits)
         if part_bytes > max(MOST_PART_BYTES, self._options.part_bytes) and not self._joiner.through:
             return None
@@ -386,13 +376,6 @@ class ObjectStoreDriver(LookingFirst):
 
     async def close(self) -> None:
         self._threads.close()
+        self._putter.close()
         self._joiner.close()
         self._listing.close()
-
-
-def _note(text: str) -> bytes:
-    """Decode a note; empty if the text is not a valid one."""
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return b""

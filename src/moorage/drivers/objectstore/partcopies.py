@@ -52,10 +52,21 @@ class Copying:
     threshold: int
     """Larger objects are copied in parts of `part_bytes`."""
 
+    @property
+    def asks(self) -> bool:
+        """Whether new objects need something that obstore cannot ask for in a copy."""
+        return "StorageClass" in self.extra or self.names_acl
+
+    @property
+    def names_acl(self) -> bool:
+        """Whether new objects need something that obstore cannot ask for at all."""
+        return "ACL" in self.extra
+
 
 class PartCopies:
     """Copies a single object of up to `threshold` whole, leaves several that fit into one part to `otherwise`, and copies
-    everything else in parts. `otherwise` also does what a store that copies no parts cannot do."""
+    everything else in parts. `otherwise` also does what a store that copies no parts cannot do. It names no ACL: with one, several small
+    objects make an upload of one part."""
 
     through = False
 
@@ -73,12 +84,16 @@ class PartCopies:
         size = sum(length for _, length in sources)
         if len(sources) == 1 and size <= min(self._copying.threshold, self._limits.copy):
             await self._copy(sources[0][0], target, path)
-        elif len(sources) > 1 and size <= self._copying.part_bytes:
+        elif len(sources) > 1 and size <= self._copying.part_bytes and not self._copying.names_acl:
             await self._otherwise.join(sources, target, path)
         else:
             try:
                 await self._in_parts(parts(sources, self._copying.part_bytes, self._limits), target, path)
             except NoPartCopies:
+                if self._copying.names_acl:
+                    raise DriverError(
+                        path, "the store copies no parts of objects, which `objectacl` needs"
+                    ) from None
                 if not self._told:
                     self._told = True
                     log.warning(
@@ -87,8 +102,8 @@ class PartCopies:
                 await self._otherwise.join(sources, target, path)
 
     async def _copy(self, source: str, target: str, path: str) -> None:
-        """Copy one object. With a storage class boto3 does it: obstore cannot set one, and S3 does not keep the original's."""
-        if "StorageClass" not in self._copying.extra:
+        """Copy one object. With a storage class or an ACL boto3 does it: obstore cannot set them, and S3 does not keep the original's."""
+        if not self._copying.asks:
             with translated(path):
                 await obstore.copy_async(self._store, source, target)
             return

@@ -17,6 +17,7 @@ from moorage.drivers.objectstore.joining import Through
 from moorage.drivers.objectstore.limits import USUAL, Limits
 from moorage.drivers.objectstore.network import PROMPT, client_options, patience, retries
 from moorage.drivers.objectstore.partcopies import Copying, PartCopies
+from moorage.drivers.objectstore.putting import WithAcl
 from moorage.drivers.objectstore.sdk import s3_credentials
 
 SOON_COPIED: Final = 64 << 20
@@ -52,6 +53,10 @@ class S3Options:
     copy_concurrency: int = 100
     copy_threshold: int = 32 << 20
     storage_class: str = "STANDARD"
+    acl: str = "private"
+    """A canned ACL. S3 makes objects private without being asked, and buckets without ACLs refuse the question."""
+    private: str = ""
+    """A folder, given as a path, whose files are private with any ACL: it holds keys."""
     user_agent: str = ""
     dual_stack: bool = False
     accelerate: bool = False
@@ -96,6 +101,11 @@ def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStore
         store,
         Options(
             "s3", options.root, options.part_bytes, attributes, links_for, public, options.limits, prompt
+        ),
+        putter=(
+            WithAcl(copying.bucket, copying.client, copying.extra, options.private)
+            if copying.names_acl
+            else None
         ),
         joiner=PartCopies(copies, copying, through, options.limits),
         every_name=S3Names(copying.bucket, copying.client),
@@ -193,6 +203,8 @@ def _copying(options: S3Options) -> Copying:
             extra["SSEKMSKeyId"] = options.kms_key
     if options.chosen_class:
         extra["StorageClass"] = options.chosen_class
+    if options.acl != "private":
+        extra["ACL"] = options.acl
     return Copying(
         options.bucket,
         client,

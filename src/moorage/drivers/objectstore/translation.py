@@ -55,6 +55,7 @@ REASONS: Final = {
     "AccessDenied": "access is denied",
     "AuthorizationFailure": "access is denied",
     "AuthorizationPermissionMismatch": "access is denied",
+    "AccessControlListNotSupported": "the bucket takes no ACLs: remove `objectacl`, and write a bucket policy",
     "SlowDown": "the store asks to slow down",
 }
 """Error codes of S3 and Azure on which an operator can act."""

@@ -1,0 +1,161 @@
+"""With a canned ACL, every object of S3 that stays has it from its first moment."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from moorage.config.sections import s3 as sections
+from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.driver import ObjectStoreDriver
+from moorage.drivers.objectstore.s3 import S3Options, s3_driver
+from tests.contracts.driver import OF_ANY, Promise
+from tests.contracts.streams import content
+from tests.drivers.objectstore.stores import LINKS, s3_options
+from tests.stores.bucket import EVERYONE, Bucket
+from tests.support.objectstores import S3
+from tests.support.storefaults import Faults, Refusal
+from tests.support.storeproxy import StoreProxy
+
+MIB: Final = 1 << 20
+REGISTERED: Final = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+
+
+def with_acl(store: S3, root: str = "", acl: str = "public-read") -> S3Options:
+    options = s3_options(store, root or f"tests/{secrets.token_hex(6)}")
+    return replace(options, acl=acl, copy_bytes=5 * MIB, copy_threshold=5 * MIB)
+
+
+@pytest.fixture
+async def driver(moto_store: S3, proxy: StoreProxy) -> AsyncIterator[ObjectStoreDriver]:
+    made = s3_driver(with_acl(replace(moto_store, endpoint=proxy.endpoint)), links_for=LINKS)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def bucket(driver: ObjectStoreDriver, moto_store: S3) -> Bucket:
+    return Bucket(moto_store, driver.key("/").rstrip("/"))
+
+
+async def uploaded(driver: ObjectStoreDriver, *segments: bytes) -> str:
+    mark = "0"
+    for segment in segments:
+        writer = await driver.writer("/u/data", mark=mark)
+        await writer.write([segment])
+        await writer.flush()
+        mark = writer.mark
+    return mark
+
+
+@pytest.mark.parametrize("promise", OF_ANY, ids=lambda promise: promise.__name__)
+async def test_the_driver_keeps_its_promises_with_an_acl(promise: Promise, moto_store: S3) -> None:
+    driver = s3_driver(with_acl(moto_store), links_for=LINKS)
+    await promise(driver)
+    await driver.close()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "remembered"),
+    [
+        ((), True),
+        ((1000,), True),
+        ((1000,), False),
+        ((12 * MIB,), True),
+        ((1000, 1000), True),
+        ((10 * MIB, 5 * MIB, 3), True),
+    ],
+    ids=str,
+)
+async def test_an_upload_of_any_shape_becomes_an_object_with_the_acl(
+    driver: ObjectStoreDriver, moto_store: S3, bucket: Bucket, sizes: tuple[int, ...], remembered: bool
+) -> None:
+    segments = [os.urandom(size) for size in sizes]
+    mark = await uploaded(driver, *segments)
+    mover = driver if remembered else s3_driver(with_acl(moto_store, bucket.root), links_for=LINKS)
+    await mover.move("/u/data", "/blob", [("/link", b"to it")], mark=mark)
+    assert await content(driver, "/blob") == b"".join(segments)
+    assert bucket.names() == ["blob", "link"]
+    for name in bucket.names():
+        assert (EVERYONE, "READ") in bucket.grants(name), name
+    if mover is not driver:
+        await mover.close()
+
+
+async def test_small_files_have_the_acl_and_their_notes(driver: ObjectStoreDriver, bucket: Bucket) -> None:
+    await driver.write([("/a", b"1"), ("/b", b"2")], [("/c", b"")])
+    await driver.write_noted("/d", b"3", b"a note")
+    assert await driver.read_noted("/d") == (b"3", b"a note")
+    for name in "abcd":
+        assert (EVERYONE, "READ") in bucket.grants(name), name
+
+
+async def test_files_that_hold_keys_are_private_and_no_others(moto_store: S3) -> None:
+    options = replace(with_acl(moto_store), private="/own")
+    driver = s3_driver(options, links_for=LINKS)
+    await driver.write([("/own/secret", b"1"), ("/owner", b"2"), ("/images/own/layer", b"3")])
+    await driver.close()
+    bucket = Bucket(moto_store, options.root)
+    assert {name for name in bucket.names() if (EVERYONE, "READ") in bucket.grants(name)} == {
+        "owner",
+        "images/own/layer",
+    }
+
+
+async def test_files_cost_no_further_call(driver: ObjectStoreDriver, proxy: StoreProxy) -> None:
+    mark = await uploaded(driver, b"small")
+    with proxy.counted() as calls:
+        await driver.move("/u/data", "/blob", [("/link", b"to it")], mark=mark)
+        await driver.write([("/a", b"1"), ("/b", b"2")])
+    assert sorted(call.method for call in calls) == ["POST", "PUT", "PUT", "PUT", "PUT"]
+
+
+async def test_a_file_is_not_created_in_parts_that_obstore_sends(
+    driver: ObjectStoreDriver,
+) -> None:
+    assert driver.create("/blob", 100) is None
+
+
+@pytest.mark.parametrize(
+    ("acl", "readers"),
+    [
+        ("public-read-write", {EVERYONE}),
+        ("authenticated-read", {REGISTERED}),
+        ("aws-exec-read", set()),
+        ("bucket-owner-read", set()),
+        ("bucket-owner-full-control", set()),
+        ("private", set()),
+    ],
+)
+async def test_every_acl_of_the_configuration_is_one_of_s3(
+    moto_store: S3, acl: str, readers: set[str]
+) -> None:
+    section = sections.S3.model_validate({"bucket": "b", "region": "r", "objectacl": acl})
+    options = with_acl(moto_store, acl=section.objectacl)
+    driver = s3_driver(options, links_for=LINKS)
+    await driver.write([("/a", b"1")])
+    await driver.close()
+    found = Bucket(moto_store, options.root).grants("a")
+    assert {who for who, what in found if who in (EVERYONE, REGISTERED) and what == "READ"} == readers
+
+
+async def test_a_bucket_that_takes_no_acls_says_so(driver: ObjectStoreDriver, proxy: StoreProxy) -> None:
+    proxy.faults = Faults(refusal=Refusal("400 Bad Request", "AccessControlListNotSupported", ("PUT",)))
+    with pytest.raises(DriverError, match="/a: the bucket takes no ACLs: remove `objectacl`"):
+        await driver.write([("/a", b"1")])
+
+
+async def test_a_store_that_cannot_name_it_in_a_copy_is_not_given_an_object_without(
+    rclone_store: S3,
+) -> None:
+    driver = s3_driver(with_acl(rclone_store), links_for=LINKS)
+    mark = await uploaded(driver, os.urandom(12 * MIB))
+    with pytest.raises(DriverError, match="copies no parts of objects, which `objectacl` needs"):
+        await driver.move("/u/data", "/blob", mark=mark)
+    assert await driver.children("/") == ["u"]
+    await driver.close()

@@ -31,12 +31,14 @@ RESETTING = struct.pack("ii", 1, 0)
 
 
 class Call(NamedTuple):
-    """`path` and `query` as on the request line, not decoded; `query` without its question mark. `part`: the Range header."""
+    """`path` and `query` as on the request line, not decoded; `query` without its question mark. `part`: the Range header,
+    `agent`: the User-Agent."""
 
     method: str
     path: str
     query: str
     part: str = ""
+    agent: str = ""
 
 
 class _Hold:
@@ -178,7 +180,7 @@ class StoreProxy:
     def _note(self, request: Head) -> Call:
         method, target, _ = request.start
         path, _, query = target.partition("?")
-        call = Call(method, path, query, request.header("range"))
+        call = Call(method, path, query, request.header("range"), request.header("user-agent"))
         for calls in (self.calls, *self._counts):
             calls.append(call)
         return call

@@ -7,9 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from moorage import __version__
 from moorage.drivers.objectstore.s3 import S3Options, s3_driver
 from tests.drivers.objectstore.stores import LINKS, s3_options
 from tests.support.objectstores import S3
+from tests.support.storeproxy import StoreProxy
 
 AMAZON = S3Options(bucket="images", region="eu-central-1", access_key="key", secret_key="secret")
 
@@ -51,3 +53,24 @@ async def test_clients_get_the_name_they_know_while_uploads_use_the_other_one(mo
     assert url.startswith("https://images.example.com/moorage/tests/public/a?")
     assert "X-Amz-Signature=" in url
     await driver.close()
+
+
+@pytest.mark.parametrize(
+    ("agent", "expected"), [("", f"moorage/{__version__}"), ("build farm/7", "build farm/7")]
+)
+async def test_every_request_names_the_agent_whichever_library_makes_it(
+    moto_store: S3, proxy: StoreProxy, agent: str, expected: str
+) -> None:
+    options = s3_options(replace(moto_store, endpoint=proxy.endpoint), f"tests/{agent[:5] or 'agent'}")
+    driver = s3_driver(replace(options, user_agent=agent, acl="public-read"), links_for=LINKS)
+    with proxy.counted() as calls:
+        await driver.write([("/by-boto3", b"1")])
+        await driver.read("/by-boto3")
+        await driver.abandoned(["/u"], 0.0, remove=False)
+        writer = await driver.writer("/u/data", mark="0")
+        await writer.write([b"2"])
+        await writer.flush()
+    await driver.close()
+    assert len(calls) == 4
+    # botocore adds itself behind it.
+    assert {call.agent.partition(" Botocore/")[0] for call in calls} == {expected}

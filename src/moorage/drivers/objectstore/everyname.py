@@ -14,7 +14,7 @@ from moorage.drivers.threads import Threads
 
 
 class S3Names:
-    """Lists keys. Its methods raise DriverError. `client` holds the arguments of boto3's S3 client."""
+    """Lists keys. Its methods raise DriverError. `client` holds the arguments of `sdk.s3_client`."""
 
     def __init__(self, bucket: str, client: Mapping[str, Any]) -> None:
         self._bucket = bucket

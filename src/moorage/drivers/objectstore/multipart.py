@@ -21,7 +21,7 @@ class NoPartCopies(DriverError):
 class Multipart:
     """Calls boto3, and raises what it raises. May be used by up to `CONNECTIONS` threads.
 
-    `client` holds the arguments of boto3's S3 client, `extra` those of each new object.
+    `client` holds the arguments of `sdk.s3_client`, `extra` those of each new object.
     """
 
     def __init__(self, bucket: str, client: Mapping[str, Any], extra: Mapping[str, str]) -> None:

@@ -10,6 +10,9 @@ from moorage import __version__
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
+AGENT: Final = f"moorage/{__version__}"
+"""What requests name as their User-Agent, if the configuration has no other name."""
+
 CONNECT: Final = timedelta(seconds=5)
 SILENCE: Final = timedelta(seconds=45)
 """A store that sends nothing for so long counts as gone. The time for sending a part counts as silence, too."""
@@ -41,7 +44,7 @@ def client_options(
         "connect_timeout": CONNECT,
         "read_timeout": silence,
         "timeout": WHOLE,
-        "user_agent": user_agent or f"moorage/{__version__}",
+        "user_agent": user_agent or AGENT,
         "default_content_type": "application/octet-stream",
     }
 

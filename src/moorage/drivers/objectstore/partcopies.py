@@ -43,7 +43,7 @@ class Copying:
 
     bucket: str
     client: dict[str, Any]
-    """The arguments of boto3's S3 client."""
+    """The arguments of `sdk.s3_client`."""
     extra: dict[str, str]
     """The arguments of each new object."""
     part_bytes: int

@@ -49,7 +49,7 @@ class WithAcl:
     """Puts into S3 through boto3, with a canned ACL: obstore signs no header for it. The ACL is part of the request, so no object is
     ever there without it, even after a crash.
 
-    `client` holds the arguments of boto3's S3 client, `extra` those of each new object, among them `ACL`. Files below the folder `private`
+    `client` holds the arguments of `sdk.s3_client`, `extra` those of each new object, among them `ACL`. Files below the folder `private`
     get no ACL, so S3 makes them private.
     """
 

@@ -15,7 +15,7 @@ from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
 from moorage.drivers.objectstore.everyname import S3Names
 from moorage.drivers.objectstore.joining import Through
 from moorage.drivers.objectstore.limits import USUAL, Limits
-from moorage.drivers.objectstore.network import PROMPT, client_options, patience, retries
+from moorage.drivers.objectstore.network import AGENT, PROMPT, client_options, patience, retries
 from moorage.drivers.objectstore.partcopies import Copying, PartCopies
 from moorage.drivers.objectstore.putting import WithAcl
 from moorage.drivers.objectstore.sdk import s3_credentials
@@ -195,6 +195,7 @@ def _copying(options: S3Options) -> Copying:
         client["aws_access_key_id"] = options.access_key
         client["aws_secret_access_key"] = options.secret_key
         client["aws_session_token"] = options.session_token or None
+    client["user_agent"] = options.user_agent or AGENT
     client["addressing_style"] = "path" if options.path_style else "virtual"
     extra: dict[str, str] = {}
     if options.encrypt:

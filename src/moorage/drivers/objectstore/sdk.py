@@ -25,13 +25,14 @@ def s3_credentials(region: str) -> Any:
 
 def s3_client(arguments: Mapping[str, Any], *, connections: int, silence_seconds: int) -> Any:
     """Build a client that up to `connections` threads may use. `arguments` are those of boto3's client, and
-    `addressing_style`."""
+    `addressing_style` and `user_agent`."""
     import boto3
     from botocore.config import Config
 
     given = dict(arguments)
     config = Config(
         s3={"addressing_style": given.pop("addressing_style")},
+        user_agent=given.pop("user_agent"),
         max_pool_connections=connections,
         retries={"max_attempts": 5, "mode": "standard"},
         connect_timeout=5,

@@ -39,6 +39,7 @@ REASONS = [
     ),
     (Refusal("403 Forbidden", "InvalidAccessKeyId"), "the access key is unknown (InvalidAccessKeyId)"),
     (Refusal("403 Forbidden", "AccessDenied"), "access is denied (AccessDenied)"),
+    (Refusal("404 Not Found", "NoSuchBucket"), "the bucket does not exist (NoSuchBucket)"),
 ]
 READ_ONLY = Faults(refusal=Refusal("403 Forbidden", "AccessDenied", WRITING))
 
@@ -89,7 +90,9 @@ def test_a_refusal_while_serving_is_503_until_it_is_over(found: Site, client: Cl
             assert answer.status == 503, path
             assert int(answer.headers["retry-after"]) > 0
             assert refusal.code.encode() not in answer.body
-        lines = [line for line in found.log.splitlines() if reason in line]
+        for path in (f"/v2/{NAME}/manifests/{IMAGE.digest}", f"/v2/{NAME}/blobs/{digest_of(BLOB)}"):
+            assert client.request("DELETE", path).status in (405, 503), path
+        lines = [line for line in found.log.splitlines() if reason in line and "DELETE" not in line]
         assert len(lines) == len(asked), f"{reason}: {lines}"
         assert "/docker/registry/v2/repositories/team/app/_manifests/tags/v1/current/link" in lines[0]
         found.proxy.faults = Faults()

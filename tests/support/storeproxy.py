@@ -11,7 +11,7 @@ import socket
 import struct
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
@@ -30,15 +30,15 @@ READ_BYTES = 1 << 20
 RESETTING = struct.pack("ii", 1, 0)
 
 
-class Call(NamedTuple):
-    """`path` and `query` as on the request line, not decoded; `query` without its question mark. `part`: the Range header,
-    `agent`: the User-Agent."""
+@dataclass(frozen=True)
+class Call:
+    """`path` and `query` as on the request line, not decoded; `query` without its question mark. `part`: the Range header."""
 
     method: str
     path: str
     query: str
     part: str = ""
-    agent: str = ""
+    head: Head = field(default=Head((b"",)), compare=False, repr=False)
 
 
 class _Hold:
@@ -180,7 +180,7 @@ class StoreProxy:
     def _note(self, request: Head) -> Call:
         method, target, _ = request.start
         path, _, query = target.partition("?")
-        call = Call(method, path, query, request.header("range"), request.header("user-agent"))
+        call = Call(method, path, query, request.header("range"), request)
         for calls in (self.calls, *self._counts):
             calls.append(call)
         return call

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from moorage.config.configuration import Configuration
 from moorage.config.nodes import Node, Path, Scalar, is_empty, node_at, plain
 from moorage.config.sections.redis import WITHOUT_EFFECT
+from moorage.config.sections.s3 import S3
 from moorage.config.sections.storage import CACHES
 from moorage.config.sections.tls import SUITES
 
@@ -72,8 +73,24 @@ def _storage(configuration: Configuration) -> Iterator[tuple[Path, str]]:
             ("storage", "s3", "keyid"),
             "has no effect without encrypt: objects are encrypted as the bucket says, not with this key",
         )
+    if s3 is not None:
+        yield from _addresses(s3)
     if gcs is not None and "maxconcurrency" in gcs.model_fields_set:
         yield ("storage", "gcs", "maxconcurrency"), "has no effect: http.limits bounds what goes on at a time"
+
+
+def _addresses(s3: S3) -> Iterator[tuple[Path, str]]:
+    """Keys that choose among Amazon's addresses."""
+    for key in ("accelerate", "usedualstack", "usefipsendpoint"):
+        if not getattr(s3, key):
+            continue
+        if s3.regionendpoint is not None:
+            yield ("storage", "s3", key), "has no effect with regionendpoint, which is the address"
+        elif key == "usefipsendpoint" and s3.accelerate:
+            yield (
+                ("storage", "s3", key),
+                "has no effect with accelerate: Amazon has no such address with FIPS",
+            )
 
 
 def _tls(configuration: Configuration) -> Iterator[tuple[Path, str]]:

@@ -125,7 +125,8 @@ class Referrers:
 
     async def _complete(self) -> bool:
         try:
-            await self._driver.stat(layout.referrers_complete(self._name))
+            # It is empty, and `stat` may take two calls for that.
+            await self._driver.read(layout.referrers_complete(self._name))
         except PathNotFound:
             return False
         return True

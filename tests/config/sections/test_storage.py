@@ -32,6 +32,16 @@ def test_a_kind_of_credentials_of_azure_needs_them(kind: str, key: str) -> None:
         Azure.model_validate({"accountname": "a", "container": "c", "credentials": {"type": kind}})
 
 
+@pytest.mark.parametrize("kind", [None, "client_secret"])
+@pytest.mark.parametrize("missing", ["clientid", "tenantid"])
+def test_a_secret_of_azure_needs_its_application(kind: str | None, missing: str) -> None:
+    credentials = {"type": kind, "clientid": "i", "tenantid": "t", "secret": "s"}
+    Azure.model_validate({"accountname": "a", "container": "c", "credentials": credentials})
+    del credentials[missing]
+    with pytest.raises(ValidationError, match=f"set credentials.{missing}"):
+        Azure.model_validate({"accountname": "a", "container": "c", "credentials": credentials})
+
+
 def test_s3_needs_a_region_or_an_endpoint() -> None:
     with pytest.raises(ValidationError, match="needs region"):
         S3(bucket="b")

@@ -115,10 +115,49 @@ async def test_files_cost_no_further_call(driver: ObjectStoreDriver, proxy: Stor
     assert sorted(call.method for call in calls) == ["POST", "PUT", "PUT", "PUT", "PUT"]
 
 
-async def test_a_file_is_not_created_in_parts_that_obstore_sends(
-    driver: ObjectStoreDriver,
+@pytest.mark.parametrize("size", [0, 1000, 5 * MIB, 5 * MIB + 1, 17 * MIB], ids=str)
+async def test_a_file_that_is_created_has_the_acl_and_appears_whole(
+    driver: ObjectStoreDriver, bucket: Bucket, size: int
 ) -> None:
-    assert driver.create("/blob", 100) is None
+    data = os.urandom(size)
+    creation = driver.create("/blob", size)
+    assert creation is not None
+    for start in range(0, size, MIB):
+        await creation.write([data[start : start + MIB]])
+    await creation.flush()
+    assert bucket.names() == []
+    await creation.commit()
+    assert await content(driver, "/blob") == data
+    assert (EVERYONE, "READ") in bucket.grants("blob")
+
+
+async def test_a_file_that_is_given_up_leaves_nothing(driver: ObjectStoreDriver, bucket: Bucket) -> None:
+    creation = driver.create("/blob", 17 * MIB)
+    assert creation is not None
+    await creation.write([bytes(11 * MIB)])
+    await creation.flush()
+    await creation.abort()
+    assert bucket.names() == bucket.unfinished() == []
+
+
+async def test_what_is_uploaded_but_not_finished_has_the_acl_too(
+    driver: ObjectStoreDriver, bucket: Bucket
+) -> None:
+    """A bucket of another account may refuse any object without."""
+    await uploaded(driver, os.urandom(12 * MIB), b"more")
+    assert len(bucket.names()) == 2
+    for name in bucket.names():
+        assert (EVERYONE, "READ") in bucket.grants(name), name
+
+
+@pytest.mark.parametrize("acl", ["bucket-owner-read", "bucket-owner-full-control"])
+async def test_the_owner_of_the_bucket_may_have_all(moto_store: S3, proxy: StoreProxy, acl: str) -> None:
+    options = with_acl(replace(moto_store, endpoint=proxy.endpoint), acl=acl)
+    driver = s3_driver(replace(options, private="/own"), links_for=LINKS)
+    with proxy.counted() as calls:
+        await driver.write([("/own/secret", b"1")])
+    await driver.close()
+    assert [call.head.header("x-amz-acl") for call in calls] == [acl]
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import obstore
@@ -16,6 +13,7 @@ from moorage.drivers.base import DriverError, PathNotFound, WriteRefused
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.reading import ObjectReader
 from tests.contracts.streams import whole
+from tests.drivers.objectstore.instead import Instead, instead
 from tests.drivers.objectstore.stores import driver_over
 from tests.stores.bucket import Bucket
 from tests.support.heads import Head
@@ -149,22 +147,6 @@ async def test_an_upload_whose_copy_was_said_to_be_made_is_not_called_missing(
     assert (await driver.stat("/blob")).size == 2 * MIB
 
 
-@contextlib.asynccontextmanager
-async def missing(body: bytes) -> AsyncIterator[str]:
-    """The address of a server that answers everything with 404."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(
-            b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-        )
-        writer.close()
-        await writer.wait_closed()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
 @pytest.mark.parametrize(
     ("body", "absent"),
     [
@@ -179,12 +161,40 @@ async def missing(body: bytes) -> AsyncIterator[str]:
 async def test_a_balancer_that_lost_the_store_does_not_say_what_is_absent(
     moto_store: S3, body: bytes, absent: bool
 ) -> None:
-    async with missing(body) as endpoint:
+    async with instead(Instead(404, body)) as endpoint:
         driver = driver_over(moto_store, endpoint=endpoint)
-        with pytest.raises(DriverError) as raised:
-            await driver.read("/a")
+        for asked in (driver.read("/a"), driver.stat("/a"), driver.open("/a")):
+            with pytest.raises(DriverError) as raised:
+                await asked
+            assert isinstance(raised.value, PathNotFound) == absent, raised.value
         await driver.close()
-    assert isinstance(raised.value, PathNotFound) == absent, raised.value
+
+
+async def test_what_is_in_a_bucket_that_is_gone_is_not_called_absent(
+    driver: ObjectStoreDriver, proxy: StoreProxy
+) -> None:
+    await driver.write([("/a", b"x")])
+    proxy.faults = Faults(refusal=Refusal("404 Not Found", "NoSuchBucket"))
+    for asked in (driver.read("/a"), driver.stat("/a"), driver.open("/a"), driver.is_folder("/")):
+        with pytest.raises(DriverError, match="the bucket does not exist") as raised:
+            await asked
+        assert not isinstance(raised.value, PathNotFound)
+
+
+async def test_an_empty_object_has_a_size_too(driver: ObjectStoreDriver) -> None:
+    await driver.write([("/empty", b""), ("/a", b"x")])
+    assert (await driver.stat("/empty")).size == 0
+    assert (await driver.stat("/a")).size == 1
+    with pytest.raises(PathNotFound):
+        await driver.stat("/tags/InvalidRange/416 Range")
+
+
+async def test_a_bucket_of_another_region_is_told_in_words(
+    driver: ObjectStoreDriver, proxy: StoreProxy
+) -> None:
+    proxy.faults = Faults(refusal=Refusal("301 Moved Permanently", "PermanentRedirect"))
+    with pytest.raises(DriverError, match="the region or the endpoint is wrong"):
+        await driver.read("/a")
 
 
 @pytest.mark.parametrize("method", READING)

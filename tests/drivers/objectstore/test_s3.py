@@ -73,4 +73,4 @@ async def test_every_request_names_the_agent_whichever_library_makes_it(
     await driver.close()
     assert len(calls) == 4
     # botocore adds itself behind it.
-    assert {call.agent.partition(" Botocore/")[0] for call in calls} == {expected}
+    assert {call.head.header("user-agent").partition(" Botocore/")[0] for call in calls} == {expected}

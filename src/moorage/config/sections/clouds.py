@@ -57,6 +57,11 @@ class Azure(Section):
             raise ValueError("credentials.type is shared_key: set accountkey")
         if kind == "client_secret" and not self.credentials.secret:
             raise ValueError("credentials.type is client_secret: set credentials.secret")
+        unset = kind is None and not (self.accountkey or self.connectionstring)
+        if (kind == "client_secret" or unset) and self.credentials.secret:
+            for name in ("clientid", "tenantid"):
+                if not getattr(self.credentials, name):
+                    raise ValueError(f"credentials.secret belongs to an application: set credentials.{name}")
         return self
 
 

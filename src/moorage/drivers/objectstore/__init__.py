@@ -10,9 +10,9 @@ Reading
     everyname     listings of S3 with keys that obstore refuses
 
 Writing
-    putting       new objects of one request
+    writing       new objects
+    putting       sends their bytes
     notes         what is noted beside them
-    writing       new objects of many bytes
     segments      the chain of an upload
     joining       makes one object of the chain
     settling      looks whether an object is there that the store would not take
@@ -24,11 +24,11 @@ Copies inside S3, the only store that can join objects by itself
     parts         plans them
     partcopies    makes them
     multipart     the calls for them
-    sdk           boto3, which makes the calls
 
 Stores
     s3, azure, gcs make a driver from options
     leading       recognises trees of Docker Registry 2 on Azure
+    environment   keeps variables from overriding the configuration
     characters    which characters configured values may have
 
 Support
@@ -36,4 +36,5 @@ Support
     network       timeouts and retries
     again         repeats requests whose answer broke off
     together      concurrent calls
+    sdk           boto3, for what obstore cannot ask of S3
 """

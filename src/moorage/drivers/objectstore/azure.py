@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from obstore.store import AzureStore
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.characters import REFUSED, visible
 from moorage.drivers.objectstore.driver import Options
+from moorage.drivers.objectstore.environment import without_variables
 from moorage.drivers.objectstore.leading import AzureDriver
 from moorage.drivers.objectstore.network import PROMPT, SILENCE, client_options, retries
 
@@ -60,17 +62,19 @@ def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> Azure
         config["sas_key"] = given["SharedAccessSignature"]
     elif options.client_id:
         config["client_id"] = options.client_id
+    configured = config.keys() & {"client_secret", "account_key", "sas_key"}
 
     def store(silence: timedelta) -> AzureStore:
         try:
-            return AzureStore(
-                options.container,
-                config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
-                client_options=client_options(endpoint, skip_verify=options.skip_verify, silence=silence),
-                retry_config=retries(
-                    max(0, options.tries), max(options.first_pause, timedelta(milliseconds=1))
-                ),
-            )
+            with without_variables("AZURE_") if configured else nullcontext():
+                return AzureStore(
+                    options.container,
+                    config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
+                    client_options=client_options(endpoint, skip_verify=options.skip_verify, silence=silence),
+                    retry_config=retries(
+                        max(0, options.tries), max(options.first_pause, timedelta(milliseconds=1))
+                    ),
+                )
         except BaseError as error:
             raise _refused(error, options) from None
 

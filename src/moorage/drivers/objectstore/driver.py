@@ -35,7 +35,7 @@ from moorage.drivers.objectstore.removal import removed
 from moorage.drivers.objectstore.segments import Head, Segment, chain, longest
 from moorage.drivers.objectstore.settling import settled
 from moorage.drivers.objectstore.together import some_at_once
-from moorage.drivers.objectstore.translation import translated, unexplained
+from moorage.drivers.objectstore.translation import translated, without_bytes
 from moorage.drivers.objectstore.writing import ObjectWriting, Recent, SegmentWriter
 from moorage.drivers.small import FILE_BYTES, WholeFile
 from moorage.drivers.threads import Threads
@@ -56,6 +56,8 @@ LISTING_PAUSES: Final = (0.5, 1.0, 2.0, None)
 
 CLEAR_SECONDS: Final = 10.0
 """The limit for removing the segments of an upload that has become a blob: the client is waiting."""
+
+FIRST_BYTE: Final = (0, 1)
 
 SMALL_BYTES: Final = 1 << 20
 """Up to this size an object is sent with the shorter timeout: sending it takes so little time that a silent store is gone."""
@@ -101,12 +103,11 @@ class ObjectStoreDriver(LookingFirst):
     ) -> None:
         self.name = options.name
         self.redirects = options.links_for is not None
-        self._patient = store
         self._store = options.prompt or store
         self._listing = Listing(self._store, every_name)
         self._options = options
         self._prefix = "".join(f"{part}/" for part in options.root.split("/") if part)
-        self._putter = putter or Plain(self._store, options.attributes)
+        self._putter = putter or Plain(self._store, store, options.attributes)
         self._joiner = joiner or Through(store, options.attributes, options.part_bytes, options.limits)
         self._threads = Threads(HASHING_THREADS)
         self._recent = Recent()
@@ -135,17 +136,23 @@ class ObjectStoreDriver(LookingFirst):
         return await asked(path, whole)
 
     async def stat(self, path: str) -> FileInfo:
-        """One call."""
+        """One call; two for an empty object. It is a GET of one byte: what answers a HEAD cannot say whether the object is missing or
+        the bucket, and whether it is the store at all."""
         key = self.key(path)
+
+        async def first() -> obstore.ObjectMeta:
+            result = await obstore.get_async(self._store, key, options={"range": FIRST_BYTE})
+            # Else its connection would be closed.
+            await result.bytes_async()
+            return result.meta
+
         try:
+            found = await asked(path, first)
+        except DriverError as error:
+            if not without_bytes(error):
+                raise
             with translated(path):
                 found = await obstore.head_async(self._store, key)
-        except DriverError as error:
-            if unexplained(error):
-                # The answer to a HEAD has no body with the reason. A GET has one, and raises an error that states it.
-                with translated(path):
-                    await obstore.get_range_async(self._store, key, start=0, length=1)
-            raise
         return FileInfo(found["size"], found["last_modified"].timestamp())
 
     async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
@@ -224,11 +231,8 @@ class ObjectStoreDriver(LookingFirst):
     def create(self, path: str, size: int) -> Creation | None:
         """One call up to the size of a part, else two, and one per part.
 
-        None for a file that would need very large parts in memory, if the store can join smaller objects by itself, and if objects
-        are to be put and joined only.
+        None for a file that would need very large parts in memory, if the store can join smaller objects by itself.
         """
-        if self._putter.alone:
-            return None
         part_bytes = part_size(size, self._options.part_bytes, self._options.limits)
         if part_bytes > max(MOST_PART_BYTES, self._options.part_bytes) and not self._joiner.through:
             return None
@@ -236,12 +240,13 @@ class ObjectStoreDriver(LookingFirst):
 
     def _writing(self, path: str, part_bytes: int = 0, *, small: bool = False) -> ObjectWriting:
         return ObjectWriting(
-            self._store if small else self._patient,
+            self._store,
+            self._putter,
             self._threads,
             self.key(path),
             path,
-            self._options.attributes,
             part_bytes or self._options.part_bytes,
+            small=small,
         )
 
     async def written(self, path: str) -> FileInfo:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from typing import Any
 
 import obstore
 
 from moorage.drivers.base import DriverError
-from moorage.drivers.objectstore.sdk import explained, s3_client
+from moorage.drivers.objectstore.sdk import S3Clients, explained
 from moorage.drivers.threads import Threads
 
 
 class S3Names:
-    """Lists keys. Its methods raise DriverError. `client` holds the arguments of `sdk.s3_client`."""
+    """Lists keys. Its methods raise DriverError."""
 
-    def __init__(self, bucket: str, client: Mapping[str, Any]) -> None:
+    def __init__(self, bucket: str, clients: S3Clients) -> None:
         self._bucket = bucket
-        self._arguments = client
+        self._clients = clients
         self._threads = Threads(1)
 
     async def everything(self, prefix: str) -> Sequence[obstore.ObjectMeta]:
@@ -51,9 +50,5 @@ class S3Names:
             raise DriverError(f"/{prefix}", explained(error)) from None
 
     def _list(self, prefix: str, more: dict[str, str]) -> list[Any]:
-        pages = self._client.get_paginator("list_objects_v2")
+        pages = self._clients.prompt.get_paginator("list_objects_v2")
         return list(pages.paginate(Bucket=self._bucket, Prefix=prefix, **more))
-
-    @cached_property
-    def _client(self) -> Any:
-        return s3_client(self._arguments, connections=1, silence_seconds=15)

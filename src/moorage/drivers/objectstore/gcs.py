@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from obstore.store import GCSStore
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.characters import visible
 from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
+from moorage.drivers.objectstore.environment import without_variables
 from moorage.drivers.objectstore.network import PROMPT, client_options, patience, retries
 
 _NEEDED: Final = ("private_key", "private_key_id", "client_email")
@@ -60,12 +62,13 @@ def gcs_driver(options: GcsOptions, *, links_for: timedelta | None) -> ObjectSto
 
     def store(silence: timedelta) -> GCSStore:
         try:
-            return GCSStore(
-                options.bucket,
-                config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
-                client_options=client_options(endpoint, user_agent=options.user_agent, silence=silence),
-                retry_config=retries(),
-            )
+            with without_variables("GOOGLE_") if credentials else nullcontext():
+                return GCSStore(
+                    options.bucket,
+                    config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
+                    client_options=client_options(endpoint, user_agent=options.user_agent, silence=silence),
+                    retry_config=retries(),
+                )
         except BaseError:
             # In fixed words: obstore quotes a key that it cannot read, as a list of bytes.
             if credentials:

@@ -1,17 +1,14 @@
-"""Multipart uploads whose parts are copied by S3 itself, through boto3: obstore has no call for them."""
+"""Requests of S3 that obstore has no call for, through boto3: multipart uploads whose parts S3 copies itself, and objects with
+an ACL."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import Any, Final
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.parts import Range
-from moorage.drivers.objectstore.sdk import code, s3_client
-
-CONNECTIONS: Final = 32
+from moorage.drivers.objectstore.sdk import S3Clients, code, status, told
 
 
 class NoPartCopies(DriverError):
@@ -19,36 +16,39 @@ class NoPartCopies(DriverError):
 
 
 class Multipart:
-    """Calls boto3, and raises what it raises. May be used by up to `CONNECTIONS` threads.
+    """Calls boto3, and raises what it raises, and DriverError for an answer that is not the store's. `extra` holds the arguments of each
+    new object."""
 
-    `client` holds the arguments of `sdk.s3_client`, `extra` those of each new object.
-    """
-
-    def __init__(self, bucket: str, client: Mapping[str, Any], extra: Mapping[str, str]) -> None:
+    def __init__(self, bucket: str, clients: S3Clients, extra: Mapping[str, str]) -> None:
         self._bucket = bucket
-        self._arguments = client
+        self._clients = clients
         self._extra = extra
 
-    @cached_property
-    def _client(self) -> Any:
-        return s3_client(self._arguments, connections=CONNECTIONS, silence_seconds=60)
+    def put_object(
+        self, target: str, data: bytes | bytearray, metadata: Mapping[str, str], extra: Mapping[str, str]
+    ) -> None:
+        """`extra`: instead of that of other objects."""
+        answer = self._clients.prompt.put_object(
+            Bucket=self._bucket, Key=target, Body=data, Metadata=dict(metadata), **extra
+        )
+        told(answer, "ETag")
 
     def copy_object(self, source: str, target: str) -> None:
-        self._client.copy_object(
+        self._clients.patient.copy_object(
             Bucket=self._bucket, Key=target, CopySource=self._source(source), **self._extra
         )
 
     def begin(self, target: str) -> str:
         """Begin an upload and return its id."""
-        answer = self._client.create_multipart_upload(Bucket=self._bucket, Key=target, **self._extra)
-        return str(answer["UploadId"])
+        answer = self._clients.prompt.create_multipart_upload(Bucket=self._bucket, Key=target, **self._extra)
+        return told(answer, "UploadId")
 
     def copy_part(self, target: str, upload: str, number: int, source: Range) -> str:
         """Copy a part and return its entity tag. Raises NoPartCopies: some services refuse the call, and rclone, which does
         not know it, takes it for an empty part and answers without a tag."""
         given = {} if source.whole else {"CopySourceRange": f"bytes={source.start}-{source.stop - 1}"}
         try:
-            answer = self._client.upload_part_copy(
+            answer = self._clients.patient.upload_part_copy(
                 Bucket=self._bucket,
                 Key=target,
                 UploadId=upload,
@@ -65,26 +65,26 @@ class Multipart:
             raise NoPartCopies(target)
         return str(tag)
 
-    def put_part(self, target: str, upload: str, number: int, data: bytearray) -> str:
+    def put_part(self, target: str, upload: str, number: int, data: bytes | bytearray) -> str:
         """Send a part and return its entity tag."""
-        answer = self._client.upload_part(
+        answer = self._clients.patient.upload_part(
             Bucket=self._bucket, Key=target, UploadId=upload, PartNumber=number, Body=data
         )
-        return str(answer["ETag"])
+        return told(answer, "ETag")
 
     def complete(self, target: str, upload: str, tags: Sequence[str]) -> None:
         """Complete an upload, with the entity tags of all parts in order."""
         parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
-        self._client.complete_multipart_upload(
+        self._clients.patient.complete_multipart_upload(
             Bucket=self._bucket, Key=target, UploadId=upload, MultipartUpload={"Parts": parts}
         )
 
     def abort(self, target: str, upload: str) -> None:
         """Abort an upload, even if it is already gone."""
         try:
-            self._client.abort_multipart_upload(Bucket=self._bucket, Key=target, UploadId=upload)
+            self._clients.prompt.abort_multipart_upload(Bucket=self._bucket, Key=target, UploadId=upload)
         except Exception as error:
-            if code(error) not in ("NoSuchUpload", "404"):
+            if code(error) != "NoSuchUpload" and status(error) != 404:
                 raise
 
     def give_up(self, target: str, upload: str) -> None:
@@ -94,7 +94,7 @@ class Multipart:
 
     def unfinished(self, prefix: str, before: float) -> list[tuple[str, str, float]]:
         """The key, id and beginning of each upload that began before that time, from all pages of the listing."""
-        pages = self._client.get_paginator("list_multipart_uploads")
+        pages = self._clients.prompt.get_paginator("list_multipart_uploads")
         uploads = [
             (upload["Key"], upload["UploadId"], upload["Initiated"].timestamp())
             for page in pages.paginate(Bucket=self._bucket, Prefix=prefix)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
-from typing import Any, Final
+from typing import Final
 
 import obstore
 from obstore.store import S3Store
@@ -20,18 +20,24 @@ from obstore.store import S3Store
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.joining import Joiner
 from moorage.drivers.objectstore.limits import Limits
-from moorage.drivers.objectstore.multipart import CONNECTIONS, Multipart, NoPartCopies
+from moorage.drivers.objectstore.multipart import Multipart, NoPartCopies
 from moorage.drivers.objectstore.parts import Part, Range, parts
 from moorage.drivers.objectstore.resuming import resumed
-from moorage.drivers.objectstore.sdk import explained, failure
+from moorage.drivers.objectstore.sdk import S3Clients, explained, failure
 from moorage.drivers.objectstore.together import some_at_once
 from moorage.drivers.objectstore.translation import translated
 from moorage.drivers.threads import Threads
 
 log = logging.getLogger(__name__)
 
+MOST_AT_ONCE: Final = 32
+"""The most parts that are copied at a time, whatever the configuration says."""
+
 READ_BYTES: Final = 32 << 20
 """The memory for parts of one object that span several sources. A single part may be larger."""
+
+GIVING_UP_SECONDS: Final = 5.0
+"""How long an upload's client waits for the end of a copy that has failed. It goes on behind."""
 
 READ_RANGES: Final = 16
 """How many ranges of such a part are read at a time: they may be small and many."""
@@ -42,8 +48,7 @@ class Copying:
     """How to copy objects."""
 
     bucket: str
-    client: dict[str, Any]
-    """The arguments of `sdk.s3_client`."""
+    clients: S3Clients
     extra: dict[str, str]
     """The arguments of each new object."""
     part_bytes: int
@@ -75,9 +80,9 @@ class PartCopies:
         self._copying = copying
         self._otherwise = otherwise
         self._limits = limits
-        self._at_once = min(copying.concurrency, CONNECTIONS)
+        self._at_once = min(copying.concurrency, MOST_AT_ONCE)
         self._threads = Threads(self._at_once)
-        self._uploads = Multipart(copying.bucket, copying.client, copying.extra)
+        self._uploads = Multipart(copying.bucket, copying.clients, copying.extra)
         self._told = False
 
     async def join(self, sources: Sequence[tuple[str, int]], target: str, path: str) -> None:
@@ -119,7 +124,8 @@ class PartCopies:
                 tags = await self._send(found, target, upload)
                 await self._threads.call(self._uploads.complete, target, upload, tags)
             except BaseException:
-                await self._threads.call(self._uploads.give_up, target, upload)
+                giving_up = self._threads.call(self._uploads.give_up, target, upload)
+                await asyncio.wait([giving_up], timeout=GIVING_UP_SECONDS)
                 raise
         except Exception as error:
             raise failure(path, error) from None

@@ -1,65 +1,104 @@
-"""Puts an object with one request."""
+"""Puts objects: through obstore, or with a canned ACL through boto3, as obstore signs no header for it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from functools import cached_property
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import obstore
 from obstore.store import ObjectStore
 
-from moorage.drivers.objectstore.sdk import failure, s3_client
+from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.multipart import Multipart
+from moorage.drivers.objectstore.sdk import failure
 from moorage.drivers.objectstore.translation import translated
 from moorage.drivers.threads import Threads
 
 PUTS_AT_ONCE: Final = 16
 
 
-class Putter(Protocol):
-    alone: bool
-    """Whether no object may be made in another way, except by joining others."""
+class Sink(Protocol):
+    """An object on its way to the store, which appears when it is closed. Up to a part it goes in one request. All methods but `abort`
+    raise StorageFull, WriteRefused, DriverError."""
 
+    async def write(self, data: bytes) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def abort(self) -> None:
+        """May raise anything."""
+        ...
+
+
+class Putter(Protocol):
     async def put(self, key: str, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
-        """Put an object, replacing an older one. Raises StorageFull, WriteRefused, DriverError naming `path`."""
+        """Put an object with one request, replacing an older one. Raises StorageFull, WriteRefused, DriverError naming `path`."""
+        ...
+
+    def sink(self, key: str, path: str, part_bytes: int, in_flight: int, *, small: bool) -> Sink:
+        """For an object in parts of that size, of which `in_flight` are sent at once. `small`: it takes so little time that a silent
+        store is gone."""
         ...
 
     def close(self) -> None: ...
 
 
 class Plain:
-    """Puts through obstore."""
+    """Puts through obstore: with `prompt`, or with `patient` what may take longer."""
 
-    alone = False
-
-    def __init__(self, store: ObjectStore, attributes: Mapping[str, str]) -> None:
-        self._store = store
-        self._attributes = attributes
+    def __init__(self, prompt: ObjectStore, patient: ObjectStore, attributes: Mapping[str, str]) -> None:
+        self._prompt = prompt
+        self._patient = patient
+        self._attributes = dict(attributes)
 
     async def put(self, key: str, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
         attributes = {**self._attributes, **metadata}
         with translated(path):
-            await obstore.put_async(self._store, key, data, attributes=attributes, use_multipart=False)
+            await obstore.put_async(self._prompt, key, data, attributes=attributes, use_multipart=False)
+
+    def sink(self, key: str, path: str, part_bytes: int, in_flight: int, *, small: bool) -> Sink:
+        store = self._prompt if small else self._patient
+        return _PlainSink(store, key, path, self._attributes, part_bytes, in_flight)
 
     def close(self) -> None:
         return None
 
 
-class WithAcl:
-    """Puts into S3 through boto3, with a canned ACL: obstore signs no header for it. The ACL is part of the request, so no object is
-    ever there without it, even after a crash.
-
-    `client` holds the arguments of `sdk.s3_client`, `extra` those of each new object, among them `ACL`. Files below the folder `private`
-    get no ACL, so S3 makes them private.
-    """
-
-    alone = True
-
+class _PlainSink:
     def __init__(
-        self, bucket: str, client: Mapping[str, Any], extra: Mapping[str, str], private: str
+        self,
+        store: ObjectStore,
+        key: str,
+        path: str,
+        attributes: dict[str, str],
+        part_bytes: int,
+        in_flight: int,
     ) -> None:
-        self._bucket = bucket
-        self._arguments = client
+        self._path = path
+        with translated(path):
+            self._writer = obstore.open_writer_async(
+                store, key, attributes=attributes, buffer_size=part_bytes, max_concurrency=in_flight
+            )
+
+    async def write(self, data: bytes) -> None:
+        with translated(self._path):
+            await self._writer.write(data)
+
+    async def close(self) -> None:
+        with translated(self._path):
+            await self._writer.close()
+
+    async def abort(self) -> None:
+        await self._writer.__aexit__(DriverError, DriverError(self._path, "not completed"), None)
+
+
+class WithAcl:
+    """Puts through boto3, with the arguments `extra` of each new object, among them `ACL`. It is part of the request, so no object is ever
+    there without it, even after a crash. Files below the folder `private` get no ACL, so S3 makes them private."""
+
+    def __init__(self, uploads: Multipart, extra: Mapping[str, str], private: str) -> None:
+        self._uploads = uploads
         self._extra = extra
         self._private_extra = {name: value for name, value in extra.items() if name != "ACL"}
         self._private = f"{private}/" if private else ""
@@ -69,16 +108,80 @@ class WithAcl:
         private = self._private and path.startswith(self._private)
         extra = self._private_extra if private else self._extra
         try:
-            await self._threads.call(self._put, key, data, metadata, extra)
+            await self._threads.call(self._uploads.put_object, key, data, metadata, extra)
         except Exception as error:
             raise failure(path, error) from None
 
-    def _put(self, key: str, data: bytes, metadata: Mapping[str, str], extra: Mapping[str, str]) -> None:
-        self._client.put_object(Bucket=self._bucket, Key=key, Body=data, Metadata=dict(metadata), **extra)
+    def sink(self, key: str, path: str, part_bytes: int, in_flight: int, *, small: bool) -> Sink:
+        return _PartSink(self, self._uploads, self._threads, key, path, part_bytes, in_flight)
 
     def close(self) -> None:
         self._threads.close()
 
-    @cached_property
-    def _client(self) -> Any:
-        return s3_client(self._arguments, connections=PUTS_AT_ONCE, silence_seconds=15)
+
+class _PartSink:
+    def __init__(
+        self,
+        putter: WithAcl,
+        uploads: Multipart,
+        threads: Threads,
+        key: str,
+        path: str,
+        part_bytes: int,
+        in_flight: int,
+    ) -> None:
+        self._putter = putter
+        self._uploads = uploads
+        self._threads = threads
+        self._key = key
+        self._path = path
+        self._part_bytes = part_bytes
+        self._collected = bytearray()
+        self._upload = ""
+        self._parts: list[asyncio.Task[str]] = []
+        self._places = asyncio.Semaphore(in_flight)
+
+    async def write(self, data: bytes) -> None:
+        self._collected += data
+        # What is left is never nothing, so that the last part is not.
+        while len(self._collected) > self._part_bytes:
+            part = bytes(self._collected[: self._part_bytes])
+            del self._collected[: self._part_bytes]
+            await self._send(part)
+
+    async def close(self) -> None:
+        if not self._upload:
+            await self._putter.put(self._key, self._path, bytes(self._collected), {})
+            return
+        await self._send(bytes(self._collected))
+        tags = await asyncio.gather(*self._parts)
+        try:
+            await self._threads.call(self._uploads.complete, self._key, self._upload, tags)
+        except Exception as error:
+            raise failure(self._path, error) from None
+
+    async def abort(self) -> None:
+        # Parts that arrive later would not be aborted.
+        await asyncio.gather(*self._parts, return_exceptions=True)
+        if self._upload:
+            await self._threads.call(self._uploads.give_up, self._key, self._upload)
+
+    async def _send(self, part: bytes) -> None:
+        try:
+            if not self._upload:
+                self._upload = await self._threads.call(self._uploads.begin, self._key)
+        except Exception as error:
+            raise failure(self._path, error) from None
+        await self._places.acquire()
+        self._parts.append(asyncio.create_task(self._part(len(self._parts) + 1, part)))
+        for sent in self._parts:
+            if sent.done():
+                sent.result()
+
+    async def _part(self, number: int, data: bytes) -> str:
+        try:
+            return await self._threads.call(self._uploads.put_part, self._key, self._upload, number, data)
+        except Exception as error:
+            raise failure(self._path, error) from None
+        finally:
+            self._places.release()

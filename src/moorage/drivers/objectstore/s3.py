@@ -12,16 +12,21 @@ from obstore.store import S3Store
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.characters import REFUSED, one_line, visible
 from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
+from moorage.drivers.objectstore.environment import without_variables
 from moorage.drivers.objectstore.everyname import S3Names
 from moorage.drivers.objectstore.joining import Through
 from moorage.drivers.objectstore.limits import USUAL, Limits
+from moorage.drivers.objectstore.multipart import Multipart
 from moorage.drivers.objectstore.network import AGENT, PROMPT, client_options, patience, retries
 from moorage.drivers.objectstore.partcopies import Copying, PartCopies
 from moorage.drivers.objectstore.putting import WithAcl
-from moorage.drivers.objectstore.sdk import s3_credentials
+from moorage.drivers.objectstore.sdk import S3Clients
 
 SOON_COPIED: Final = 64 << 20
 """In bytes. Any store copies an object of this size within the shorter timeout."""
+
+FOR_THE_OWNER: Final = ("bucket-owner-read", "bucket-owner-full-control")
+"""ACLs that show nothing to strangers. A bucket of another account may refuse every object without one."""
 
 FRESH_SECONDS: Final = 300.0
 """How long temporary credentials are used before their provider is asked again."""
@@ -85,7 +90,8 @@ def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStore
     """Build the driver, without any call to the store. Raises DriverError for a value that cannot be sent, and when no
     credentials are found."""
     _check(options)
-    credentials = None if options.access_key else _chain(options)
+    copying = _copying(options)
+    credentials = None if options.access_key else _chain(copying.clients)
     store = _store(options, options.service, credentials, patience(options.part_bytes))
     prompt = _store(options, options.service, credentials, PROMPT)
     public = (
@@ -95,21 +101,21 @@ def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStore
     )
     attributes = {"Storage-Class": options.chosen_class} if options.chosen_class else {}
     through = Through(store, attributes, options.part_bytes, options.limits)
-    copying = _copying(options)
     copies = prompt if options.copy_threshold <= SOON_COPIED else store
     return ObjectStoreDriver(
         store,
         Options(
             "s3", options.root, options.part_bytes, attributes, links_for, public, options.limits, prompt
         ),
-        putter=(
-            WithAcl(copying.bucket, copying.client, copying.extra, options.private)
-            if copying.names_acl
-            else None
-        ),
+        putter=_with_acl(options, copying) if copying.names_acl else None,
         joiner=PartCopies(copies, copying, through, options.limits),
-        every_name=S3Names(copying.bucket, copying.client),
+        every_name=S3Names(copying.bucket, copying.clients),
     )
+
+
+def _with_acl(options: S3Options, copying: Copying) -> WithAcl:
+    private = "" if options.acl in FOR_THE_OWNER else options.private
+    return WithAcl(Multipart(copying.bucket, copying.clients, copying.extra), copying.extra, private)
 
 
 def _check(options: S3Options) -> None:
@@ -149,22 +155,24 @@ def _store(options: S3Options, service: str, credentials: Any, silence: timedelt
         if options.kms_key:
             config["sse_kms_key_id"] = options.kms_key
     try:
-        return S3Store(
-            options.bucket,
-            config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
-            client_options=client_options(
-                endpoint, skip_verify=options.skip_verify, user_agent=options.user_agent, silence=silence
-            ),
-            retry_config=retries(),
-            credential_provider=credentials,
-        )
+        # The chain has found what they say already.
+        with without_variables("AWS_"):
+            return S3Store(
+                options.bucket,
+                config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
+                client_options=client_options(
+                    endpoint, skip_verify=options.skip_verify, user_agent=options.user_agent, silence=silence
+                ),
+                retry_config=retries(),
+                credential_provider=credentials,
+            )
     except BaseError:
         raise DriverError("storage.s3", REFUSED) from None
 
 
-def _chain(options: S3Options) -> Any:
+def _chain(clients: S3Clients) -> Any:
     """A provider of credentials, found as Amazon's own tools find them. Raises DriverError when there are none."""
-    found = s3_credentials(options.region)
+    found = clients.credentials()
     if found is None:
         raise DriverError(
             "storage.s3",
@@ -208,7 +216,7 @@ def _copying(options: S3Options) -> Copying:
         extra["ACL"] = options.acl
     return Copying(
         options.bucket,
-        client,
+        S3Clients(client),
         extra,
         options.copy_bytes,
         options.copy_concurrency,

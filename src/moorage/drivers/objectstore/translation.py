@@ -23,12 +23,16 @@ _OTHER_MISSING: Final = (
 _FULL: Final = ("XMinioStorageFull", "QuotaExceeded", "507 Insufficient Storage", "No space left on device")
 _CODE: Final = re.compile(r"<Code>([A-Za-z]+)</Code>")
 _STATUS: Final = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
-_BARE: Final = re.compile(r": (400|401|403) [A-Za-z ]+$")
+_REDIRECTED: Final = "redirect without LOCATION"
+"""What obstore says of Amazon's answer to requests for a bucket of another region."""
+_NO_BYTES: Final = ("InvalidRange", "416 Range", "non-partial", "CONTENT_RANGE")
+"""What obstore says of the answers of the four stores and their emulators to the request for the first byte of none."""
 _WRITING: Final = re.compile(r"Error performing (PUT|POST|DELETE) ")
 _REQUEST: Final = re.compile(r"Error performing (\w+) \S+ in \S+ - ")
 _URL: Final = re.compile(r'(https?://)([^/?#\s"]*@)?([^?\s"]*)(\?[^\s"]*)?')
 _OTHER_404: Final = re.compile(r"status code: 404 Not Found: (?=[^\s{])(?!.*<Code>)", re.DOTALL)
 """A 404 whose body is neither the store's, in XML with a code, nor JSON. Answers to HEAD have no body to tell by."""
+NOT_THE_STORE: Final = "something else answers in the place of the store, look at the endpoint"
 _PANIC: Final = "RustPanic"
 _FORBIDDEN: Final = frozenset(
     {
@@ -71,8 +75,7 @@ def translated(path: str) -> Iterator[None]:
         if any(word in str(error) for word in _OTHER_MISSING):
             raise DriverError(path, reason(error)) from None
         if _OTHER_404.search(str(error)):
-            told = "404 Not Found without a code: something else answers in the place of the store, look at the endpoint"
-            raise DriverError(path, told) from None
+            raise DriverError(path, f"404 Not Found without a code: {NOT_THE_STORE}") from None
         raise PathNotFound(path) from None
     except (BaseError, OSError, ValueError, NotImplementedError) as error:
         if full(str(error)):
@@ -112,6 +115,8 @@ def reason(error: Exception) -> str:
     text = str(error)
     if (code := _CODE.search(text)) is not None:
         return meaning(code[1])
+    if _REDIRECTED in text:
+        return meaning("PermanentRedirect")
     if (status := _STATUS.search(text)) is not None:
         return status[1].strip()
     return _URL.sub(_shown, _REQUEST.sub(r"\1: ", text.partition("\n")[0]))[:300]
@@ -122,9 +127,10 @@ def _shown(url: re.Match[str]) -> str:
     return f"{scheme}{'***@' if user else ''}{place}{'?***' if query else ''}"
 
 
-def unexplained(error: DriverError) -> bool:
-    """Whether the store refused the request without an error code."""
-    return _BARE.search(str(error)) is not None
+def without_bytes(error: DriverError) -> bool:
+    """Whether the store refused a range because the object is empty, or answered with all of nothing."""
+    said = str(error).removeprefix(error.path)
+    return any(word in said for word in _NO_BYTES)
 
 
 def meaning(code: str) -> str:

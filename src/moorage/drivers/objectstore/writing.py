@@ -9,15 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-import obstore
 from obstore.store import ObjectStore
 
 from moorage.drivers.base import DriverError, Meanwhile, ignore
 from moorage.drivers.objectstore.limits import Limits
 from moorage.drivers.objectstore.partmemory import OF_PROCESS
+from moorage.drivers.objectstore.putting import Putter
 from moorage.drivers.objectstore.segments import Head, Segment
 from moorage.drivers.objectstore.settling import of_other_kind, settled
-from moorage.drivers.objectstore.translation import translated
 from moorage.drivers.threads import Threads
 
 KEPT_SEGMENT_BYTES: Final = 1 << 20
@@ -60,11 +59,13 @@ class ObjectWriting:
     def __init__(
         self,
         store: ObjectStore,
+        putter: Putter,
         threads: Threads,
         key: str,
         path: str,
-        attributes: dict[str, str],
         part_bytes: int,
+        *,
+        small: bool,
     ) -> None:
         self._store = store
         self._threads = threads
@@ -74,14 +75,7 @@ class ObjectWriting:
         self._refusal: DriverError | None = None
         self._behind: asyncio.Task[None] | None = None
         self._share = OF_PROCESS.share(path, part_bytes)
-        with translated(path):
-            self._writer = obstore.open_writer_async(
-                store,
-                key,
-                attributes=attributes,
-                buffer_size=part_bytes,
-                max_concurrency=self._share.in_flight,
-            )
+        self._sink = putter.sink(key, path, part_bytes, self._share.in_flight, small=small)
 
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
         await self.flush()
@@ -98,8 +92,7 @@ class ObjectWriting:
         working = None if meanwhile is ignore else self._threads.call(meanwhile, [data])
         try:
             if self._refusal is None:
-                with translated(self._path):
-                    await self._writer.write(data)
+                await self._sink.write(data)
         except DriverError as error:
             # What is there may be the same bytes. That turns out when all of them are known.
             if not of_other_kind(error):
@@ -124,18 +117,16 @@ class ObjectWriting:
     async def _close(self) -> None:
         if self._refusal is not None:
             raise self._refusal
-        with translated(self._path):
-            await self._writer.close()
+        await self._sink.close()
 
     async def abort(self) -> None:
-        reason = DriverError(self._path, "not completed")
         if self._behind is not None:
             self._behind.cancel()
         with contextlib.suppress(Exception, asyncio.CancelledError):
             await self.flush()
         try:
             with contextlib.suppress(Exception):
-                await self._writer.__aexit__(DriverError, reason, None)
+                await self._sink.abort()
         finally:
             self._share.release()
 

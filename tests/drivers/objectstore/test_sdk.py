@@ -1,0 +1,179 @@
+"""Requests that boto3 makes: with the credentials that were found, for a bounded time, and taken for what they are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from moorage.drivers.base import DriverError, PathNotFound, StorageFull
+from moorage.drivers.objectstore import sdk
+from moorage.drivers.objectstore.driver import ObjectStoreDriver
+from moorage.drivers.objectstore.s3 import s3_driver
+from tests.contracts.streams import content
+from tests.drivers.objectstore.instead import Instead, instead
+from tests.drivers.objectstore.stores import LINKS, s3_options
+from tests.support.objectstores import S3
+from tests.support.storefaults import WRITING, Fault, Faults, Refusal
+from tests.support.storeproxy import StoreProxy
+
+MIB = 1 << 20
+PAGE = b"<html><body>Please log in</body></html>"
+
+
+def over(store: S3, endpoint: str) -> ObjectStoreDriver:
+    """Everything goes through boto3 that can, and copies are made in parts."""
+    options = s3_options(replace(store, endpoint=endpoint), f"tests/{os.urandom(6).hex()}")
+    return s3_driver(
+        replace(options, acl="public-read", copy_bytes=5 * MIB, copy_threshold=5 * MIB), links_for=LINKS
+    )
+
+
+@pytest.fixture
+async def driver(moto_store: S3, proxy: StoreProxy) -> AsyncIterator[ObjectStoreDriver]:
+    made = over(moto_store, proxy.endpoint)
+    yield made
+    await made.close()
+
+
+async def joined(driver: ObjectStoreDriver) -> None:
+    """A copy in parts, of an upload of another process."""
+    writer = await driver.writer("/u/data", mark="0")
+    await writer.write([os.urandom(12 * MIB)])
+    await writer.flush()
+    await driver.move("/u/data", "/blob", mark=writer.mark)
+
+
+async def test_a_store_that_is_silent_is_given_up_in_time(
+    driver: ObjectStoreDriver, proxy: StoreProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sdk, "GIVE_UP", timedelta(seconds=0.3))
+    monkeypatch.setattr(sdk, "PROMPT", timedelta(seconds=0.2))
+    proxy.faults = Faults(1, [Fault.SILENCE])
+    with proxy.counted() as calls, pytest.raises(DriverError, match="Read timeout"):
+        await driver.write([("/a", b"1")])
+    assert len(calls) < 4
+
+
+async def test_a_store_that_asks_to_slow_down_is_given_up_in_time(
+    driver: ObjectStoreDriver, proxy: StoreProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sdk, "GIVE_UP", timedelta())
+    proxy.faults = Faults(1, [Fault.SLOW_DOWN])
+    with proxy.counted() as calls, pytest.raises(DriverError, match="SlowDown"):
+        await driver.write([("/a", b"1")])
+    assert len(calls) == 1
+
+
+async def test_a_store_that_recovers_meanwhile_is_asked_again(
+    driver: ObjectStoreDriver, proxy: StoreProxy
+) -> None:
+    class Twice(Faults):
+        left = 2
+
+        def draw(self, request: object) -> Fault | None:
+            self.left -= 1
+            return Fault.SLOW_DOWN if self.left >= 0 else None
+
+    proxy.faults = Twice()
+    await driver.write([("/a", b"1")])
+    assert await driver.read("/a") == b"1"
+
+
+async def test_credentials_that_were_found_last_though_nobody_gives_them_out_any_more(
+    moto_store: S3, proxy: StoreProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a container. Each library has its own clients, and some are made with the first request that needs them."""
+    given = {
+        "AccessKeyId": "key",
+        "SecretAccessKey": "secret",
+        "Token": "token",
+        "Expiration": "2099-01-01T00:00:00Z",
+    }
+    provider = Instead(200, json.dumps(given).encode(), "application/json")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    async with instead(provider) as address:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{address}/credentials")
+        keyless = replace(moto_store, access_key="", secret_key="")
+        driver = await asyncio.to_thread(over, keyless, proxy.endpoint)
+        provider.status = 503
+        with proxy.counted() as calls:
+            await driver.write([("/a", b"1")])
+            await joined(driver)
+            await driver.abandoned(["/u"], 0.0, remove=False)
+            assert await driver.read("/a") == b"1"
+        await driver.close()
+    assert {call.head.header("x-amz-security-token") for call in calls} == {"token"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "told"),
+    [
+        (507, b"", "text/plain", "507 without a code"),
+        (507, b"<html>Insufficient Storage</html>", "text/html", "507 without a code"),
+        (
+            500,
+            b"<Error><Code>InternalError</Code><Message>write: No space left on device</Message></Error>",
+            "application/xml",
+            "InternalError",
+        ),
+    ],
+    ids=["bare", "page", "disk"],
+)
+async def test_a_store_that_is_full_is_told_from_one_that_fails(
+    moto_store: S3, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, kind: str, told: str
+) -> None:
+    monkeypatch.setattr(sdk, "GIVE_UP", timedelta())
+    async with instead(Instead(status, body, kind)) as address:
+        driver = over(moto_store, address)
+        with pytest.raises(StorageFull, match=told):
+            await driver.write([("/a", b"1")])
+        await driver.close()
+
+
+@pytest.mark.parametrize(("status", "told"), [(200, "an answer without"), (403, "403"), (404, "404")])
+async def test_a_page_in_the_place_of_the_store_is_no_answer_of_its(
+    moto_store: S3, monkeypatch: pytest.MonkeyPatch, status: int, told: str
+) -> None:
+    monkeypatch.setattr(sdk, "GIVE_UP", timedelta())
+    async with instead(Instead(status, PAGE)) as address:
+        driver = over(moto_store, address)
+        for write in (
+            driver.write([("/a", b"1")]),
+            driver._joiner.join([("s", 12 * MIB)], "t", "/t"),
+        ):
+            with pytest.raises(DriverError, match=f"{told}.*something else answers in the place") as raised:
+                await write
+            assert not isinstance(raised.value, PathNotFound)
+        await driver.close()
+
+
+async def test_a_copy_that_fails_does_not_keep_its_client_until_it_is_aborted(
+    driver: ObjectStoreDriver, proxy: StoreProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moorage.drivers.objectstore.partcopies.GIVING_UP_SECONDS", 0.01)
+    writer = await driver.writer("/u/data", mark="0")
+    await writer.write([os.urandom(12 * MIB)])
+    await writer.flush()
+    proxy.faults = Faults(refusal=Refusal("400 Bad Request", "InvalidRequest", ("PUT",)))
+    proxy.latency_seconds = 0.05
+    with pytest.raises(DriverError, match="InvalidRequest"):
+        await driver.move("/u/data", "/blob", mark=writer.mark)
+    proxy.faults = Faults()
+    proxy.latency_seconds = 0.0
+    await driver.move("/u/data", "/blob", mark=writer.mark)
+    assert len(await content(driver, "/blob")) == 12 * MIB
+
+
+async def test_the_right_to_write_is_missed_by_name(driver: ObjectStoreDriver, proxy: StoreProxy) -> None:
+    proxy.faults = Faults(refusal=Refusal("403 Forbidden", "AccessDenied", WRITING))
+    with pytest.raises(DriverError, match="access is denied"):
+        await driver.write([("/a", b"1")])

@@ -16,6 +16,7 @@ from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.small import WholeFile
 from moorage.metrics.operations import NAMES
 from tests.contracts.disk import Failing
+from tests.contracts.driver import PROMISES, Promise
 from tests.drivers.objectstore.stores import driver_over
 from tests.metrics.scraped import Page
 from tests.support.objectstores import S3
@@ -32,6 +33,15 @@ def counts(tmp_path: Path) -> Iterator[metrics.Metrics]:
     found = metrics.Metrics(str(tmp_path / "counts"))
     yield found
     found.close()
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+async def test_a_metered_driver_keeps_every_promise(
+    promise: Promise, counts: metrics.Metrics, tmp_path: Path
+) -> None:
+    driver = counts.metered(FilesystemDriver(str(tmp_path / "root")))
+    await promise(driver)
+    await driver.close()
 
 
 async def test_each_operation_is_counted_by_the_name_that_the_reference_gives_it(

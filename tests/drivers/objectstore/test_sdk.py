@@ -85,6 +85,23 @@ async def test_a_store_that_recovers_meanwhile_is_asked_again(
     assert await driver.read("/a") == b"1"
 
 
+async def test_a_write_that_was_given_up_does_not_come_after_a_later_one(
+    driver: ObjectStoreDriver, proxy: StoreProxy
+) -> None:
+    proxy.faults = Faults(1, [Fault.SLOW_DOWN])
+    older = asyncio.create_task(driver.write([("/a", b"older")]))
+    while not proxy.injected:
+        await asyncio.sleep(0.01)
+    proxy.faults = Faults()
+    older.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await older
+    await driver.write([("/a", b"newer")])
+    assert await driver.read("/a") == b"newer"
+    await asyncio.sleep(1.5)
+    assert await driver.read("/a") == b"newer"
+
+
 async def test_credentials_that_were_found_last_though_nobody_gives_them_out_any_more(
     moto_store: S3, proxy: StoreProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

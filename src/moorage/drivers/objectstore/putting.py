@@ -107,8 +107,13 @@ class WithAcl:
     async def put(self, key: str, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
         private = self._private and path.startswith(self._private)
         extra = self._private_extra if private else self._extra
+        putting = self._threads.call(self._uploads.put_object, key, data, metadata, extra)
         try:
-            await self._threads.call(self._uploads.put_object, key, data, metadata, extra)
+            await asyncio.shield(putting)
+        except asyncio.CancelledError:
+            # A thread cannot be stopped, and an older file must not come after a newer one.
+            await asyncio.wait([putting])
+            raise
         except Exception as error:
             raise failure(path, error) from None
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from moorage.store.garbage.collection import Collection, collect
 from moorage.store.registry import Registry
@@ -54,10 +55,16 @@ class Site:
 
 @contextmanager
 def site(
-    folder: Path, store: S3, *, redirect: bool = False, cache: str = "inmemory", start: bool = True
+    folder: Path,
+    store: S3,
+    *,
+    redirect: bool = False,
+    cache: str = "inmemory",
+    start: bool = True,
+    keys: Mapping[str, object] = MappingProxyType({}),
 ) -> Iterator[Site]:
     """Over a folder of the bucket with nothing but a secret; over an empty one, with `start` false, where the server is started
-    by the test."""
+    by the test. `keys`: of the driver."""
     root = f"sites/{folder.name}"
     with proxying(store.endpoint) as proxy:
         server = store_server(
@@ -68,6 +75,7 @@ def site(
             redirect=redirect,
             cache=cache,
             chunksize=5 << 20,
+            **keys,  # type: ignore[arg-type] # names and values as in a configuration
         )
         found = Site(server, proxy, Bucket(store, root))
         if not start:

@@ -19,6 +19,8 @@ from tests.support.storefaults import Fault, Faults, Refusal
 
 RATE = 0.08
 NOISY = [kind for kind in Fault if kind is not Fault.SILENCE]
+# So that a layer of 11 MiB is copied in parts.
+COPIES = {"multipartcopythresholdsize": 5 << 20, "multipartcopychunksize": 5 << 20}
 REPOSITORY = "team/app"
 BLOBS = "docker/registry/v2/blobs/"
 
@@ -39,13 +41,18 @@ def hold(run: FaultRun, found: Site, *, pushes: int) -> None:
     assert [name for name in found.bucket.names() if "/_uploads/" in name] == []
 
 
-def test_what_was_acknowledged_by_a_failing_store_stays(moto_store: S3, tmp_path: Path) -> None:
-    with site(tmp_path, moto_store) as found:
+@pytest.mark.parametrize(
+    ("acl", "pushes", "pulls"), [("private", 60, 200), ("public-read", 20, 60)], ids=["plain", "acl"]
+)
+def test_what_was_acknowledged_by_a_failing_store_stays(
+    moto_store: S3, tmp_path: Path, acl: str, pushes: int, pulls: int
+) -> None:
+    with site(tmp_path, moto_store, keys={**COPIES, "objectacl": acl}) as found:
         found.proxy.faults = Faults(RATE, seed=1, slow_seconds=0.1, silences=2, silent=("GET",))
-        run = FaultRun(found.server.port, seed=1, large=30)
-        run.work(pushes=60, pulls=200)
+        run = FaultRun(found.server.port, seed=1, large=100)
+        run.work(pushes=pushes, pulls=pulls)
         assert {fault for _, fault in found.proxy.injected} > {Fault.SLOW_DOWN, Fault.RESET, Fault.SILENCE}
-        hold(run, found, pushes=60)
+        hold(run, found, pushes=pushes)
 
 
 def test_a_client_that_is_sent_to_a_failing_store_gets_what_it_wants(moto_store: S3, tmp_path: Path) -> None:
@@ -57,9 +64,13 @@ def test_a_client_that_is_sent_to_a_failing_store_gets_what_it_wants(moto_store:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("redirect", [False, True], ids=["through", "redirected"])
-def test_a_long_run_over_a_failing_store(moto_store: S3, tmp_path: Path, redirect: bool) -> None:
-    with site(tmp_path, moto_store, redirect=redirect) as found:
+@pytest.mark.parametrize(
+    ("redirect", "acl"),
+    [(False, "private"), (True, "private"), (False, "public-read")],
+    ids=["through", "redirected", "acl"],
+)
+def test_a_long_run_over_a_failing_store(moto_store: S3, tmp_path: Path, redirect: bool, acl: str) -> None:
+    with site(tmp_path, moto_store, redirect=redirect, keys={**COPIES, "objectacl": acl}) as found:
         found.proxy.faults = Faults(RATE, NOISY if redirect else Fault, seed=3, slow_seconds=1.0)
         run = FaultRun(found.server.port, seed=3, large=20)
         run.work(pushes=1000, pulls=1500, clients=16)

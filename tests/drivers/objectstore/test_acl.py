@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from moorage.config.sections import s3 as sections
-from moorage.drivers.base import DriverError
+from moorage.drivers.base import DriverError, WriteRefused
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.s3 import S3Options, s3_driver
 from tests.contracts.driver import OF_ANY, Promise
@@ -136,6 +136,27 @@ async def test_a_file_that_is_given_up_leaves_nothing(driver: ObjectStoreDriver,
     assert creation is not None
     await creation.write([bytes(11 * MIB)])
     await creation.flush()
+    await creation.abort()
+    assert bucket.names() == bucket.unfinished() == []
+
+
+async def test_a_part_that_fails_ends_the_file_and_leaves_nothing(
+    driver: ObjectStoreDriver, proxy: StoreProxy, bucket: Bucket
+) -> None:
+    creation = driver.create("/blob", 64 * MIB)
+    assert creation is not None
+    await creation.write([bytes(11 * MIB)])
+    await creation.flush()
+
+    async def go_on() -> None:
+        for _ in range(5):
+            await creation.write([bytes(10 * MIB)])
+        await creation.commit()
+
+    proxy.faults = Faults(refusal=Refusal("403 Forbidden", "AccessDenied", ("PUT",)))
+    with pytest.raises(WriteRefused):
+        await go_on()
+    proxy.faults = Faults()
     await creation.abort()
     assert bucket.names() == bucket.unfinished() == []
 

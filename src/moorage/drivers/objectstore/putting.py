@@ -144,6 +144,7 @@ class _PartSink:
         self._collected = bytearray()
         self._upload = ""
         self._parts: list[asyncio.Task[str]] = []
+        self._failed: DriverError | None = None
         self._places = asyncio.Semaphore(in_flight)
 
     async def write(self, data: bytes) -> None:
@@ -178,15 +179,15 @@ class _PartSink:
         except Exception as error:
             raise failure(self._path, error) from None
         await self._places.acquire()
+        if self._failed is not None:
+            raise self._failed
         self._parts.append(asyncio.create_task(self._part(len(self._parts) + 1, part)))
-        for sent in self._parts:
-            if sent.done():
-                sent.result()
 
     async def _part(self, number: int, data: bytes) -> str:
         try:
             return await self._threads.call(self._uploads.put_part, self._key, self._upload, number, data)
         except Exception as error:
-            raise failure(self._path, error) from None
+            self._failed = failure(self._path, error)
+            raise self._failed from None
         finally:
             self._places.release()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.azure import AzureOptions, azure_driver
+from moorage.drivers.objectstore.driver import ObjectStoreDriver
+from moorage.drivers.objectstore.gcs import GcsOptions, gcs_driver
 from tests.drivers.objectstore.instead import Instead, instead
 from tests.drivers.objectstore.stores import Service, driver_over
-from tests.support.objectstores import Azure
+from tests.support.objectstores import S3, Azure, Gcs
 
 CONFUSING = {
     "moto_store": {
@@ -70,11 +74,45 @@ async def test_the_secret_of_an_application_comes_before_a_key_of_the_environmen
     assert answer.asked == ["/t/oauth2/v2.0/token"]
 
 
-async def test_without_credentials_in_the_configuration_the_environment_is_asked(
-    azurite_store: Azure, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", azurite_store.account_key)
-    driver = driver_over(replace(azurite_store, account_key=""))
+async def works(driver: ObjectStoreDriver) -> None:
     await driver.write([("/a", b"1")])
     assert await driver.read("/a") == b"1"
     await driver.close()
+
+
+async def test_without_credentials_of_azure_in_the_configuration_the_environment_is_asked(
+    azurite_store: Azure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", azurite_store.account_key)
+    await works(driver_over(replace(azurite_store, account_key="")))
+
+
+async def test_without_credentials_of_s3_in_the_configuration_the_environment_is_asked(
+    rclone_store: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This store compares signatures."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", rclone_store.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", rclone_store.secret_key)
+    await works(driver_over(replace(rclone_store, access_key="", secret_key="")))
+
+
+async def test_without_credentials_of_s3_in_the_configuration_a_profile_is_taken(
+    rclone_store: S3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "credentials"
+    file.write_text(
+        f"[team]\naws_access_key_id = {rclone_store.access_key}\naws_secret_access_key = {rclone_store.secret_key}\n"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    monkeypatch.setenv("AWS_PROFILE", "team")
+    await works(driver_over(replace(rclone_store, access_key="", secret_key="")))
+
+
+async def test_without_credentials_of_google_in_the_configuration_the_file_of_the_environment_is_read(
+    gcs_store: Gcs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "key.json"
+    file.write_text(json.dumps(gcs_store.credentials()))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    options = GcsOptions(bucket=gcs_store.bucket, root=f"tests/{tmp_path.name}", endpoint=gcs_store.endpoint)
+    await works(gcs_driver(options, links_for=None))

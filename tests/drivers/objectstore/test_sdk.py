@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -102,33 +102,58 @@ async def test_a_write_that_was_given_up_does_not_come_after_a_later_one(
     assert await driver.read("/a") == b"newer"
 
 
-async def test_credentials_that_were_found_last_though_nobody_gives_them_out_any_more(
-    moto_store: S3, proxy: StoreProxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those of a container. Each library has its own clients, and some are made with the first request that needs them."""
-    given = {
-        "AccessKeyId": "key",
-        "SecretAccessKey": "secret",
-        "Token": "token",
-        "Expiration": "2099-01-01T00:00:00Z",
-    }
-    provider = Instead(200, json.dumps(given).encode(), "application/json")
+def given(token: str, minutes: int) -> bytes:
+    """Credentials as a container gets them."""
+    expires = datetime.now(UTC) + timedelta(minutes=minutes)
+    found = {"AccessKeyId": "key", "SecretAccessKey": "secret", "Token": token}
+    return json.dumps({**found, "Expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}).encode()
+
+
+@pytest.fixture
+async def provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Instead]:
+    """Gives out credentials. Nothing else does."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-    async with instead(provider) as address:
+    found = Instead(200, given("first", minutes=60), "application/json")
+    async with instead(found) as address:
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{address}/credentials")
-        keyless = replace(moto_store, access_key="", secret_key="")
-        driver = await asyncio.to_thread(over, keyless, proxy.endpoint)
-        provider.status = 503
-        with proxy.counted() as calls:
-            await driver.write([("/a", b"1")])
-            await joined(driver)
-            await driver.abandoned(["/u"], 0.0, remove=False)
-            assert await driver.read("/a") == b"1"
-        await driver.close()
-    assert {call.head.header("x-amz-security-token") for call in calls} == {"token"}
+        yield found
+
+
+async def keyless(store: S3, proxy: StoreProxy) -> ObjectStoreDriver:
+    # In a thread: the provider answers in this one.
+    return await asyncio.to_thread(over, replace(store, access_key="", secret_key=""), proxy.endpoint)
+
+
+async def test_credentials_that_were_found_last_though_nobody_gives_them_out_any_more(
+    moto_store: S3, proxy: StoreProxy, provider: Instead
+) -> None:
+    """Each library has its own clients, and some are made with the first request that needs them."""
+    driver = await keyless(moto_store, proxy)
+    provider.status = 503
+    with proxy.counted() as calls:
+        await driver.write([("/a", b"1")])
+        await joined(driver)
+        await driver.abandoned(["/u"], 0.0, remove=False)
+        assert await driver.read("/a") == b"1"
+    await driver.close()
+    assert {call.head.header("x-amz-security-token") for call in calls} == {"first"}
+
+
+async def test_credentials_that_expire_soon_are_replaced(
+    moto_store: S3, proxy: StoreProxy, provider: Instead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moorage.drivers.objectstore.s3.FRESH_SECONDS", 0.0)
+    provider.body = given("first", minutes=5)
+    driver = await keyless(moto_store, proxy)
+    provider.body = given("second", minutes=60)
+    with proxy.counted() as calls:
+        await driver.write([("/a", b"1")])
+        assert await driver.read("/a") == b"1"
+    await driver.close()
+    assert [call.head.header("x-amz-security-token") for call in calls] == ["second", "second"]
 
 
 @pytest.mark.parametrize(

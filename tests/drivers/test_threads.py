@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from moorage.drivers.base import DriverError
-from moorage.drivers.threads import Threads
+from moorage.drivers.threads import BEHIND, Threads
 from tests.contracts.disk import Died
 
 PATIENCE = 30.0
@@ -178,3 +179,23 @@ async def test_threads_that_are_there_take_the_calls_of_those_that_cannot_be_sta
     before = set(threading.enumerate())
     await asyncio.gather(*(threads.call(time.sleep, 0.1) for _ in range(9)))
     assert len(started_since(before)) == 2
+
+
+def own_priority() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+async def test_its_threads_come_after_those_that_answer_requests() -> None:
+    threads = Threads(1)
+    assert await threads.call(own_priority) == min(19, own_priority() + BEHIND)
+    threads.close()
+
+
+async def test_a_system_that_forbids_it_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setpriority", forbidden)
+    threads = Threads(1)
+    assert await threads.call(own_priority) == own_priority()
+    threads.close()

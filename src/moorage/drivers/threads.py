@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +21,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 NONE_STARTED: Final = "no thread can be started: raise the limit on processes"
+
+BEHIND: Final = 5
+"""By how much the threads are nicer than the rest of the process: where clients, disks and uploads keep all processors busy, those that
+answer requests come first."""
 
 _Call = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
@@ -58,6 +63,7 @@ class Threads:
         self._started += 1
 
     def _work(self) -> None:
+        _step_behind()
         while (call := self._calls.get()) is not None:
             function, future = call
             result, error = None, None
@@ -84,3 +90,10 @@ class Threads:
         """Let the threads end after the calls that are already queued."""
         for _ in range(self._started):
             self._calls.put(None)
+
+
+def _step_behind() -> None:
+    """Lower the priority of this thread. Where a priority is that of a process, nothing has the number of a thread."""
+    thread = threading.get_native_id()
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + BEHIND)

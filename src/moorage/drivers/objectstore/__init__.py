@@ -12,6 +12,7 @@ Reading
 Writing
     writing       new objects
     putting       sends their bytes
+    acl           sends them with an ACL
     notes         what is noted beside them
     segments      the chain of an upload
     joining       makes one object of the chain
@@ -32,9 +33,10 @@ Stores
     characters    which characters configured values may have
 
 Support
-    translation   errors
+    translation   errors of obstore
     network       timeouts and retries
     again         repeats requests whose answer broke off
     together      concurrent calls
     sdk           boto3, for what obstore cannot ask of S3
+    answers       what it returns and raises
 """

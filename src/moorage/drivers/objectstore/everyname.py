@@ -8,7 +8,8 @@ from typing import Any
 import obstore
 
 from moorage.drivers.base import DriverError
-from moorage.drivers.objectstore.sdk import S3Clients, explained
+from moorage.drivers.objectstore.answers import explained
+from moorage.drivers.objectstore.sdk import S3Clients
 from moorage.drivers.threads import Threads
 
 

@@ -7,8 +7,9 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.answers import code, status, told
 from moorage.drivers.objectstore.parts import Range
-from moorage.drivers.objectstore.sdk import S3Clients, code, status, told
+from moorage.drivers.objectstore.sdk import S3Clients
 
 
 class NoPartCopies(DriverError):

@@ -18,12 +18,13 @@ import obstore
 from obstore.store import S3Store
 
 from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.answers import explained, failure
 from moorage.drivers.objectstore.joining import Joiner
 from moorage.drivers.objectstore.limits import Limits
 from moorage.drivers.objectstore.multipart import Multipart, NoPartCopies
 from moorage.drivers.objectstore.parts import Part, Range, parts
 from moorage.drivers.objectstore.resuming import resumed
-from moorage.drivers.objectstore.sdk import S3Clients, explained, failure
+from moorage.drivers.objectstore.sdk import S3Clients
 from moorage.drivers.objectstore.together import some_at_once
 from moorage.drivers.objectstore.translation import translated
 from moorage.drivers.threads import Threads

@@ -10,6 +10,7 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.acl import WithAcl
 from moorage.drivers.objectstore.characters import REFUSED, one_line, visible
 from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
 from moorage.drivers.objectstore.environment import without_variables
@@ -19,7 +20,6 @@ from moorage.drivers.objectstore.limits import USUAL, Limits
 from moorage.drivers.objectstore.multipart import Multipart
 from moorage.drivers.objectstore.network import AGENT, PROMPT, client_options, patience, retries
 from moorage.drivers.objectstore.partcopies import Copying, PartCopies
-from moorage.drivers.objectstore.putting import WithAcl
 from moorage.drivers.objectstore.sdk import S3Clients
 
 SOON_COPIED: Final = 64 << 20

@@ -1,5 +1,4 @@
-"""boto3, Amazon's own client, for credentials and for requests that obstore cannot make, and what its errors mean. It blocks, and
-takes half a second to load."""
+"""boto3, Amazon's own client, for credentials and for requests that obstore cannot make. It blocks, and takes half a second to load."""
 
 from __future__ import annotations
 
@@ -9,9 +8,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
 
-from moorage.drivers.base import DriverError, PathNotFound, StorageFull, WriteRefused
+from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.network import CONNECT, GIVE_UP, PROMPT, SILENCE
-from moorage.drivers.objectstore.translation import NOT_THE_STORE, forbids, full, meaning, reason
+from moorage.drivers.objectstore.translation import reason
 
 CONNECTIONS: Final = 48
 """How many a client keeps open: one for each thread that may use it."""
@@ -55,8 +54,7 @@ class S3Clients:
             with self._making:
                 return self._session.get_credentials()
         except BotoCoreError as error:
-            told = str(error).partition("\n")[0]
-            raise DriverError("storage.s3", f"no credentials: {told}") from None
+            raise DriverError("storage.s3", f"no credentials: {reason(error)}") from None
 
     @cached_property
     def _session(self) -> Any:
@@ -89,11 +87,11 @@ class S3Clients:
         events = client.meta.events
         events.register("before-call.s3", _began)
         events.register_first("needs-retry.s3", _failed)
-        events.register("request-created.s3", _once_more)
+        events.register("request-created.s3", _again)
         return client
 
 
-# botocore bounds the tries of a request, not their time: seven tries of a silent store may take five minutes.
+# botocore bounds the tries of a request, not their time: seven tries of a silent store may take minutes.
 
 
 def _began(context: dict[str, Any], **_: Any) -> None:
@@ -103,65 +101,23 @@ def _began(context: dict[str, Any], **_: Any) -> None:
 def _failed(
     request_dict: Mapping[str, Any], response: Any, caught_exception: Any, operation: Any, **_: Any
 ) -> None:
-    """After each try. Raises its error if there is no time for another one."""
+    """After each try, also one that has not failed."""
     context = request_dict["context"]
     context[_LAST] = caught_exception
     if response is not None and "Error" in response[1]:
         from botocore.exceptions import ClientError
 
         context[_LAST] = ClientError(response[1], operation.name)
-    _once_more(context)
+    _end_late(context)
 
 
-def _once_more(context: dict[str, Any] | None = None, request: Any = None, **_: Any) -> None:
-    """Before each try: the pause before it may have taken the rest of the time."""
-    context = request.context if context is None else context
+def _again(request: Any, **_: Any) -> None:
+    """Before each try: the pause may have taken the rest of the time."""
+    _end_late(request.context)
+
+
+def _end_late(context: Mapping[str, Any]) -> None:
+    """Raise the error of the last try if there is no time for another one."""
     last = context.get(_LAST)
     if last is not None and time.monotonic() - context[_BEGAN] > GIVE_UP.total_seconds():
         raise last
-
-
-def told(answer: Mapping[str, Any], name: str) -> str:
-    """What an answer says about `name`. Raises DriverError if it is silent: a page of some proxy may have the status of success, too."""
-    try:
-        return str(answer[name])
-    except KeyError:
-        raise DriverError("storage.s3", f"an answer without {name}: {NOT_THE_STORE}") from None
-
-
-def code(error: Exception) -> str:
-    """The store's error code in what boto3 raises, or an empty string."""
-    found = _part(error, "Error").get("Code", "")
-    # Without a body botocore puts the status there.
-    return "" if str(found).isdigit() else str(found)
-
-
-def status(error: Exception) -> int:
-    """The status of the answer in what boto3 raises; 0 if there was none."""
-    return int(_part(error, "ResponseMetadata").get("HTTPStatusCode", 0))
-
-
-def _part(error: Exception, name: str) -> Mapping[str, Any]:
-    response = getattr(error, "response", None)
-    return response.get(name, {}) if isinstance(response, dict) else {}
-
-
-def explained(error: Exception) -> str:
-    """One line for the operator about what boto3 raises."""
-    if found := code(error):
-        return meaning(found)
-    return f"{status(error)} without a code: {NOT_THE_STORE}" if status(error) else reason(error)
-
-
-def failure(path: str, error: Exception) -> DriverError:
-    """The driver's error for what boto3 raises for a write."""
-    if isinstance(error, DriverError):
-        return error
-    if code(error) == "NoSuchKey":
-        return PathNotFound(path)
-    said = f"{code(error)} {_part(error, 'Error').get('Message', '')}"
-    if status(error) == 507 or full(said):
-        return StorageFull(path, explained(error))
-    if forbids(code(error)):
-        return WriteRefused(path, explained(error))
-    return DriverError(path, explained(error))

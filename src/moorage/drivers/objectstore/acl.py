@@ -1,0 +1,115 @@
+"""Sends new objects to S3 with a canned ACL, through boto3: obstore signs no header for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.answers import failure
+from moorage.drivers.objectstore.multipart import Multipart
+from moorage.drivers.objectstore.putting import Sink
+from moorage.drivers.threads import Threads
+
+PUTS_AT_ONCE: Final = 16
+
+
+class WithAcl:
+    """Puts through boto3, with the arguments `extra` of each new object, among them `ACL`. It is part of the request, so no object is ever
+    there without it, even after a crash. Files below the folder `private` get no ACL, so S3 makes them private."""
+
+    def __init__(self, uploads: Multipart, extra: Mapping[str, str], private: str) -> None:
+        self._uploads = uploads
+        self._extra = extra
+        self._private_extra = {name: value for name, value in extra.items() if name != "ACL"}
+        self._private = f"{private}/" if private else ""
+        self._threads = Threads(PUTS_AT_ONCE)
+
+    async def put(self, key: str, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
+        private = self._private and path.startswith(self._private)
+        extra = self._private_extra if private else self._extra
+        putting = self._threads.call(self._uploads.put_object, key, data, metadata, extra)
+        try:
+            await asyncio.shield(putting)
+        except asyncio.CancelledError:
+            # A thread cannot be stopped, and an older file must not come after a newer one.
+            await asyncio.wait([putting])
+            raise
+        except Exception as error:
+            raise failure(path, error) from None
+
+    def sink(self, key: str, path: str, part_bytes: int, in_flight: int, *, small: bool) -> Sink:
+        return _PartSink(self, self._uploads, self._threads, key, path, part_bytes, in_flight)
+
+    def close(self) -> None:
+        self._threads.close()
+
+
+class _PartSink:
+    def __init__(
+        self,
+        putter: WithAcl,
+        uploads: Multipart,
+        threads: Threads,
+        key: str,
+        path: str,
+        part_bytes: int,
+        in_flight: int,
+    ) -> None:
+        self._putter = putter
+        self._uploads = uploads
+        self._threads = threads
+        self._key = key
+        self._path = path
+        self._part_bytes = part_bytes
+        self._collected = bytearray()
+        self._upload = ""
+        self._parts: list[asyncio.Task[str]] = []
+        self._failed: DriverError | None = None
+        self._places = asyncio.Semaphore(in_flight)
+
+    async def write(self, data: bytes) -> None:
+        self._collected += data
+        # What is left is never nothing, so that the last part is not.
+        while len(self._collected) > self._part_bytes:
+            part = bytes(self._collected[: self._part_bytes])
+            del self._collected[: self._part_bytes]
+            await self._send(part)
+
+    async def close(self) -> None:
+        if not self._upload:
+            await self._putter.put(self._key, self._path, bytes(self._collected), {})
+            return
+        await self._send(bytes(self._collected))
+        tags = await asyncio.gather(*self._parts)
+        try:
+            await self._threads.call(self._uploads.complete, self._key, self._upload, tags)
+        except Exception as error:
+            raise failure(self._path, error) from None
+
+    async def abort(self) -> None:
+        # Parts that arrive later would not be aborted.
+        await asyncio.gather(*self._parts, return_exceptions=True)
+        if self._upload:
+            await self._threads.call(self._uploads.give_up, self._key, self._upload)
+
+    async def _send(self, part: bytes) -> None:
+        try:
+            if not self._upload:
+                self._upload = await self._threads.call(self._uploads.begin, self._key)
+        except Exception as error:
+            raise failure(self._path, error) from None
+        await self._places.acquire()
+        if self._failed is not None:
+            raise self._failed
+        self._parts.append(asyncio.create_task(self._part(len(self._parts) + 1, part)))
+
+    async def _part(self, number: int, data: bytes) -> str:
+        try:
+            return await self._threads.call(self._uploads.put_part, self._key, self._upload, number, data)
+        except Exception as error:
+            self._failed = failure(self._path, error)
+            raise self._failed from None
+        finally:
+            self._places.release()

@@ -24,7 +24,8 @@ def storage_answers(driver: Driver, lasting: str = "") -> Probe:
         try:
             await driver.stat(layout.SECRET)
         except PathNotFound:
-            # The secret is not there if the configuration holds it. A missing bucket looks the same here, but not in a listing.
+            # The secret is not there if the configuration holds it. A store that gives no reasons says the same of a missing bucket, but
+            # not in a listing.
             try:
                 await driver.children(layout.TOKEN_KEYS)
             except PathNotFound:

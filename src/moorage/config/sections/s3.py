@@ -68,7 +68,7 @@ class S3(Section):
         "aws-exec-read",
         "bucket-owner-read",
         "bucket-owner-full-control",
-    ] = Field(default="private", description="Canned ACL of new objects; never of keys.")
+    ] = Field(default="private", description="Canned ACL of new objects. It never shows keys to strangers.")
     useragent: str | None = Field(default=None, description="User-Agent of requests to the service.")
     usedualstack: bool = Field(default=False, description="Use addresses with IPv6.")
     accelerate: bool = Field(default=False, description="Use transfer acceleration.")

@@ -42,14 +42,16 @@ def hold(run: FaultRun, found: Site, *, pushes: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("acl", "pushes", "pulls"), [("private", 60, 200), ("public-read", 20, 60)], ids=["plain", "acl"]
+    ("acl", "pushes", "pulls", "large"),
+    [("private", 60, 200, 30), ("public-read", 12, 24, 200)],
+    ids=["plain", "acl"],
 )
 def test_what_was_acknowledged_by_a_failing_store_stays(
-    moto_store: S3, tmp_path: Path, acl: str, pushes: int, pulls: int
+    moto_store: S3, tmp_path: Path, acl: str, pushes: int, pulls: int, large: int
 ) -> None:
     with site(tmp_path, moto_store, keys={**COPIES, "objectacl": acl}) as found:
         found.proxy.faults = Faults(RATE, seed=1, slow_seconds=0.1, silences=2, silent=("GET",))
-        run = FaultRun(found.server.port, seed=1, large=100)
+        run = FaultRun(found.server.port, seed=1, large=large)
         run.work(pushes=pushes, pulls=pulls)
         assert {fault for _, fault in found.proxy.injected} > {Fault.SLOW_DOWN, Fault.RESET, Fault.SILENCE}
         hold(run, found, pushes=pushes)

@@ -14,6 +14,8 @@ from tests.support.objectstores import S3, Azure, Gcs
 
 Service = S3 | Azure | Gcs
 LINKS = timedelta(minutes=20)
+DATA = "/u/data"
+PIECE = 1 << 20
 
 
 def s3_options(service: S3, root: str = "") -> S3Options:
@@ -47,3 +49,14 @@ def driver_over(service: Service, root: str = "", *, endpoint: str = "") -> Obje
     return gcs_driver(
         GcsOptions(bucket=service.bucket, credentials=service.credentials(), root=root), links_for=LINKS
     )
+
+
+async def uploaded(driver: ObjectStoreDriver, *segments: bytes) -> str:
+    """The mark of an upload at `DATA` that came in as many requests."""
+    mark = await driver.begin("", b"", "")
+    for segment in segments:
+        writer = await driver.writer(DATA, mark=mark)
+        await writer.write([segment[at : at + PIECE] for at in range(0, len(segment), PIECE)])
+        await writer.flush()
+        mark = writer.mark
+    return mark

@@ -16,7 +16,7 @@ from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.s3 import S3Options, s3_driver
 from tests.contracts.driver import OF_ANY, Promise
 from tests.contracts.streams import content
-from tests.drivers.objectstore.stores import LINKS, s3_options
+from tests.drivers.objectstore.stores import DATA, LINKS, s3_options, uploaded
 from tests.stores.bucket import EVERYONE, Bucket
 from tests.support.objectstores import S3
 from tests.support.storefaults import Faults, Refusal
@@ -41,16 +41,6 @@ async def driver(moto_store: S3, proxy: StoreProxy) -> AsyncIterator[ObjectStore
 @pytest.fixture
 def bucket(driver: ObjectStoreDriver, moto_store: S3) -> Bucket:
     return Bucket(moto_store, driver.key("/").rstrip("/"))
-
-
-async def uploaded(driver: ObjectStoreDriver, *segments: bytes) -> str:
-    mark = "0"
-    for segment in segments:
-        writer = await driver.writer("/u/data", mark=mark)
-        await writer.write([segment])
-        await writer.flush()
-        mark = writer.mark
-    return mark
 
 
 @pytest.mark.parametrize("promise", OF_ANY, ids=lambda promise: promise.__name__)
@@ -78,7 +68,7 @@ async def test_an_upload_of_any_shape_becomes_an_object_with_the_acl(
     segments = [os.urandom(size) for size in sizes]
     mark = await uploaded(driver, *segments)
     mover = driver if remembered else s3_driver(with_acl(moto_store, bucket.root), links_for=LINKS)
-    await mover.move("/u/data", "/blob", [("/link", b"to it")], mark=mark)
+    await mover.move(DATA, "/blob", [("/link", b"to it")], mark=mark)
     assert await content(driver, "/blob") == b"".join(segments)
     assert bucket.names() == ["blob", "link"]
     for name in bucket.names():
@@ -110,7 +100,7 @@ async def test_files_that_hold_keys_are_private_and_no_others(moto_store: S3) ->
 async def test_files_cost_no_further_call(driver: ObjectStoreDriver, proxy: StoreProxy) -> None:
     mark = await uploaded(driver, b"small")
     with proxy.counted() as calls:
-        await driver.move("/u/data", "/blob", [("/link", b"to it")], mark=mark)
+        await driver.move(DATA, "/blob", [("/link", b"to it")], mark=mark)
         await driver.write([("/a", b"1"), ("/b", b"2")])
     assert sorted(call.method for call in calls) == ["POST", "PUT", "PUT", "PUT", "PUT"]
 
@@ -216,6 +206,6 @@ async def test_a_store_that_cannot_name_it_in_a_copy_is_not_given_an_object_with
     driver = s3_driver(with_acl(rclone_store), links_for=LINKS)
     mark = await uploaded(driver, os.urandom(12 * MIB))
     with pytest.raises(DriverError, match="copies no parts of objects, which `objectacl` needs"):
-        await driver.move("/u/data", "/blob", mark=mark)
+        await driver.move(DATA, "/blob", mark=mark)
     assert await driver.children("/") == ["u"]
     await driver.close()

@@ -10,7 +10,7 @@ import pytest
 
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.s3 import S3Options, s3_driver
-from tests.drivers.objectstore.stores import LINKS, s3_options
+from tests.drivers.objectstore.stores import DATA, LINKS, s3_options, uploaded
 from tests.support.objectstores import S3
 from tests.support.storeproxy import Call, StoreProxy
 
@@ -58,13 +58,8 @@ async def test_every_new_object_is_asked_for_with_them(
             await creation.write([bytes(size)])
             await creation.commit()
         for sizes in ((1000,), (3 * MIB,), (12 * MIB,), (1000, 1000), (6 * MIB, 6 * MIB)):
-            mark = "0"
-            for size in sizes:
-                writer = await made.writer("/u/data", mark=mark)
-                await writer.write([bytes(size)])
-                await writer.flush()
-                mark = writer.mark
-            await made.move("/u/data", "/d", mark=mark)
+            mark = await uploaded(made, *map(bytes, sizes))
+            await made.move(DATA, "/d", mark=mark)
     making = [call for call in calls if makes_an_object(call)]
     assert len(making) > 12
     for call in making:

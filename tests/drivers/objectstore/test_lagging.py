@@ -11,11 +11,10 @@ from moorage.drivers.base import DriverError, PathNotFound
 from moorage.drivers.objectstore import driver as module
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from tests.contracts.streams import content
-from tests.drivers.objectstore.stores import driver_over
+from tests.drivers.objectstore.stores import DATA, driver_over, uploaded
 from tests.support.sparse_s3 import Limits, SparseS3
 from tests.support.sparse_server import Server, sparse_s3
 
-DATA = "/u/data"
 FOREVER = 10**6
 
 
@@ -42,16 +41,6 @@ async def driver(store: Server, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     made = driver_over(store.service, "root")
     yield made
     await made.close()
-
-
-async def uploaded(driver: ObjectStoreDriver, *pieces: bytes) -> str:
-    mark = await driver.begin("/u", b"", DATA)
-    for piece in pieces:
-        writer = await driver.writer(DATA, mark=mark)
-        await writer.write([piece])
-        await writer.close()
-        mark = writer.mark
-    return mark
 
 
 def lag(store: Server, times: int) -> None:

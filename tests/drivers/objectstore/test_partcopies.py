@@ -12,12 +12,11 @@ from moorage.drivers.base import DriverError, PathNotFound, StorageFull
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.s3 import s3_driver
 from tests.contracts.streams import content
-from tests.drivers.objectstore.stores import LINKS, s3_options
+from tests.drivers.objectstore.stores import DATA, LINKS, s3_options, uploaded
 from tests.support.objectstores import S3
 from tests.support.storefaults import Fault, Faults, Refusal
 from tests.support.storeproxy import StoreProxy
 
-DATA = "/u/data"
 MIB = 1 << 20
 
 
@@ -30,16 +29,6 @@ async def driver(
     made = s3_driver(replace(options, copy_bytes=5 * MIB, copy_threshold=5 * MIB), links_for=LINKS)
     yield made
     await made.close()
-
-
-async def uploaded(driver: ObjectStoreDriver, *segments: bytes) -> str:
-    mark = await driver.begin("", b"", "")
-    for segment in segments:
-        writer = await driver.writer(DATA, mark=mark)
-        await writer.write([segment[at : at + MIB] for at in range(0, len(segment), MIB)])
-        await writer.flush()
-        mark = writer.mark
-    return mark
 
 
 @pytest.mark.parametrize("sizes", [(12 * MIB,), (10 * MIB, 5 * MIB, 3)], ids=str)

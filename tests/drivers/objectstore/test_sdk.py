@@ -17,7 +17,7 @@ from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.s3 import s3_driver
 from tests.contracts.streams import content
 from tests.drivers.objectstore.instead import Instead, instead
-from tests.drivers.objectstore.stores import LINKS, s3_options
+from tests.drivers.objectstore.stores import DATA, LINKS, s3_options, uploaded
 from tests.support.objectstores import S3
 from tests.support.storefaults import WRITING, Fault, Faults, Refusal
 from tests.support.storeproxy import StoreProxy
@@ -43,10 +43,7 @@ async def driver(moto_store: S3, proxy: StoreProxy) -> AsyncIterator[ObjectStore
 
 async def joined(driver: ObjectStoreDriver) -> None:
     """A copy in parts, of an upload of another process."""
-    writer = await driver.writer("/u/data", mark="0")
-    await writer.write([os.urandom(12 * MIB)])
-    await writer.flush()
-    await driver.move("/u/data", "/blob", mark=writer.mark)
+    await driver.move(DATA, "/blob", mark=await uploaded(driver, os.urandom(12 * MIB)))
 
 
 async def test_a_store_that_is_silent_is_given_up_in_time(
@@ -202,16 +199,14 @@ async def test_a_copy_that_fails_does_not_keep_its_client_until_it_is_aborted(
     driver: ObjectStoreDriver, proxy: StoreProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("moorage.drivers.objectstore.partcopies.GIVING_UP_SECONDS", 0.01)
-    writer = await driver.writer("/u/data", mark="0")
-    await writer.write([os.urandom(12 * MIB)])
-    await writer.flush()
+    mark = await uploaded(driver, os.urandom(12 * MIB))
     proxy.faults = Faults(refusal=Refusal("400 Bad Request", "InvalidRequest", ("PUT",)))
     proxy.latency_seconds = 0.05
     with pytest.raises(DriverError, match="InvalidRequest"):
-        await driver.move("/u/data", "/blob", mark=writer.mark)
+        await driver.move(DATA, "/blob", mark=mark)
     proxy.faults = Faults()
     proxy.latency_seconds = 0.0
-    await driver.move("/u/data", "/blob", mark=writer.mark)
+    await driver.move(DATA, "/blob", mark=mark)
     assert len(await content(driver, "/blob")) == 12 * MIB
 
 

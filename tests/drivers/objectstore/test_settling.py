@@ -13,7 +13,7 @@ from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.s3 import s3_driver
 from tests.contracts.streams import content, whole
-from tests.drivers.objectstore.stores import LINKS, Service, driver_over, s3_options
+from tests.drivers.objectstore.stores import DATA, LINKS, Service, driver_over, s3_options, uploaded
 from tests.stores.container import Container
 from tests.support.heads import Head
 from tests.support.objectstores import S3, Azure
@@ -22,7 +22,6 @@ from tests.support.sparse_server import Server, sparse_s3
 from tests.support.storefaults import Fault, Faults, Refusal
 from tests.support.storeproxy import StoreProxy, proxying
 
-DATA = "/u/data"
 BLOB = "/blobs/data"
 MIB = 1 << 20
 LARGE = 24 * MIB
@@ -89,13 +88,6 @@ async def proxied(azurite_store: Azure, before_azure: StoreProxy) -> AsyncIterat
     """Azure behind the proxy."""
     async with over(azurite_store, before_azure.endpoint) as driver:
         yield driver
-
-
-async def uploaded(driver: ObjectStoreDriver, data: bytes) -> str:
-    writer = await driver.writer(DATA, mark=await driver.begin("/u", b"", DATA))
-    await writer.write([data[at : at + MIB] for at in range(0, len(data), MIB)])
-    await writer.flush()
-    return writer.mark
 
 
 async def created(driver: ObjectStoreDriver, data: bytes) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from moorage.drivers.base import DriverError
-from moorage.drivers.objectstore.answers import failure
+from moorage.drivers.objectstore.answers import answered
 from moorage.drivers.objectstore.multipart import Multipart
 from moorage.drivers.objectstore.putting import Sink
 from moorage.drivers.threads import Threads
@@ -16,28 +16,26 @@ PUTS_AT_ONCE: Final = 16
 
 
 class WithAcl:
-    """Puts through boto3, with the arguments `extra` of each new object, among them `ACL`. It is part of the request, so no object is ever
-    there without it, even after a crash. Files below the folder `private` get no ACL, so S3 makes them private."""
+    """Puts with `uploads`, which name an ACL: it is part of the request, so no object is ever there without it, even after a crash. Files
+    below the folder `private` are put with `hidden`, which name none, so S3 makes them private."""
 
-    def __init__(self, uploads: Multipart, extra: Mapping[str, str], private: str) -> None:
+    def __init__(self, uploads: Multipart, hidden: Multipart, private: str) -> None:
         self._uploads = uploads
-        self._extra = extra
-        self._private_extra = {name: value for name, value in extra.items() if name != "ACL"}
+        self._hidden = hidden
         self._private = f"{private}/" if private else ""
         self._threads = Threads(PUTS_AT_ONCE)
 
     async def put(self, key: str, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
         private = self._private and path.startswith(self._private)
-        extra = self._private_extra if private else self._extra
-        putting = self._threads.call(self._uploads.put_object, key, data, metadata, extra)
-        try:
-            await asyncio.shield(putting)
-        except asyncio.CancelledError:
-            # A thread cannot be stopped, and an older file must not come after a newer one.
-            await asyncio.wait([putting])
-            raise
-        except Exception as error:
-            raise failure(path, error) from None
+        uploads = self._hidden if private else self._uploads
+        putting = self._threads.call(uploads.put_object, key, data, metadata)
+        with answered(path):
+            try:
+                await asyncio.shield(putting)
+            except asyncio.CancelledError:
+                # A thread cannot be stopped, and an older file must not come after a newer one.
+                await asyncio.wait([putting])
+                raise
 
     def sink(self, key: str, path: str, part_bytes: int, in_flight: int, *, small: bool) -> Sink:
         return _PartSink(self, self._uploads, self._threads, key, path, part_bytes, in_flight)
@@ -83,10 +81,8 @@ class _PartSink:
             return
         await self._send(bytes(self._collected))
         tags = await asyncio.gather(*self._parts)
-        try:
+        with answered(self._path):
             await self._threads.call(self._uploads.complete, self._key, self._upload, tags)
-        except Exception as error:
-            raise failure(self._path, error) from None
 
     async def abort(self) -> None:
         # Parts that arrive later would not be aborted.
@@ -95,11 +91,9 @@ class _PartSink:
             await self._threads.call(self._uploads.give_up, self._key, self._upload)
 
     async def _send(self, part: bytes) -> None:
-        try:
-            if not self._upload:
+        if not self._upload:
+            with answered(self._path):
                 self._upload = await self._threads.call(self._uploads.begin, self._key)
-        except Exception as error:
-            raise failure(self._path, error) from None
         await self._places.acquire()
         if self._failed is not None:
             raise self._failed
@@ -107,9 +101,10 @@ class _PartSink:
 
     async def _part(self, number: int, data: bytes) -> str:
         try:
-            return await self._threads.call(self._uploads.put_part, self._key, self._upload, number, data)
-        except Exception as error:
-            self._failed = failure(self._path, error)
-            raise self._failed from None
+            with answered(self._path):
+                return await self._threads.call(self._uploads.put_part, self._key, self._upload, number, data)
+        except DriverError as error:
+            self._failed = error
+            raise
         finally:
             self._places.release()

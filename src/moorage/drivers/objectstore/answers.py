@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from moorage.drivers.base import DriverError, PathNotFound, StorageFull, WriteRefused
@@ -41,8 +42,16 @@ def explained(error: Exception) -> str:
     return f"{status(error)} without a code: {NOT_THE_STORE}" if status(error) else reason(error)
 
 
-def failure(path: str, error: Exception) -> DriverError:
-    """The driver's error for what boto3 raises for a write."""
+@contextlib.contextmanager
+def answered(path: str) -> Iterator[None]:
+    """As `translated`, for what boto3 raises for a write. Raises PathNotFound, StorageFull, WriteRefused, DriverError."""
+    try:
+        yield
+    except Exception as error:
+        raise _failure(path, error) from None
+
+
+def _failure(path: str, error: Exception) -> DriverError:
     if isinstance(error, DriverError):
         return error
     if code(error) == "NoSuchKey":

@@ -25,12 +25,9 @@ class Multipart:
         self._clients = clients
         self._extra = extra
 
-    def put_object(
-        self, target: str, data: bytes | bytearray, metadata: Mapping[str, str], extra: Mapping[str, str]
-    ) -> None:
-        """`extra`: instead of that of other objects."""
+    def put_object(self, target: str, data: bytes, metadata: Mapping[str, str]) -> None:
         answer = self._clients.prompt.put_object(
-            Bucket=self._bucket, Key=target, Body=data, Metadata=dict(metadata), **extra
+            Bucket=self._bucket, Key=target, Body=data, Metadata=dict(metadata), **self._extra
         )
         told(answer, "ETag")
 

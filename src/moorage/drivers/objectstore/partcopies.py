@@ -18,7 +18,7 @@ import obstore
 from obstore.store import S3Store
 
 from moorage.drivers.base import DriverError
-from moorage.drivers.objectstore.answers import explained, failure
+from moorage.drivers.objectstore.answers import answered, explained
 from moorage.drivers.objectstore.joining import Joiner
 from moorage.drivers.objectstore.limits import Limits
 from moorage.drivers.objectstore.multipart import Multipart, NoPartCopies
@@ -113,13 +113,11 @@ class PartCopies:
             with translated(path):
                 await obstore.copy_async(self._store, source, target)
             return
-        try:
+        with answered(path):
             await self._threads.call(self._uploads.copy_object, source, target)
-        except Exception as error:
-            raise failure(path, error) from None
 
     async def _in_parts(self, found: Sequence[Part], target: str, path: str) -> None:
-        try:
+        with answered(path):
             upload = await self._threads.call(self._uploads.begin, target)
             try:
                 tags = await self._send(found, target, upload)
@@ -128,8 +126,6 @@ class PartCopies:
                 giving_up = self._threads.call(self._uploads.give_up, target, upload)
                 await asyncio.wait([giving_up], timeout=GIVING_UP_SECONDS)
                 raise
-        except Exception as error:
-            raise failure(path, error) from None
 
     async def _send(self, found: Sequence[Part], target: str, upload: str) -> list[str]:
         buffers = Buffers(found[0].size)

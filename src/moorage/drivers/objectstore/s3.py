@@ -115,7 +115,11 @@ def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStore
 
 def _with_acl(options: S3Options, copying: Copying) -> WithAcl:
     private = "" if options.acl in FOR_THE_OWNER else options.private
-    return WithAcl(Multipart(copying.bucket, copying.clients, copying.extra), copying.extra, private)
+    without = {name: value for name, value in copying.extra.items() if name != "ACL"}
+    uploads, hidden = (
+        Multipart(copying.bucket, copying.clients, extra) for extra in (copying.extra, without)
+    )
+    return WithAcl(uploads, hidden, private)
 
 
 def _check(options: S3Options) -> None:

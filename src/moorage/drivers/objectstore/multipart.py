@@ -93,11 +93,15 @@ class Multipart:
     def unfinished(self, prefix: str, before: float) -> list[tuple[str, str, float]]:
         """The key, id and beginning of each upload that began before that time, from all pages of the listing."""
         pages = self._clients.prompt.get_paginator("list_multipart_uploads")
-        uploads = [
-            (upload["Key"], upload["UploadId"], upload["Initiated"].timestamp())
-            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix)
-            for upload in page.get("Uploads", ())
-        ]
+        uploads: list[tuple[str, str, float]] = []
+        try:
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+                for upload in page.get("Uploads", ()):
+                    uploads.append((upload["Key"], upload["UploadId"], upload["Initiated"].timestamp()))
+        except Exception as error:
+            # That is what rclone says where no upload was ever begun.
+            if code(error) != "NoSuchUpload":
+                raise
         return [one for one in uploads if one[2] < before]
 
     def _source(self, key: str) -> dict[str, str]:

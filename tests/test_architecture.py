@@ -35,6 +35,7 @@ IMPORTERS = {
     "uvloop": (),  # Granian imports it.
     "obstore": ("moorage.drivers.objectstore",),
     "boto3": ("moorage.drivers.objectstore.sdk",),
+    "google.auth": ("moorage.drivers.objectstore.bearer",),
     "botocore": ("moorage.drivers.objectstore.sdk", "moorage.drivers.cloudfront"),
     "cryptography": (
         *("moorage.auth", "moorage.drivers.cloudfront", "moorage.letsencrypt", "moorage.server"),

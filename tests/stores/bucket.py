@@ -62,6 +62,10 @@ class Bucket:
     def remove(self, name: str) -> None:
         self._client.delete_object(Bucket=self.store.bucket, Key=f"{self.root}/{name}")
 
+    def begin(self, name: str) -> None:
+        """A multipart upload that nobody will finish."""
+        self._client.create_multipart_upload(Bucket=self.store.bucket, Key=f"{self.root}/{name}")
+
     def unfinished(self) -> list[str]:
         """Multipart uploads that were neither completed nor aborted."""
         found = self._client.list_multipart_uploads(Bucket=self.store.bucket, Prefix=f"{self.root}/")

@@ -24,7 +24,7 @@ from moorage.store.repository import Stock
 from moorage.tasks import UploadPurging
 from tests.drivers.objectstore.stores import driver_over, s3_options
 from tests.stores.server import store_server
-from tests.support.objectstores import S3, moto
+from tests.support.objectstores import S3, Gcs, moto
 
 BLOB = "docker/registry/v2/blobs/sha256/ab/abc/data"
 OTHERS = ("backups/db.tar", "docker/registry/v2.tar", "docker/mirror/data", "moorage.tar")
@@ -53,14 +53,17 @@ def unfinished(store: S3, root: str = "") -> list[str]:
     return [upload["Key"] for upload in found.get("Uploads", ())]
 
 
+@pytest.mark.parametrize("service", ["moto_store", "gcs_store"])
 def test_the_command_finds_what_interrupted_writers_left_and_removes_it(
-    moto_store: S3, tmp_path: Path
+    service: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
+    store: S3 | Gcs = request.getfixturevalue(service)
     root, other = (f"purging/{secrets.token_hex(6)}" for _ in range(2))
-    program, _, config = store_server(tmp_path, moto_store, root=root).command
+    program, _, config = store_server(tmp_path, store, root=root).command
+    bucket = store if isinstance(store, S3) else store.as_s3()
     blob = f"{root}/{BLOB}"
-    begin(moto_store, blob)
-    begin(moto_store, f"{other}/{BLOB}")
+    begin(bucket, blob)
+    begin(bucket, f"{other}/{BLOB}")
 
     def purge(*options: str) -> str:
         done = subprocess.run(
@@ -76,12 +79,12 @@ def test_the_command_finds_what_interrupted_writers_left_and_removes_it(
     line, summary = purge("--dry-run").splitlines()
     assert line.startswith(f"multipart upload of {blob}, ")
     assert summary == "0 uploads and 1 multipart upload would be purged"
-    assert unfinished(moto_store, root) == [blob]
+    assert unfinished(bucket, root) == [blob]
     told = json.loads(purge("--json"))
     assert told["uploads"] == []
     assert [one["object"] for one in told["multipart_uploads"]] == [blob]
-    assert unfinished(moto_store, root) == []
-    assert unfinished(moto_store, other) == [f"{other}/{BLOB}"]
+    assert unfinished(bucket, root) == []
+    assert unfinished(bucket, other) == [f"{other}/{BLOB}"]
     assert purge() == "0 uploads purged\n"
 
 

@@ -59,6 +59,10 @@ class Gcs:
     bucket: str
     private_key: str = field(repr=False)
 
+    def as_s3(self) -> S3:
+        """The same bucket, for programs that speak S3: nobody looks at who signs."""
+        return S3(self.endpoint, self.bucket, "anybody", "anything", "us-east-1")
+
     def credentials(self) -> dict[str, str]:
         """The key of a service account that leads to `endpoint`."""
         return {

@@ -7,7 +7,7 @@ Reading
     reading       open objects
     resuming      goes on with answers that broke off
     listing       folders
-    everyname     listings of S3 with keys that obstore refuses
+    everyname     listings with keys that obstore refuses
 
 Writing
     writing       new objects
@@ -20,6 +20,7 @@ Writing
     partmemory    bounds what all uploads hold in memory
     limits        what a store allows for one object
     removal       removes objects, many with one call
+    unfinished    finds what an interrupted writer left
 
 Copies inside S3, the only store that can join objects by itself
     parts         plans them
@@ -37,6 +38,7 @@ Support
     network       timeouts and retries
     again         repeats requests whose answer broke off
     together      concurrent calls
-    sdk           boto3, for what obstore cannot ask of S3
+    sdk           boto3, for what obstore cannot ask of S3 and Google
+    bearer        who asks, for Google
     answers       what it returns and raises
 """

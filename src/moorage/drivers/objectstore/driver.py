@@ -36,6 +36,7 @@ from moorage.drivers.objectstore.segments import Head, Segment, chain, longest
 from moorage.drivers.objectstore.settling import settled
 from moorage.drivers.objectstore.together import some_at_once
 from moorage.drivers.objectstore.translation import translated, without_bytes
+from moorage.drivers.objectstore.unfinished import Unfinished
 from moorage.drivers.objectstore.writing import ObjectWriting, Recent, SegmentWriter
 from moorage.drivers.small import FILE_BYTES, WholeFile
 from moorage.drivers.threads import Threads
@@ -100,6 +101,7 @@ class ObjectStoreDriver(LookingFirst):
         putter: Putter | None = None,
         joiner: Joiner | None = None,
         every_name: EveryName | None = None,
+        unfinished: Unfinished | None = None,
     ) -> None:
         self.name = options.name
         self.redirects = options.links_for is not None
@@ -109,6 +111,7 @@ class ObjectStoreDriver(LookingFirst):
         self._prefix = "".join(f"{part}/" for part in options.root.split("/") if part)
         self._putter = putter or Plain(self._store, store, options.attributes)
         self._joiner = joiner or Through(store, options.attributes, options.part_bytes, options.limits)
+        self._unfinished = unfinished
         self._threads = Threads(HASHING_THREADS)
         self._recent = Recent()
 
@@ -370,11 +373,12 @@ class ObjectStoreDriver(LookingFirst):
     async def abandoned(
         self, folders: Iterable[str], before: float, *, remove: bool
     ) -> list[tuple[str, float]]:
-        """Multipart uploads that were neither completed nor aborted, on S3: elsewhere they cannot be listed. For each folder one call
-        per thousand, and one per removal."""
+        """Multipart uploads that were neither completed nor aborted, where the store can list them. For each folder one call per
+        thousand, and one per removal."""
         found: list[tuple[str, float]] = []
-        for folder in folders:
-            found += await self._joiner.abandoned(f"{self.key(folder)}/", before, abort=remove)
+        if self._unfinished is not None:
+            for folder in folders:
+                found += await self._unfinished.begun(f"{self.key(folder)}/", before, abort=remove)
         return found
 
     # Life
@@ -384,3 +388,5 @@ class ObjectStoreDriver(LookingFirst):
         self._putter.close()
         self._joiner.close()
         self._listing.close()
+        if self._unfinished is not None:
+            self._unfinished.close()

@@ -1,4 +1,4 @@
-"""Listings of S3 with boto3, which accepts every key as it is."""
+"""Listings of S3, and of Google, with boto3, which accepts every key as it is."""
 
 from __future__ import annotations
 

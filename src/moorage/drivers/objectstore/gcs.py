@@ -14,10 +14,17 @@ from obstore.exceptions import BaseError
 from obstore.store import GCSStore
 
 from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.bearer import Bearer
 from moorage.drivers.objectstore.characters import visible
 from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
 from moorage.drivers.objectstore.environment import without_variables
-from moorage.drivers.objectstore.network import PROMPT, client_options, patience, retries
+from moorage.drivers.objectstore.everyname import S3Names
+from moorage.drivers.objectstore.multipart import Multipart
+from moorage.drivers.objectstore.network import AGENT, PROMPT, client_options, patience, retries
+from moorage.drivers.objectstore.sdk import S3Clients
+from moorage.drivers.objectstore.unfinished import Unfinished
+
+SERVICE: Final = "https://storage.googleapis.com"
 
 _NEEDED: Final = ("private_key", "private_key_id", "client_email")
 _NO_KEY: Final = "private_key is no RSA key in PEM with its line breaks: "
@@ -83,7 +90,23 @@ def gcs_driver(options: GcsOptions, *, links_for: timedelta | None) -> ObjectSto
         links_for=links_for if credentials else None,
         prompt=store(PROMPT),
     )
-    return ObjectStoreDriver(store(patience(options.part_bytes)), chosen)
+    # Google's service understands these requests of S3, too (Cloud Storage, "Interoperability").
+    clients = S3Clients(
+        {
+            "region_name": "auto",
+            "endpoint_url": endpoint or SERVICE,
+            "addressing_style": "path",
+            "user_agent": options.user_agent or AGENT,
+        },
+        Bearer(credentials),
+    )
+    unfinished = Unfinished(Multipart(options.bucket, clients, {}))
+    return ObjectStoreDriver(
+        store(patience(options.part_bytes)),
+        chosen,
+        every_name=S3Names(options.bucket, clients),
+        unfinished=unfinished,
+    )
 
 
 def _key(file: str, origin: str) -> Mapping[str, str]:

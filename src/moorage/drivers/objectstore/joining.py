@@ -23,11 +23,6 @@ class Joiner(Protocol):
         if a source is missing, DriverError naming `path`."""
         ...
 
-    async def abandoned(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
-        """The multipart uploads below `prefix` that began before `before`, each with the time when it began, in seconds since
-        the epoch. `abort` aborts them. Raises DriverError."""
-        ...
-
     def close(self) -> None: ...
 
 
@@ -58,11 +53,6 @@ class Through:
                 for source, length in sources:
                     async for piece in resumed(self._store, source, path, 0, length):
                         await writer.write(piece)
-
-    async def abandoned(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
-        """An empty list: obstore cannot list them. Azure discards unfinished uploads after a week, and Google keeps them until a rule of the
-        bucket removes them."""
-        return []
 
     def close(self) -> None:
         return None

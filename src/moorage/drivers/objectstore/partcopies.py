@@ -18,7 +18,7 @@ import obstore
 from obstore.store import S3Store
 
 from moorage.drivers.base import DriverError
-from moorage.drivers.objectstore.answers import answered, explained
+from moorage.drivers.objectstore.answers import answered
 from moorage.drivers.objectstore.joining import Joiner
 from moorage.drivers.objectstore.limits import Limits
 from moorage.drivers.objectstore.multipart import Multipart, NoPartCopies
@@ -153,18 +153,6 @@ class PartCopies:
         async for piece in resumed(self._store, one.source, one.source, one.start, one.stop):
             place[at : at + len(piece)] = piece
             at += len(piece)
-
-    async def abandoned(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
-        try:
-            found = await self._threads.call(self._uploads.unfinished, prefix, before)
-            if abort:
-                aborts = [
-                    partial(self._threads.call, self._uploads.abort, key, name) for key, name, _ in found
-                ]
-                await some_at_once(self._at_once, aborts)
-        except Exception as error:
-            raise DriverError(prefix, explained(error)) from None
-        return [(key, begun) for key, _, begun in found]
 
     def close(self) -> None:
         self._threads.close()

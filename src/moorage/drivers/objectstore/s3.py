@@ -21,6 +21,7 @@ from moorage.drivers.objectstore.multipart import Multipart
 from moorage.drivers.objectstore.network import AGENT, PROMPT, client_options, patience, retries
 from moorage.drivers.objectstore.partcopies import Copying, PartCopies
 from moorage.drivers.objectstore.sdk import S3Clients
+from moorage.drivers.objectstore.unfinished import Unfinished
 
 SOON_COPIED: Final = 64 << 20
 """In bytes. Any store copies an object of this size within the shorter timeout."""
@@ -110,6 +111,7 @@ def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStore
         putter=_with_acl(options, copying) if copying.names_acl else None,
         joiner=PartCopies(copies, copying, through, options.limits),
         every_name=S3Names(copying.bucket, copying.clients),
+        unfinished=Unfinished(Multipart(copying.bucket, copying.clients, copying.extra)),
     )
 
 

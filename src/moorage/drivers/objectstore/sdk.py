@@ -1,10 +1,11 @@
-"""boto3, Amazon's own client, for credentials and for requests that obstore cannot make. It blocks, and takes half a second to load."""
+"""boto3, Amazon's own client, for credentials and for requests that obstore cannot make, to Google's buckets as well. It blocks, and takes
+half a second to load."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Final
 
@@ -26,11 +27,12 @@ class S3Clients:
 
     They share a session, and so the credentials that it has found: a client that looked for its own would go without for ever if
     the service that gives them out did not answer just then. `arguments` are those of boto3's client, and `addressing_style`
-    and `user_agent`.
+    and `user_agent`. With `authorize`, a handler of botocore's event before-send, nothing is signed with Amazon's credentials.
     """
 
-    def __init__(self, arguments: Mapping[str, Any]) -> None:
+    def __init__(self, arguments: Mapping[str, Any], authorize: Callable[..., None] | None = None) -> None:
         self._arguments = arguments
+        self._authorize = authorize
         # boto3's sessions are not for several threads (boto3, "Session reference").
         self._making = threading.Lock()
         self._made: dict[float, Any] = {}
@@ -69,10 +71,12 @@ class S3Clients:
             return self._made[silence_seconds]
 
     def _new(self, silence_seconds: float) -> Any:
+        from botocore import UNSIGNED
         from botocore.config import Config
 
         given = dict(self._arguments)
         config = Config(
+            signature_version=None if self._authorize is None else UNSIGNED,
             s3={"addressing_style": given.pop("addressing_style")},
             user_agent=given.pop("user_agent"),
             max_pool_connections=CONNECTIONS,
@@ -85,6 +89,8 @@ class S3Clients:
         )
         client = self._session.client("s3", config=config, **given)
         events = client.meta.events
+        if self._authorize is not None:
+            events.register("before-send.s3", self._authorize)
         events.register("before-call.s3", _began)
         events.register_first("needs-retry.s3", _failed)
         events.register("request-created.s3", _again)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from moorage.config.configuration import Configuration
 from moorage.config.nodes import Node, Path, Scalar, is_empty, node_at, plain
+from moorage.config.sections.clouds import LEAST_PART
 from moorage.config.sections.redis import WITHOUT_EFFECT
 from moorage.config.sections.s3 import S3
 from moorage.config.sections.storage import CACHES
@@ -77,6 +78,11 @@ def _storage(configuration: Configuration) -> Iterator[tuple[Path, str]]:
         yield from _addresses(s3)
     if gcs is not None and "maxconcurrency" in gcs.model_fields_set:
         yield ("storage", "gcs", "maxconcurrency"), "has no effect: http.limits bounds what goes on at a time"
+    if gcs is not None and gcs.chunksize < LEAST_PART:
+        yield (
+            ("storage", "gcs", "chunksize"),
+            "has no effect: parts have 5 MiB, for Google takes no smaller ones but the last",
+        )
 
 
 def _addresses(s3: S3) -> Iterator[tuple[Path, str]]:

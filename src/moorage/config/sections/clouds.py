@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -65,6 +65,10 @@ class Azure(Section):
         return self
 
 
+LEAST_PART: Final = 5 << 20
+"""The least size of all parts of an upload to Google but the last (Cloud Storage, "XML API multipart uploads")."""
+
+
 class GcsCredentials(Section):
     type: str = Field(default="service_account", description="Kind of account.")
     project_id: str | None = Field(default=None, description="As in the key file.")
@@ -90,7 +94,8 @@ class Gcs(Section):
     )
     rootdirectory: str = Field(default="", description="Prefix of all names.")
     chunksize: Annotated[Size, AfterValidator(_multiple)] = Field(
-        default=5 << 20, description="Size of a part of an upload, a multiple of 256 KiB."
+        default=LEAST_PART,
+        description="Size of a part of an upload, a multiple of 256 KiB; at least 5 MiB are taken.",
     )
     maxconcurrency: int = Field(
         default=50, ge=1, description="Without effect: `http.limits` bounds what goes on at a time."

@@ -18,6 +18,7 @@
       PageSizeInvalid                   PAGINATION_NUMBER_INVALID   400
       RequestTimeout / PreconditionFailed / HeaderTooLarge UNSUPPORTED 408 / 412 / 431
       QueryInvalid                      UNSUPPORTED                 400
+      CodingUnsupported                 UNSUPPORTED                 501
       TooManyRequests / Unavailable     TOOMANYREQUESTS / UNAVAILABLE 429 / 503
       StorageExhausted                  DENIED                      507
 
@@ -160,6 +161,12 @@ class HeaderTooLarge(RegistryError):
 
 class QueryInvalid(RegistryError):
     code, status, message = "UNSUPPORTED", 400, "the query of the request cannot be read"
+
+
+class CodingUnsupported(RegistryError):
+    """RFC 9112, section 6.1. What is not understood would be stored as it came."""
+
+    code, status, message = "UNSUPPORTED", 501, "of the transfer codings, only chunked is supported"
 
 
 class TooManyRequests(RegistryError):

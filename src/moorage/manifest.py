@@ -167,10 +167,8 @@ def parse(payload: bytes, content_type: str = "") -> Manifest:
     that contradicts the Content-Type (CVE-2021-41190). A list that is null or absent counts as empty, because programs
     written in Go write empty lists so, as long as the document itself shows whether it is an image or an index.
     """
-    declared = content_type.partition(";")[0].strip().lower()
-    if content_type and "/" not in declared:
-        raise ManifestInvalid(f"the Content-Type {content_type[:100]!r} is not a media type")
-    document = _decode(payload, declared)
+    declared = check_type(content_type)
+    document = _decode(payload)
     media_type = _media_type(document, declared)
     index = media_type in INDEXES
     _check_digests(document)
@@ -207,12 +205,31 @@ def check_pushed(found: Manifest) -> None:
             ) from None
 
 
-def _decode(payload: bytes, declared: str) -> _Document:
+def check_type(content_type: str) -> str:
+    """The media type that a payload is pushed as; empty for an empty Content-Type. Raises ManifestInvalid for one that no manifest
+    has."""
+    declared = content_type.partition(";")[0].strip().lower()
+    if content_type and "/" not in declared:
+        raise ManifestInvalid(f"the Content-Type {content_type[:100]!r} is not a media type")
     if declared.startswith(SCHEMA_1):
         raise ManifestInvalid(_SCHEMA_1_REFUSED)
+    if declared == ARTIFACT:
+        raise ManifestInvalid(_ARTIFACT_REFUSED)
+    return declared
+
+
+def _decode(payload: bytes) -> _Document:
+    try:
+        text = payload.decode("utf-8")
+    except UnicodeError:
+        raise ManifestInvalid("the manifest is not JSON in UTF-8") from None
     try:
         raw = json.loads(
-            payload.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
+            text,
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse_constant,
+            # As they are: Python refuses very long ones, and those that matter are decoded below.
+            parse_int=str,
         )
         if b"\\ud" in payload.lower():
             # A lone surrogate cannot be encoded as UTF-8, so it could never be written out again.
@@ -220,14 +237,16 @@ def _decode(payload: bytes, declared: str) -> _Document:
         document = msgspec.json.decode(payload, type=_Document)
     except RecursionError:
         raise ManifestInvalid("the manifest is nested too deeply") from None
-    except (UnicodeError, json.JSONDecodeError):
+    except json.JSONDecodeError:
         raise ManifestInvalid("the manifest is not JSON in UTF-8") from None
+    except UnicodeError:
+        raise ManifestInvalid("the manifest has half of a surrogate pair, which is no character") from None
     except (msgspec.DecodeError, ValueError) as error:
         raise ManifestInvalid(f"the manifest does not have the expected shape: {error}") from None
     _refuse_other_spellings(raw)
     if document.fs_layers is not None or document.schema_version == 1:
         raise ManifestInvalid(_SCHEMA_1_REFUSED)
-    if ARTIFACT in (declared, document.media_type):
+    if document.media_type == ARTIFACT:
         raise ManifestInvalid(_ARTIFACT_REFUSED)
     if document.schema_version != 2:
         raise ManifestInvalid("the manifest's schemaVersion is not 2")

@@ -62,6 +62,16 @@ async def test_conditions_on_several_lines_count_as_one(client: Client) -> None:
             assert (await client("GET", target, headers=lines)).status == status, (target, name)
 
 
+async def test_a_blob_is_deleted_only_if_it_is_the_one_that_is_meant(client: Client) -> None:
+    digest = await push_blob(client, "a", b"x")
+    target = f"/v2/a/blobs/{digest}"
+    for headers in ({"if_match": OTHER}, {"if_none_match": "*"}):
+        answer = await client.delete(target, **headers)
+        assert (answer.status, answer.codes) == (412, ["UNSUPPORTED"])
+    assert (await client.delete(target, if_match=f'"{digest}"')).status == 202
+    assert (await client.delete(target, if_match="*")).status == 404
+
+
 async def replaced(client: Client, **headers: str) -> int:
     """The status of a push of SECOND to the tag of TARGET, which has to do what it tells."""
     for blob in SECOND.blobs:

@@ -56,6 +56,29 @@ def test_what_is_refused_by_its_head_is_not_asked_for_its_body(
     assert re.findall(rb"HTTP/1.1 ([0-9]{3})", answer) == [b"%d" % status]
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Length": str((4 << 20) + 1)}, 413),
+        (
+            {"Content-Length": "9", "Content-Type": "application/vnd.docker.distribution.manifest.v1+json"},
+            400,
+        ),
+        ({"Transfer-Encoding": "chunked", "Content-Type": "what"}, 400),
+    ],
+    ids=["too large", "schema 1", "no type"],
+)
+def test_a_manifest_that_is_refused_by_its_head_is_not_asked_for(
+    server: Server, headers: dict[str, str], status: int
+) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(
+            request_head("PUT", "/v2/team/app/manifests/a", {**headers, "Expect": "100-continue"})
+        )
+        answer = said(connection)
+    assert re.findall(rb"HTTP/1.1 ([0-9]{3})", answer) == [b"%d" % status]
+
+
 def test_what_is_wanted_is_asked_for(server: Server) -> None:
     head = {"Content-Length": str(len(DATA)), "Expect": "100-continue"}
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:

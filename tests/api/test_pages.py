@@ -99,9 +99,7 @@ async def test_tag_pages_joined_are_the_sorted_list(client: Client) -> None:
         assert found == sorted(tag for tag in ODD_TAGS if tag > last.replace("%2F", "/"))
 
 
-@pytest.mark.parametrize(
-    "n", ["-1", "abc", "1_000", " 1", "%2B5", "1.0", "0x10", "%D9%A1", "1%0A", "1" * 401]
-)
+@pytest.mark.parametrize("n", ["-1", "abc", "1_000", " 1", "%2B5", "1.0", "0x10", "%D9%A1", "1%0A"])
 @pytest.mark.parametrize("target", ["/v2/_catalog", "/v2/a/tags/list", "/v2/a/referrers/sha256:" + "0" * 64])
 async def test_a_size_that_is_no_number_is_refused(memory: Client, target: str, n: str) -> None:
     await push(memory, "a", IMAGE, "latest")
@@ -116,7 +114,7 @@ async def test_an_empty_size_is_none(memory: Client) -> None:
         assert (empty.status, empty.body) == (200, without.body)
 
 
-@pytest.mark.parametrize("n", ["1000000", "1" * 30, "9" * 400, "0001"])
+@pytest.mark.parametrize("n", ["1000000", "1" * 30, "9" * 4_000, "0001"])
 async def test_a_large_size_gets_what_there_is(memory: Client, n: str) -> None:
     await push(memory, "a", IMAGE, "latest")
     assert (await memory.get(f"/v2/_catalog?n={n}")).json == {"repositories": ["a"]}

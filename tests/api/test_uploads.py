@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from starlette.types import Message
 
-from moorage.digest import Digest
+from moorage.digest import EMPTY, Digest
 from moorage.names import Name
 from moorage.store import layout
 from tests.api.client import DISCONNECT, Client
@@ -104,6 +104,37 @@ async def test_an_old_location_cannot_append(client: Client) -> None:
     assert (await send(client, location, b"stale")).status == 416
     assert (await finish(client, newer, DATA[100:])).status == 201
     assert await fetched(client) == DATA
+
+
+@pytest.mark.parametrize("length", ["0", None])
+async def test_an_old_location_cannot_end_what_another_client_goes_on_with(
+    client: Client, length: str | None
+) -> None:
+    """The digest of its own bytes is not that of all; the digest of all is right wherever the client believes to be."""
+    headers = {} if length is None else {"content-length": length}
+    older = (await send(client, await start(client), DATA[:100])).headers["location"]
+    newer = (await send(client, older, DATA[100:])).headers["location"]
+    answer = await client("PUT", f"{older}&digest={Digest.of(DATA[:100])}", (), headers)
+    assert (answer.status, answer.codes) == (416, ["RANGE_INVALID"])
+    assert answer.headers["range"] == f"0-{len(DATA) - 1}"
+    assert answer.headers["docker-upload-uuid"] in answer.headers["location"]
+    assert (await client.get(newer)).status == 204
+    assert (await client("PUT", f"{older}&digest={DIGEST}", (), headers)).status == 201
+    assert await fetched(client) == DATA
+
+
+async def test_a_last_request_with_a_range_and_no_bytes_is_refused(client: Client) -> None:
+    location = await start(client)
+    answer = await client("PUT", f"{location}&digest={EMPTY}", b"", {"content-range": "0-4"})
+    assert (answer.status, answer.codes) == (400, ["SIZE_INVALID"])
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "identity"])
+async def test_a_transfer_coding_that_is_not_understood_is_refused(client: Client, coding: str) -> None:
+    location = await start(client)
+    answer = await client("PATCH", location, [DATA[:9]], {"transfer-encoding": coding})
+    assert (answer.status, answer.codes) == (501, ["UNSUPPORTED"])
+    assert (await client.get(location)).headers["range"] == "0-0"
 
 
 @pytest.mark.parametrize("given", ["x", "5", "9-5", "-5", "0-", "0-1_0", "0-\u0665", "0-9 ,", "bytes 0-9/x"])

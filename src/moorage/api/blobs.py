@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moorage.api import ranges, telling
 from moorage.api.answer import Answer, RawHeaders
-from moorage.api.conditions import check_precondition, ranges_apply, unchanged
+from moorage.api.conditions import check_precondition, check_write, guarded, ranges_apply, unchanged
 from moorage.api.exchange import Exchange
 from moorage.digest import Digest
 from moorage.drivers.base import Part, Reader
@@ -116,6 +116,9 @@ def _not_modified(digest: Digest) -> Answer:
 
 async def delete(exchange: Exchange) -> Answer:
     digest = Digest.parse(exchange.reference)
+    if guarded(exchange):
+        await exchange.repository.blobs.stat(digest)
+        check_write(exchange, digest)
     await exchange.repository.blobs.delete(digest)
     await telling.blob_deleted(exchange, digest)
     return Answer.empty(202, [(b"docker-content-digest", digest.encode())])

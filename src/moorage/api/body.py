@@ -30,11 +30,23 @@ class Body:
         self._limits = limits
         self.finished = False
         self.received = 0
+        self._first = b""
+
+    async def begins(self) -> bool:
+        """Wait for the first bytes, which are kept for the iteration; whether there are any. Raises what the iteration raises."""
+        async for piece in self:
+            self._first = piece
+            return True
+        return False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         patience = Patience(self._limits.body_seconds)
         since, before = patience.clock(), self.received
         try:
+            if self._first:
+                first, self._first = self._first, b""
+                yield first
+                del first
             while not self.finished:
                 message = await patience.wait(self._receive())
                 if message["type"] == "http.disconnect":

@@ -35,6 +35,7 @@ from moorage.drivers.base import DriverError
 from moorage.drivers.small import WholeFile
 from moorage.errors import (
     BodyEnded,
+    CodingUnsupported,
     HeaderTooLarge,
     NotFound,
     RegistryError,
@@ -145,7 +146,7 @@ class Endpoint:
         if not self._service.healthy():
             raise Unavailable("the registry is not healthy")
         route = exchange.route
-        if route is None:
+        if route is None or (route is routes.TOKEN and self._service.tokens is None):
             raise NotFound
         if len(exchange.scope["path"]) > PATH_LIMIT or exchange.header_bytes > HEADER_LIMIT:
             raise HeaderTooLarge
@@ -154,6 +155,9 @@ class Endpoint:
             raise Unsupported
         if refusal := self._refusal(operation):
             raise Unsupported(refusal)
+        coding = exchange.combined(b"transfer-encoding")
+        if coding is not None and coding.strip().lower() != "chunked":
+            raise CodingUnsupported
         return operation
 
     def _refusal(self, operation: routes.Operation) -> str:

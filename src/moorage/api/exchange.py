@@ -113,6 +113,14 @@ class Exchange:
         text = self.header(b"content-length")
         return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else None
 
+    async def without_body(self) -> bool:
+        """Whether the request has no body. Over HTTP/2 that may show only when it is waited for. Raises what its iteration raises."""
+        if self.content_length is not None:
+            return self.content_length == 0
+        if self.multiplexed:
+            return not await self.body.begins()
+        return b"transfer-encoding" not in self._headers
+
     @property
     def id(self) -> str:
         """The client's X-Request-Id if it is short and plain, else a unique id."""

@@ -17,13 +17,14 @@ HEADER_LIMIT = 1024
 """In bytes. A longer header of a proxy is ignored, and so is a longer Host."""
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
 
 
 @dataclass(frozen=True)
 class Locations:
-    """`host` is `scheme://name[:port]`; `relative` None means relative unless there is a host; `prefix` is the path below
-    which the registry lies, without a final slash. `trusted`: the proxies that are believed about URLs; `vouching`: those that
+    """`host` is the whole address that clients know, a path included (Docker Registry, "http"); `relative` None means relative unless
+    there is a host; `prefix` is the path below which the registry lies here, without a final slash. `trusted`: the proxies that are believed about URLs; `vouching`: those that
     are believed about the client's address."""
 
     host: str = ""
@@ -45,7 +46,7 @@ class Locations:
     def absolute(self, scope: Scope, path: str) -> str:
         """A URL of `path`; the path alone if neither the configuration nor the request names a usable host."""
         if self.host:
-            return self.host.rstrip("/") + self.prefix + path
+            return self.host.rstrip("/") + path
         found = self._forwarded(scope)
         host = found.get("host") or _host(scope)
         if not host:
@@ -56,8 +57,8 @@ class Locations:
         return f"{scheme}://{host}{found.get('prefix', '')}{self.prefix}{path}"
 
     def _forwarded(self, scope: Scope) -> dict[str, str]:
-        """proto, host, port and prefix from the first value of each X-Forwarded-*; proto and host of the first element of
-        Forwarded (RFC 7239) take precedence. Empty if the peer is not a trusted proxy."""
+        """proto, host, port and prefix from the first value of each X-Forwarded-*, or all but the prefix, which it does not know, from
+        the first element of Forwarded (RFC 7239). Empty if the peer is not a trusted proxy."""
         headers = {
             key: str(value, "latin-1")
             for key, value in reversed(scope["headers"])
@@ -72,20 +73,23 @@ class Locations:
                 found[part] = value
         element = headers.get(b"forwarded", "").partition(",")[0]
         # Split, not matched: a pattern that may begin anywhere in a header of letters takes time by the square of its length.
+        told: dict[str, str] = {}
         for pair in element.split(";"):
             name, _, value = pair.partition("=")
             if (name := name.strip().lower()) in ("proto", "host"):
-                found[name] = value.strip().strip('"')
+                told[name] = value.strip().strip('"')
+        if told:
+            found = told | ({"prefix": found["prefix"]} if "prefix" in found else {})
         return _valid(found)
 
 
 def _valid(found: dict[str, str]) -> dict[str, str]:
     """Drop malformed values, which would become part of a header."""
-    if found.get("proto", "http").lower() not in ("http", "https"):
-        del found["proto"]
+    if "proto" in found and (proto := found.pop("proto").lower()) in ("http", "https"):
+        found["proto"] = proto
     if "host" in found and not _HOST.fullmatch(found["host"]):
         del found["host"]
-    if "port" in found and not (found["port"].isascii() and found["port"].isdigit()):
+    if "port" in found and not _PORT.fullmatch(found["port"]):
         del found["port"]
     if "prefix" in found:
         prefix = found.pop("prefix")

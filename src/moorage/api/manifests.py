@@ -13,7 +13,7 @@ from moorage.api.exchange import Exchange
 from moorage.api.limits import Claim
 from moorage.digest import Digest
 from moorage.errors import DigestInvalid, ManifestInvalid, ManifestTooLarge, ManifestUnknown, TagInvalid
-from moorage.manifest import Manifest, parse
+from moorage.manifest import Manifest, check_type, parse
 from moorage.names import Tag
 from moorage.store.parsing import parsed
 
@@ -59,11 +59,13 @@ async def _put(exchange: Exchange, claim: Claim) -> Answer:
         raise TagInvalid(f"at most {TAG_LIMIT} tags in one request")
     digests = [Digest.parse(reference)] if ":" in reference else []
     tags = list(dict.fromkeys(asked if digests else [*asked, Tag.parse(reference)]))
+    content_type = exchange.header(b"content-type") or ""
+    check_type(content_type)
     payload = await _payload(exchange, claim)
     for digest in digests:
         if (got := Digest.of(payload, digest.algorithm)) != digest:
             raise DigestInvalid(detail={"digest": digest, "got": got})
-    found = await parsed(payload, partial(parse, content_type=exchange.header(b"content-type") or ""))
+    found = await parsed(payload, partial(parse, content_type=content_type))
     if guarded(exchange):
         await _check_replaced(exchange)
     canonical = await repository.manifests.put(found, digests, tags)
@@ -90,12 +92,15 @@ async def _check_replaced(exchange: Exchange) -> None:
 
 async def _payload(exchange: Exchange, claim: Claim) -> bytes:
     limit = exchange.service.limits.manifest_bytes
+    too_large = ManifestTooLarge(f"the manifest is larger than {limit} bytes")
+    if (exchange.content_length or 0) > limit:
+        raise too_large
     try:
         with exchange.service.uploads:
             async with exchange.service.arriving.place():
                 payload = await exchange.body.read(limit, claim.grow)
     except BodyTooLarge:
-        raise ManifestTooLarge(f"the manifest is larger than {limit} bytes") from None
+        raise too_large from None
     if not payload:
         raise ManifestInvalid("the manifest is empty")
     return payload

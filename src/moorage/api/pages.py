@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from moorage.api.exchange import Exchange
 from moorage.errors import PageSizeInvalid
 
-_NUMBER = re.compile(r"[0-9]{1,400}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]+", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ async def get(exchange: Exchange) -> Answer:
     subject = Digest.parse(exchange.reference)
     repository = exchange.repository
     page = Page.of(exchange, PAGE_SIZE, PAGE_SIZE)
-    wanted = exchange.parameter("artifactType") or ""
+    # No media type has a space: it is a plus sign that the client left as it is.
+    wanted = (exchange.parameter("artifactType") or "").replace(" ", "+")
     size = page.size or 0
     found = repository.referrers.of(subject, after=page.last, artifact_type=wanted, most=size + 1)
     # Not beside a body: its end may look like that of the client, who still waits for the answer.

@@ -42,7 +42,10 @@ async def post(exchange: Exchange) -> Answer:
     with exchange.service.uploads:
         upload = await repository.uploads.start()
         if not digests:
-            return _accepted(exchange, _Session(upload, algorithms, 0, beginning))
+            answer = _accepted(exchange, _Session(upload, algorithms, 0, beginning))
+            if least := repository.uploads.least_chunk:
+                answer.headers.append((b"oci-chunk-min-length", b"%d" % least))
+            return answer
         try:
             answer = await _complete(exchange, _Session(upload, algorithms, 0), digests)
             answer.headers.append((b"docker-upload-uuid", upload.id.encode()))
@@ -211,15 +214,16 @@ async def _exactly(body: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes
 
 
 async def _complete(exchange: Exchange, session: _Session, digests: list[Digest]) -> Answer:
-    length = exchange.content_length
+    length, at = exchange.content_length, session.at
     in_one = not exchange.header(b"content-range")
     if length and in_one and await session.upload.receive(aiter(exchange.body), length, digests):
         await telling.blob_pushed(exchange, digests[0], length)
         return _created(exchange, digests[0])
-    if length != 0:
+    if not in_one or not await exchange.without_body():
         await _append(exchange, replace(session, algorithms=sorted({one.algorithm for one in digests})))
+        at = None
     with _going_on(exchange, session):
-        blob = await session.upload.commit(digests)
+        blob = await session.upload.commit(digests, at=at)
     await telling.blob_pushed(exchange, digests[0], blob.size)
     return _created(exchange, digests[0])
 

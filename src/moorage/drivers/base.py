@@ -170,6 +170,10 @@ class Driver(Protocol):
     notes: int
     """The most bytes of a note that `write_noted` keeps; 0 where reading a note would save no call."""
 
+    least_chunk: int
+    """In bytes. Smaller chunks of an upload, but for the last one, cost the store or this process more; 0 where their size does not
+    matter."""
+
     redirects: bool
     """Whether `direct` may return a URL. If not, callers need not call it, nor prepare for it."""
 

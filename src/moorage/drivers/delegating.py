@@ -17,6 +17,7 @@ class DelegatingDriver:
         # Each request reads these, and delegating the lookup would be slow.
         self.distant = driver.distant
         self.notes = driver.notes
+        self.least_chunk = driver.least_chunk
         self.redirects = driver.redirects
 
     # Returns the wrapped driver's own methods: a call costs one more attribute lookup, but not one more coroutine, and methods

@@ -24,6 +24,7 @@ class InPlace:
     distant = False
     redirects = False
     notes = 0
+    least_chunk = 0
 
     async def read_noted(self: Files, path: str) -> tuple[bytes, bytes]:
         return await self.read(path), b""

@@ -18,6 +18,7 @@ class ReadOnlyDriver:
         self.distant = driver.distant
         self.redirects = driver.redirects
         self.notes = driver.notes
+        self.least_chunk = driver.least_chunk
 
     async def read(self, path: str) -> bytes:
         return await self._driver.read(path)

@@ -77,6 +77,11 @@ class Uploads:
         self.hashing = hashing
         self.batches = batches
 
+    @property
+    def least_chunk(self) -> int:
+        """In bytes. Smaller chunks, but for the last one, cost more; 0 where their size does not matter."""
+        return self.driver.least_chunk
+
     async def start(self) -> Upload:
         upload = UploadId.new()
         started = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -198,13 +203,23 @@ class Upload:
         await self._uploads.blobs.link(Blob(canonical, hashes.size), tuple(expected))
         return True
 
-    async def commit(self, expected: Sequence[Digest]) -> Blob:
-        """Turn the session into a blob that this repository serves under every expected digest. Raises DigestInvalid (the
+    async def commit(self, expected: Sequence[Digest], *, at: int | None = None) -> Blob:
+        """Turn the session into a blob that this repository serves under every expected digest. `at`: the offset that the client
+        believes to be at. Raises RangeInvalid if the session ends at another one and has not these digests, DigestInvalid (the
         bytes are not what the client meant) or StorageFull, after which the session is gone, and what `_writer` raises."""
         writer = await self._writer()
         try:
             found = await self._digests(writer, {digest.algorithm for digest in expected})
-            _compare(found, expected)
+            try:
+                _compare(found, expected)
+            except DigestInvalid:
+                if at in (None, writer.size):
+                    raise
+                # Somebody else writes to this session, or did, and may be right.
+                self.progress = Progress(writer.size, writer.mark, found)
+                raise RangeInvalid(
+                    f"the upload has {writer.size} bytes, the request ends it at {at}"
+                ) from None
             blob = Blob(found[CANONICAL], writer.size)
             # First the file, so that the folder need not be listed.
             await self._uploads.blobs.adopt(

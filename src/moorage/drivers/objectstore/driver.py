@@ -105,6 +105,8 @@ class ObjectStoreDriver(LookingFirst):
     ) -> None:
         self.name = options.name
         self.redirects = options.links_for is not None
+        # Those are parts by themselves; smaller ones have to be read, and written as parts of that size.
+        self.least_chunk = options.limits.least_part
         self._store = options.prompt or store
         self._listing = Listing(self._store, every_name)
         self._options = options

@@ -17,7 +17,7 @@
       RangeInvalid                      RANGE_INVALID               416
       PageSizeInvalid                   PAGINATION_NUMBER_INVALID   400
       RequestTimeout / PreconditionFailed / HeaderTooLarge UNSUPPORTED 408 / 412 / 431
-      QueryInvalid                      UNSUPPORTED                 400
+      QueryInvalid / HeadInvalid        UNSUPPORTED                 400
       CodingUnsupported                 UNSUPPORTED                 501
       TooManyRequests / Unavailable     TOOMANYREQUESTS / UNAVAILABLE 429 / 503
       StorageExhausted                  DENIED                      507
@@ -161,6 +161,10 @@ class HeaderTooLarge(RegistryError):
 
 class QueryInvalid(RegistryError):
     code, status, message = "UNSUPPORTED", 400, "the query of the request cannot be read"
+
+
+class HeadInvalid(RegistryError):
+    code, status, message = "UNSUPPORTED", 400, "the head of the request is ambiguous"
 
 
 class CodingUnsupported(RegistryError):

@@ -57,6 +57,8 @@ class Client:
         status 0."""
         parts = urlsplit(target)
         pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        if not any(name.lower() == "host" for name, _ in pairs):
+            pairs.append(("host", "registry.example"))
         if (
             isinstance(body, bytes)
             and body

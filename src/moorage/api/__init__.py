@@ -2,6 +2,7 @@
 
     routes      the whole API in one table
     endpoint    the way of every request: gates, handler, error boundary
+    framing     heads that could be understood in two ways
     admission   access control: from a route to a grant, from a refusal to an error
     exchange    the request, with its `body`
     answer      the answer, and how it is sent

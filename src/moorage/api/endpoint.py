@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from starlette.types import Receive, Scope, Send
 
-from moorage.api import preflight, routes
+from moorage.api import framing, preflight, routes
 from moorage.api.admission import admit
 from moorage.api.answer import (
     API_VERSION,
@@ -35,7 +35,6 @@ from moorage.drivers.base import DriverError
 from moorage.drivers.small import WholeFile
 from moorage.errors import (
     BodyEnded,
-    CodingUnsupported,
     HeaderTooLarge,
     NotFound,
     RegistryError,
@@ -155,9 +154,7 @@ class Endpoint:
             raise Unsupported
         if refusal := self._refusal(operation):
             raise Unsupported(refusal)
-        coding = exchange.combined(b"transfer-encoding")
-        if coding is not None and coding.strip().lower() != "chunked":
-            raise CodingUnsupported
+        framing.check(exchange)
         return operation
 
     def _refusal(self, operation: routes.Operation) -> str:

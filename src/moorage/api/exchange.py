@@ -140,6 +140,13 @@ class Exchange:
         value = self._headers.get(name)
         return None if value is None else str(value, "latin-1")
 
+    def count(self, name: bytes) -> int:
+        """How many headers have that lower-case name."""
+        given = self.scope["headers"]
+        if len(self._headers) == len(given):
+            return int(name in self._headers)
+        return sum(key == name for key, _ in given)
+
     def combined(self, name: bytes) -> str | None:
         """All headers with that lower-case name as one list (RFC 9110, section 5.3)."""
         if name not in self._headers:

@@ -1,0 +1,21 @@
+"""Heads that two readers could understand in two ways, of which a proxy before the registry may be one (RFC 9112, sections 3.2, 6.1)."""
+
+from __future__ import annotations
+
+from moorage.api.exchange import Exchange
+from moorage.errors import CodingUnsupported, HeadInvalid
+
+
+def check(exchange: Exchange) -> None:
+    """Raises HeadInvalid, CodingUnsupported. The server itself refuses what it cannot frame, and several lengths."""
+    coding = exchange.header(b"transfer-encoding")
+    if coding is not None:
+        if exchange.header(b"content-length") is not None:
+            raise HeadInvalid("the request has a Content-Length and a Transfer-Encoding")
+        if (exchange.combined(b"transfer-encoding") or "").strip().lower() != "chunked":
+            raise CodingUnsupported
+    # Granian adds an empty one where there is none.
+    if exchange.scope["http_version"] == "1.1" and not (
+        exchange.header(b"host") and exchange.count(b"host") == 1
+    ):
+        raise HeadInvalid("the request needs exactly one Host header")

@@ -69,13 +69,18 @@ GOAL_HEAD = ("goal", "measured", "processor time", "met?")
 def render(results: Results) -> str:
     """The whole page."""
     pinned = "; the server is pinned to one core and they to another" if results.pinned else ""
-    parts = [*_part(results, workloads.ALL, INTRODUCTION, pinned=pinned)] if results.samples else []
+    parts: list[str] = []
+    if results.samples:
+        parts += _part(results, workloads.ALL, INTRODUCTION, NOTES / "faults.md", pinned=pinned)
     if results.stores:
-        parts += _part(results.stores, stores.ALL, STORES_INTRODUCTION)
+        parts += _part(results.stores, stores.ALL, STORES_INTRODUCTION, NOTES / "calls.md")
     return "\n\n".join(parts) + "\n"
 
 
-def _part(results: Results, all_: Sequence[Workload], introduction: str, **said: str) -> Iterator[str]:
+def _part(
+    results: Results, all_: Sequence[Workload], introduction: str, note: Path, **said: str
+) -> Iterator[str]:
+    """`note`: what tests found, not the benchmarks."""
     rounds = f"{results.rounds} rounds" if results.rounds > 1 else "one round"
     measured = _measured(results, all_)
     yield introduction.format(rounds=rounds, **said)
@@ -83,6 +88,8 @@ def _part(results: Results, all_: Sequence[Workload], introduction: str, **said:
     yield from _summary(results, measured)
     for workload in measured:
         yield from _section(results, workload)
+    if note.exists():
+        yield note.read_text().strip()
     yield "## At rest"
     yield _at_rest(results)
     yield "## The machine"

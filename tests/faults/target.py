@@ -32,11 +32,11 @@ def seed() -> int:
     return chosen
 
 
-def garbage_collect_dry_run(server: Server) -> subprocess.CompletedProcess[str]:
-    """`garbage-collect --dry-run` over the server's tree; output in one string."""
+def collect_garbage(server: Server) -> subprocess.CompletedProcess[str]:
+    """`garbage-collect` over the server's tree, while nobody pushes; output in one string."""
     program, _, config = server.command
     return subprocess.run(
-        [program, "garbage-collect", "--dry-run", config],
+        [program, "garbage-collect", config],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

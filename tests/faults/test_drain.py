@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.debug.asking import debugged, until
-from tests.faults.client import Client, with_digest
+from tests.faults.client import Client, location, with_digest
 from tests.faults.images import digest_of
+from tests.faults.processes import eventually
 from tests.faults.target import registry
 from tests.faults.wire import Answer, Wire, request_bytes, request_head
+from tests.support.ports import listened_on
 from tests.support.server import Server, running
 
 NAME = "drain/app"
@@ -160,3 +164,75 @@ def test_a_server_that_drains_is_not_ready(tmp_path: Path) -> None:
         upload.wire.close()
         status_on_exit(at.server)
         at.server.process = None
+
+
+SENT = (1, 1000, 100_000, 300_000, 1_000_000)  # less than a batch is, and more
+
+
+def unread(server: Server) -> int:
+    """Bytes that wait in the kernel for the server to read them."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(row[4].partition(":")[2], 16) for row in rows if row[1].endswith(f":{server.port:04X}"))
+
+
+def leave(server: Server, orders: int) -> None:
+    """Tell it to stop, so often."""
+    assert server.process is not None
+    for _ in range(orders):
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "server stops" in server.log.read_text(), GRACE_SECONDS, "it stops")
+    assert status_on_exit(server) == 0
+    server.process = None
+
+
+def leave_its_workers(server: Server, orders: int) -> None:
+    """Kill the launcher, so that its workers end by themselves."""
+    assert server.process is not None
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait()
+    eventually(lambda: not listened_on(server.port), GRACE_SECONDS, "the workers have ended")
+    server.process = None
+
+
+def interrupt(server: Server, orders: int) -> None:
+    """Ctrl-C, so often: the terminal sends it to the workers too."""
+    assert server.process is not None
+    for _ in range(orders):
+        os.killpg(server.process.pid, signal.SIGINT)
+        eventually(lambda: "server stops" in server.log.read_text(), GRACE_SECONDS, "it stops")
+    assert status_on_exit(server) == 0
+    server.process = None
+
+
+@pytest.mark.parametrize(
+    ("end", "drain", "orders"),
+    [(leave, "1s", 1), (leave, "1h", 2), (interrupt, "1h", 2), (leave_its_workers, "1s", 0)],
+)
+def test_what_had_arrived_of_an_upload_that_is_cut_off_is_in_its_session_after_the_restart(
+    ram_path: Path, end: Callable[[Server, int], None], drain: str, orders: int
+) -> None:
+    server = registry(ram_path, extra=f"  workers: 2\n  draintimeout: {drain}\n")
+    blob = random.Random(0).randbytes(2 * max(SENT))
+    with running(server), ExitStack() as stack:
+        targets = []
+        for sent in SENT:
+            with Client(server.port) as client:
+                targets.append(client.start_upload(NAME))
+            wire = stack.enter_context(Wire(server.port))
+            headers = {"Content-Length": str(len(blob)), "Expect": "100-continue"}
+            wire.send(request_head("PATCH", targets[-1], headers))
+            wire.peek(1)
+            wire.send(blob[:sent])
+        eventually(lambda: not unread(server), GRACE_SECONDS, "all that was sent has been read")
+        time.sleep(0.2)  # on its way from there to the session
+        end(server, orders)
+        if orders < 2:
+            assert "requests were ended before their bodies had come whole" in server.log.read_text()
+    with running(server), Client(server.port) as client:
+        for sent, target in zip(SENT, targets, strict=True):
+            answer = client.expect(204, "GET", target)
+            assert answer.headers["range"] == f"0-{sent - 1}"
+            client.expect(202, "PATCH", location(answer), blob[sent:])
+            digest = digest_of(blob)
+            client.expect(201, "PUT", with_digest(location(answer), digest))
+            assert client.request("GET", f"/v2/{NAME}/blobs/{digest}").body == blob

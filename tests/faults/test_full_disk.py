@@ -14,7 +14,7 @@ import pytest
 from tests.faults.client import Client, UnexpectedAnswer
 from tests.faults.history import TagHistory
 from tests.faults.images import Image, make_image
-from tests.faults.target import empty_files, files, garbage_collect_dry_run, registry, seed
+from tests.faults.target import collect_garbage, empty_files, files, registry, seed
 from tests.faults.wire import Answer
 from tests.support import disks
 from tests.support.server import running
@@ -133,5 +133,6 @@ def test_a_full_disk_is_refused_clearly_and_costs_nothing_that_was_acknowledged(
                 client.push(NAME, f"after-{number}", make_image(random.Random(first + number)))
     with running(server), Client(server.port) as client:
         assert not broken(client, filling), "an acknowledged image is broken after a restart"
-    collected = garbage_collect_dry_run(server)
-    assert collected.returncode == 0, collected.stdout[-1000:]
+        collected = collect_garbage(server)
+        assert collected.returncode == 0, collected.stdout[-1000:]
+        assert not broken(client, filling), "an acknowledged image is broken after a collection"

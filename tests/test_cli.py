@@ -264,6 +264,27 @@ def test_a_root_that_is_not_there_is_no_healthy_registry(
     assert not (tmp_path / "root").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "done"),
+    [
+        (["garbage-collect"], "removed"),
+        (["garbage-collect", "--dry-run", "--json"], "removed"),
+        (["purge-uploads"], "purged"),
+        (["storage", "check"], "checked"),
+        (["storage", "copy", "--to", "target.yml", "--from"], "copied"),
+    ],
+)
+def test_what_is_in_the_memory_of_a_server_is_not_taken_for_an_empty_registry(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], done: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(config).rename("target.yml")
+    Path("memory.yml").write_text("version: 0.1\nstorage: inmemory\n")
+    found = run(*command, str(tmp_path / "memory.yml"))
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == f"moorage: nothing was {done}: what is in memory is in another process\n"
+
+
 def test_a_check_wants_a_folder_and_be_it_an_empty_one(config: str, tmp_path: Path) -> None:
     (tmp_path / "root").write_bytes(b"")
     found = run("storage", "check", config)

@@ -121,6 +121,28 @@ def test_a_configuration_that_may_not_be_read_is_told_like_one_that_is_not_there
     )
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["serve"], ["config", "check"], ["garbage-collect"], ["storage", "copy", "--to", "c.yml", "--from"]],
+)
+def test_an_empty_argument_is_no_configuration_and_not_the_working_directory(arguments: list[str]) -> None:
+    found = run(*arguments, "")
+    assert (found.returncode, found.stdout) == (2, "")
+    assert "is empty, where the path of a file is expected" in found.stderr
+    assert "Is a directory" not in found.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "garbage-collect"])
+def test_a_folder_in_place_of_a_configuration_is_told_with_who_may_have_made_it(
+    command: str, tmp_path: Path
+) -> None:
+    found = run(command, str(tmp_path))
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr == (
+        f"moorage: {tmp_path}: cannot read the file: Is a directory; Docker makes one where the file that it should mount is missing\n"
+    )
+
+
 @pytest.mark.parametrize("command", ["serve", "garbage-collect"])
 def test_a_configuration_that_is_not_there_is_told_without_a_traceback(command: str, tmp_path: Path) -> None:
     found = run(command, str(tmp_path / "missing.yml"))

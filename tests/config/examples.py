@@ -82,6 +82,7 @@ validation:
   manifests:
     urls: {allow: ['^https?://([^/]+\\.)*example\\.com/'], deny: ['^https?://www\\.example\\.com/']}
 policy: {repository: {classes: [image]}}
+compatibility: {schema1: {signingkeyfile: /etc/registry/key.json, enabled: true}}
 """
 
 NEWER = """\

@@ -113,7 +113,7 @@ def test_a_bare_number_for_a_duration_is_a_warning(loaded: Load) -> None:
 def test_a_duration_under_a_millisecond_is_a_warning(loaded: Load) -> None:
     (warning,) = loaded("http:\n  draintimeout: 0.5ms\n").warnings
     assert warning.message == "is under 1ms"
-    assert loaded("http:\n  draintimeout: 0\nproxy: {ttl: 1ms}\n").warnings == []
+    assert loaded("http:\n  draintimeout: 0\nredis: {dialtimeout: 1ms}\n").warnings == []
 
 
 def test_a_bare_number_for_the_duration_of_cloudfront_counts_minutes(loaded: Load) -> None:

@@ -81,6 +81,55 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(refused: Refuse)
     assert all(problem.path in str(error) for problem in error.problems)
 
 
+def test_what_cannot_be_in_a_document_is_told_with_all_other_mistakes(refused: Refuse) -> None:
+    text = (
+        "http:\n  addr: nowhere\n  addr: :5000\n  ? [a]\n  : b\nlog:\n  level: !loud\n  formatter: !x xml\n"
+        "auth: !token\n  htpasswd:\n    realm: r\nhttp:\n  workers: 0\nproxy: {remoteurl: 'https://h'}\n"
+        'redis: {password: "\\0"}\nunknwon: 1\n'
+    )
+    error = refused(text, {"REGISTRY_TAGS_MAXTAGS": "many", "REGISTRY_HTTP_TLS": "{a: !b , c: 1, c: 2}"})
+    assert [
+        (one.path, one.line or one.variable, one.message.partition(",")[0]) for one in error.problems
+    ] == [
+        ("http.addr", 4, "must be HOST:PORT such as 127.0.0.1:5000"),
+        ("http.addr", 5, "is there twice"),
+        ("http", 6, "has a key that is not text"),
+        ("log.level", 9, "has a tag"),
+        ("log.level", 9, "must be 'error'"),
+        ("log.formatter", 10, "has a tag"),
+        ("log.formatter", 10, "must be 'text'"),
+        ("auth", 11, "has a tag"),
+        ("auth.htpasswd.path", 12, "is required"),
+        ("http", 14, "is there twice"),
+        ("http.workers", 15, "must be at least 1"),
+        ("proxy.remoteurl", 16, "a pull-through cache is not supported yet; remove the section"),
+        ("redis.password", 17, "holds a character that cannot be in text"),
+        ("http.tls", "REGISTRY_HTTP_TLS", "has a tag"),
+        ("http.tls", "REGISTRY_HTTP_TLS", "is there twice"),
+        ("tags.maxtags", "REGISTRY_TAGS_MAXTAGS", "must be a whole number"),
+    ]
+    assert [one.path for one in error.warnings] == ["unknwon"]
+
+
+def test_nothing_is_said_to_be_missing_that_is_there_but_cannot_be_read(refused: Refuse) -> None:
+    error = refused(
+        "version: 0.1\nauth:\n  htpasswd:\n    realm: !r\n    path: !p\n"
+        "storage: {delete: {enabled: true}}\nstorage: {inmemory: }\nhttp:\nhttp: {workers: 0}\n"
+    )
+    assert [one.path for one in error.problems] == [
+        "auth.htpasswd.realm",
+        "auth.htpasswd.path",
+        "storage",
+        "http",
+        "http.workers",
+    ]
+
+
+def test_a_key_that_is_twice_there_is_told_beside_a_wrong_version(refused: Refuse) -> None:
+    error = refused("version: 0.2\na: 1\na: 2\n")
+    assert [(one.path, one.line) for one in error.problems] == [("version", 1), ("a", 3)]
+
+
 def test_a_wrong_value_from_a_variable_is_told_with_its_name(refused: Refuse) -> None:
     (problem,) = refused("http:\n  addr: :5000\n", {"REGISTRY_HTTP_ADDR": "x"}).problems
     assert str(problem).startswith("REGISTRY_HTTP_ADDR: http.addr: must be HOST:PORT")

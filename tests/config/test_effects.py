@@ -191,3 +191,65 @@ def test_authorities_for_certificates_of_clients_that_are_none_are_a_warning(
     (found,) = loaded(f"http:\n  tls:\n    {{{TLS}, clientcas: {authorities}}}\n").warnings
     assert found.path == "http.tls.clientcas"
     assert "no client is asked for a certificate" in found.message
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("username", "u"),
+        ("password", "hunter2"),
+        ("exec", "{command: docker-credential-a}"),
+        ("ttl", "1h"),
+        ("cachewritetimeout", "1s"),
+    ],
+)
+def test_keys_of_a_proxy_without_a_remote_registry_are_warned_of(loaded: Load, key: str, value: str) -> None:
+    (found,) = loaded(f"proxy:\n  {key}: {value}\n").warnings
+    assert str(found) == f"line 4: proxy.{key}: has no effect without proxy.remoteurl"
+    assert loaded(f"proxy:\n  {key}: {value}\n  remoteurl: https://h\n").warnings == []
+
+
+def test_schema_1_is_known_and_that_it_is_not_served_is_a_warning(loaded: Load) -> None:
+    text = "compatibility:\n  schema1:\n    signingkeyfile: /etc/registry/key.json\n"
+    (key,) = loaded(text).warnings
+    assert (key.path, key.line) == ("compatibility.schema1.signingkeyfile", 5)
+    found = loaded(f"{text}    enabled: true\n")
+    (enabled,) = found.warnings
+    assert (enabled.path, enabled.line) == ("compatibility.schema1.enabled", 6)
+    assert "manifests of schema 1 are refused" in enabled.message
+    assert found.unbuilt == []
+    assert loaded("compatibility: {schema1: {enabled: false}}\n").warnings == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "host", "sent"),
+    [
+        ("/x/", "https://reg.example.com", "https://reg.example.com"),
+        ("/x/", "https://reg.example.com/ax", "https://reg.example.com/ax"),
+        ("/x/", "https://x", "https://x"),
+        ("/a/x/", "https://reg.example.com/x/", "https://reg.example.com/x"),
+        ("/x/", "https://robot:hunter2@reg.example.com/", "https://***@reg.example.com"),
+    ],
+)
+def test_a_prefix_that_the_address_for_clients_lacks_is_a_warning(
+    loaded: Load, prefix: str, host: str, sent: str
+) -> None:
+    (found,) = loaded(f"http:\n  host: {host}\n  prefix: {prefix}\n").warnings
+    assert (found.path, found.line) == ("http.prefix", 5)
+    assert found.message == (
+        f"has no effect on http.host, which is the whole address: clients are sent to {sent}/v2/"
+    )
+
+
+@pytest.mark.parametrize(
+    "http",
+    [
+        "{host: 'https://reg.example.com/x', prefix: /x/}",
+        "{host: 'https://reg.example.com/outer/x/', prefix: x}",
+        "{host: 'https://reg.example.com/x'}",
+        "{host: 'https://reg.example.com', prefix: /}",
+        "{prefix: /x/}",
+    ],
+)
+def test_a_prefix_that_the_address_for_clients_ends_with_is_none(loaded: Load, http: str) -> None:
+    assert loaded(f"http: {http}\n").warnings == []

@@ -100,6 +100,64 @@ def test_a_usual_place_that_cannot_be_looked_at_is_told_in_one_line(no_usual_pla
     assert "REGISTRY_CONFIGURATION_PATH" in problem.message
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_folder_at_a_usual_place_is_refused_for_with_defaults_the_registry_would_be_open(
+    no_usual_places: list[Path], first: bool
+) -> None:
+    place, other = no_usual_places if first else reversed(no_usual_places)
+    place.mkdir()
+    if first:
+        other.write_text(INMEMORY)
+    with pytest.raises(ConfigurationError) as caught:
+        load(None, {"REGISTRY_STORAGE": "inmemory"})
+    (problem,) = caught.value.problems
+    assert caught.value.source == place
+    assert problem.message == (
+        "cannot read the file: Is a directory; Docker makes one where the file that it should mount is missing"
+    )
+
+
+def test_a_link_at_a_usual_place_that_leads_nowhere_is_refused(no_usual_places: list[Path]) -> None:
+    place = no_usual_places[0]
+    place.symlink_to("..data/config.yml")
+    with pytest.raises(ConfigurationError) as caught:
+        load(None, {})
+    (problem,) = caught.value.problems
+    assert caught.value.source == place
+    assert problem.message == (
+        f"cannot read the file: {place} is a symbolic link to ..data/config.yml, which is not there"
+    )
+    place.unlink()
+    place.symlink_to(place)
+    with pytest.raises(ConfigurationError, match="cannot read the file: Too many levels of symbolic links"):
+        load(None, {})
+
+
+def test_a_folder_of_a_usual_place_that_is_a_link_that_leads_nowhere_is_refused(
+    no_usual_places: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "etc").symlink_to(tmp_path / "unmounted")
+    no_usual_places[0] = tmp_path / "etc/registry/config.yml"
+    with pytest.raises(ConfigurationError) as caught:
+        load(None, {})
+    (problem,) = caught.value.problems
+    assert f"{tmp_path}/etc is a symbolic link to {tmp_path}/unmounted, which is not there" in problem.message
+
+
+def test_a_link_at_a_usual_place_is_followed(no_usual_places: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/config.yml").write_text(INMEMORY)
+    no_usual_places[0].symlink_to("data/config.yml")
+    assert load(None, {}).source == no_usual_places[0]
+
+
+def test_a_usual_place_below_what_is_no_folder_is_not_there(no_usual_places: list[Path]) -> None:
+    first = no_usual_places[0]
+    first.parent.joinpath("file").touch()
+    no_usual_places[0] = first.parent / "file/config.yml"
+    assert load(None, {"REGISTRY_STORAGE": "inmemory"}).source is None
+
+
 def test_an_endless_file_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="larger"):
         load(Path("/dev/zero"), {})

@@ -194,6 +194,9 @@ def test_a_section_that_is_none_is_left_for_the_check_to_tell(refused: Refuse) -
         ("REGISTRY_HTTP_TLS_CLIENTCAS_X", "REGISTRY_HTTP_TLS_CLIENTCAS"),
         ("REGISTRY_HTTP_ADDR_0", "REGISTRY_HTTP_ADDR"),
         ("REGISTRY_ZZZZZZ", None),
+        ("REGISTRY_", None),
+        ("REGISTRY_AUTH_", "REGISTRY_AUTH"),
+        ("REGISTRY_LOG_FIELDS_", "REGISTRY_LOG_FIELDS"),
     ],
 )
 def test_an_unknown_variable_is_one_warning(name: str, nearest: str | None) -> None:
@@ -201,6 +204,15 @@ def test_an_unknown_variable_is_one_warning(name: str, nearest: str | None) -> N
     (warning,) = done.warnings
     assert (warning.variable, warning.nearest) == (name, nearest)
     assert not done.errors
+
+
+@pytest.mark.parametrize("name", ["REGISTRY_", "REGISTRY_AUTH_"])
+def test_a_variable_that_ends_before_the_name_of_a_key_replaces_nothing(loaded: Load, name: str) -> None:
+    text = f"{INMEMORY}auth: {{htpasswd: {{realm: r, path: p}}}}\n"
+    found = loaded(text, {name: "{version: 0.1, storage: inmemory, none: }"})
+    assert found.configuration.auth.kind == "htpasswd"
+    (warning,) = found.warnings
+    assert str(warning).startswith(f"{name}: names no key and is ignored")
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import pytest
 import yaml
 
 from moorage.config import effective
@@ -61,6 +62,51 @@ def test_what_is_printed_loads_again(loaded: Load) -> None:
     for text in (OLDER, NEWER):
         printed = effective(loaded(text).configuration)
         assert effective(loaded(printed).configuration) == printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OLDER,
+        NEWER,
+        "version: 0.1\nstorage: inmemory\n",
+        "version: 0.1\nstorage: inmemory\nhttp: {tls: {certificate: c, key: k}}\n",
+        f"version: 0.1\nstorage:\n  {GCS}\n",
+        "version: 0.1\nstorage: {s3: {bucket: b, region: r}, cache: {blobdescriptor: redis}}\nredis: {addr: 'h:1'}\n",
+        "version: 0.1\nstorage: inmemory\ncompatibility: {schema1: {enabled: true}}\nproxy: {ttl: 1h}\n",
+    ],
+)
+def test_what_is_printed_is_warned_of_no_more_than_what_was_written(loaded: Load, text: str) -> None:
+    found = loaded(text)
+    told = {one.path for one in found.warnings}
+    again = loaded(effective(found.configuration))
+    assert {one.path for one in again.warnings} <= told
+    assert effective(again.configuration) == effective(found.configuration)
+
+
+def test_an_empty_list_is_printed_only_where_it_is_not_the_default(loaded: Load) -> None:
+    data = yaml.safe_load(
+        effective(loaded("http: {trustedproxies: [], headers: {X-A: }}\naccess: []\n").configuration)
+    )
+    assert data["http"]["trustedproxies"] == []
+    assert data["http"]["headers"] == {"X-A": []}
+    assert "access" not in data
+    assert "clientcas" not in data["http"]["tls"]
+
+
+def test_what_may_be_secret_beside_names_is_hidden(loaded: Load) -> None:
+    configuration = loaded(
+        "proxy: {remoteurl: 'https://h', exec: {command: docker-credential-a --token hunter2}}\n"
+        "auth: {token: {realm: r, service: s, issuer: 'https://robot:hunter2@h/', jwks: j}}\n"
+        "middleware: {storage: [{name: rewrite, options: {host: 'robot:hunter2@h:1'}}]}\n"
+    ).configuration
+    assert "hunter2" not in effective(configuration) + repr(configuration) + str(configuration)
+    data = yaml.safe_load(effective(configuration))
+    assert data["auth"]["token"]["issuer"] == "https://***@h/"
+    assert data["middleware"]["storage"][0]["options"]["host"] == "***@h:1"
+    assert configuration.auth.token is not None
+    assert configuration.auth.token.issuer == "https://robot:hunter2@h/"
+    assert configuration.middleware.storage[0].options.host == "robot:hunter2@h:1"
 
 
 def test_secrets_of_access_control_are_hidden(loaded: Load) -> None:

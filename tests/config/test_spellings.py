@@ -38,6 +38,14 @@ def test_older_keys_of_the_storage_are_read_as_the_newer_ones(loaded: Load) -> N
     )
 
 
+@pytest.mark.parametrize("authorities", ["/ca.pem", "[/ca.pem]"])
+def test_the_authorities_of_redis_may_have_their_older_name(loaded: Load, authorities: str) -> None:
+    found = loaded(f"redis: {{tls: {{clientcas: {authorities}}}}}\n")
+    assert (found.configuration.redis.tls.rootcas, found.warnings) == (["/ca.pem"], [])
+    found = loaded("", {"REGISTRY_REDIS_TLS_CLIENTCAS_0": "/ca.pem"})
+    assert (found.configuration.redis.tls.rootcas, found.warnings) == (["/ca.pem"], [])
+
+
 def test_variables_may_use_older_keys(loaded: Load) -> None:
     variables = {
         "REGISTRY_LOGLEVEL": "debug",

@@ -12,12 +12,20 @@ MOST_HOURS: Final = 1_000_000
 
 MOST_NOTICE_SECONDS: Final = 3600
 
+
+def configuration_file(text: str) -> Path:
+    """The path of a configuration. An empty one, mostly a variable of a shell that is not set, would be the working directory. What
+    cannot be read is told when it is loaded."""
+    if not text:
+        raise typer.BadParameter("is empty, where the path of a file is expected")
+    return Path(text)
+
+
 ConfigArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="[CONFIG]",
-        # What cannot be read is told when it is loaded, as for a file that is not there.
-        readable=False,
+        parser=configuration_file,
         help="The config.yml; else REGISTRY_CONFIGURATION_PATH, else the usual places.",
     ),
 ]

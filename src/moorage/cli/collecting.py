@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moorage.cli.arguments import MOST_HOURS, ConfigArgument, DryRunOption, JsonOption, NoticeOption
-from moorage.cli.roots import require_root
+from moorage.cli.roots import refuse_memory, require_root
 from moorage.cli.starting import counted, fail, load
 from moorage.store.announcing import NOTICE_SECONDS
 
@@ -42,6 +42,7 @@ def garbage_collect(
     from moorage.store.garbage.collection import CollectionAborted, collect
 
     configuration = load(config)
+    refuse_memory(configuration, "removed")
     require_root(configuration)
     logs.configure_command(configuration)
     driver = build_driver(configuration)
@@ -118,6 +119,7 @@ def purge(
     from moorage.store.purge import purge_abandoned, purge_uploads
 
     configuration = load(config)
+    refuse_memory(configuration, "purged")
     require_root(configuration)
     logs.configure_command(configuration)
     driver: Driver = build_driver(configuration)

@@ -1,4 +1,5 @@
-"""Checks the root folder. A missing folder is not an empty registry: a disk is not mounted, or the path is mistyped."""
+"""Checks that a command can reach the content. A missing root folder is not an empty registry: a disk is not mounted, or the path is
+mistyped. Nor is the memory of this process, which is not that of a server."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from moorage.cli.starting import fail
+from moorage.cli.starting import NOT_DONE, fail
 
 if TYPE_CHECKING:
     from moorage.config import Configuration
@@ -26,3 +27,9 @@ def require_root(configuration: Configuration, *, code: int = 1) -> None:
         absent = error.errno in (errno.ENOENT, errno.ENOTDIR)
         question = "; is the disk mounted, and the path right?" if absent else ""
         fail(f"storage.filesystem.rootdirectory: {root}: {error.strerror}{question}", code=code)
+
+
+def refuse_memory(configuration: Configuration, done: str) -> None:
+    """Exit if the content is in the memory of another process. `done`: what would have been, such as `copied`."""
+    if configuration.storage.driver.name == "inmemory":
+        fail(f"nothing was {done}: what is in memory is in another process", code=NOT_DONE)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moorage.cli.arguments import MOST_HOURS, ConfigArgument, JsonOption, NoticeOption
-from moorage.cli.roots import require_root
+from moorage.cli.arguments import MOST_HOURS, ConfigArgument, JsonOption, NoticeOption, configuration_file
+from moorage.cli.roots import refuse_memory, require_root
 from moorage.cli.starting import NOT_DONE, counted, fail, load
 from moorage.drivers.base import DriverError
 from moorage.printable import printable
@@ -28,10 +28,19 @@ if TYPE_CHECKING:
 storage_app = typer.Typer(help="Copy a whole registry, or look for damage in it.", no_args_is_help=True)
 
 FromOption = Annotated[
-    Path, typer.Option("--from", readable=False, help="The configuration of the registry to copy.")
+    Path,
+    typer.Option(
+        "--from", metavar="PATH", parser=configuration_file, help="The configuration of the registry to copy."
+    ),
 ]
 ToOption = Annotated[
-    Path, typer.Option("--to", readable=False, help="The configuration that names the storage to fill.")
+    Path,
+    typer.Option(
+        "--to",
+        metavar="PATH",
+        parser=configuration_file,
+        help="The configuration that names the storage to fill.",
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
@@ -105,6 +114,7 @@ def check(
     from moorage.cli.progress import decimal, watching
 
     configuration = load(config, code=NOT_DONE)
+    refuse_memory(configuration, "checked")
     require_root(configuration, code=NOT_DONE)
     logs.configure_command(configuration)
     with watching(_teller(as_json), quiet=as_json) as watch:
@@ -169,8 +179,7 @@ def _tell(finding: Finding) -> None:
 
 def _refuse_same(source: Configuration, target: Configuration) -> None:
     for configuration in (source, target):
-        if configuration.storage.driver.name == "inmemory":
-            fail("nothing was copied: what is in memory is in another process", code=NOT_DONE)
+        refuse_memory(configuration, "copied")
     if _place(source) == _place(target):
         fail("nothing was copied: source and target are the same storage", code=NOT_DONE)
 

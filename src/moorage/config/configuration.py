@@ -10,6 +10,7 @@ from moorage.config.sections.access import AccessRule
 from moorage.config.sections.auth import Auth
 from moorage.config.sections.base import Section, older_spelling
 from moorage.config.sections.catalog import Catalog, Tags
+from moorage.config.sections.compatibility import Compatibility
 from moorage.config.sections.health import Health
 from moorage.config.sections.http import Http
 from moorage.config.sections.log import Log
@@ -49,6 +50,9 @@ class Configuration(Section):
     proxy: Proxy = Field(default_factory=Proxy, description="A pull-through cache of another registry.")
     validation: Validation = Field(default_factory=Validation, description="Checks of pushed content.")
     policy: Policy = Field(default_factory=Policy, description="Kinds of content.")
+    compatibility: Compatibility = Field(
+        default_factory=Compatibility, description="Switches of older reference implementations."
+    )
     catalog: Catalog = Field(default_factory=Catalog, description="The list of repositories.")
     tags: Tags = Field(default_factory=Tags, description="Lists of tags.")
 

@@ -4,6 +4,7 @@ them."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from moorage.config.configuration import Configuration
 from moorage.config.nodes import Node, Path, Scalar, is_empty, node_at, plain
@@ -12,6 +13,7 @@ from moorage.config.sections.redis import WITHOUT_EFFECT
 from moorage.config.sections.s3 import S3
 from moorage.config.sections.storage import CACHES
 from moorage.config.sections.tls import SUITES
+from moorage.config.values import HiddenURL
 
 _CACHE = ("storage", "cache", "blobdescriptor")
 _LOCAL = ("filesystem", "inmemory")
@@ -24,7 +26,10 @@ def ineffective(configuration: Configuration, root: Node) -> Iterator[tuple[Path
     yield from _cache(configuration, root)
     yield from _redis(configuration)
     yield from _tls(configuration)
+    yield from _prefix(configuration)
     yield from _middleware(configuration)
+    yield from _proxy(configuration)
+    yield from _schema1(configuration)
 
 
 def _protection(configuration: Configuration, root: Node) -> Iterator[tuple[Path, str]]:
@@ -120,6 +125,17 @@ def _tls(configuration: Configuration) -> Iterator[tuple[Path, str]]:
         yield ("http", "h2c", "enabled"), f"has no effect {where}"
 
 
+def _prefix(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+    """The reference implementation does not add it either."""
+    host, prefix = configuration.http.host, configuration.http.prefix.rstrip("/")
+    if host is not None and not urlsplit(host).path.rstrip("/").endswith(prefix):
+        shown = HiddenURL(host).shown.rstrip("/")
+        yield (
+            ("http", "prefix"),
+            f"has no effect on http.host, which is the whole address: clients are sent to {shown}/v2/",
+        )
+
+
 def _middleware(configuration: Configuration) -> Iterator[tuple[Path, str]]:
     driver = configuration.storage.driver.name
     for index, entry in enumerate(configuration.middleware.storage):
@@ -130,3 +146,20 @@ def _middleware(configuration: Configuration) -> Iterator[tuple[Path, str]]:
             yield path, "has no effect, because clients are not sent anywhere (storage.redirect.disable)"
         elif not entry.works_over(driver):
             yield path, f"has no effect: {entry.name} is for the storage driver s3, not {driver}"
+
+
+def _proxy(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+    proxy = configuration.proxy
+    if proxy.remoteurl is None:
+        for key, field in type(proxy).model_fields.items():
+            if getattr(proxy, key) != field.default:
+                yield ("proxy", key), "has no effect without proxy.remoteurl"
+
+
+def _schema1(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+    schema1 = configuration.compatibility.schema1
+    refused = "manifests of schema 1 are refused; push such images again with Docker 1.10 or newer"
+    if schema1.enabled:
+        yield ("compatibility", "schema1", "enabled"), f"has no effect: {refused}"
+    elif schema1.signingkeyfile is not None:
+        yield ("compatibility", "schema1", "signingkeyfile"), f"has no effect: {refused}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from moorage.config.checking import check
 from moorage.config.configuration import Configuration
-from moorage.config.document import MOST_CHARACTERS, parse
+from moorage.config.document import MOST_CHARACTERS, parse_noting
 from moorage.config.features import unbuilt, written
 from moorage.config.nodes import Entries, Node, Origin, Scalar, is_empty, node_at
 from moorage.config.overrides import PATH_VARIABLE, override
@@ -37,8 +37,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     """The configuration, with the variables of `environ` on top of the file; raises ConfigurationError.
 
     The file is `path`, else the one REGISTRY_CONFIGURATION_PATH names, else the first of USUAL_PLACES that is
-    there; without any, built-in defaults apply. The error holds every mistake of file and variables, except
-    that a file that is not YAML, or not of version 0.1, is told alone.
+    there, whatever it is; without any, built-in defaults apply. The error holds every mistake of file and variables, except
+    that of a file that is not YAML, or not of version 0.1, nothing else is looked at.
     """
     source = _find(path, environ)
     try:
@@ -63,9 +63,14 @@ def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def _is_there(place: Path) -> bool:
-    """Raises ConfigurationError where that cannot be found out: with defaults the registry might be open to everybody."""
+    """Whether anything is there, and be it a folder or a link that leads nowhere, which `_read` tells: with defaults, the registry would
+    be open to everybody, and whoever put it there believes that it is configured. Raises ConfigurationError where that cannot be
+    found out."""
     try:
-        return place.is_file()
+        place.lstat()
+        return True
+    except (FileNotFoundError, NotADirectoryError):
+        return _broken_link(place) is not None
     except OSError as error:
         what = "name the file, on the command line or with REGISTRY_CONFIGURATION_PATH"
         message = f"cannot look for {place}: {error.strerror}; {what}"
@@ -76,9 +81,11 @@ def _configuration(
     source: Path | None, environ: Mapping[str, str]
 ) -> tuple[Configuration, list[Problem], list[Problem]]:
     """The configuration, warnings, and what of it is not built."""
-    root = _built_in() if source is None else parse(_read(source))
-    _check_version(root)
+    root, mistakes = (_built_in(), []) if source is None else parse_noting(_read(source))
+    if wrong := _wrong_version(root):
+        raise ConfigurationError([*mistakes, wrong])
     overridden = override(root, Configuration, environ)
+    mistakes += overridden.errors
     root, warnings = modernise(overridden.root, Configuration)
     if source is None:
         _choose_driver(root)
@@ -86,11 +93,11 @@ def _configuration(
     try:
         configuration, more = check(root)
     except ConfigurationError as error:
-        problems = overridden.errors + error.problems + written(root)
+        problems = mistakes + error.problems + written(root)
         raise ConfigurationError(problems, warnings=warnings + error.warnings) from None
     missing = unbuilt(configuration, root)
-    if overridden.errors:
-        raise ConfigurationError(overridden.errors + missing, warnings=warnings + more)
+    if mistakes:
+        raise ConfigurationError(mistakes + missing, warnings=warnings + more)
     return configuration, warnings + more, missing
 
 
@@ -101,16 +108,30 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError:
         raise ConfigurationError([Problem("", "is not UTF-8 text")]) from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigurationError([Problem("", f"cannot read the file: {reason}")]) from None
+        raise ConfigurationError([Problem("", f"cannot read the file: {_reason(path, error)}")]) from None
 
 
-def _check_version(root: Node) -> None:
+def _reason(path: Path, error: OSError | ValueError) -> str:
+    if isinstance(error, IsADirectoryError):
+        return f"{error.strerror}; Docker makes one where the file that it should mount is missing"
+    if isinstance(error, FileNotFoundError) and (link := _broken_link(path)):
+        return f"{link} is a symbolic link to {link.readlink()}, which is not there"
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def _broken_link(path: Path) -> Path | None:
+    """The path, or the folder above it, that is a symbolic link to what is not there."""
+    above = (path, *path.parents)
+    return next((one for one in above if one.is_symlink() and not one.exists()), None)
+
+
+def _wrong_version(root: Node) -> Problem | None:
     found = root.entries.get("version") if isinstance(root, Entries) else None
     if found is None or is_empty(found):
-        raise ConfigurationError([Problem("version", f"is required: write `version: {VERSION}` at the top")])
+        return Problem("version", f"is required: write `version: {VERSION}` at the top")
     if not isinstance(found, Scalar) or found.text != VERSION:
-        raise ConfigurationError([found.origin.problem(("version",), f"must be {VERSION}, the only version")])
+        return found.origin.problem(("version",), f"must be {VERSION}, the only version")
+    return None
 
 
 def _built_in() -> Entries:

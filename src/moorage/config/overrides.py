@@ -73,7 +73,10 @@ def _explanation(variable: str, section: type[Section]) -> list[Problem]:
     import difflib  # for mistakes only: every process of a server would have it in its memory
 
     names = [variable_name(path) for path, _ in walk(section)]
-    nearest = difflib.get_close_matches(variable.upper(), names, n=1, cutoff=0.75)
+    # `REGISTRY_` is like all short ones.
+    nearest = difflib.get_close_matches(
+        variable.upper(), names if variable != PREFIX else (), n=1, cutoff=0.75
+    )
     return [
         Problem("", "names no key and is ignored", variable=variable, nearest=nearest[0] if nearest else None)
     ]
@@ -105,6 +108,9 @@ class _Assignment:
 
         A node that has not the form its key asks for is left alone: the check that follows tells about it.
         """
+        if not rest and not path:
+            # `REGISTRY_` would be all of the file, with what protects it.
+            raise _UnknownVariable
         if not rest:
             return self._parsed(shape, path)
         if isinstance(shape, Keys):
@@ -150,6 +156,9 @@ class _Assignment:
         if not names or (*path, *names) == ("version",):
             raise _UnknownVariable
         name = max(names, key=len)
+        if len(rest) == len(name) + 1:
+            # `REGISTRY_AUTH_` ends before the name of a key.
+            raise _UnknownVariable
         rest = rest[len(name) + 1 :]
         name = _in_use(node, section, name)
         return self._into_entry(node, name, keys(section)[name].shape, rest, path)

@@ -42,15 +42,17 @@ http:
 The first of these that is there: the path on the command line, the path in `REGISTRY_CONFIGURATION_PATH`,
 {", ".join(f"`{place}`" for place in USUAL_PLACES)}.
 Without any, Moorage listens on 127.0.0.1:5000 and keeps its data in {DEFAULT_ROOT} if it can write there,
-else in ./data.
+else in ./data. What is there and cannot be read keeps it from starting, for with defaults everybody may do everything: such as
+a folder, which Docker makes where the file that it should mount is missing, or a symbolic link that leads nowhere.
 
 ## Checking it
 
 `moorage config check` prints every mistake with its line (or variable), its dotted path and the key that was
-probably meant, then the effective configuration with all defaults filled in and secrets as `***`. Wrong values
-are errors: the server does not start. Unknown keys are warnings. A key whose feature is not built yet is
-refused by name at start. Files that the configuration names (certificates, passwords, groups) are not opened,
-and nothing is asked over the network: the server does that when it starts.
+probably meant, or else the effective configuration with all defaults filled in and secrets as `***`, but
+for what would say nothing: empty lists, and defaults of keys without effect. Wrong values are errors: the server does
+not start. Unknown keys are warnings. A key whose feature is not built yet is refused by name at start. Files that the
+configuration names (certificates, passwords, groups) are not opened, and nothing is asked over the network: the server
+does that when it starts.
 
 ## Environment variables
 

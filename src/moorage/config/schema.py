@@ -72,6 +72,11 @@ class Key:
         extra = self.field.json_schema_extra
         return str(extra[REPLACED_BY]) if isinstance(extra, dict) and REPLACED_BY in extra else None
 
+    @property
+    def without_effect(self) -> bool:
+        """Whether it is known for compatibility only; its description begins so."""
+        return (self.field.description or "").startswith("Without effect")
+
 
 PREFIX = "REGISTRY_"
 

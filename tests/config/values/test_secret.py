@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from moorage.config.values import URL, HiddenURL, Secret
+from moorage.config.values import URL, HiddenURL, Host, Secret
 
+HOSTS = TypeAdapter(Host)
 URLS = TypeAdapter(URL)
 SECRETS = TypeAdapter(Secret)
 
@@ -29,6 +30,15 @@ def test_user_and_password_of_a_url_are_hidden_but_usable(password: str) -> None
 )
 def test_a_url_is_shown_without_user_and_query_and_a_path_as_it_is(whole: str, shown: str) -> None:
     assert HiddenURL(whole).shown == shown
+
+
+@pytest.mark.parametrize(
+    ("whole", "shown"),
+    [("h", "h"), ("[::1]:80", "[::1]:80"), ("robot:secret@h:80", "***@h:80"), ("a:b@c@h", "***@h")],
+)
+def test_a_host_is_shown_without_user(whole: str, shown: str) -> None:
+    host = HOSTS.validate_python(whole)
+    assert (str(host), repr(host), HOSTS.dump_python(host)) == (whole, repr(shown), shown)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from moorage.config.sections.base import Section
-from moorage.config.values import URL, Duration, Options, Place
+from moorage.config.values import URL, Duration, NameOrURL, Options, Place
 
 SigningAlgorithm = Literal[
     "EdDSA",
@@ -36,7 +36,7 @@ class Silly(Section):
 class Token(Section):
     realm: Place = Field(description="URL of the token service.")
     service: str = Field(description="Name of this registry; a token's audience must hold it.")
-    issuer: str = Field(description="Name of the token service; a token's issuer must equal it.")
+    issuer: NameOrURL = Field(description="Name of the token service; a token's issuer must equal it.")
     rootcertbundle: Place | None = Field(
         default=None,
         description="The certificates (PEM) whose keys sign tokens; this or `jwks`, or both.",

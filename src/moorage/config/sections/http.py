@@ -94,8 +94,8 @@ class Http(Section):
     )
     host: Annotated[URL, AfterValidator(_bare)] | None = Field(
         default=None,
-        description="How clients reach the registry, such as `https://registry.example.com`; URLs in answers "
-        "start with it. Unset: they are made from the request.",
+        description="How clients reach the registry, such as `https://registry.example.com`: the whole address, a path included, "
+        "to which `v2/` is added, but not `prefix`. URLs in answers start with it. Unset: they are made from the request.",
     )
     secret: Secret | None = Field(
         default=None,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from moorage.config.sections.base import Section, lower, older_spelling
-from moorage.config.values import MINUTES, URL, Duration, Options
+from moorage.config.values import MINUTES, URL, Duration, Host, Options
 
 _NEEDED = {"cloudfront": ("baseurl", "privatekey", "keypairid"), "redirect": ("baseurl",)}
 
@@ -54,7 +54,7 @@ class StorageOptions(Section):
         description="cloudfront: where the list of addresses comes from.",
     )
     scheme: str | None = Field(default=None, description="rewrite: the scheme to put into a redirect.")
-    host: str | None = Field(default=None, description="rewrite: the host to put into a redirect.")
+    host: Host | None = Field(default=None, description="rewrite: the host to put into a redirect.")
     trimpathprefix: str | None = Field(default=None, description="rewrite: what to cut off the path.")
 
 

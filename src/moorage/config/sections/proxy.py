@@ -14,7 +14,9 @@ NotNegative = Annotated[Duration, Field(ge=timedelta(0))]
 
 
 class Exec(Section):
-    command: str = Field(description="The credential helper to run, `docker-credential-…`.")
+    command: Secret = Field(
+        description="The credential helper to run, `docker-credential-…`. Not printed, for arguments may be passwords."
+    )
     lifetime: NotNegative | None = Field(
         default=None,
         description="How long its answer is used; 0 runs it for every request, unset runs it once.",

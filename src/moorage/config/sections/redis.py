@@ -43,6 +43,7 @@ class RedisTls(Section):
     certificate: str | None = Field(default=None, description="Path of the client certificate (PEM).")
     key: str | None = Field(default=None, description="Path of its key (PEM).")
     rootcas: list[str] = Field(default_factory=list, description="Paths of CA certificates (PEM) to trust.")
+    clientcas: list[str] | None = older_spelling("rootcas")
 
     @model_validator(mode="after")
     def _certificate_and_key(self) -> RedisTls:

@@ -8,7 +8,17 @@ from moorage.config.values.duration import DURATION, MINUTES, Duration, format_d
 from moorage.config.values.header import HeaderName, HeaderSecret, HeaderValue, header_pairs
 from moorage.config.values.kind import Kind
 from moorage.config.values.network import HostPort, Network, host_and_port
-from moorage.config.values.secret import HIDDEN, URL, HiddenURL, Options, Place, Secret, revealed
+from moorage.config.values.secret import (
+    HIDDEN,
+    URL,
+    HiddenURL,
+    Host,
+    NameOrURL,
+    Options,
+    Place,
+    Secret,
+    revealed,
+)
 from moorage.config.values.size import SIZE, Size, format_size
 
 __all__ = [
@@ -22,8 +32,10 @@ __all__ = [
     "HeaderSecret",
     "HeaderValue",
     "HiddenURL",
+    "Host",
     "HostPort",
     "Kind",
+    "NameOrURL",
     "Network",
     "Options",
     "Place",

@@ -38,6 +38,18 @@ class HiddenURL(str):
         return _QUERY.sub(HIDDEN, shown) if "://" in shown else shown
 
 
+class HiddenHost(HiddenURL):
+    """A host, with a port or not, whose repr shows no user and no password before it."""
+
+    __slots__ = ()
+
+    @property
+    def shown(self) -> str:
+        """The host with `***` in place of user and password."""
+        _, at, host = str(self).rpartition("@")
+        return f"{HIDDEN}@{host}" if at else host
+
+
 def _check(url: str) -> HiddenURL:
     try:
         parts = urlsplit(url)
@@ -64,6 +76,23 @@ Place = Annotated[
     Kind("path or URL", secret=True),
 ]
 """A path, or a URL of which is hidden what is of any."""
+
+
+NameOrURL = Annotated[
+    str,
+    AfterValidator(HiddenURL),
+    PlainSerializer(lambda name: HiddenURL(name).shown, return_type=str),
+    Kind("name or URL", secret=True),
+]
+"""A name that is often a URL, of which is hidden what is of any."""
+
+Host = Annotated[
+    str,
+    AfterValidator(HiddenHost),
+    PlainSerializer(lambda host: HiddenHost(host).shown, return_type=str),
+    Kind("host", secret=True),
+]
+"""A host as it is put into a URL; user and password are hidden."""
 
 
 def _hidden(value: Any) -> Any:

@@ -13,7 +13,7 @@ from moorage.api.exchange import Exchange
 from moorage.api.observing import Outcome
 from moorage.config import Configuration
 from moorage.config.values import host_and_port, revealed
-from moorage.observe import access, context, files, logging, shown
+from moorage.observe import access, context, logging, outputs, shown
 from moorage.observe.files import Output, Together
 
 if TYPE_CHECKING:
@@ -31,8 +31,10 @@ def configure(configuration: Configuration, instance: str = "") -> None:
 
 
 def configure_command(configuration: Configuration) -> None:
-    """Set up the log of a command: on stderr. Whoever runs it may not be the server's user, who could not open files that it made."""
-    logging.configure(**settings(configuration) | {"output": "stderr"}, also=_mails(configuration))
+    """Set up the log of a command: on stderr, whose reader is waited for. Whoever runs it may not be the server's user, who could not open files that it made."""
+    logging.configure(
+        **settings(configuration) | {"output": "stderr", "waits": True}, also=_mails(configuration)
+    )
 
 
 def settings(configuration: Configuration, instance: str = "") -> dict[str, Any]:
@@ -45,6 +47,11 @@ def settings(configuration: Configuration, instance: str = "") -> dict[str, Any]
         "caller": section.reportcaller,
         "output": section.output,
     }
+
+
+def finish() -> None:
+    """Wait for the readers of this process's log before it ends, but not for long."""
+    outputs.finish()
 
 
 def observer(configuration: Configuration, instance: str = "") -> Requests:
@@ -71,6 +78,7 @@ class Requests:
 
     def close(self) -> None:
         """Write what waits; later lines are not held back."""
+        outputs.finish()
 
 
 class AccessLog(Requests):
@@ -87,6 +95,7 @@ class AccessLog(Requests):
 
     def close(self) -> None:
         self._output.close()
+        super().close()
 
 
 class Responses(Requests):
@@ -110,6 +119,7 @@ class Responses(Requests):
 
     def close(self) -> None:
         self._output.close()
+        super().close()
 
     def _line(self, moment: float, fields: dict[str, Any]) -> bytes:
         line = self._formatter.line(moment, "info", "response completed", fields)
@@ -140,7 +150,7 @@ def _always(configuration: Configuration, instance: str) -> dict[str, Any]:
 
 def _output(key: str, name: str) -> Output:
     try:
-        return files.output(name)
+        return outputs.output(name)
     except OSError as error:
         # There is no log yet.
         sys.stderr.write(f"moorage: {key}: {name}: {error.strerror}\n")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.observe import files
+from moorage.observe import files, outputs
 from moorage.observe.files import Output, Together, open_file
 
 LINES = 2_000
@@ -166,11 +166,11 @@ def test_a_named_pipe_that_nobody_reads_is_refused_and_not_waited_for(tmp_path: 
 
 def test_an_output_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    first = files.output("./log")
-    assert files.output(str(tmp_path / "log")) is first
-    assert files.output("stdout") is files.output("stdout")
+    first = outputs.output("./log")
+    assert outputs.output(str(tmp_path / "log")) is first
+    assert outputs.output("stdout") is outputs.output("stdout")
     with pytest.raises(FileNotFoundError):
-        files.output("./nowhere/log")
+        outputs.output("./nowhere/log")
 
 
 class Written(Output):

@@ -16,6 +16,7 @@ import bcrypt
 import pytest
 
 from tests.auth.packages import install
+from tests.faults.client import Client
 from tests.faults.processes import eventually, holder_of, worker_pids
 from tests.faults.wire import Wire, request_bytes, request_head
 from tests.server.broken import ISSUER_NAMES, named_twice
@@ -216,8 +217,19 @@ def test_the_log_tells_when_a_server_begins_to_stop_and_when_it_has(tmp_path: Pa
     assert 'level=info msg="server has stopped"' in ended
 
 
+def end(server: Server, signals: int) -> None:
+    assert server.process is not None
+    for _ in range(signals):
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: "server stops" in server.log.read_text(), SECONDS, "it stops")
+    assert server.process.wait(SECONDS) == 0
+    server.process = None
+
+
 @pytest.mark.parametrize("signals", [1, 2])
-def test_requests_that_are_cut_off_when_a_server_stops_are_told(tmp_path: Path, signals: int) -> None:
+def test_uploads_that_are_cut_off_when_a_server_stops_are_answered_and_told(
+    tmp_path: Path, signals: int
+) -> None:
     drain = "500ms" if signals == 1 else "1h"
     with running(moorage_server(tmp_path, extra=f"  workers: 1\n  draintimeout: {drain}\n")) as server:
         head = {"Content-Length": "100", "Expect": "100-continue"}
@@ -225,12 +237,26 @@ def test_requests_that_are_cut_off_when_a_server_stops_are_told(tmp_path: Path, 
             begins.send(request_bytes("POST", "/v2/team/app/blobs/uploads/"))
             hangs.send(request_head("PATCH", begins.receive().headers["location"], head))
             hangs.peek(1)
-            assert server.process is not None
-            for _ in range(signals):
-                server.process.send_signal(signal.SIGTERM)
-                eventually(lambda: "server stops" in server.log.read_text(), SECONDS, "it stops")
-            assert server.process.wait(SECONDS) == 0
-            server.process = None
+            end(server, signals)
+            answer = hangs.receive()
+            assert answer.status == 503
+            assert answer.headers["retry-after"].isdigit()
+    lines = [line for line in server.log.read_text().splitlines() if " HTTP/1.1" not in line]
+    *_, cut, ended = lines
+    assert 'level=warning msg="requests were ended before their bodies had come whole" requests=1' in cut
+    assert 'level=info msg="server has stopped"' in ended
+
+
+@pytest.mark.parametrize("signals", [1, 2, 3])
+def test_downloads_that_are_cut_off_when_a_server_stops_are_told(tmp_path: Path, signals: int) -> None:
+    drain = "500ms" if signals == 1 else "1h"
+    with running(moorage_server(tmp_path, extra=f"  workers: 1\n  draintimeout: {drain}\n")) as server:
+        with Client(server.port) as client:
+            digest = client.push_blob("team/app", bytes(12 << 20))
+        with Wire(server.port, receive_buffer=64 << 10) as hangs:
+            hangs.send(request_bytes("GET", f"/v2/team/app/blobs/{digest}"))
+            hangs.peek(1)
+            end(server, signals)
     *_, cut, ended = server.log.read_text().splitlines()
     assert 'level=warning msg="workers were killed before their requests had finished" workers=1' in cut
     assert 'level=info msg="server has stopped"' in ended

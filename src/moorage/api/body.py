@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from typing import Final
 
 from starlette.types import Message, Receive
 
@@ -13,6 +14,8 @@ from moorage.errors import BodyEnded, RegistryError, RequestTimeout, Unavailable
 RATE_SECONDS = 60.0
 DRAINED_BYTES = 32 << 20
 DRAIN_SECONDS = 2.0
+STOPPED_SECONDS: Final = 2
+"""When to come again to a server that stops: another one may have its place by then."""
 
 
 class BodyTooLarge(Exception):
@@ -23,7 +26,7 @@ class Body:
     """An asynchronous iterable of pieces, to be iterated once.
 
     Raises BodyEnded when the connection ends, and RequestTimeout when nothing arrives for `limits.body_seconds`, or less than
-    `limits.minimum_rate` bytes per second over a minute. `received`: bytes so far."""
+    `limits.minimum_rate` bytes per second over a minute, and Unavailable when the server stops. `received`: bytes so far."""
 
     def __init__(self, receive: Receive, limits: Limits) -> None:
         self._receive = receive
@@ -48,7 +51,7 @@ class Body:
                 yield first
                 del first
             while not self.finished:
-                message = await patience.wait(self._receive())
+                message = await patience.wait(self._receive)
                 if message["type"] == "http.disconnect":
                     raise BodyEnded
                 self.finished = not message.get("more_body", False)
@@ -110,7 +113,7 @@ class Body:
 
 class Patience:
     """Waits for messages, at most `seconds` for each. One timer serves all of them: a gigabyte arrives in thirty thousand
-    pieces, and a timeout around each would cost as much as the piece."""
+    pieces, and a timeout around each would cost as much as the piece. The server's stop ends the waiting too."""
 
     def __init__(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -118,31 +121,65 @@ class Patience:
         self._seconds = seconds
         self._task = asyncio.current_task()
         self._began: float | None = None
-        self._over = False
+        self._over: Callable[[], RegistryError] | None = reading.over
         self._timer = loop.call_later(seconds, self._look)
+        reading.waits.add(self)
 
-    async def wait(self, message: Awaitable[Message]) -> Message:
-        """Raises RequestTimeout."""
+    async def wait(self, receive: Receive) -> Message:
+        """The next message. Raises RequestTimeout, and Unavailable when the server stops."""
+        if self._over is not None:
+            raise self._over()
         self._began = self.clock()
         try:
-            return await message
+            return await receive()
         except asyncio.CancelledError:
-            if self._over and self._task is not None and not self._task.uncancel():
-                raise RequestTimeout(
-                    f"no byte of the body for {self._seconds:g}s (http.limits.bodytimeout)"
-                ) from None
+            if self._over is not None and self._task is not None and not self._task.uncancel():
+                raise self._over() from None
             raise
         finally:
             self._began = None
 
     def end(self) -> None:
         self._timer.cancel()
+        reading.waits.discard(self)
+
+    def break_off(self, error: Callable[[], RegistryError]) -> None:
+        """Have the present wait raise `error`, or else the next one: what is done between waits is not disturbed."""
+        if self._over is None:
+            self._over = error
+            if self._began is not None and self._task is not None:
+                self._task.cancel()
 
     def _look(self) -> None:
         now = self.clock()
         left = self._seconds if self._began is None else self._began + self._seconds - now
         if left > 0:
             self._timer = asyncio.get_running_loop().call_later(left, self._look)
-        elif self._task is not None:
-            self._over = True
-            self._task.cancel()
+        else:
+            self.break_off(self._timeout)
+
+    def _timeout(self) -> RegistryError:
+        return RequestTimeout(f"no byte of the body for {self._seconds:g}s (http.limits.bodytimeout)")
+
+
+class Reading:
+    """The bodies that this process reads."""
+
+    def __init__(self) -> None:
+        self.waits: set[Patience] = set()
+        self.over: Callable[[], RegistryError] | None = None
+
+    def end(self) -> int:
+        """End the bodies that have not come whole, and all later ones, with Unavailable: whoever reads one keeps what has arrived of
+        it. Returns the number of those that were being read. Call this in the thread of the event loop."""
+        self.over = _stopped
+        for wait in self.waits:
+            wait.break_off(_stopped)
+        return len(self.waits)
+
+
+def _stopped() -> RegistryError:
+    return Unavailable("the registry stops, try again", retry_after=STOPPED_SECONDS)
+
+
+reading: Final = Reading()

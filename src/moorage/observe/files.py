@@ -1,4 +1,4 @@
-"""Where log lines go: standard streams, and files that may be moved away, fill up and come back.
+"""Where log lines go: files that may be moved away, fill up and come back; `streams` adds what else a standard stream may be.
 
 Lines are written whole, so the workers of a server can share a stream or file. A file that was moved or removed is created again
 within a second, without a signal. No request fails because of a log: lost lines are counted, and the loss is logged as soon as
@@ -12,25 +12,31 @@ import contextlib
 import logging
 import os
 import select
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 from moorage.observe import losses
 
 log = logging.getLogger(__name__)
 
-STDOUT: Final = 1
-STDERR: Final = 2
 LOOK_SECONDS: Final = 1.0
 PAUSE_SECONDS: Final = 0.005
 MODE: Final = 0o640
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY
-_STREAMS: Final = {"stdout": STDOUT, "stderr": STDERR}
+
+Telling: TypeAlias = Callable[[], None]
+"""Tells the operator of what happened to an output, or has nothing to tell."""
+
+
+def nothing() -> None:
+    return None
 
 
 class Output:
-    """A stream or file that lines are written to.
+    """A file that lines are written to, or whatever else a standard stream leads to: writing waits for its reader.
 
     `name` is `stdout`, `stderr` or the path of a file, which is checked every `look_seconds`. `lost`: the number of lines that could
     not be written since the start.
@@ -48,8 +54,7 @@ class Output:
 
     def write(self, line: bytes) -> None:
         """Write one or more lines. May be called from any thread."""
-        if self._file and time.monotonic() >= self._look_at:
-            self._look()
+        self._look_if_due()
         # If the device was full in the middle of a line, the next one begins on a line of its own.
         whole, written = b"\n" + line if self._torn else line, 0
         try:
@@ -58,27 +63,38 @@ class Output:
         except OSError as error:
             if written:
                 self._torn = not whole[:written].endswith(b"\n")
-            self._fail(min(line.count(b"\n"), whole[written:].count(b"\n")), error)
+            self._failed(min(line.count(b"\n"), whole[written:].count(b"\n")), error)()
             return
         self._torn = False
         if self._failing:
-            self._recover()
+            self._recovered()()
 
-    def _fail(self, lines: int, error: OSError) -> None:
+    def finish(self, deadline: float) -> None:
+        """Wait until all is written, until `deadline` (time.monotonic)."""
+
+    def reset(self) -> None:
+        """Begin anew in a process that was just forked."""
+
+    def _failed(self, lines: int, error: OSError) -> Telling:
         self.lost += lines
         losses.lines.add(lines)
-        if not self._failing:
-            self._failing = True
-            log.error(
-                "a log cannot be written", extra={"log": self.name, "reason": error.strerror or str(error)}
-            )
+        if self._failing:
+            return nothing
+        self._failing = True
+        reason = error.strerror or str(error)
+        return partial(log.error, "a log cannot be written", extra={"log": self.name, "reason": reason})
 
-    def _recover(self) -> None:
+    def _recovered(self) -> Telling:
+        if not self._failing:
+            return nothing
         self._failing = False
         lines, self._told = self.lost - self._told, self.lost
-        log.warning(
-            "a log can be written again, after lines were lost", extra={"log": self.name, "lines": lines}
-        )
+        extra = {"log": self.name, "lines": lines}
+        return partial(log.warning, "a log can be written again, after lines were lost", extra=extra)
+
+    def _look_if_due(self) -> None:
+        if self._file and time.monotonic() >= self._look_at:
+            self._look()
 
     def _look(self) -> None:
         """Open the file again if it is not at its path any more. Its descriptor number stays the same for writing threads."""
@@ -150,20 +166,8 @@ def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def open_file(path: str) -> int:
-    """Open a file for appending, and create it if necessary. Raises OSError, also for a named pipe without a reader."""
+    """Open a file for appending, and create it if necessary. Raises OSError, also for a named pipe without a reader. Writing to a named
+    pipe does not wait."""
     fd = os.open(path, _FLAGS | os.O_NONBLOCK, MODE)
-    os.set_blocking(fd, True)
+    os.set_blocking(fd, not stat.S_ISFIFO(os.fstat(fd).st_mode))
     return fd
-
-
-_open: Final[dict[str, Output]] = {}
-
-
-def output(name: str) -> Output:
-    """The output of this name, opened on first use: a worker continues with what its launcher opened, even if the folder is gone.
-    Raises OSError."""
-    where = name if name in _STREAMS else os.path.abspath(name)
-    if where not in _open:
-        stream = _STREAMS.get(where)
-        _open[where] = Output(where, open_file(where) if stream is None else stream, file=stream is None)
-    return _open[where]

@@ -10,7 +10,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final, Literal
 
-from moorage.observe import context, files, traces
+from moorage.observe import context, files, outputs, traces
 
 Format = Literal["text", "json", "logstash"]
 
@@ -42,14 +42,15 @@ def configure(
     *,
     caller: bool = False,
     output: str = "stderr",
+    waits: bool = False,
     also: Sequence[logging.Handler] = (),
 ) -> None:
     """Set up the root logger. Raises OSError for a file that cannot be opened.
 
-    `fields` are added to every line, and `caller` adds the place in the source. `output` is `stderr`, `stdout` or a path. `also` are
-    further handlers.
+    `fields` are added to every line, and `caller` adds the place in the source. `output` is `stderr`, `stdout` or a path.
+    If it `waits`, writing takes as long as its reader does. `also` are further handlers.
     """
-    lines = LineHandler(EventFormatter(form, fields, caller=caller), files.output(output))
+    lines = LineHandler(EventFormatter(form, fields, caller=caller), outputs.output(output, waits=waits))
     logging.basicConfig(level=LEVELS.get(level, logging.INFO), handlers=[lines, *also], force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
 

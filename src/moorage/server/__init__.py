@@ -4,6 +4,7 @@ With Granian's defaults, a thousand silent connections block a worker forever, a
 
     serving       `serve`: from the configuration to a running launcher; read first
     listening     the listening sockets; the kernel ends connections whose client stops reading
+    openfiles     how many connections are taken where few files may be open
     debugging     the socket of the debug listener; `tallies` holds the folder in which workers count
     launcher      starts workers, replaces those that die or have an old certificate, and stops them in time
     forking       whether there is room for one more process
@@ -15,6 +16,7 @@ With Granian's defaults, a thousand silent connections block a worker forever, a
     worker        what a worker does besides serving requests
     scheduling    how the threads of a worker share processors
     retirement    how a worker is replaced without losing a connection
+    cutting       how it ends the bodies that it still receives when its time is over
     connections   which connections have a request in flight
     orphans       ends a worker whose launcher was killed
     idle          ends connections that have had none for too long

@@ -17,10 +17,12 @@ from weakref import WeakKeyDictionary
 from granian._granian import SocketHolder
 from granian.server.mp import MPServer, WorkerProcess
 
+from moorage import logs
+from moorage.server.cutting import GRACE_SECONDS
 from moorage.server.forking import reason_of, try_fork
 from moorage.server.listening import BACKLOG
 from moorage.server.sealed import Sealed
-from moorage.server.signals import RETIRING
+from moorage.server.signals import CUTTING, RETIRING
 from moorage.server.worker import Duties, Sign
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ EARLY_SECONDS: Final = 10.0
 SETTLED_SECONDS: Final = 5.0
 """A worker that lived longer is replaced at once when it dies."""
 
-LONGEST_PAUSE_SECONDS: Final = 5.0
-"""The longest pause before a dead worker is replaced."""
+LONGEST_PAUSE_SECONDS: Final = 2.5
+"""The longest pause before a dead worker is replaced. With it and the time of its start, the next one serves within four seconds."""
 
 LONGEST_START_SECONDS: Final = 60.0
 """How long workers may take until they serve a new certificate."""
@@ -52,6 +54,9 @@ AGAIN_SECONDS: Final = 15.0
 
 LONGEST_AGAIN_SECONDS: Final = 960.0
 """The longest of these pauses."""
+
+GLANCE_SECONDS: Final = 0.05
+"""How often to look at workers that are ending, and for another order to stop."""
 
 MOST_RETIRED: Final = 64
 """With more retired workers than this, no new certificate is taken."""
@@ -89,6 +94,8 @@ class Launcher(MPServer):
         self._keep_renewing = renewing
         self._leaving = leaving
         self._failed = False
+        self._orders = 0
+        """How often the server was told to stop."""
         self._pause = 0.0
         self._short = False
         """Whether there was no room for the last process that was started."""
@@ -136,11 +143,9 @@ class Launcher(MPServer):
         return self._duties.begin(listener.fileno(), sign, launcher)
 
     def signal_handler_interrupt(self, *arguments: Any, **_: Any) -> None:
-        """The first signal drains the workers, the second kills them."""
+        """The first signal drains the workers, the second has them end what they still receive, the third kills them."""
         self._leaving()
-        if self.interrupt_signal:
-            for worker in {*self.wrks, *self._incoming, *self._retired}:
-                worker.kill()
+        self._orders += 1
         super().signal_handler_interrupt(*arguments)
 
     def _spawn_workers(self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]) -> None:
@@ -302,10 +307,14 @@ class Launcher(MPServer):
         self._again = time.monotonic() + self._again_seconds
         self._again_seconds = min(LONGEST_AGAIN_SECONDS, self._again_seconds * 2)
 
-    def _retire(self, worker: WorkerProcess, order: signal.Signals) -> None:
-        worker.interrupt_by_parent = True
+    def _retire(self, worker: WorkerProcess, order: int) -> None:
         if not _is_over(worker):
             self._retired.append(worker)
+        self._order(worker, order)
+
+    def _order(self, worker: WorkerProcess, order: int) -> None:
+        worker.interrupt_by_parent = True
+        if not _is_over(worker):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker.inner.pid, order)
 
@@ -322,6 +331,28 @@ class Launcher(MPServer):
                     "workers were killed before their requests had finished", extra={"workers": killed}
                 )
             log.info("server has stopped")
+            logs.finish()
+
+    def _stop_workers(self) -> None:
+        """Let requests finish for `drain_seconds`; then have what has arrived of the others written; then kill."""
+        for worker in self.wrks:
+            self._order(worker, signal.SIGINT)
+        for worker in self._left_after(self._duties.drain_seconds, orders=1):
+            self._order(worker, CUTTING)
+        for worker in self._left_after(GRACE_SECONDS, orders=2):
+            worker.kill()
+            worker.join()
+        self.wrks.clear()
+
+    def _left_after(self, seconds: float, *, orders: int) -> list[WorkerProcess]:
+        """The workers that have not ended after so long, or when there are more `orders` to stop."""
+        deadline = time.monotonic() + seconds
+        while left := [worker for worker in self.wrks if not _is_over(worker)]:
+            patience = deadline - time.monotonic()
+            if patience <= 0 or self._orders > orders:
+                break
+            left[0].join(min(patience, GLANCE_SECONDS))
+        return left
 
 
 def _status(worker: WorkerProcess) -> int | None:

@@ -11,11 +11,10 @@ import asyncio
 import contextlib
 import os
 import select
-import signal
 from typing import Final
 
 from moorage.server.connections import Connections
-from moorage.server.signals import RETIRING, STOPPING
+from moorage.server.signals import RETIRING, drain
 
 _EPOLL: Final = "anon_inode:[eventpoll]"
 
@@ -42,17 +41,7 @@ class Retirement:
         self._begun = True
         stop_accepting(self._listener)
         self._connections.closing = True
-        asyncio.get_running_loop().call_later(self._seconds, self._stop)
-
-    def _stop(self) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
-        asyncio.get_running_loop().call_later(1.0, self._heed_no_more)
-
-    def _heed_no_more(self) -> None:
-        """Ignore further stop signals, as the worker is stopping already. Granian accepts two and hangs on a third."""
-        loop = asyncio.get_running_loop()
-        for number in STOPPING:
-            loop.add_signal_handler(number, lambda: None)
+        asyncio.get_running_loop().call_later(self._seconds, drain)
 
 
 def stop_accepting(listener: int) -> None:

@@ -6,7 +6,6 @@ import gc
 import logging
 import multiprocessing
 import os
-import resource
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -25,7 +24,7 @@ from moorage.config.sections.drivers import Filesystem
 from moorage.config.sections.http import Http
 from moorage.drivers.base import DriverError
 from moorage.drivers.filesystem import LEADER
-from moorage.server import debugging, protocols, signals
+from moorage.server import debugging, openfiles, protocols, signals
 from moorage.server.errors import ServerError
 from moorage.server.launcher import Launcher
 from moorage.server.listening import BACKLOG, listen, remover
@@ -63,7 +62,7 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
         log.warning("storage is in memory, so there is one worker only (http.workers)")
     obtained = _obtained(http)
     files = _files(http, obtained)
-    _raise_file_limit()
+    connections = openfiles.connections(http.limits, openfiles.allowed())
     listeners = listen(http, workers)
     debug = debugging.begin(http.debug)
     multiprocessing.set_start_method("fork", force=True)
@@ -86,7 +85,9 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     )
     renewing = _renewing(obtained, logs.settings(configuration, shared.instance))
     leaving = partial(shared.leaving.turn, down=True)
-    launcher = Launcher(listeners, duties, files, renewing, leaving, workers=workers, **_settings(http))
+    launcher = Launcher(
+        listeners, duties, files, renewing, leaving, workers=workers, **_settings(http, connections)
+    )
     launcher.on_startup(ready)
     if obtained is not None:
         launcher.on_shutdown(obtained.stop)
@@ -97,18 +98,17 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     launcher.serve(target_loader=_unused, wrap_loader=False)
 
 
-def _settings(http: Http) -> dict[str, Any]:
+def _settings(http: Http, connections: int) -> dict[str, Any]:
     return {
         "interface": Interfaces.ASGI,
         "loop": Loops.uvloop,
         "websockets": False,
         "backlog": BACKLOG,
-        "backpressure": http.limits.connections,
+        "backpressure": connections,
         "runtime_blocking_threads": BLOCKING_THREADS,
         "log_level": LogLevels.error,
         "log_dictconfig": _GRANIAN_LOGS,
         "respawn_failed_workers": True,
-        "workers_kill_timeout": max(1, int(http.draintimeout.total_seconds()) + 1),
         **protocols.settings(http),
     }
 
@@ -187,8 +187,3 @@ def _files(http: Http, obtained: Certificates | None) -> Files | None:
 def _unused() -> ASGIApp:
     """Granian requires a loader before workers are started, but each worker here has a loader of its own."""
     raise NotImplementedError
-
-
-def _raise_file_limit() -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from starlette.types import ASGIApp
 
-from moorage.server import orphans, signals
+from moorage.server import cutting, orphans, signals
 from moorage.server.connections import Connections
 from moorage.server.idle import LATEST, Reaper
 from moorage.server.retirement import Retirement
@@ -72,6 +72,8 @@ class Duties:
                 Retirement(listener, connections, self.unheard_seconds).await_order()
             if self.reaps:
                 Reaper(connections, self.port, self.header_seconds).start()
+            cutting.await_order()
+            signals.drain_once()
             signals.heed()
             orphans.end_with(launcher, self.drain_seconds)
             sign.give()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import cast
 
@@ -20,6 +21,8 @@ from moorage.app import Application
 from moorage.digest import Digest
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.threads import Threads
+from moorage.names import Name
+from moorage.store import layout
 from tests.api.client import Answer, Client, application, serving
 from tests.api.conftest import FILESYSTEM
 from tests.api.pushing import push, put_manifest
@@ -187,6 +190,134 @@ async def test_a_disk_that_fails_in_the_middle_breaks_the_answer(broken: tuple[C
     assert not answer.complete, "a part was sent as if it were the whole"
     disk.armed = False
     assert (await client.get(f"/v2/a/blobs/{Digest.of(large.blobs[1])}")).body == large.blobs[1]
+
+
+# What is not a file where a file should be, and files that are not whole.
+
+LAYER = FIRST.blobs[1]
+DATA = layout.blob_data(Digest.of(LAYER))
+
+
+@pytest.fixture
+async def plain(tmp_path: Path) -> AsyncIterator[Client]:
+    async with serving(application(tmp_path, FILESYSTEM.format(root=tmp_path / "root"))) as client:
+        yield client
+
+
+def a_folder(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.mkdir()
+
+
+def a_pipe(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+def on_another_disk(path: Path) -> None:
+    path.rename(path.with_name("moved"))
+    path.symlink_to(path.with_name("moved"))
+
+
+def failures(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The reasons of failures of the storage that the log tells since the last look."""
+    found = [str(vars(one)["reason"]) for one in caplog.records if one.message == "storage failed"]
+    assert all(one.levelname == "ERROR" for one in caplog.records)
+    caplog.clear()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("put", "told"),
+    [(a_folder, "is a folder"), (a_pipe, "is a pipe"), (on_another_disk, "is a symbolic link")],
+)
+async def test_what_is_there_and_is_no_file_is_a_failure_of_the_storage_that_the_log_names(
+    plain: Client,
+    tmp_path: Path,
+    put: Callable[[Path], None],
+    told: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is not 404: a client would send it again for ever."""
+    await push(plain, "a", FIRST, "latest")
+    await push(plain, "b", SECOND, "latest")
+    put(Path(f"{tmp_path}/root{DATA}"))
+    for method, target, body in (
+        ("HEAD", f"/v2/a/blobs/{Digest.of(LAYER)}", b""),
+        ("GET", f"/v2/a/blobs/{Digest.of(LAYER)}", b""),
+        ("PUT", "/v2/a/manifests/latest", FIRST.payload),
+    ):
+        answer = await plain(method, target, body)
+        assert answer.status == 503, f"{method} {target}: {answer.status} {answer.body!r}"
+        if method != "HEAD":
+            silent(answer, tmp_path)
+        (reason,) = failures(caplog)
+        assert reason.startswith(f"{DATA}: {told}")
+    assert (await plain.get("/v2/a/manifests/latest")).body == FIRST.payload
+    assert (await plain.get(f"/v2/b/blobs/{Digest.of(SECOND.blobs[1])}")).body == SECOND.blobs[1]
+
+
+@pytest.mark.parametrize(
+    "place", [layout.revision_link(Name("a"), FIRST.digest), layout.blob_data(FIRST.digest)]
+)
+async def test_a_manifest_that_a_folder_keeps_from_being_written_names_the_folder(
+    plain: Client, tmp_path: Path, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await push(plain, "a", FIRST, "latest")
+    a_folder(Path(f"{tmp_path}/root{place}"))
+    answer = await put_manifest(plain, "a", FIRST, "latest")
+    assert (answer.status, answer.codes) == (503, ["UNAVAILABLE"])
+    assert failures(caplog) == [f"{place}: is a folder where a file should be"]
+    Path(f"{tmp_path}/root{place}").rmdir()
+    assert (await put_manifest(plain, "a", FIRST, "latest")).status == 201
+
+
+@pytest.mark.parametrize("place", [DATA, layout.layer_link(Name("a"), Digest.of(LAYER))])
+@pytest.mark.parametrize("above", [False, True])
+async def test_an_upload_that_something_keeps_from_its_place_can_be_completed_when_it_is_removed(
+    plain: Client, tmp_path: Path, place: str, *, above: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its client is not told that the upload is unknown: it would begin another one, for ever."""
+    obstacle = Path(f"{tmp_path}/root{place}")
+    obstacle.parent.parent.mkdir(parents=True)
+    if above:
+        obstacle = obstacle.parent
+        obstacle.write_bytes(b"")
+        told = f"{place.rpartition('/')[0]}: is a file where a folder should be"
+    else:
+        obstacle.mkdir(parents=True)
+        told = f"{place}: is a folder where a file should be"
+    opened = (await plain("POST", "/v2/a/blobs/uploads/")).headers["location"]
+    sent = (await plain("PATCH", opened, LAYER)).headers["location"]
+    for _ in range(2):
+        answer = await plain("PUT", f"{sent}&digest={Digest.of(LAYER)}")
+        assert (answer.status, answer.codes) == (503, ["UNAVAILABLE"])
+        assert failures(caplog) == [told]
+    if above:
+        obstacle.unlink()
+    else:
+        obstacle.rmdir()
+    assert (await plain("PUT", f"{sent}&digest={Digest.of(LAYER)}")).status == 201
+    assert (await plain.get(f"/v2/a/blobs/{Digest.of(LAYER)}")).body == LAYER
+
+
+async def test_pushing_again_repairs_a_blob_that_another_program_left_cut_off(
+    plain: Client, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As clients push: what the registry says it has is not sent."""
+    await push(plain, "a", FIRST, "latest")
+    file = Path(f"{tmp_path}/root{DATA}")
+    file.unlink()
+    file.write_bytes(LAYER[:50])
+    target = f"/v2/a/blobs/{Digest.of(LAYER)}"
+    assert (await plain("HEAD", target)).status == 200
+    answer = await put_manifest(plain, "a", FIRST, "latest")
+    assert (answer.status, answer.codes) == (400, ["MANIFEST_BLOB_UNKNOWN"])
+    assert str(Digest.of(LAYER)) in answer.body.decode()
+    assert [one.message for one in caplog.records] == ["damaged blob: push it again to repair it"]
+    assert (await plain("HEAD", target)).status == (await plain.get(target)).status == 404
+    await push(plain, "a", FIRST, "latest")
+    assert (await plain.get(target)).body == LAYER
 
 
 class Outcomes:

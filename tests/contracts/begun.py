@@ -27,6 +27,27 @@ async def what_began_is_not_made_a_second_time(driver: Driver) -> None:
     assert await driver.children("/v") == ["startedat"]
 
 
+async def who_writes_to_a_file_that_is_removed_is_told(driver: Driver) -> None:
+    """Once all is written. Without that its bytes would be said to be kept."""
+    await driver.begin("/u/startedat", b"now", "/u/data")
+    writer = await driver.writer("/u/data", begun=True)
+    await writer.write([b"before"])
+    await writer.flush()
+    await driver.delete("/u")
+    await writer.write([b"after"])
+    with pytest.raises(PathNotFound, match="/u/data"):
+        await writer.flush()
+    await writer.close()
+
+
+async def who_writes_to_a_file_that_is_moved_is_not(driver: Driver) -> None:
+    await driver.begin("/u/startedat", b"now", "/u/data")
+    writer = await driver.writer("/u/data", begun=True)
+    await driver.move("/u/data", "/blob", remove=["/u"])
+    await writer.flush()
+    await writer.close()
+
+
 async def _append(driver: Driver, path: str, data: bytes) -> None:
     writer = await driver.writer(path, begun=True)
     await writer.write([data])

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from moorage.drivers.base import Driver, InvalidPath, PathNotFound
+from moorage.drivers.base import Driver, InvalidPath, Obstructed, PathNotFound
 from tests.contracts import begun, notes, removals, streams
 from tests.contracts.streams import LARGE, append, content
 
@@ -191,7 +191,7 @@ async def nothing_there_is_told(driver: Driver) -> None:
 async def a_folder_is_no_file(driver: Driver) -> None:
     await driver.write([("/a/b/c", b"file")])
     for action in (driver.read, driver.open):
-        with pytest.raises(PathNotFound):
+        with pytest.raises(Obstructed, match="/a/b: is a folder where a file should be"):
             await action("/a/b")
     assert (await driver.stat("/a/b")).is_folder
     assert not (await driver.stat("/a/b/c")).is_folder
@@ -357,6 +357,8 @@ OF_FILES: tuple[Promise, ...] = (
     a_file_may_move_while_its_writer_is_open,
     begun.what_began_is_there_and_empty,
     begun.what_began_is_not_made_a_second_time,
+    begun.who_writes_to_a_file_that_is_removed_is_told,
+    begun.who_writes_to_a_file_that_is_moved_is_not,
     a_move_removes_the_folder_of_an_open_writer,
 )
 """What holds where files grow in place, folders exist, and a writer keeps others out."""

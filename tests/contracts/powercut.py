@@ -132,9 +132,12 @@ class Recording(Watched):
         assert isinstance(node, File)
         node.now = Content(node.now.data + b"".join(pieces), node.now.attributes)
 
-    def _after_setxattr(self, path: str, name: str, value: bytes, *_: Any) -> None:
-        folder, last = self._place(path)
-        node = folder.get(last)
+    def _after_setxattr(self, file: str | int, name: str, value: bytes, *_: Any) -> None:
+        if isinstance(file, int):
+            node: Node | None = self._open[file]
+        else:
+            folder, last = self._place(file)
+            node = folder.get(last)
         assert isinstance(node, File)
         node.now = Content(node.now.data, tuple({**dict(node.now.attributes), name: value}.items()))
 

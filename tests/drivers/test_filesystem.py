@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from moorage.drivers.base import DriverError, InvalidPath, PathNotFound, StorageFull
+from moorage.drivers.base import DriverError, InvalidPath, Obstructed, PathNotFound, StorageFull
 from moorage.drivers.disk import Disk
 from moorage.drivers.files import translate
 from moorage.drivers.filesystem import FilesystemDriver
+from moorage.drivers.obstacles import BelowAFile
 from moorage.drivers.staging import OWNER, TEMPORARY
 from tests.contracts.driver import PROMISES, Promise
 from tests.contracts.streams import whole
@@ -78,11 +79,9 @@ async def test_links_on_the_disk_lead_nowhere(driver: FilesystemDriver, tmp_path
     (outside / "secret").write_bytes(b"secret")
     Path(driver.root).mkdir()
     Path(driver.root, "link").symlink_to(outside / "secret")
-    for action in (driver.read, driver.stat, driver.open):
-        with pytest.raises(PathNotFound):
+    for action in (driver.read, driver.stat, driver.open, driver.writer):
+        with pytest.raises(Obstructed, match="/link: is a symbolic link"):
             await action("/link")
-    with pytest.raises(DriverError):
-        await driver.writer("/link")
     await driver.write([("/link", b"ours")])
     assert (outside / "secret").read_bytes() == b"secret"
     assert await driver.read("/link") == b"ours"
@@ -110,15 +109,6 @@ async def test_no_other_user_may_enter_the_folder_of_an_upload(driver: Filesyste
         os.umask(before)
     for served, mode in (("/uploads", 0o755), ("/blobs", 0o755), ("/blobs/data", 0o644)):
         assert os.stat(driver.root + served).st_mode & 0o777 == mode
-
-
-async def test_a_device_is_no_file(driver: FilesystemDriver) -> None:
-    Path(driver.root).mkdir()
-    os.mkfifo(driver.root + "/pipe")
-    with pytest.raises(PathNotFound):
-        await driver.stat("/pipe")
-    await driver.delete("/pipe")
-    assert not os.path.lexists(driver.root + "/pipe")
 
 
 async def test_preparing_removes_the_temporaries_of_the_dead(driver: FilesystemDriver) -> None:
@@ -212,9 +202,10 @@ async def test_drivers_that_make_and_remove_one_folder_do_not_fail(driver: Files
     ("number", "kind"),
     [
         (errno.ENOENT, PathNotFound),
-        (errno.ENOTDIR, PathNotFound),
-        (errno.EISDIR, PathNotFound),
-        (errno.ELOOP, PathNotFound),
+        (errno.ENOTDIR, BelowAFile),
+        (errno.EISDIR, Obstructed),
+        (errno.ELOOP, Obstructed),
+        (errno.ENXIO, Obstructed),
         (errno.ENOSPC, StorageFull),
         (errno.EDQUOT, StorageFull),
         (errno.EFBIG, StorageFull),

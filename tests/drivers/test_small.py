@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.drivers.base import Damaged, PathNotFound
+from moorage.drivers.base import Damaged, DriverError, Obstructed, PathNotFound
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.small import ENTRY_BYTES, FILE_BYTES, SmallFiles
 from tests.contracts.disk import Counting
@@ -147,13 +147,24 @@ async def made_a_link(driver: FilesystemDriver, file: Path) -> None:
     file.symlink_to("b")
 
 
-@pytest.mark.parametrize("change", [removed, deleted, moved_away, made_a_folder, made_a_link])
-async def test_a_kept_file_that_is_gone_is_not_there(driver: FilesystemDriver, change: Change) -> None:
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (removed, PathNotFound),
+        (deleted, PathNotFound),
+        (moved_away, PathNotFound),
+        (made_a_folder, Obstructed),
+        (made_a_link, Obstructed),
+    ],
+)
+async def test_a_kept_file_that_is_gone_is_not_there(
+    driver: FilesystemDriver, change: Change, error: type[DriverError]
+) -> None:
     await settled(driver, "/f/a", b"old")
     await driver.read("/f/a")
     await change(driver, Path(driver.root, "f", "a"))
     for action in (driver.read, driver.open, driver.read):
-        with pytest.raises(PathNotFound):
+        with pytest.raises(error):
             await action("/f/a")
 
 

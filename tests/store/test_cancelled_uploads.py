@@ -12,7 +12,7 @@ from moorage.digest import Digest, Hashes
 from moorage.drivers.base import Driver
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
-from moorage.errors import DigestInvalid, UploadUnknown
+from moorage.errors import BodyEnded, DigestInvalid, UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
 from moorage.store.hashing import Hashing, Progress
@@ -74,6 +74,28 @@ async def test_a_session_that_was_cancelled_before_it_became_a_blob_becomes_none
     with pytest.raises(UploadUnknown):
         await resumed.commit([DIGEST])
     assert not await driver.is_folder(layout.upload(NAME, upload.id))
+
+
+@pytest.mark.parametrize("ends", ["whole", "early"])
+async def test_who_sends_to_a_session_that_another_process_cancels_is_told_that_it_is_gone(
+    driver: Driver, ends: str
+) -> None:
+    """And not how much of it is kept."""
+    first, second = worker(driver), worker(driver)
+    upload = await first.start()
+
+    async def cancelling() -> AsyncIterator[bytes]:
+        yield GOOD
+        await (await second.resume(upload.id)).cancel()
+        yield GOOD
+        if ends == "early":
+            raise BodyEnded
+
+    with pytest.raises(UploadUnknown):
+        await upload.append(cancelling(), at=0)
+    assert upload.progress.digests == {}
+    with pytest.raises(UploadUnknown):
+        await first.resume(upload.id)
 
 
 async def test_the_digest_in_an_older_state_is_not_believed_of_more_bytes(driver: Driver) -> None:

@@ -74,7 +74,9 @@ def test_a_small_blob_is_pushed_in_four_calls(counting: Counting, data: bytes) -
         with counting.methods() as methods:
             begun = client.expect(202, "POST", f"/v2/{NAME}/blobs/uploads/")
         assert methods == [], "a session without bytes leaves no trace"
-        assert begun.headers["oci-chunk-min-length"] == str(5 << 20), "smaller ones are read and written again"
+        assert begun.headers["oci-chunk-min-length"] == str(5 << 20), (
+            "smaller ones are read and written again"
+        )
         target = location(begun)
         with counting.methods() as methods:
             target = location(client.expect(202, "PATCH", target, data))

@@ -4,11 +4,11 @@ Drivers:
 
     filesystem     local or mounted disks: system calls in `disk`, open files in `files`, cached contents in `small`,
                    recorded sizes in `sizes`, the order of writing in `writing`, atomic writes in `staging`, durable folders in
-                   `folders`, removal in `removing`, removal on a condition in `taking`
+                   `folders`, removal in `removing`, removal on a condition in `taking`, what is no file in `obstacles`
     inmemory       memory of one process; shares `inplace` with `filesystem`
     objectstore    S3, Azure and Google Cloud Storage
 
-`inmemory` and `objectstore` share `looking`, which removes on a condition; `filesystem` and `objectstore` the worker threads of
+`inmemory` and `objectstore` share `looking`, for files that are put in place whole; `filesystem` and `objectstore` the worker threads of
 `threads`.
 
 Wrappers around another driver:

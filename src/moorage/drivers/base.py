@@ -6,6 +6,7 @@ model"). A driver knows nothing about digests, links or repositories.
     DriverError           the store failed; a later try may work
       PathNotFound        nothing is there
         Damaged           a file is there, but has lost bytes
+      Obstructed          something is there that is not what should be
       InvalidPath         the path is outside the grammar
       StorageFull         no room is left
       PathBusy            another writer holds the path
@@ -14,9 +15,9 @@ model"). A driver knows nothing about digests, links or repositories.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class DriverError(Exception):
@@ -24,6 +25,7 @@ class DriverError(Exception):
 
     def __init__(self, path: str, reason: str = "") -> None:
         self.path = path
+        self.reason = reason
         super().__init__(f"{path}: {reason}" if reason else path)
 
 
@@ -33,6 +35,14 @@ class PathNotFound(DriverError):
 
 class Damaged(PathNotFound):
     """The file no longer has the size that it had when it was complete."""
+
+
+class Obstructed(DriverError):
+    """Something stands in the way: a folder, a link or a device where a file should be, or a file where a folder should be. Only an
+    operator can tell what it is for, and remove it. `path` is where it stands."""
+
+
+A_FOLDER: Final = "is a folder where a file should be"
 
 
 class InvalidPath(DriverError):
@@ -97,6 +107,10 @@ Matches = Callable[[bytes], bool]
 """Whether the content of a file is the one that is meant."""
 
 
+Judge = Callable[[Reader], Awaitable[bool]]
+"""Whether the bytes of a file, which it reads, are the right ones."""
+
+
 def ignore(_: Sequence[bytes]) -> None:
     """A `Meanwhile` that does nothing."""
 
@@ -127,7 +141,8 @@ class Writer(Protocol):
         ...
 
     async def flush(self) -> None:
-        """Wait until all pieces are written and counted in `size`. Raises StorageFull, DriverError."""
+        """Wait until all pieces are written and counted in `size`. Raises StorageFull, DriverError; of an `exclusive` driver also
+        PathNotFound if the file has been removed: what was written to it is nowhere."""
         ...
 
     async def close(self) -> None:
@@ -157,7 +172,7 @@ class Creation(Protocol):
 
 
 class Driver(Protocol):
-    """Any method may also raise DriverError and InvalidPath, besides the errors that it names."""
+    """Any method may also raise DriverError, Obstructed and InvalidPath, besides the errors that it names."""
 
     name: str
     exclusive: bool
@@ -240,6 +255,15 @@ class Driver(Protocol):
 
     async def stat(self, path: str) -> FileInfo:
         """Facts about the path. Raises PathNotFound, also for a folder if the storage has no folders."""
+        ...
+
+    async def attest(self, path: str, size: int, judge: Judge) -> None:
+        """Somebody expects the file to have another `size` than it has: find out whether it has lost bytes, unless that would have
+        been noticed by itself.
+
+        If it would, `judge` is not asked; nor is it asked again about a file that it found right. A file that is not right is
+        Damaged from then on, for every process, until it is written again. Raises Damaged, PathNotFound, and what `judge` raises.
+        """
         ...
 
     async def written(self, path: str) -> FileInfo:

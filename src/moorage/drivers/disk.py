@@ -14,8 +14,8 @@ from typing import Final
 VECTOR_LIMIT: Final = 512
 """The most pieces in one call. The kernel's limit is 1,024."""
 
-READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-"""How to open a file to read it."""
+READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""How to open a file to read it. Opening a pipe would wait for somebody who writes to it; to files the last flag means nothing."""
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -75,6 +75,9 @@ class Disk:
         fd = self.open(path, _FOLDER)
         try:
             self.fsync(fd)
+        except OSError as error:
+            error.filename = path
+            raise
         finally:
             self.close(fd)
 

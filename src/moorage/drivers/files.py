@@ -10,15 +10,28 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from moorage.drivers.base import DriverError, InvalidPath, Meanwhile, PathNotFound, StorageFull, ignore
+from moorage.drivers.base import (
+    DriverError,
+    InvalidPath,
+    Meanwhile,
+    Obstructed,
+    PathNotFound,
+    StorageFull,
+    ignore,
+)
 from moorage.drivers.disk import Disk
+from moorage.drivers.obstacles import KINDS, BelowAFile
 from moorage.drivers.threads import Threads
 
 
 def translate(error: OSError, path: str) -> DriverError:
     """Translate the kernel's error into the driver's, here and nowhere else. `path` is the driver's path."""
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
+    if error.errno == errno.ENOENT:
         return PathNotFound(path)
+    if error.errno == errno.ENOTDIR:
+        return BelowAFile(path, "a file is where its folder should be")
+    if error.errno in KINDS:
+        return Obstructed(path, KINDS[error.errno])
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return StorageFull(path, os.strerror(error.errno))
     if error.errno == errno.ENAMETOOLONG:
@@ -53,6 +66,11 @@ class FileReader:
         self.found = found
         self.size = found.st_size
         self.data: bytes | None = None
+
+    @property
+    def descriptor(self) -> int:
+        """Of the open file; -1 once it is closed."""
+        return self._fd
 
     async def stream(self, start: int, stop: int, piece: int) -> AsyncIterator[bytes | bytearray]:
         whole = buffer = _buffer(min(piece, stop - start))
@@ -138,6 +156,11 @@ class FileWriter:
         while self._working:
             await self._change()
         self._raise()
+        try:
+            if self._disk.fstat(self._fd).st_nlink == 0:
+                raise PathNotFound(self._path, "removed while it was written to")
+        except OSError as error:
+            raise translate(error, self._path) from None
 
     async def close(self) -> None:
         """Close the file. Raises DriverError, StorageFull: network file systems report failed writes only now."""

@@ -20,8 +20,10 @@ import stat as modes
 from collections.abc import Iterable, Sequence
 
 from moorage.drivers.base import (
+    Damaged,
     DriverError,
     FileInfo,
+    Judge,
     Matches,
     Part,
     PathBusy,
@@ -33,6 +35,7 @@ from moorage.drivers.disk import READ, Disk, disk_at
 from moorage.drivers.files import FileReader, FileWriter, translate
 from moorage.drivers.folders import Folders, Removals
 from moorage.drivers.inplace import InPlace
+from moorage.drivers.obstacles import followed, in_the_way, require_file
 from moorage.drivers.removing import Removing
 from moorage.drivers.sizes import Sizes
 from moorage.drivers.small import FILE_BYTES, SmallFiles, WholeFile
@@ -46,7 +49,7 @@ log = logging.getLogger(__name__)
 LEADER = ".moorage/leader"
 """Below the root. The process that holds the lock on this file does the periodic work."""
 
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class FilesystemDriver(InPlace):
@@ -121,8 +124,9 @@ class FilesystemDriver(InPlace):
             fd = self._disk.open(self.root + path, READ)
             try:
                 # Before the read, so that a change in between is noticed by the next comparison.
-                found = self._disk.fstat(fd) if keep else None
-                if found is not None:
+                found = self._disk.fstat(fd)
+                require_file(path, found)
+                if keep:
                     self._sizes.check(fd, path, found)
                 data = self._disk.read(fd, FILE_BYTES)
                 if len(data) == FILE_BYTES:
@@ -130,7 +134,7 @@ class FilesystemDriver(InPlace):
                     while part := self._disk.read(fd, 1 << 20):
                         parts.append(part)
                     data = b"".join(parts)
-                if found is not None:
+                if keep:
                     self._small.put(path, found, data)
                 return data
             finally:
@@ -142,10 +146,11 @@ class FilesystemDriver(InPlace):
         full = self.root + path
         try:
             found = self._disk.stat(full, follow_symlinks=False)
+            if modes.S_ISLNK(found.st_mode):
+                found = followed(self._disk, self.root, path)
             if modes.S_ISDIR(found.st_mode):
                 return FileInfo(0, found.st_mtime, is_folder=True)
-            if not modes.S_ISREG(found.st_mode):
-                raise PathNotFound(path, "not a regular file")
+            require_file(path, found)
             self._sizes.check(full, path, found)
         except OSError as error:
             raise translate(error, path) from None
@@ -158,8 +163,7 @@ class FilesystemDriver(InPlace):
             raise translate(error, path) from None
         try:
             found = self._disk.fstat(fd)
-            if not modes.S_ISREG(found.st_mode):
-                raise PathNotFound(path, "not a regular file")
+            require_file(path, found)
             self._sizes.check(fd, path, found)
         except BaseException:
             self._disk.close(fd)
@@ -187,7 +191,27 @@ class FilesystemDriver(InPlace):
         try:
             return sorted(self._disk.listdir(self.root + path))
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                # Like a link that leads nowhere: a folder that is not there.
+                raise PathNotFound(path) from None
             raise translate(error, path) from None
+
+    async def attest(self, path: str, size: int, judge: Judge) -> None:
+        """Records the size that the file has if it is right, and otherwise the one that is expected of it, which it does not have."""
+        reader = await self._threaded(self._open, path)
+        try:
+            has = reader.size
+            if has == size or self._sizes.recorded(reader.descriptor, path, reader.found):
+                return
+            right = await judge(reader)
+            await self._threaded(self._sizes.settle, reader.descriptor, path, has if right else size)
+        finally:
+            reader.close()
+        if not right:
+            self._small.drop(path)
+            raise Damaged(
+                path, f"damaged: has {has} bytes, which are not the right ones; {size} are expected"
+            )
 
     # Writing
 
@@ -231,7 +255,7 @@ class FilesystemDriver(InPlace):
                 self._disk.close(fd)
             self._disk.close(self._disk.open(self.root + file, _APPEND | os.O_CREAT | os.O_EXCL, 0o666))
         except OSError as error:
-            raise translate(error, path) from None
+            raise in_the_way(self._disk, self.root, path, translate(error, path)) from None
 
     def _writer(self, path: str, begun: bool) -> Writer:
         full = self.root + path
@@ -243,6 +267,7 @@ class FilesystemDriver(InPlace):
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 found = self._disk.fstat(fd)
+                require_file(path, found)
                 # The file may have become a blob between open and lock; writing to it would corrupt the blob.
                 if self._disk.stat(full).st_ino != found.st_ino:
                     raise FileNotFoundError(errno.ENOENT, "moved away")
@@ -252,7 +277,8 @@ class FilesystemDriver(InPlace):
                     raise PathBusy(path) from None
                 raise
         except OSError as error:
-            raise translate(error, path) from None
+            failed = translate(error, path)
+            raise (failed if begun else in_the_way(self._disk, self.root, path, failed)) from None
         return FileWriter(self._disk, self._threads, fd, path, found.st_size)
 
     def _move(self, source: str, target: str, files: Sequence[File], remove: Sequence[str]) -> None:

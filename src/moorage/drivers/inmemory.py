@@ -7,7 +7,18 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 
-from moorage.drivers.base import FileInfo, Meanwhile, Part, PathBusy, PathNotFound, Reader, Writer, ignore
+from moorage.drivers.base import (
+    A_FOLDER,
+    FileInfo,
+    Meanwhile,
+    Obstructed,
+    Part,
+    PathBusy,
+    PathNotFound,
+    Reader,
+    Writer,
+    ignore,
+)
 from moorage.drivers.inplace import InPlace
 from moorage.drivers.looking import LookingFirst
 
@@ -17,6 +28,7 @@ class _File:
         self.data = bytearray()
         self.modified = time.time()
         self.busy = False
+        self.removed = False
 
 
 class InMemoryDriver(LookingFirst, InPlace):
@@ -28,7 +40,7 @@ class InMemoryDriver(LookingFirst, InPlace):
         self._files: dict[str, _File] = {}
 
     async def read(self, path: str) -> bytes:
-        return bytes(self._file(path).data)
+        return bytes(self._readable(path).data)
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
         for path, data in itertools.chain(*stages):
@@ -45,14 +57,14 @@ class InMemoryDriver(LookingFirst, InPlace):
         return any(True for _ in self._below(path))
 
     async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
-        return _MemoryReader(self._file(path).data)
+        return _MemoryReader(self._readable(path).data)
 
     async def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Writer:
         file = self._file(path) if begun else self._files.setdefault(path, _File())
         if file.busy:
             raise PathBusy(path)
         file.busy = True
-        return _MemoryWriter(file)
+        return _MemoryWriter(file, path)
 
     async def stat(self, path: str) -> FileInfo:
         if path in self._files:
@@ -90,7 +102,7 @@ class InMemoryDriver(LookingFirst, InPlace):
         if not doomed:
             raise PathNotFound(path)
         for known in doomed:
-            del self._files[known]
+            self._files.pop(known).removed = True
 
     async def close(self) -> None:
         return None
@@ -100,6 +112,11 @@ class InMemoryDriver(LookingFirst, InPlace):
             return self._files[path]
         except KeyError:
             raise PathNotFound(path) from None
+
+    def _readable(self, path: str) -> _File:
+        if path not in self._files and any(True for _ in self._below(path)):
+            raise Obstructed(path, A_FOLDER)
+        return self._file(path)
 
     def _below(self, path: str) -> Iterable[str]:
         prefix = path.rstrip("/") + "/"
@@ -121,8 +138,9 @@ class _MemoryReader:
 
 
 class _MemoryWriter:
-    def __init__(self, file: _File) -> None:
+    def __init__(self, file: _File, path: str) -> None:
         self._file = file
+        self._path = path
         self.size = len(file.data)
         self.mark = ""
 
@@ -133,7 +151,8 @@ class _MemoryWriter:
         self.size = len(self._file.data)
 
     async def flush(self) -> None:
-        return None
+        if self._file.removed:
+            raise PathNotFound(self._path, "removed while it was written to")
 
     async def close(self) -> None:
         self._file.busy = False

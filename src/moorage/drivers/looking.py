@@ -1,10 +1,10 @@
-"""Deleting on a condition, for drivers that have no way to hold a file while they look at it."""
+"""For drivers whose files are put in place whole, and are whole or not there: they have no way to hold one while they look at it."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from moorage.drivers.base import Matches
+from moorage.drivers.base import Judge, Matches
 
 
 class Files(Protocol):
@@ -21,3 +21,6 @@ class LookingFirst:
             return False
         await self.delete(folder)
         return True
+
+    async def attest(self, path: str, size: int, judge: Judge) -> None:
+        """No file loses bytes."""

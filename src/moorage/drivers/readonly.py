@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from moorage.drivers.base import Creation, Driver, DriverError, FileInfo, Matches, Part, Reader, Writer
+from moorage.drivers.base import Creation, Driver, DriverError, FileInfo, Judge, Matches, Part, Reader, Writer
 
 
 class ReadOnlyDriver:
@@ -48,6 +48,9 @@ class ReadOnlyDriver:
 
     async def stat(self, path: str) -> FileInfo:
         return await self._driver.stat(path)
+
+    async def attest(self, path: str, size: int, judge: Judge) -> None:
+        raise DriverError(path, "the registry is read-only")
 
     async def children(self, path: str) -> list[str]:
         return await self._driver.children(path)

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import Final, TypeAlias
 
-Version: TypeAlias = tuple[int, int, int]
+Version: TypeAlias = tuple[int, int, int, int]
 
 FILE_BYTES: Final = 64 << 10
 """Larger files are read piece by piece."""
@@ -81,5 +81,5 @@ class SmallFiles:
 
 
 def version(found: os.stat_result) -> Version:
-    """A value that stays equal as long as the file is the same one and unchanged."""
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    """A value that stays equal as long as the file is the same one and unchanged, with its attributes."""
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size

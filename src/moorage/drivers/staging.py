@@ -10,6 +10,7 @@ import os
 import random
 import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -28,14 +29,14 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 class Staging:
     """A context manager for atomic writes: `add` files, `sync`, then `publish`. Files that were not published are removed at
-    the end. Raises OSError."""
+    the end. Raises OSError with the `filename` of the target."""
 
     def __init__(self, disk: Disk, folders: Folders, root: str) -> None:
         self._disk = disk
         self._folders = folders
         self._root = root
         self._waiting: deque[tuple[str, str]] = deque()
-        self._unsynced: list[int] = []
+        self._unsynced: list[tuple[int, str]] = []
         self.seen: Seen = {}
 
     def __enter__(self) -> Staging:
@@ -46,7 +47,7 @@ class Staging:
     ) -> None:
         while self._unsynced:
             with contextlib.suppress(OSError):
-                self._disk.close(self._unsynced.pop())
+                self._disk.close(self._unsynced.pop()[0])
         for temporary, _ in self._waiting:
             with contextlib.suppress(OSError):
                 self._disk.unlink(temporary)
@@ -55,7 +56,7 @@ class Staging:
         """Write a file under a temporary name; `target` is the real path that it is to have."""
         temporary = temporary_path(self._root)
         fd = self._folders.within(temporary, lambda: self._disk.open(temporary, _CREATE, 0o666))
-        self._unsynced.append(fd)
+        self._unsynced.append((fd, target))
         self._waiting.append((temporary, target))
         self._disk.write(fd, [data])
 
@@ -63,11 +64,14 @@ class Staging:
         """Make the contents durable. All of them are sent to the device before the first wait, so several cost little more
         than one."""
         if len(self._unsynced) > 1:
-            for fd in self._unsynced:
+            for fd, _ in self._unsynced:
                 self._disk.begin_writing(fd, 0, 0)
         while self._unsynced:
-            self._disk.fsync(self._unsynced[-1])
-            self._disk.close(self._unsynced.pop())
+            fd, target = self._unsynced[-1]
+            with naming(target):
+                self._disk.fsync(fd)
+                self._unsynced.pop()
+                self._disk.close(fd)
 
     def publish(self, count: int, changed: Changed) -> None:
         """Give the next `count` files their names, in the order in which they were added."""
@@ -76,7 +80,18 @@ class Staging:
             self._waiting.popleft()
 
     def _rename(self, temporary: str, target: str, changed: Changed) -> None:
-        self._folders.within(target, lambda: self._disk.rename(temporary, target), changed)
+        with naming(target):
+            self._folders.within(target, lambda: self._disk.rename(temporary, target), changed)
+
+
+@contextlib.contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Errors of the body name the file at this real path, and not its temporary name or none at all."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = path, None
+        raise
 
 
 def temporary_path(root: str) -> str:

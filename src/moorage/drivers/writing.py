@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from moorage.drivers.base import DriverError, InvalidPath
+from moorage.drivers.base import DriverError, InvalidPath, Obstructed
 from moorage.drivers.disk import READ, Disk
 from moorage.drivers.files import translate
 from moorage.drivers.folders import Changed, Folders
+from moorage.drivers.obstacles import BelowAFile, in_the_way, is_folder
 from moorage.drivers.sizes import Sizes
-from moorage.drivers.staging import Staging
+from moorage.drivers.staging import TEMPORARY, Staging, naming
 
 File: TypeAlias = tuple[str, bytes]
 """The path of a small file, and what is in it."""
@@ -48,7 +49,7 @@ class Writing:
                     there += staged
                     self._folders.sync(changed, later := later[1:])
         except OSError as error:
-            raise translate(error, next((path for files in stages for path, _ in files), "")) from None
+            raise self._failed(error, next((path for files in stages for path, _ in files), "")) from None
 
     def move(self, source: str, target: str, files: Sequence[File]) -> None:
         """Give a complete file its final name, then make `files` visible. See `Driver.move`."""
@@ -57,18 +58,26 @@ class Writing:
             with Staging(self._disk, self._folders, self._root) as staging:
                 changed = Changed()
                 staged, found = self._stage(staging, files, changed)
-                self._finish(full_source)
+                self._finish(source)
                 staging.sync()
                 folder = os.path.dirname(full_target)
                 changed[folder] = self._folders.make(folder)
-                self._folders.within(
-                    full_target, lambda: self._disk.rename(full_source, full_target), changed
-                )
+                with naming(full_target):
+                    self._folders.within(
+                        full_target, lambda: self._disk.rename(full_source, full_target), changed
+                    )
                 staging.publish(len(staged), changed)
                 self._replace(staging, found, changed)
                 self._folders.sync(changed)
         except OSError as error:
-            raise translate(error, source) from None
+            raise self._failed(error, source) from None
+
+    def _failed(self, error: OSError, path: str) -> DriverError:
+        """The error of a change, of the file or folder that the kernel names, or else of `path`; or of what is in its way."""
+        named = error.filename if isinstance(error.filename, str) else ""
+        if named.startswith(f"{self._root}/") and not named.startswith(f"{self._root}/{TEMPORARY}"):
+            path = named.removeprefix(self._root)
+        return in_the_way(self._disk, self._root, path, translate(error, path))
 
     def _stage(
         self, staging: Staging, files: Iterable[File], changed: Changed
@@ -82,7 +91,7 @@ class Writing:
                 if not there:
                     staging.add(self._root + path, data)
             except OSError as error:
-                raise translate(error, path) from None
+                raise self._failed(error, path) from None
             (found if there else staged).append((path, data))
         return staged, found
 
@@ -90,7 +99,8 @@ class Writing:
         """Whether a file is there with that content; its folder is made if need be.
 
         The folders are synced in any case: the writer of the same content may not have synced them yet. The file's time is set, so
-        that the newest link in the history of a tag is that of the last push. A file that cannot be read is replaced.
+        that the newest link in the history of a tag is that of the last push. A file that cannot be read is replaced. What cannot be
+        replaced is told before anything is changed: a part of a write would be in place then, and its caller would not know.
         """
         full = self._root + path
         folder = os.path.dirname(full)
@@ -102,6 +112,12 @@ class Writing:
                 return False
         except InvalidPath:
             raise
+        except BelowAFile as error:
+            raise in_the_way(self._disk, self._root, path, error) from None
+        except Obstructed:
+            if is_folder(self._disk, full):
+                raise
+            return False
         except DriverError:
             return False
         with contextlib.suppress(OSError):
@@ -116,17 +132,21 @@ class Writing:
             staging.sync()
             staging.publish(len(staged), changed)
 
-    def _finish(self, full: str) -> None:
+    def _finish(self, path: str) -> None:
         """Record the size of a complete file with it, and make both durable. A file that cannot be synced is removed: the kernel
         drops what it could not write, and a second sync would succeed without it."""
-        fd = self._disk.open(full, READ)
+        full = self._root + path
         try:
-            with contextlib.suppress(OSError):
-                self._sizes.record(full, fd)
-            self._disk.fsync(fd)
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._disk.unlink(full)
-            raise
-        finally:
-            self._disk.close(fd)
+            fd = self._disk.open(full, READ)
+            try:
+                with contextlib.suppress(OSError):
+                    self._sizes.record(full, self._disk.fstat(fd).st_size)
+                self._disk.fsync(fd)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._disk.unlink(full)
+                raise
+            finally:
+                self._disk.close(fd)
+        except OSError as error:
+            raise translate(error, path) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from moorage.digest import CANONICAL, Digest, Hashes
 from moorage.drivers.base import Driver, Part, PathNotFound, Reader
@@ -34,9 +34,15 @@ class RepositoryBlobs:
     async def stat(self, digest: Digest) -> Blob:
         return await self._linked.find(*await self._resolve(digest))
 
-    async def prove(self, digest: Digest) -> None:
-        """Like `stat`, but trusts no cached link that a client may have removed: for blobs that a manifest will refer to."""
-        await self._linked.prove(*await self._resolve(digest))
+    async def prove(self, digest: Digest, sizes: Iterable[int] = ()) -> None:
+        """Like `stat`, but trusts no cached link that a client may have removed: for blobs that a manifest will refer to.
+
+        `sizes`: those that the manifest tells, of which several or none may be true. One that the blob has not may mean that the blob
+        is not whole."""
+        blob = await self._linked.prove(*await self._resolve(digest))
+        other = next((size for size in sizes if size > 0 and size != blob.size), None)
+        if other is not None:
+            await self._store.attest(blob.digest, other)
 
     async def open(self, digest: Digest, part: Part | None = None) -> Reader:
         """A reader of the blob, for all of it or a part."""

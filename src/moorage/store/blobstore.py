@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
 
-from moorage.digest import EMPTY, Digest
-from moorage.drivers.base import Damaged, Driver, Part, PathNotFound, Reader
+from moorage.digest import CANONICAL, EMPTY, Digest, Hashes
+from moorage.drivers.base import A_FOLDER, Damaged, Driver, Obstructed, Part, PathNotFound, Reader
 from moorage.errors import BlobUnknown
 from moorage.store import layout
+from moorage.store.hashing import read_through
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +28,36 @@ class BlobStore:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
+        self._attesting = asyncio.Lock()
 
     async def size(self, digest: Digest) -> int:
+        path = layout.blob_data(digest)
         try:
-            found = await self._driver.stat(layout.blob_data(digest))
+            found = await self._driver.stat(path)
         except PathNotFound as reason:
             raise self._unknown(digest, reason) from None
+        if found.is_folder:
+            raise Obstructed(path, A_FOLDER)
         self._check(digest, found.size)
         return found.size
+
+    async def attest(self, digest: Digest, size: int) -> None:
+        """Like `size`, for a blob that somebody expects to have another size than it has: if it may have lost bytes unnoticed, it is
+        read once and compared with its digest.
+
+        One at a time: clients choose which sizes they expect, and whoever waits finds what the one before found out.
+        """
+
+        async def is_right(reader: Reader) -> bool:
+            hashes = Hashes()
+            await read_through(reader, 0, reader.size, hashes)
+            return hashes.digests()[CANONICAL] == digest
+
+        try:
+            async with self._attesting:
+                await self._driver.attest(layout.blob_data(digest), size, is_right)
+        except PathNotFound as reason:
+            raise self._unknown(digest, reason) from None
 
     async def open(self, digest: Digest, part: Part | None = None) -> Reader:
         try:

@@ -68,13 +68,15 @@ class Linked:
             await self._descriptors.put(link, known, since)
         return known
 
-    async def prove(self, link: str, digest: Digest) -> None:
+    async def prove(self, link: str, digest: Digest) -> Blob:
         """Check a link that something stored will rely on. Like `find`, but a cached link that a client may have removed is
         looked up again. The cache suffices for the content itself, since only a collection removes it."""
-        if await self._descriptors.get(link) is None:
-            await self._look_up(link, digest)
-        elif not self._lasting:
+        known = await self._descriptors.get(link)
+        if known is None:
+            return await self._look_up(link, digest)
+        if not self._lasting:
             await self.canonical(link, digest)
+        return known
 
     async def open(self, link: str, digest: Digest, part: Part | None = None) -> Reader:
         """A reader of the content, for all of it or a part. Raises BlobUnknown."""

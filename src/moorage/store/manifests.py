@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from moorage.digest import ALGORITHMS, CANONICAL, Digest
@@ -155,25 +156,32 @@ class Manifests:
     async def _check(self, found: Manifest) -> None:
         check_pushed(found)
         await self._policy.check(found)
-        wanted = [(one.digest, False) for one in found.blobs if self._policy.required(one)]
-        wanted += [(child.digest, True) for child in found.manifests if self._policy.child_required(child)]
-        asked = list(dict.fromkeys(wanted))
+        wanted: dict[tuple[str, bool], set[int]] = defaultdict(set)
+        for one in found.blobs:
+            if self._policy.required(one):
+                wanted[one.digest, False].add(one.size)
+        for child in found.manifests:
+            if self._policy.child_required(child):
+                wanted[child.digest, True].add(child.size)
+        asked = list(wanted.items())
         missing: list[str] = []
         # Lookups on a local disk never yield to the event loop: thousands at once would hold up all other requests.
         for first in range(0, len(asked), CHECKED_AT_ONCE):
             part = asked[first : first + CHECKED_AT_ONCE]
-            known = await asyncio.gather(*(self._has(digest, child) for digest, child in part))
-            missing += [digest for (digest, _), there in zip(part, known, strict=True) if not there]
+            known = await asyncio.gather(
+                *(self._has(digest, child, sizes) for (digest, child), sizes in part)
+            )
+            missing += [digest for ((digest, _), _), there in zip(part, known, strict=True) if not there]
         if missing:
             raise ManifestBlobUnknown(list(dict.fromkeys(missing)))
 
-    async def _has(self, text: str, child: bool) -> bool:
+    async def _has(self, text: str, child: bool, sizes: Iterable[int]) -> bool:
         digest = Digest.parse(text)
         if child and await self.exists(digest, prove=True):
             return True
         # An index may also refer to content that is not a manifest and was pushed as a blob.
         try:
-            await self._blobs.prove(digest)
+            await self._blobs.prove(digest, sizes)
         except BlobUnknown:
             return False
         return True

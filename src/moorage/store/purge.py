@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 
-from moorage.drivers.base import Driver, DriverError, PathNotFound
+from moorage.drivers.base import Driver, DriverError, Obstructed, PathNotFound
 from moorage.errors import UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
@@ -175,7 +175,7 @@ async def _session(driver: Driver, name: Name, upload: UploadId) -> Purged | Non
     for ask, path in ((driver.stat, started), (driver.written, data)):
         try:
             found = await ask(path)
-        except PathNotFound:
+        except (PathNotFound, Obstructed):
             continue
         latest, size = max(latest, found.modified), found.size
     latest = latest or await _newest(driver, layout.upload(name, upload))
@@ -188,6 +188,8 @@ async def _newest(driver: Driver, path: str) -> float:
     """When the newest of what lies at the path was written; 0 if nothing does. In an object store a folder has no time."""
     try:
         return (await driver.stat(path)).modified
+    except Obstructed:
+        return 0.0
     except PathNotFound:
         times = [await _newest(driver, f"{path}/{one}") for one in await names_in(driver, path)]
         return max(times, default=0.0)

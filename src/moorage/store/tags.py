@@ -8,7 +8,7 @@ import logging
 from collections.abc import Collection, Iterable
 
 from moorage.digest import Digest
-from moorage.drivers.base import Driver, PathNotFound
+from moorage.drivers.base import Driver, Obstructed, PathNotFound
 from moorage.errors import DigestInvalid, ManifestUnknown, NameUnknown, TagInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout
@@ -96,6 +96,9 @@ class Tags:
             await self._driver.stat(layout.tag_link(self._name, tag))
         except (TagInvalid, PathNotFound):
             return None
+        except Obstructed:
+            # Listed like a torn one: who asks for it is told, and the others are not hidden.
+            return tag
         return tag
 
     async def leading_to(self, digests: Collection[Digest]) -> list[Tag]:

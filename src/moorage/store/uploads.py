@@ -125,8 +125,8 @@ class Upload:
         self, body: AsyncIterator[bytes], *, at: int | None, algorithms: Iterable[str] = ()
     ) -> None:
         """Append the body, at offset `at` unless that is None. Raises RangeInvalid if the session ends at another offset or
-        another request is writing, StorageFull (after which the session is gone), and whatever the body raises (after
-        which the bytes that had arrived by then are kept)."""
+        another request is writing, StorageFull (after which the session is gone), UploadUnknown if the session was cancelled, also
+        meanwhile, and whatever the body raises (after which the bytes that had arrived by then are kept)."""
         writer = await self._writer()
         hashes: Hashes | None = None
         try:
@@ -135,6 +135,9 @@ class Upload:
                 raise RangeInvalid(f"the upload has {writer.size} bytes, the chunk starts at {at}")
             hashes = self._uploads.hashing.take(self.id, writer.mark, writer.size, algorithms)
             await self._receive(body, writer, hashes)
+        except PathNotFound:
+            hashes = None
+            raise UploadUnknown(detail={"uuid": self.id}) from None
         except StorageFull:
             hashes = None
             await self._abandon()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from moorage.digest import CANONICAL, EMPTY, Digest
-from moorage.drivers.base import Damaged, DriverError, PathNotFound
+from moorage.drivers.base import A_FOLDER, Damaged, DriverError, Obstructed, PathNotFound
 from moorage.errors import DigestInvalid
 from moorage.store import layout
 from moorage.store.abreast import abreast
@@ -57,15 +57,23 @@ class BlobCheck:
 
     async def _look(self, digest: Digest) -> None:
         self._state.report.blobs += 1
+        path = layout.blob_data(digest)
         try:
-            size = (await self._state.driver.stat(layout.blob_data(digest))).size
+            found = await self._state.driver.stat(path)
+            if found.is_folder:
+                raise Obstructed(path, A_FOLDER)
         except Damaged:
             self._corrupt(digest)
+            return
+        except Obstructed as error:
+            self._state.corrupt.add(key(digest))
+            self._state.report.obstructed(error, digest=digest)
             return
         except PathNotFound:
             # An empty folder, which a crash can leave. If something needs the blob, a listing has to confirm that it is missing.
             self._state.report.blobs -= 1
             return
+        size = found.size
         self._state.report.size += size
         if size == 0 and digest != EMPTY:
             self._corrupt(digest)

@@ -7,7 +7,7 @@ import datetime
 import time
 from dataclasses import dataclass
 
-from moorage.drivers.base import Driver, DriverError
+from moorage.drivers.base import Driver, DriverError, Obstructed
 from moorage.names import Name
 from moorage.store import layout
 from moorage.store.announcing import NOTICE_SECONDS, AnotherCollection, announced
@@ -88,15 +88,23 @@ async def _look_again(state: State, suspects: list[Suspect], rules: Rules) -> No
             await _alone(state.driver, stack, rules.notice_seconds)
         for suspect in suspects:
             report.watch.advance(1, 0)
-            finding = await suspect.confirm(state)
-            if finding is None:
-                continue
-            if await state.is_young(suspect.place):
-                report.young += 1
-                continue
-            if rules.repair:
-                finding.repaired = await suspect.repair(state)
-            report.tell(finding)
+            try:
+                await _settle(state, suspect, rules)
+            except Obstructed as error:
+                # What leads to it may be whole: nothing is known of it, and nothing removed.
+                report.obstructed(error)
+
+
+async def _settle(state: State, suspect: Suspect, rules: Rules) -> None:
+    finding = await suspect.confirm(state)
+    if finding is None:
+        return
+    if await state.is_young(suspect.place):
+        state.report.young += 1
+        return
+    if rules.repair:
+        finding.repaired = await suspect.repair(state)
+    state.report.tell(finding)
 
 
 async def _alone(driver: Driver, stack: contextlib.AsyncExitStack, notice_seconds: float) -> None:

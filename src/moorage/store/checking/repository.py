@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from moorage.digest import Digest
-from moorage.drivers.base import PathNotFound
+from moorage.drivers.base import Obstructed, PathNotFound
 from moorage.errors import DigestInvalid, ManifestInvalid, TagInvalid
 from moorage.manifest import Descriptor, Manifest
 from moorage.names import Name, Tag
@@ -77,7 +77,7 @@ class RepositoryCheck:
         except TagInvalid:
             self._foreign(f"{layout.tags(self._name)}/{text}")
             return
-        content = await self._state.link(layout.tag_link(self._name, tag))
+        content = await self._link(layout.tag_link(self._name, tag))
         if content is None:
             return
         try:
@@ -126,10 +126,18 @@ class RepositoryCheck:
         await abreast(READS_AT_ONCE, digests, look)
 
     async def _look(self, path: str, holds: Digest | None) -> bytes | None:
-        content = await self._state.link(path)
+        content = await self._link(path)
         if content is not None and is_torn(content, holds):
             self._suspect(TornLink(path, self._name, holds))
         return content
+
+    async def _link(self, path: str) -> bytes | None:
+        """The content of a link; None if it does not exist, or is no file, which is reported."""
+        try:
+            return await self._state.link(path)
+        except Obstructed as error:
+            self._state.report.obstructed(error, self._name)
+            return None
 
     # Judging
 

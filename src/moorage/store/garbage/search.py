@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 from moorage.digest import CANONICAL, Digest
-from moorage.drivers.base import Driver, FileInfo, PathNotFound
+from moorage.drivers.base import Driver, FileInfo, Obstructed, PathNotFound
 from moorage.errors import DigestInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout
@@ -209,7 +209,7 @@ class Search:
     async def _info(self, digest: Digest) -> FileInfo | None:
         try:
             return await self._driver.stat(layout.blob_data(digest))
-        except PathNotFound:
+        except (PathNotFound, Obstructed):
             return None
 
     def _condemn_blob(self, digest: Digest, found: FileInfo | None) -> None:

@@ -18,7 +18,6 @@
       PageSizeInvalid                   PAGINATION_NUMBER_INVALID   400
       RequestTimeout / PreconditionFailed / HeaderTooLarge UNSUPPORTED 408 / 412 / 431
       QueryInvalid / HeadInvalid        UNSUPPORTED                 400
-      CodingUnsupported                 UNSUPPORTED                 501
       TooManyRequests / Unavailable     TOOMANYREQUESTS / UNAVAILABLE 429 / 503
       StorageExhausted                  DENIED                      507
 
@@ -165,12 +164,6 @@ class QueryInvalid(RegistryError):
 
 class HeadInvalid(RegistryError):
     code, status, message = "UNSUPPORTED", 400, "the head of the request is ambiguous"
-
-
-class CodingUnsupported(RegistryError):
-    """RFC 9112, section 6.1. What is not understood would be stored as it came."""
-
-    code, status, message = "UNSUPPORTED", 501, "of the transfer codings, only chunked is supported"
 
 
 class TooManyRequests(RegistryError):

@@ -29,7 +29,8 @@ def refusal(kind: str, identity: str, case: Case) -> Refusal | None:
     """None for who is answered as where there is no access control."""
     need = NEEDS[case.route].get(case.method)
     if need is None:
-        return None
+        # Where there is no token service, there is no such route.
+        return Refusal(405, "", b"") if case.route == "token" and _gives_tokens(kind) else None
     if need == "token":
         return _of_token_service(kind, identity, case)
     # Without rules, each user of the password file may do everything.
@@ -53,7 +54,7 @@ def refusal(kind: str, identity: str, case: Case) -> Refusal | None:
 
 def _of_token_service(kind: str, identity: str, case: Case) -> Refusal | None:
     """It gives tokens to anybody, and for a password that is right; not for a token, and not without a form to a POST."""
-    if not kind.startswith("rules") or kind in ELSEWHERES:
+    if not _gives_tokens(kind):
         return None
     if case.method == "POST":
         return Refusal(400, "", b"")
@@ -62,6 +63,10 @@ def _of_token_service(kind: str, identity: str, case: Case) -> Refusal | None:
     # What `docker login` shows.
     message = "wrong user name or password" if identity == "bad password" else "authentication required"
     return Refusal(401, 'Basic realm="Registry"', _body("UNAUTHORIZED", message, []))
+
+
+def _gives_tokens(kind: str) -> bool:
+    return kind.startswith("rules") and kind not in ELSEWHERES
 
 
 def mounts(kind: str, identity: str, case: Case) -> bool:

@@ -55,6 +55,9 @@ async def test_no_host_opens_anything(tmp_path: Path) -> None:
                 usual = await asked(registry, identity, case, case.target)
                 for host in HOSTS:
                     answer = await asked(registry, identity, case, case.target, host)
+                    if not host:
+                        assert answer.status in (400, 404, 405), (identity, case)
+                        continue
                     assert answer.status == usual.status, (host, identity, case)
                     if "token" not in case.route and "upload" not in case.route:
                         assert answer.body == usual.body, (host, identity, case)

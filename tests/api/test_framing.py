@@ -42,7 +42,7 @@ def statuses(server: Server, sent: str) -> list[str]:
         ("GET /v2/ HTTP/1.0\r\n\r\n", "200"),
         (f"{PUT}{CHUNKED}Content-Length: 12\r\nConnection: close\r\n{BODY}", "400"),
         (f"{PUT}Content-Length: 12\r\n{CHUNKED}Connection: close\r\n{BODY}", "400"),
-        (f"{PUT}Transfer-Encoding: gzip, chunked\r\nConnection: close\r\n{BODY}", "501"),
+        (f"{PUT}Transfer-Encoding: gzip, chunked\r\nConnection: close\r\n{BODY}", "400"),
     ],
 )
 def test_a_head_that_could_be_understood_in_two_ways_is_refused(

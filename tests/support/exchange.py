@@ -39,8 +39,8 @@ def exchange(
     """`target` goes onto the request line as it is, so malformed ones can be sent. A body of None sends none."""
     connection = http.client.HTTPConnection(address, timeout=SECONDS)
     try:
-        connection.putrequest(method, target, skip_accept_encoding=True)
         given = {name.lower(): value for name, value in (headers or {}).items()}
+        connection.putrequest(method, target, skip_host="host" in given, skip_accept_encoding=True)
         if body is not None:
             given.setdefault("content-length", str(len(body)))
         for name, value in given.items():

@@ -4,8 +4,10 @@ because most servers trace nothing."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP: Final = "opentelemetry_traces_exporter"
 """The group of entry points in which packages offer exporters."""
@@ -44,6 +46,9 @@ def _offered(name: str, environment: Mapping[str, str]) -> EntryPoint:
     if name == "otlp":
         protocol = _first(environment, _PROTOCOLS) or _HTTP
         name = _OFFERED_AS.get(protocol, "")
+    # Only here: it takes two megabytes of each process.
+    from importlib.metadata import entry_points
+
     for found in entry_points(group=GROUP, name=name):
         return found
     if name in _OURS:

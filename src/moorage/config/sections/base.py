@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+import moorage.config.plugins  # noqa: F401 - before the first model
+
 REPLACED_BY = "replacedby"
 
 

@@ -31,7 +31,8 @@ def configure(configuration: Configuration, instance: str = "") -> None:
 
 
 def configure_command(configuration: Configuration) -> None:
-    """Set up the log of a command: on stderr, whose reader is waited for. Whoever runs it may not be the server's user, who could not open files that it made."""
+    """Set up the log of a command: on stderr, whose reader is waited for. Whoever runs it may not be the server's user, who could not open
+    files that it made."""
     logging.configure(
         **settings(configuration) | {"output": "stderr", "waits": True}, also=_mails(configuration)
     )

@@ -24,8 +24,8 @@ _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
 @dataclass(frozen=True)
 class Locations:
     """`host` is the whole address that clients know, a path included (Docker Registry, "http"); `relative` None means relative unless
-    there is a host; `prefix` is the path below which the registry lies here, without a final slash. `trusted`: the proxies that are believed about URLs; `vouching`: those that
-    are believed about the client's address."""
+    there is a host; `prefix` is the path below which the registry lies here, without a final slash. `trusted`: the proxies that
+    are believed about URLs; `vouching`: those that are believed about the client's address."""
 
     host: str = ""
     relative: bool | None = None

@@ -5,7 +5,8 @@ together. `loading` is the way in: `document` reads YAML into `nodes` that remem
 puts `REGISTRY_*` on top, `spellings` moves older keys, `binding` and `checking` turn nodes into models or
 problems (each a `problem`), with `schema` telling them the shape of the models. `effects` finds what cannot do anything, `features`
 names what is not built yet, `plugins` keeps pydantic from looking for any, `rendering` prints, `reference` writes
-docs/configuration.md. Nothing else reads YAML, or settings from `REGISTRY_*`. Of Moorage it imports `printable` only; of libraries pydantic, PyYAML and, for patterns, re2.
+docs/configuration.md. Nothing else reads YAML, or settings from `REGISTRY_*`. Of Moorage it imports `printable` only; of libraries
+pydantic, PyYAML and, for patterns, re2.
 """
 
 from moorage.config.configuration import Configuration

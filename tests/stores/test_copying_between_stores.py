@@ -24,6 +24,7 @@ from tests.store.filled import filled, whole
 from tests.stores.commands import checked, copied
 from tests.stores.places import Place, place
 from tests.stores.server import Service
+from tests.support import forking
 from tests.support.server import Server, moorage_command, running
 
 DISK = "disk"
@@ -113,9 +114,18 @@ def filled_over_http(source: Place, images: list[Image]) -> None:
             client.push(NAME, str(number), image)
 
 
+def sound(place: Place) -> None:
+    """Nothing is wrong there but what a killed copy was just sending, which no path shows, and which is purged."""
+    left = {one["kind"] for one in checked(place.config, status=None)["findings"]}
+    assert left <= {"unfinished-multipart-upload"}
+    purged = forking.command("purge-uploads", str(place.config), "--age", "0", seconds=60)
+    assert purged.returncode == 0, purged.stderr
+    assert checked(place.config)["findings"] == []
+
+
 def moved(source: Place, target: Place, images: list[Image], begun: int) -> None:
     """The source serves, and is pushed to no more. A copy was made after the first `begun` images."""
-    assert checked(target.config)["findings"] == []
+    sound(target)
     with running(target.server) as server:
         served(server, images[:begun])
         assert asyncio.run(copied_at_rest(source, target)).findings == []
@@ -169,6 +179,6 @@ def test_wherever_copies_are_interrupted_the_target_is_whole_and_the_next_goes_o
                     with pushing(server, images):
                         for kind in (*SIGNALS, *SIGNALS):
                             interrupt(source, target, kind, moments.randrange(200))
-                            assert checked(target.config)["findings"] == []
+                            sound(target)
                         assert copied(source.config, target.config)["findings"] == []
                     moved(source, target, images, begun)

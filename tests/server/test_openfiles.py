@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -75,3 +76,7 @@ def test_a_server_that_may_open_enough_files_says_nothing(tmp_path: Path) -> Non
 def test_files_and_connections_share_what_there_is(configured: int, files: int, expected: int) -> None:
     limits = Limits(connections=configured, downloads=20, uploads=10)
     assert connections(limits, files) == expected
+
+
+def test_where_any_number_of_files_may_be_open_all_connections_are_taken() -> None:
+    assert connections(Limits(), resource.RLIM_INFINITY) == Limits().connections

@@ -25,10 +25,10 @@ def allowed() -> int:
 
 
 def connections(limits: Limits, most: int) -> int:
-    """The connections for a worker that may have `most` open files: as many as configured, if each transfer can have its file
+    """The connections for a worker that may have `most` open files (`RLIM_INFINITY`: any number): as many as configured, if each transfer can have its file
     beside them. Otherwise what the files leave, but at least half; the operator is told."""
     files, room = min(limits.connections, limits.downloads + limits.uploads), most - OWN
-    if limits.connections + files <= room:
+    if most == resource.RLIM_INFINITY or limits.connections + files <= room:
         return limits.connections
     taken = min(limits.connections, max(1, room // 2, room - files))
     log.warning(

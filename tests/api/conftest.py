@@ -10,6 +10,7 @@ import pytest
 
 from tests.api.client import Client, application, serving
 from tests.contracts.disk import fast_folder
+from tests.support.server import Server, moorage_server, running
 
 FILESYSTEM = "  filesystem:\n    rootdirectory: {root}\n  delete:\n    enabled: true\n"
 DRIVERS = ("inmemory", "filesystem")
@@ -50,4 +51,12 @@ async def disk(tmp_path: Path) -> AsyncIterator[Client]:
 async def memory(tmp_path: Path) -> AsyncIterator[Client]:
     """On the inmemory driver, for what does not depend on the storage."""
     async with serving(application(tmp_path)) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real one, for what only sockets show."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    with running(moorage_server(folder, extra="  workers: 1\n")) as started:
         yield started

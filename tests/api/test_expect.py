@@ -5,30 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 
 import pytest
 
 from moorage.digest import Digest
-from tests.faults.wire import request_head
-from tests.support.server import Server, moorage_server, running
+from tests.faults.wire import request_head, said
+from tests.support.server import Server
 
 DATA = b"expected" * 40
 UPLOADS = "/v2/team/app/blobs/uploads/"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder: Path = tmp_path_factory.mktemp("expect")
-    with running(moorage_server(folder, extra="  workers: 1\n")) as started:
-        yield started
-
-
-def said(connection: socket.socket) -> bytes:
-    """All that comes until the server closes the connection."""
-    return b"".join(iter(partial(connection.recv, 1 << 16), b""))
 
 
 @pytest.mark.parametrize(

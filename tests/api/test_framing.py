@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 
 import pytest
 
-from tests.support.server import Server, moorage_server, running
+from tests.faults.wire import said
+from tests.support.server import Server
 
 GET = "GET /v2/ HTTP/1.1\r\n"
 PUT = "PUT /v2/a/manifests/b HTTP/1.1\r\nHost: a\r\n"
@@ -18,18 +16,11 @@ CHUNKED = "Transfer-Encoding: chunked\r\n"
 BODY = "\r\n2\r\n{}\r\n0\r\n\r\n"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder: Path = tmp_path_factory.mktemp("framing")
-    with running(moorage_server(folder, extra="  workers: 1\n")) as started:
-        yield started
-
-
 def statuses(server: Server, sent: str) -> list[str]:
     """Of all answers that come until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
         connection.sendall(sent.encode())
-        answer = b"".join(iter(partial(connection.recv, 1 << 16), b""))
+        answer = said(connection)
     return [status.decode() for status in re.findall(rb"HTTP/1\.[01] ([0-9]{3})", answer)]
 
 

@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -173,3 +174,8 @@ def request_bytes(
     length = body is not None or method in ("POST", "PUT", "PATCH")
     framing = {"Content-Length": str(len(body or b""))} if length else {}
     return request_head(method, target, {**(headers or {}), **framing}) + (body or b"")
+
+
+def said(connection: socket.socket) -> bytes:
+    """All that comes until the server closes the connection."""
+    return b"".join(iter(partial(connection.recv, 1 << 16), b""))

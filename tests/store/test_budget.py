@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from moorage.names import Tag
 from moorage.store.layout import blob_data
 from moorage.store.registry import Registry
 from moorage.store.repository import Repository, Stock
-from tests.contracts.disk import Counting, Inline, changes_something, fast_folder
+from tests.contracts.disk import Counting, Inline, changes_something
 from tests.store.images import image
 from tests.store.ledger import Ledger, World
 
@@ -29,17 +28,6 @@ class Changing(Counting):
     def before(self, name: str, args: tuple[Any, ...]) -> None:
         if changes_something(name, args):
             super().before(name, args)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with fast_folder() as path:
-        yield path
-
-
-@pytest.fixture
-def disk() -> Counting:
-    return Counting()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,24 +16,13 @@ from moorage.manifest import parse
 from moorage.store.layout import blob_data
 from moorage.store.registry import Registry
 from moorage.store.repository import Repository, Stock
-from tests.contracts.disk import Counting, Inline, fast_folder
+from tests.contracts.disk import Counting, Inline
 from tests.store.images import LAYER, Image, descriptor, image
 from tests.store.ledger import Ledger, World
 
 IMAGE = image("lost", layers=2, size=40_000)
 BYTES = IMAGE.blobs[1]
 BLOB = Digest.of(BYTES)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with fast_folder() as path:
-        yield path
-
-
-@pytest.fixture
-def disk() -> Counting:
-    return Counting()
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from moorage.auth.base import AccessRefused, Challenge, TokenRequestInvalid, Tok
 from moorage.auth.scopes import MOST
 from moorage.errors import (
     HeaderTooLarge,
-    NotFound,
     QueryInvalid,
     RegistryError,
     RequestTimeout,
@@ -83,9 +82,7 @@ async def _form(exchange: Exchange) -> bytes:
 
 
 def _service(exchange: Exchange) -> TokenService:
-    """Raises NotFound if this registry is not a token service."""
-    if exchange.service.tokens is None:
-        raise NotFound
+    assert exchange.service.tokens is not None, "without one there is no such route (endpoint)"
     return exchange.service.tokens
 
 

@@ -61,10 +61,13 @@ def _check(url: str) -> HiddenURL:
     return HiddenURL(url)
 
 
+_SHOWN = PlainSerializer(lambda text: HiddenURL(text).shown, return_type=str)
+"""Of defaults, too, which are not validated."""
+
 URL = Annotated[
     str,
     AfterValidator(_check),
-    PlainSerializer(lambda url: HiddenURL(url).shown, return_type=str),
+    _SHOWN,
     Kind("URL", secret=True),
 ]
 """An absolute http or https URL; user and password are hidden where the configuration is printed."""
@@ -72,7 +75,7 @@ URL = Annotated[
 Place = Annotated[
     str,
     AfterValidator(HiddenURL),
-    PlainSerializer(lambda place: HiddenURL(place).shown, return_type=str),
+    _SHOWN,
     Kind("path or URL", secret=True),
 ]
 """A path, or a URL of which is hidden what is of any."""
@@ -81,7 +84,7 @@ Place = Annotated[
 NameOrURL = Annotated[
     str,
     AfterValidator(HiddenURL),
-    PlainSerializer(lambda name: HiddenURL(name).shown, return_type=str),
+    _SHOWN,
     Kind("name or URL", secret=True),
 ]
 """A name that is often a URL, of which is hidden what is of any."""

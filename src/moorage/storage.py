@@ -18,6 +18,7 @@ from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.folders import Removals
 from moorage.drivers.inmemory import InMemoryDriver
+from moorage.drivers.journal.mounts import is_local
 from moorage.store import layout
 
 # More threads than the disk and the processors can serve only wait for each other.
@@ -44,6 +45,7 @@ def build_driver(configuration: Configuration, removals: Removals | None = None)
             inline_reads=parameters.inlinereads,
             removals=removals,
             private=layout.OWN,  # It holds keys.
+            journaled=parameters.journal and parameters.inlinereads and is_local(parameters.rootdirectory),
         )
     if isinstance(parameters, Inmemory):
         return InMemoryDriver()

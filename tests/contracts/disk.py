@@ -17,6 +17,8 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from moorage.drivers.disk import Disk
 from moorage.drivers.filesystem import FilesystemDriver
+from moorage.drivers.journal.journal import LIMIT
+from moorage.drivers.journal.writing import JournaledWriting
 from moorage.drivers.threads import Threads
 
 P = ParamSpec("P")
@@ -24,7 +26,7 @@ T = TypeVar("T")
 
 CALLS: Final = (
     *("open", "close", "read", "preadv", "stat", "fstat", "listdir", "mkdir", "rename", "unlink", "rmdir"),
-    *("fsync", "getxattr", "setxattr", "link"),
+    *("fsync", "syncfs", "getxattr", "setxattr", "link"),
 )
 
 
@@ -168,10 +170,30 @@ class AtOnce(Threads):
 class Inline(FilesystemDriver):
     """Does in turn what the driver does in threads, so that the k-th call is the same one every time."""
 
-    def __init__(self, root: str, *, disk: Disk | None = None) -> None:
+    def __init__(
+        self, root: str, *, disk: Disk | None = None, journaled: bool = False, limit: int = LIMIT
+    ) -> None:
         super().__init__(root, disk=disk)
+        self._journaled, self._limit = journaled, limit
+        writing = JournaledWriting(
+            self._disk, self._folders, self._sizes, self.root, self._read, limit=limit, seconds=None
+        )
+        self._journal = writing.journal
+        if journaled:
+            self._writing = writing
         self._threads = AtOnce(1)
         self._threaded = self._threads.call
+        self._others: list[Inline] = []
+
+    def again(self) -> Inline:
+        """Another process's driver on the same disk."""
+        self._others.append(Inline(self.root, disk=self._disk, journaled=self._journaled, limit=self._limit))
+        return self._others[-1]
+
+    async def close(self) -> None:
+        for other in self._others:
+            await other.close()
+        await super().close()
 
 
 @contextmanager

@@ -89,7 +89,7 @@ class Recording(Watched):
         self._open: dict[int, Node] = {}
 
     def before(self, name: str, args: tuple[Any, ...]) -> None:
-        if name == "fsync" or changes_something(name, args):
+        if name in ("fsync", "syncfs") or changes_something(name, args):
             self.cut()
 
     def after(self, name: str, args: tuple[Any, ...], result: Any) -> None:
@@ -165,6 +165,14 @@ class Recording(Watched):
     def _after_fsync(self, fd: int, _: None) -> None:
         if fd in self._open:
             self._open[fd].sync()
+
+    def _after_syncfs(self, *_: Any) -> None:
+        waiting: list[Node] = [self.tree]
+        while waiting:
+            node = waiting.pop()
+            node.sync()
+            if isinstance(node, Folder):
+                waiting += node.synced.values()
 
 
 def states(tree: Folder, limit: int, chance: random.Random) -> Iterator[State]:

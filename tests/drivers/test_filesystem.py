@@ -32,10 +32,14 @@ def leftovers(driver: FilesystemDriver) -> list[str]:
     return [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
 
 
-@pytest.mark.parametrize("inline", [True, False], ids=["inline", "threaded"])
+@pytest.mark.parametrize(
+    "options",
+    [{"journaled": True}, {"journaled": False}, {"inline_reads": False}],
+    ids=["journaled", "inline", "threaded"],
+)
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
-async def test_filesystem(promise: Promise, inline: bool, tmp_path: Path) -> None:
-    driver = FilesystemDriver(str(tmp_path / "root"), inline_reads=inline)
+async def test_filesystem(promise: Promise, options: dict[str, bool], tmp_path: Path) -> None:
+    driver = FilesystemDriver(str(tmp_path / "root"), **options)  # type: ignore[arg-type]
     await promise(driver)
     assert leftovers(driver) == []
     await driver.close()

@@ -63,7 +63,7 @@ class World:
     def other_worker(self) -> World:
         """Another process of the same server: it shares the folder, and nothing that is in memory."""
         assert isinstance(self._driver, Inline)
-        driver = Inline(self._driver.root, disk=self._driver._disk)
+        driver = self._driver.again()
         return World(driver, self.ledger, lenient=self.lenient)
 
     @contextmanager

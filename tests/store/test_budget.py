@@ -106,6 +106,19 @@ async def test_pushing_a_manifest_syncs_each_file_and_folder_once(
     assert 8 <= disk.calls["fsync"] <= 16, disk.calls
 
 
+async def test_with_a_journal_a_push_syncs_once_a_request(folder: Path) -> None:
+    disk = Counting()
+    driver = Inline(str(folder / "root"), disk=disk, journaled=True)
+    world = World(driver, Ledger())
+    await world.push("team/app", IMAGE, "latest")
+    disk.reset()
+    await world.push("team/app", OTHER, "v2")
+    assert disk.calls["fsync"] == len(OTHER.blobs) + 1, disk.calls
+    assert disk.calls["syncfs"] == 0
+    assert disk.calls.total() <= 115, disk.calls
+    await driver.close()
+
+
 async def test_pushing_a_blob_syncs_its_bytes_its_name_and_its_link(
     repository: Repository, disk: Counting
 ) -> None:

@@ -24,6 +24,10 @@ LONG = ("a-day", "many-tags")
 """Where each call is much like one that another scenario dies at."""
 
 
+JOURNAL_BYTES = 6_000
+"""So little that a journal is settled in the middle of a scenario."""
+
+
 async def prepared(scenario: Scenario, root: Path) -> Ledger:
     """The folder that the work starts from, and what was acknowledged in making it."""
     ledger = Ledger()
@@ -31,10 +35,13 @@ async def prepared(scenario: Scenario, root: Path) -> Ledger:
     return ledger
 
 
-async def interrupted(scenario: Scenario, root: Path, ledger: Ledger, disk: Dying) -> bool:
+async def interrupted(
+    scenario: Scenario, root: Path, ledger: Ledger, disk: Dying, *, journaled: bool
+) -> bool:
     """Do the work until the disk dies; false when it was through before."""
+    driver = Inline(str(root), disk=disk, journaled=journaled, limit=JOURNAL_BYTES)
     try:
-        await scenario.work(World(Inline(str(root), disk=disk), ledger))
+        await scenario.work(World(driver, ledger))
     except Died:
         return True
     finally:
@@ -42,17 +49,18 @@ async def interrupted(scenario: Scenario, root: Path, ledger: Ledger, disk: Dyin
     return False
 
 
-async def check(root: Path, ledger: Ledger, at: int) -> None:
+async def check(root: Path, ledger: Ledger, at: int, *, journaled: bool) -> None:
     """What a server that starts after the death finds, and what becomes of it."""
-    driver = Inline(str(root))
+    driver = Inline(str(root), journaled=journaled)
     driver.prepare()
     world = World(driver, ledger)
     await world.collect(delete_untagged=at % 2 == 0)
     await world.verify()
     await world.heal(whole=at % 4 < 2)
+    await driver.close()
 
 
-def kill(folder: Path, scenario: Scenario, step: int, changes: bool) -> int:
+def kill(folder: Path, scenario: Scenario, step: int, changes: bool, journaled: bool) -> int:
     """Die at every `step`-th call (of all, or of those that change something). How many deaths there were; raises
     AssertionError telling at which call something was lost."""
     with asyncio.Runner() as runner:
@@ -61,10 +69,11 @@ def kill(folder: Path, scenario: Scenario, step: int, changes: bool) -> int:
             root, ledger = folder / "root", start.copy()
             if (folder / "start").exists():
                 shutil.copytree(folder / "start", root, copy_function=os.link)
-            if not runner.run(interrupted(scenario, root, ledger, Dying(at, changes=changes))):
+            disk = Dying(at, changes=changes)
+            if not runner.run(interrupted(scenario, root, ledger, disk, journaled=journaled)):
                 return deaths
             try:
-                runner.run(check(root, ledger, at))
+                runner.run(check(root, ledger, at, journaled=journaled))
             except BaseException as error:
                 error.add_note(f"died at call {at} of {scenario}")
                 raise
@@ -72,13 +81,20 @@ def kill(folder: Path, scenario: Scenario, step: int, changes: bool) -> int:
     raise AssertionError("unreachable")
 
 
-def test_a_death_at_any_change_loses_nothing() -> None:
+JOURNALED = pytest.mark.parametrize("journaled", [True, False], ids=["journaled", "direct"])
+
+
+@JOURNALED
+def test_a_death_at_any_change_loses_nothing(journaled: bool) -> None:
     steps = [3 if scenario.name in LONG else 1 for scenario in SCENARIOS]
-    deaths = total(kill, [(scenario, step, True) for scenario, step in zip(SCENARIOS, steps, strict=True)])
+    deaths = total(
+        kill, [(scenario, step, True, journaled) for scenario, step in zip(SCENARIOS, steps, strict=True)]
+    )
     assert deaths >= 2_000, f"{deaths} deaths are too few to prove anything: add scenarios"
 
 
 @pytest.mark.soak
-def test_a_death_at_any_call_loses_nothing() -> None:
-    deaths = total(kill, [(scenario, 1, False) for scenario in (*LONGER, *SCENARIOS)])
+@JOURNALED
+def test_a_death_at_any_call_loses_nothing(journaled: bool) -> None:
+    deaths = total(kill, [(scenario, 1, False, journaled) for scenario in (*LONGER, *SCENARIOS)])
     assert deaths >= 10_000, f"{deaths} deaths are too few to prove anything: add scenarios"

@@ -31,9 +31,13 @@ async def prepared(scenario: Scenario, root: Path) -> Ledger:
     return ledger
 
 
-async def faulty(scenario: Scenario, root: Path, ledger: Ledger, disk: Failing) -> None:
+JOURNAL_BYTES = 6_000
+"""So little that a journal is settled in the middle of a scenario."""
+
+
+async def faulty(scenario: Scenario, root: Path, ledger: Ledger, disk: Failing, *, journaled: bool) -> None:
     """The work with a fault in it, then the same process without one, then a new process."""
-    driver = Inline(str(root), disk=disk)
+    driver = Inline(str(root), disk=disk, journaled=journaled, limit=JOURNAL_BYTES)
     world = World(driver, ledger, lenient=True)
     disk.armed = True
     await scenario.work(world)
@@ -41,12 +45,15 @@ async def faulty(scenario: Scenario, root: Path, ledger: Ledger, disk: Failing) 
     if "unlink" not in disk.failed:
         assert temporaries(root) == [], "a temporary file is left after an error"
     await world.verify()
-    fresh = World(Inline(str(root)), ledger)
+    other = Inline(str(root), journaled=journaled)
+    fresh = World(other, ledger)
     await fresh.collect()
     await fresh.verify()
     world.lenient = False
     await world.heal(whole=True)
     await fresh.verify()
+    await driver.close()
+    await other.close()
 
 
 def temporaries(root: Path) -> list[str]:
@@ -54,7 +61,7 @@ def temporaries(root: Path) -> list[str]:
     return os.listdir(folder) if folder.is_dir() else []
 
 
-def fail(folder: Path, scenario: Scenario, step: int, offset: int) -> int:
+def fail(folder: Path, scenario: Scenario, step: int, offset: int, journaled: bool) -> int:
     """How many faults were injected, at every `step`-th call, the errors in turn."""
     count = 0
     with asyncio.Runner() as runner:
@@ -65,7 +72,7 @@ def fail(folder: Path, scenario: Scenario, step: int, offset: int) -> int:
                 shutil.copytree(folder / "start", root, copy_function=os.link)
             disk = Failing(at, ERRORS[(count + offset) % len(ERRORS)], lasts=(count + offset) % 3 == 0)
             try:
-                runner.run(faulty(scenario, root, start.copy(), disk))
+                runner.run(faulty(scenario, root, start.copy(), disk, journaled=journaled))
             except BaseException as error:
                 error.add_note(f"{os.strerror(disk.error)} at call {at} of {scenario}: {disk.failed}")
                 raise
@@ -76,15 +83,21 @@ def fail(folder: Path, scenario: Scenario, step: int, offset: int) -> int:
     raise AssertionError("unreachable")
 
 
-def test_a_failing_call_loses_nothing() -> None:
+JOURNALED = pytest.mark.parametrize("journaled", [True, False], ids=["journaled", "direct"])
+
+
+@JOURNALED
+def test_a_failing_call_loses_nothing(journaled: bool) -> None:
     cases = [
-        (scenario, 19 if scenario.name in LONG else 6, number) for number, scenario in enumerate(SCENARIOS)
+        (scenario, 15 if scenario.name in LONG else 5, number, journaled)
+        for number, scenario in enumerate(SCENARIOS)
     ]
     count = total(fail, cases)
     assert count >= 1_000, f"{count} faults are too few to prove anything: add scenarios"
 
 
 @pytest.mark.soak
-def test_a_failing_call_loses_nothing_in_long() -> None:
-    count = total(fail, [(scenario, 2, offset) for offset in range(2) for scenario in SCENARIOS])
+@JOURNALED
+def test_a_failing_call_loses_nothing_in_long(journaled: bool) -> None:
+    count = total(fail, [(scenario, 2, offset, journaled) for offset in range(2) for scenario in SCENARIOS])
     assert count >= 5_000, f"{count} faults are too few to prove anything: add scenarios"

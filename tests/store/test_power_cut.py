@@ -10,12 +10,17 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from moorage.drivers.inmemory import InMemoryDriver
+from moorage.drivers.journal.journal import JOURNAL, Journal
+from moorage.drivers.journal.records import Entry, encode, last_of_each
+from moorage.drivers.journal.segments import Segment
 from moorage.store import layout
 from tests.contracts.disk import Inline
 from tests.contracts.powercut import Recording, State, restore, states
@@ -46,28 +51,40 @@ class Cuts:
                 self.found.append((state, known))
 
 
-async def recorded(scenario: Scenario, root: Path, limit: int) -> Cuts:
+JOURNAL_BYTES = 6_000
+"""So little that a journal is settled in the middle of a scenario."""
+
+
+async def recorded(scenario: Scenario, root: Path, limit: int, *, journaled: bool) -> Cuts:
     root.mkdir()
     cuts = Cuts(limit, random.Random(f"{SEED} {scenario}"))
     disk = Recording(root, lambda: None)
-    world = World(Inline(str(root), disk=disk), cuts.ledger)
+    driver = Inline(str(root), disk=disk, journaled=journaled, limit=JOURNAL_BYTES)
+    world = World(driver, cuts.ledger)
     await scenario.before(world)
     disk.cut = lambda: cuts.record(disk)
     await scenario.work(world)
     cuts.record(disk)
+    disk.cut = lambda: None
+    await driver.close()
     return cuts
 
 
 async def check_in_memory(state: State, ledger: Ledger) -> None:
     driver = InMemoryDriver()
-    await driver.write((path, content.data) for path, content in state if content is not None)
+    files = {path: content.data for path, content in state if content is not None}
+    journal = [data for path, data in files.items() if path.startswith(f"/{JOURNAL}/") and data]
+    await driver.write(files.items(), [(entry.path, entry.data) for entry in last_of_each(journal)])
     await World(driver, ledger).verify()
 
 
-async def check_on_disk(state: State, ledger: Ledger, root: Path, *, delete_untagged: bool) -> None:
+async def check_on_disk(
+    state: State, ledger: Ledger, root: Path, *, journaled: bool, delete_untagged: bool
+) -> None:
     restore(state, root)
-    driver = Inline(str(root))
-    driver.prepare()
+    driver = Inline(str(root), journaled=journaled)
+    with patch("moorage.drivers.journal.journal.boot", lambda: "after the cut"):
+        driver.prepare()
     world = World(driver, ledger)
     await world.verify()
     # A collection refuses a tree that has blobs and no such folder, and tells the operator to make it.
@@ -75,20 +92,24 @@ async def check_on_disk(state: State, ledger: Ledger, root: Path, *, delete_unta
     await world.collect(delete_untagged=delete_untagged)
     await world.verify()
     await world.heal(whole=delete_untagged)
+    await driver.close()
     shutil.rmtree(root)
 
 
-def cut(folder: Path, scenario: Scenario, limit: int, on_disk: int) -> int:
+def cut(folder: Path, scenario: Scenario, limit: int, on_disk: int, journaled: bool) -> int:
     """How many states were found; every `on_disk`-th of them is put into a real folder."""
     with asyncio.Runner() as runner:
-        cuts = runner.run(recorded(scenario, folder / "recorded", limit))
+        cuts = runner.run(recorded(scenario, folder / "recorded", limit, journaled=journaled))
         for number, (state, ledger) in enumerate(cuts.found, 1):
             try:
                 if number % on_disk:
                     runner.run(check_in_memory(state, ledger))
                 else:
                     odd = number // on_disk % 2 == 1
-                    runner.run(check_on_disk(state, ledger.copy(), folder / "cut", delete_untagged=odd))
+                    place = folder / "cut"
+                    runner.run(
+                        check_on_disk(state, ledger.copy(), place, journaled=journaled, delete_untagged=odd)
+                    )
             except BaseException as error:
                 error.add_note(f"state {number} of {scenario}, seed {SEED}:\n{shown(state)}")
                 raise
@@ -99,14 +120,22 @@ def shown(state: State) -> str:
     return "\n".join(f"  {path} {content and content.data[:40]!r}" for path, content in state)
 
 
-def test_a_power_cut_at_any_moment_loses_nothing() -> None:
-    count = total(cut, [(scenario, 10, 25) for scenario in SCENARIOS])
+JOURNALED = pytest.mark.parametrize("journaled", [True, False], ids=["journaled", "direct"])
+
+
+@JOURNALED
+def test_a_power_cut_at_any_moment_loses_nothing(journaled: bool) -> None:
+    count = total(cut, [(scenario, 10, 25, journaled) for scenario in SCENARIOS])
     assert count >= 10_000, f"{count} states are too few to prove anything: add scenarios"
 
 
 @pytest.mark.soak
-def test_a_power_cut_at_any_moment_loses_nothing_in_long() -> None:
-    count = total(cut, [(one, 32, 20) for one in LONGER] + [(one, 64, 10) for one in SCENARIOS])
+@JOURNALED
+def test_a_power_cut_at_any_moment_loses_nothing_in_long(journaled: bool) -> None:
+    count = total(
+        cut,
+        [(one, 32, 20, journaled) for one in LONGER] + [(one, 64, 10, journaled) for one in SCENARIOS],
+    )
     assert count >= 100_000, f"{count} states are too few to prove anything: add scenarios"
 
 
@@ -143,4 +172,32 @@ def test_a_store_that_does_not_sync_folders_is_found_out(
 ) -> None:
     monkeypatch.setattr("tests.store.test_power_cut.Recording", Careless)
     with pytest.raises(AssertionError, match="missing"):
-        cut(tmp_path, SCENARIOS[1], 8, 1_000_000)
+        cut(tmp_path, SCENARIOS[1], 8, 1_000_000, journaled=False)
+
+
+NAMED = {scenario.name: scenario for scenario in SCENARIOS}
+
+
+def test_a_journal_that_is_not_synced_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def append(self: Segment, entries: Sequence[Entry]) -> None:
+        self._disk.write(self._fd, encode(entries, self._key))
+
+    monkeypatch.setattr(Segment, "append", append)
+    with pytest.raises(AssertionError, match="missing"):
+        cut(tmp_path, SCENARIOS[1], 8, 1_000_000, journaled=True)
+
+
+def test_a_removal_that_leaves_the_journal_as_it_is_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Journal, "settle", lambda self: None)
+    with pytest.raises(AssertionError, match="not in"):
+        cut(tmp_path, NAMED["delete-tag"], 8, 1_000_000, journaled=True)
+
+
+def test_a_journal_that_is_dropped_before_the_disk_is_synced_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Journal, "_sync", lambda self: None)
+    with pytest.raises(AssertionError, match="missing"):
+        cut(tmp_path, NAMED["a-day"], 8, 1_000_000, journaled=True)

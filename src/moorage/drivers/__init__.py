@@ -4,7 +4,8 @@ Drivers:
 
     filesystem     local or mounted disks: system calls in `disk`, open files in `files`, cached contents in `small`,
                    recorded sizes in `sizes`, the order of writing in `writing`, atomic writes in `staging`, durable folders in
-                   `folders`, removal in `removing`, removal on a condition in `taking`, what is no file in `obstacles`
+                   `folders`, what is durable before it has its name in `journal`, removal in `removing`, removal on a condition
+                   in `taking`, what is no file in `obstacles`
     inmemory       memory of one process; shares `inplace` with `filesystem`
     objectstore    S3, Azure and Google Cloud Storage
 

@@ -20,6 +20,16 @@ READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
+def _syncfs(fd: int) -> None:
+    """Make everything durable that the file system of a descriptor has been told. Python has no such function."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syncfs(fd):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
 class Disk:
     """The functions of `os`. File descriptors are ints, paths are real paths; every method may raise OSError."""
 
@@ -38,6 +48,7 @@ class Disk:
     fsync = staticmethod(os.fsync)
     getxattr = staticmethod(os.getxattr)
     setxattr = staticmethod(os.setxattr)
+    syncfs = staticmethod(_syncfs)
 
     def begin_writing(self, fd: int, start: int, length: int) -> None:
         """Start writing a range to the device without waiting for it, so that a later sync has little left to do.

@@ -49,23 +49,35 @@ class Folders:
         self._removals = removals
         self._removed = removals.last() if removals else b""
         self._durable: set[str] = set()
+        self._there: set[str] = set()
 
     def make(self, folder: str, seen: Seen | None = None) -> list[str]:
         """Make `folder` and all above it up to the root, but for those that are in `seen`, and add them there. Returns those not
         known to be durable, for `sync`."""
-        seen = {} if seen is None else seen
         self._heed()
+        return self._made(folder, {} if seen is None else seen, self._durable)
+
+    def _made(self, folder: str, seen: Seen, known: set[str]) -> list[str]:
         for _ in range(ATTEMPTS):
             try:
-                return self._make(folder, seen)
+                return self._make(folder, seen, known)
             except FileNotFoundError:
-                # Another process has removed a folder that is remembered as durable, or that was seen.
-                self._durable.clear()
+                # Another process has removed a folder that is remembered, or that was seen.
+                self._forget_all()
                 seen.clear()
-        return self._make(folder, seen)
+        return self._make(folder, seen, known)
 
-    def _make(self, folder: str, seen: Seen) -> list[str]:
-        unsettled = self._unsettled(folder)
+    def known(self, folder: str, seen: Seen) -> None:
+        """Like `make`, for those who do not mind whether the folder is durable."""
+        self._heed()
+        if folder in self._there:
+            return
+        if len(self._there) >= REMEMBERED:
+            self._there.clear()
+        self._there.update(self._made(folder, seen, self._there))
+
+    def _make(self, folder: str, seen: Seen, known: set[str]) -> list[str]:
+        unsettled = self._above(folder, known)
         for missing in reversed(unsettled):
             if missing in seen:
                 continue
@@ -85,9 +97,10 @@ class Folders:
                 return action()
             except FileNotFoundError:
                 self.forget(folder)
-                made = self.make(folder)
-                if changed is not None:
-                    changed.setdefault(folder, []).extend(made)
+                if changed is None:
+                    self._there.update(self._made(folder, {}, self._there))
+                else:
+                    changed.setdefault(folder, []).extend(self.make(folder))
         return action()
 
     def sync(self, changed: Changed, later: Iterable[Changed] = ()) -> None:
@@ -110,8 +123,11 @@ class Folders:
 
     def _unsettled(self, folder: str) -> list[str]:
         """Which of the folder and its ancestors are not known to be durable, deepest first."""
+        return self._above(folder, self._durable)
+
+    def _above(self, folder: str, known: set[str]) -> list[str]:
         found: list[str] = []
-        while folder not in self._durable and len(folder) >= len(self._root):
+        while folder not in known and len(folder) >= len(self._root):
             found.append(folder)
             folder = os.path.dirname(folder)
         return found
@@ -120,7 +136,7 @@ class Folders:
         """Forget everything if any process has removed folders: a durable one may be a new folder of the same name now."""
         if self._removals is not None and (last := self._removals.last()) != self._removed:
             self._removed = last
-            self._durable.clear()
+            self._forget_all()
 
     def removed(self) -> None:
         """Notify all processes that folders were removed which they may remember. Not called for the folders of uploads: they
@@ -132,8 +148,15 @@ class Folders:
         """Remember folders as durable, once their parents have been synced."""
         if len(self._durable) > REMEMBERED:
             self._durable.clear()
-        self._durable.update(folders)
+        settled = list(folders)
+        self._durable.update(settled)
+        self._there.update(settled)
 
     def forget(self, folder: str) -> None:
         """Forget a folder that is gone or about to be removed."""
         self._durable.discard(folder)
+        self._there.discard(folder)
+
+    def _forget_all(self) -> None:
+        self._durable.clear()
+        self._there.clear()

@@ -73,15 +73,23 @@ class Staging:
                 self._unsynced.pop()
                 self._disk.close(fd)
 
-    def publish(self, count: int, changed: Changed) -> None:
-        """Give the next `count` files their names, in the order in which they were added."""
-        for _ in range(count):
-            self._rename(*self._waiting[0], changed)
+    def close(self) -> None:
+        """Instead of `sync`: what is in the files is durable elsewhere."""
+        while self._unsynced:
+            fd, target = self._unsynced.pop()
+            with naming(target):
+                self._disk.close(fd)
+
+    def publish(self, count: int | None = None, changed: Changed | None = None) -> None:
+        """Give the next `count` files their names, or all of them, in the order in which they were added."""
+        for _ in range(len(self._waiting) if count is None else count):
+            self.rename(*self._waiting[0], changed)
             self._waiting.popleft()
 
-    def _rename(self, temporary: str, target: str, changed: Changed) -> None:
+    def rename(self, source: str, target: str, changed: Changed | None = None) -> None:
+        """Give a file a name in a folder that may have to be made again."""
         with naming(target):
-            self._folders.within(target, lambda: self._disk.rename(temporary, target), changed)
+            self._folders.within(target, lambda: self._disk.rename(source, target), changed)
 
 
 @contextlib.contextmanager

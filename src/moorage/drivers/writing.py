@@ -10,10 +10,10 @@ from typing import TypeAlias
 from moorage.drivers.base import DriverError, InvalidPath, Obstructed
 from moorage.drivers.disk import READ, Disk
 from moorage.drivers.files import translate
-from moorage.drivers.folders import Changed, Folders
+from moorage.drivers.folders import Changed, Folders, Seen
 from moorage.drivers.obstacles import BelowAFile, in_the_way, is_folder
 from moorage.drivers.sizes import Sizes
-from moorage.drivers.staging import TEMPORARY, Staging, naming
+from moorage.drivers.staging import TEMPORARY, Staging
 
 File: TypeAlias = tuple[str, bytes]
 """The path of a small file, and what is in it."""
@@ -62,10 +62,7 @@ class Writing:
                 staging.sync()
                 folder = os.path.dirname(full_target)
                 changed[folder] = self._folders.make(folder)
-                with naming(full_target):
-                    self._folders.within(
-                        full_target, lambda: self._disk.rename(full_source, full_target), changed
-                    )
+                staging.rename(full_source, full_target, changed)
                 staging.publish(len(staged), changed)
                 self._replace(staging, found, changed)
                 self._folders.sync(changed)
@@ -82,7 +79,7 @@ class Writing:
     def _stage(
         self, staging: Staging, files: Iterable[File], changed: Changed
     ) -> tuple[list[File], list[File]]:
-        """Stage the files that do not have that content already. Returns them, and then those that do."""
+        """Stage the files that do not have that content already. Returns them, and then those that do. Their folders are made."""
         staged: list[File] = []
         found: list[File] = []
         for path, data in files:
@@ -104,7 +101,7 @@ class Writing:
         """
         full = self._root + path
         folder = os.path.dirname(full)
-        changed[folder] = self._folders.make(folder, staging.seen)
+        changed[folder] = self._make(folder, staging.seen)
         if staging.seen.get(folder):
             return False
         try:
@@ -123,6 +120,9 @@ class Writing:
         with contextlib.suppress(OSError):
             self._disk.utime(full)
         return True
+
+    def _make(self, folder: str, seen: Seen) -> list[str]:
+        return self._folders.make(folder, seen)
 
     def _replace(self, staging: Staging, files: Iterable[File], changed: Changed) -> None:
         """Write the files again that were removed since they were published, or seen to be there: syncing takes a while."""

@@ -21,8 +21,8 @@ All other modules start from the paths that are made here. Those that walk the t
     /moorage/aliases/<algorithm>/<first two hex>/<hex>      the sha256 digest of the same bytes
     /moorage/copying/<hex>                                  a blob that is being copied from another registry
 
-Beside these, the filesystem driver has `.moorage`: files being written or removed, the leader's lock, and by default the queue
-of events.
+Beside these, the filesystem driver has `.moorage`: files being written or removed, the journal, the leader's lock, and by default the
+queue of events.
 
 From the secret come the key that signs upload states and the registry's name in Redis.
 

@@ -24,6 +24,11 @@ class Filesystem(Section):
         description="Read small files without handing them to a thread: faster on local disks. "
         "Turn it off on NFS and other slow file systems.",
     )
+    journal: bool = Field(
+        default=True,
+        description="Write small files into a journal first, so that a push waits for fewer syncs. "
+        "Only used on file systems that are known to be local, and not without `inlinereads`.",
+    )
 
 
 class Inmemory(Section):

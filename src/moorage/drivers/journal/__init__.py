@@ -1,0 +1,8 @@
+"""A journal of small files, so that each write waits for one sync instead of one for each file and folder.
+
+What a write is going to change is first appended to a file that all processes share, and synced with it (`segments`). Then the files get
+their names without a sync: `writing`. Every few seconds one process has the kernel sync the whole file system, and drops that part of the
+journal (`journal`, `keeper`). If the power fails in between, the next start writes again what the journal holds (`records`).
+
+Only where `mounts` knows the file system for a local one.
+"""

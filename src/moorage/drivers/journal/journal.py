@@ -1,0 +1,316 @@
+"""Small files are durable before they have their names: the journal of all processes that write below one root.
+
+The file `current` is appended to. To drop it, a process links it to the next number, takes the name `current` from it, waits for the writes
+that are under way, and has the kernel sync the file system: then all that it holds is in the tree for good. Others begin a new `current`
+meanwhile.
+
+Only what is written is in the journal, and nothing of what is removed. So a removal is durable once what was written before it is no longer
+in the journal: `settle`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from moorage.drivers.base import DriverError
+from moorage.drivers.disk import Disk
+from moorage.drivers.folders import Changed, Folders
+from moorage.drivers.journal.keeper import Keeper
+from moorage.drivers.journal.records import Entry, Header, last_of_each
+from moorage.drivers.journal.segments import Segment, contents, header, wait_for_writers
+from moorage.drivers.staging import temporary_path
+
+log = logging.getLogger(__name__)
+
+JOURNAL: Final = ".moorage/journal"
+"""Below the root."""
+
+SECONDS: Final = 10.0
+"""So long after a write, or sooner, it is in the tree for good, and no more in the journal."""
+
+LIMIT: Final = 16 << 20
+"""In bytes. What one process has appended when it does not wait any longer."""
+
+_CURRENT: Final = "current"
+_LOCK: Final = "lock"
+_GATE: Final = "gate"
+_UNSYNCED: Final = "unsynced"
+_PRIVATE: Final = 0o660
+"""What is written may be a key of the registry. And whoever can open a file can lock it."""
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+
+Restore = Callable[[Sequence[Entry]], None]
+"""Writes the entries into the tree again, without syncing them. Raises OSError, DriverError."""
+
+
+class Journal:
+    """`restore` is called after a power cut, when the journal is first used. With `seconds` of None, it is settled only when a process
+    has appended `limit` bytes, or when somebody asks for it."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        folders: Folders,
+        root: str,
+        restore: Restore,
+        *,
+        limit: int = LIMIT,
+        seconds: float | None = SECONDS,
+    ) -> None:
+        self._disk = disk
+        self._folders = folders
+        self._root = root
+        self._folder = f"{root}/{JOURNAL}"
+        self._restore = restore
+        self._limit = limit
+        self._most = limit if seconds is None else 2 * limit
+        self._keeper = Keeper(self.settle, seconds) if seconds is not None else None
+        self._lock = threading.Lock()
+        self._segment: Segment | None = None
+        self._recovered = False
+
+    # Writing
+
+    @contextlib.contextmanager
+    def written(self, entries: Sequence[Entry]) -> Iterator[None]:
+        """In its body, the entries get their names. Before it they are durable; if it raises they may or may not be found after a power
+        cut. Not for bodies that call `settle`. Raises OSError, DriverError."""
+        segment = self._appended(entries)
+        try:
+            yield
+        finally:
+            segment.leave()
+        if self._keeper:
+            self._keeper.wake(hurry=segment.bytes_added >= self._limit)
+        if segment.bytes_added >= self._most:
+            # The thread that settles does not keep up: wait for it.
+            self.settle()
+
+    def _appended(self, entries: Sequence[Entry]) -> Segment:
+        if not self._recovered:
+            self.recover()
+        segment = self._entered()
+        try:
+            segment.append(entries)
+        except BaseException:
+            segment.leave()
+            raise
+        return segment
+
+    def _entered(self) -> Segment:
+        segment = self._segment
+        if segment and segment.enter():
+            return segment
+        with self._lock:
+            while True:
+                if self._segment is None:
+                    self._segment = self._opened()
+                if self._segment.enter():
+                    return self._segment
+                self._segment.retire()
+                self._segment = None
+
+    def _opened(self) -> Segment:
+        path = f"{self._folder}/{_CURRENT}"
+        changed: Changed = {self._folder: self._folders.make(self._folder)}
+        while True:
+            try:
+                segment = self._readable(path)
+            except FileNotFoundError:
+                self._create(path)
+            else:
+                break
+        # Whoever made it may not have come to syncing its name, nor those of the folders.
+        try:
+            self._folders.sync(changed)
+        except BaseException:
+            segment.retire()
+            raise
+        return segment
+
+    def _readable(self, path: str) -> Segment:
+        try:
+            return Segment(self._disk, path)
+        except ValueError as error:
+            raise self._unreadable(path, error) from None
+
+    def _unreadable(self, path: str, error: ValueError) -> DriverError:
+        return DriverError(
+            path.removeprefix(self._root),
+            f"is no file of the journal ({error}): move it away to go on without what was written last before a power cut",
+        )
+
+    def _create(self, path: str) -> None:
+        temporary = temporary_path(self._root)
+        header = Header.new(boot(), self._disk.stat(self._folder).st_dev)
+        fd = self._folders.within(temporary, lambda: self._disk.open(temporary, _CREATE, _PRIVATE))
+        try:
+            try:
+                self._disk.write(fd, [header.encode()])
+                self._disk.fsync(fd)
+            finally:
+                self._disk.close(fd)
+            with self._locked(_GATE), contextlib.suppress(FileExistsError):
+                self._disk.link(temporary, path)
+        finally:
+            self._disk.unlink(temporary)
+
+    # Settling
+
+    def settle(self) -> None:
+        """On return, what was written before the call is in the tree for good, and no more in the journal. Raises OSError, DriverError."""
+        if self._names():
+            with self._locked(_LOCK):
+                self._settle()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the file that this process has appended to if it was dropped: it takes its room until then."""
+        segment = self._segment
+        if segment and not segment.has_its_name():
+            with self._lock:
+                if self._segment is segment:
+                    segment.retire()
+                    self._segment = None
+
+    def _settle(self) -> None:
+        if self._disk.exists(f"{self._folder}/{_UNSYNCED}"):
+            self._write_again()
+            return
+        closed = self._close()
+        try:
+            self._sync()
+        except OSError:
+            # Another sync would succeed without what the kernel has dropped.
+            self._note_unsynced()
+            raise
+        self._drop(closed)
+
+    def _write_again(self) -> None:
+        """Write what the journal holds into the tree, in the order in which it was first written, while nobody writes anything else."""
+        with self._locked(_GATE):
+            closed = self._close()
+            for path in closed:
+                self._header(path)
+            entries = last_of_each([contents(self._disk, path) for path in closed])
+            self._restore(entries)
+            self._sync()
+            self._drop(closed)
+            with contextlib.suppress(FileNotFoundError):
+                self._disk.unlink(f"{self._folder}/{_UNSYNCED}")
+        log.warning(
+            "written again after a power cut or a failed sync",
+            extra={"path": self._folder, "files": len(entries)},
+        )
+
+    def _close(self) -> list[str]:
+        """Take the name from what is written to, and wait for the writes that are under way. Returns the paths of what is to be dropped,
+        oldest first."""
+        closed = [name for name in self._names() if name.isdigit()]
+        current, number = f"{self._folder}/{_CURRENT}", int(closed[-1]) + 1 if closed else 1
+        if self._disk.exists(current):
+            closed.append(f"{number:012}")
+            self._disk.link(current, f"{self._folder}/{closed[-1]}")
+            self._disk.sync_folder(self._folder)
+            self._disk.unlink(current)
+        paths = [f"{self._folder}/{name}" for name in closed]
+        for path in paths:
+            wait_for_writers(self._disk, path)
+        return paths
+
+    def _sync(self) -> None:
+        fd = self._disk.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._disk.syncfs(fd)
+        finally:
+            self._disk.close(fd)
+
+    def _drop(self, paths: Sequence[str]) -> None:
+        """Oldest first and each for good: an older one, left without those after it, would undo what those hold."""
+        for path in paths:
+            self._disk.unlink(path)
+            self._disk.sync_folder(self._folder)
+
+    def _note_unsynced(self) -> None:
+        with contextlib.suppress(OSError):
+            self._disk.close(
+                self._disk.open(
+                    f"{self._folder}/{_UNSYNCED}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _PRIVATE
+                )
+            )
+            self._disk.sync_folder(self._folder)
+
+    def _names(self) -> list[str]:
+        """The files of the journal, oldest first; `current` is the last."""
+        try:
+            names = self._disk.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if name.isdigit() or name == _CURRENT)
+
+    @contextlib.contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        """Keep other threads and processes out. The file's descriptor has the lock, so a process that dies gives it back."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        fd = self._disk.open(f"{self._folder}/{name}", flags, _PRIVATE)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            self._disk.close(fd)
+
+    # Life
+
+    def recover(self) -> None:
+        """If the power failed since the journal was written, write into the tree again what it holds. Raises OSError, DriverError."""
+        if self._names():
+            with self._locked(_LOCK):
+                if self.needed():
+                    self._write_again()
+        self._recovered = True
+
+    def needed(self) -> bool:
+        """Whether anything is in the journal that was written before the power failed. Raises OSError, DriverError."""
+        headers = [self._header(f"{self._folder}/{name}") for name in self._names()]
+        return bool(headers) and any(
+            (one.boot, one.device) != (boot(), self._disk.stat(self._folder).st_dev) for one in headers
+        )
+
+    def _header(self, path: str) -> Header:
+        try:
+            return header(self._disk, path)
+        except ValueError as error:
+            raise self._unreadable(path, error) from None
+
+    def close(self) -> None:
+        """Settle what this process has written, and forget it. Does not raise."""
+        if self._keeper:
+            self._keeper.close()
+        with self._lock:
+            if self._segment is None:
+                return
+            self._segment.retire()
+            self._segment = None
+        try:
+            self.settle()
+        except (OSError, DriverError) as error:
+            log.error(
+                "the journal could not be settled: the next start does it", extra={"reason": str(error)}
+            )
+
+
+@cache
+def boot() -> str:
+    """A name for this run of the kernel, whose memory does not survive it."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""

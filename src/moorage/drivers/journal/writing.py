@@ -1,0 +1,140 @@
+"""Small files and small verified uploads, with one sync for each write: their bytes and names are in the journal first."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from moorage.drivers.base import InvalidPath, Obstructed, StorageFull
+from moorage.drivers.disk import READ, Disk
+from moorage.drivers.files import translate
+from moorage.drivers.folders import Changed, Folders, Seen
+from moorage.drivers.journal.journal import LIMIT, SECONDS, Journal
+from moorage.drivers.journal.records import Entry
+from moorage.drivers.sizes import Sizes
+from moorage.drivers.staging import Staging
+from moorage.drivers.writing import File, Writing
+
+log = logging.getLogger(__name__)
+
+SMALL: Final = 256 << 10
+"""Uploads of more bytes are synced where they are: writing them twice would cost more than it saves."""
+
+
+class JournaledWriting(Writing):
+    """See `Writing`. The same files get the same names in the same order; only their syncs are others."""
+
+    def __init__(
+        self,
+        disk: Disk,
+        folders: Folders,
+        sizes: Sizes,
+        root: str,
+        read: Callable[[str], bytes],
+        *,
+        limit: int = LIMIT,
+        seconds: float | None = SECONDS,
+    ) -> None:
+        super().__init__(disk, folders, sizes, root, read)
+        self._direct = Writing(disk, folders, sizes, root, read)
+        self.journal = Journal(disk, folders, root, self._restore, limit=limit, seconds=seconds)
+
+    def write(self, stages: Sequence[Sequence[File]]) -> None:
+        files = [file for stage in stages for file in stage]
+        self._with_room(next((path for path, _ in files), ""), lambda: self._write(files))
+
+    def move(self, source: str, target: str, files: Sequence[File]) -> None:
+        data = self._small(source)
+        if data is None:
+            # No settling: of these paths the journal can only hold the same.
+            self._direct.move(source, target, files)
+        else:
+            moved = Entry(target, data, whole=True)
+            self._with_room(source, lambda: self._move(source, moved, files))
+
+    def _with_room(self, path: str, action: Callable[[], None]) -> None:
+        """What the journal itself takes may be the room that is missing."""
+        try:
+            try:
+                action()
+            except StorageFull:
+                pass
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+            else:
+                return
+            self.journal.settle()
+            action()
+        except OSError as error:
+            raise self._failed(error, path) from None
+
+    def _write(self, files: Sequence[File]) -> None:
+        with Staging(self._disk, self._folders, self._root) as staging:
+            self._stage(staging, files, Changed())
+            staging.close()
+            with self.journal.written([Entry(path, data) for path, data in files]):
+                staging.publish()
+        self._write_lost(files)
+
+    def _move(self, source: str, moved: Entry, files: Sequence[File]) -> None:
+        with Staging(self._disk, self._folders, self._root) as staging:
+            self._folders.known(os.path.dirname(self._root + moved.path), staging.seen)
+            self._stage(staging, files, Changed())
+            staging.close()
+            with self.journal.written([moved, *(Entry(path, data) for path, data in files)]):
+                staging.rename(self._root + source, self._root + moved.path)
+                staging.publish()
+        self._write_lost(files)
+
+    def _write_lost(self, files: Sequence[File]) -> None:
+        """Write files again that were removed since they got their names: whoever removed them has dropped what the journal held of
+        them."""
+        if lost := [(path, data) for path, data in files if not self._disk.exists(self._root + path)]:
+            self._write(lost)
+
+    def _make(self, folder: str, seen: Seen) -> list[str]:
+        self._folders.known(folder, seen)
+        return []
+
+    def _restore(self, entries: Sequence[Entry]) -> None:
+        """Write entries of the journal again. What cannot be written because something else is there by now is only logged."""
+        for entry in entries:
+            full = self._root + entry.path
+            try:
+                with Staging(self._disk, self._folders, self._root) as staging:
+                    self._folders.make(os.path.dirname(full))
+                    staging.add(full, entry.data)
+                    staging.close()
+                    staging.publish()
+                if entry.whole:
+                    with contextlib.suppress(OSError):
+                        self._sizes.record(full, len(entry.data))
+            except OSError as error:
+                failed = self._failed(error, entry.path)
+                if error.errno != errno.EXDEV and not isinstance(failed, Obstructed | InvalidPath):
+                    raise failed from None
+                log.error(
+                    "cannot be restored from the journal",
+                    extra={"path": failed.path, "reason": failed.reason},
+                )
+
+    def _small(self, path: str) -> bytes | None:
+        """The content of a small upload, whose size has been recorded with it then; None of a larger one."""
+        try:
+            fd = self._disk.open(self._root + path, READ)
+            try:
+                size = self._disk.fstat(fd).st_size
+                if size > SMALL:
+                    return None
+                with contextlib.suppress(OSError):
+                    self._sizes.record(fd, size)
+                return self._disk.read(fd, size)
+            finally:
+                self._disk.close(fd)
+        except OSError as error:
+            raise translate(error, path) from None

@@ -42,6 +42,8 @@ def test_what_has_an_effect_or_is_switched_off_is_none(loaded: Load) -> None:
         ("s3: {bucket: b, region: r, loglevel: debug}", "storage.s3.loglevel"),
         ("s3: {bucket: b, region: r, v4auth: false}", "storage.s3.v4auth"),
         ("s3: {bucket: b, region: r, keyid: k}", "storage.s3.keyid"),
+        ("s3: {bucket: b, region: r, sessiontoken: t}", "storage.s3.sessiontoken"),
+        ("gcs: {bucket: b, rootdirectory: '100%'}", "storage.gcs.rootdirectory"),
         ("gcs: {bucket: b, maxconcurrency: 10}", "storage.gcs.maxconcurrency"),
         ("gcs: {bucket: b, chunksize: 262144}", "storage.gcs.chunksize"),
         ("s3: {bucket: b, regionendpoint: 'http://h', accelerate: true}", "storage.s3.accelerate"),

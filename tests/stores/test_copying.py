@@ -257,3 +257,11 @@ def test_what_cannot_be_copied_is_refused_in_one_line(disk: Path, tmp_path: Path
         said = storage("copy", "--from", source, "--to", target, status=2).stderr.splitlines()
         assert reason in said[-1]
         assert said[-1].startswith("moorage: ")
+
+
+def test_a_bucket_is_the_same_however_its_place_is_written(moto_store: S3, tmp_path: Path) -> None:
+    source = in_bucket(tmp_path / "source.yml", moto_store, "copies/a//b/")
+    written_otherwise = replace(moto_store, endpoint=f"{moto_store.endpoint}/")
+    target = in_bucket(tmp_path / "target.yml", written_otherwise, "/copies/a/b")
+    said = storage("copy", "--from", source, "--to", target, status=2).stderr
+    assert "source and target are the same storage" in said

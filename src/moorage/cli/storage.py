@@ -195,4 +195,5 @@ def _place(configuration: Configuration) -> tuple[object, ...]:
             return name, os.path.realpath(root)
         return name, found.st_dev, found.st_ino
     keys = ("bucket", "regionendpoint", "accountname", "container", "serviceurl")
-    return name, root.strip("/"), *(str(getattr(parameters, key, "")) for key in keys)
+    values = (str(getattr(parameters, key, "")).rstrip("/") for key in keys)
+    return name, *filter(None, root.split("/")), *values

@@ -79,10 +79,20 @@ def _storage(configuration: Configuration) -> Iterator[tuple[Path, str]]:
             ("storage", "s3", "keyid"),
             "has no effect without encrypt: objects are encrypted as the bucket says, not with this key",
         )
+    if s3 is not None and s3.sessiontoken is not None and s3.accesskey is None:
+        yield (
+            ("storage", "s3", "sessiontoken"),
+            "has no effect without accesskey and secretkey: credentials are taken from the environment",
+        )
     if s3 is not None:
         yield from _addresses(s3)
     if gcs is not None and "maxconcurrency" in gcs.model_fields_set:
         yield ("storage", "gcs", "maxconcurrency"), "has no effect: http.limits bounds what goes on at a time"
+    if gcs is not None and not configuration.storage.redirect.disable and not gcs.signable:
+        yield (
+            ("storage", "gcs", "rootdirectory"),
+            "has a letter with which no URL can be signed: blobs come through the registry",
+        )
     if gcs is not None and gcs.chunksize < LEAST_PART:
         yield (
             ("storage", "gcs", "chunksize"),

@@ -21,11 +21,11 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def _syncfs(fd: int) -> None:
-    """Make everything durable that the file system of a descriptor has been told. Python has no such function."""
+    """Make everything durable that the file system of a descriptor has been told. Python has no such function; every C library on
+    Linux has."""
     import ctypes
 
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syncfs(fd):
+    if ctypes.CDLL(None, use_errno=True).syncfs(fd):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 

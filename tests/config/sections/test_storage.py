@@ -70,6 +70,16 @@ def test_s3_takes_a_storage_class_in_any_case() -> None:
     assert S3(bucket="b", region="r", storageclass="standard_ia").storageclass == "STANDARD_IA"
 
 
+@pytest.mark.parametrize("kept", ["GLACIER", "deep_archive"])
+def test_a_storage_class_whose_objects_cannot_be_read_at_once_is_refused(kept: str) -> None:
+    """S3 would take every push, and no image could be pulled."""
+    with pytest.raises(
+        ValidationError, match="objects of this class cannot be read before they are restored"
+    ):
+        S3(bucket="b", region="r", storageclass=kept)
+    assert S3(bucket="b", region="r", storageclass="GLACIER_IR").storageclass == "GLACIER_IR"
+
+
 def test_parts_of_s3_have_at_least_five_mebibytes() -> None:
     with pytest.raises(ValidationError, match="5242880"):
         S3(bucket="b", region="r", chunksize=(5 << 20) - 1)

@@ -48,6 +48,18 @@ def test_s3_values_that_cannot_be_sent(options: S3Options, key: str) -> None:
     assert "secret\n" not in str(told.value)
 
 
+@pytest.mark.parametrize("root", [".", "./images", "a/../b", "a\nb", "a\x7f", "a\xa0b"])
+def test_a_root_directory_that_no_path_can_begin_with(root: str) -> None:
+    """It is told by its key, before the store is asked."""
+    told = r"^storage\.{}\.rootdirectory: must be names between slashes[^\n]+$"
+    with pytest.raises(DriverError, match=told.format("s3")):
+        s3_driver(replace(AMAZON, root=root), links_for=None)
+    with pytest.raises(DriverError, match=told.format("azure")):
+        azure_driver(replace(AZURE, root=root), links_for=None)
+    with pytest.raises(DriverError, match=told.format("gcs")):
+        gcs_driver(GcsOptions(bucket="images", credentials=ACCOUNT, root=root), links_for=None)
+
+
 async def test_s3_values_with_spaces_and_letters_where_they_may_be() -> None:
     options = replace(AMAZON, user_agent="our registry", secret_key="a secret with é")
     await s3_driver(options, links_for=None).close()

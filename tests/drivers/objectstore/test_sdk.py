@@ -153,6 +153,24 @@ async def test_credentials_that_expire_soon_are_replaced(
     assert [call.head.header("x-amz-security-token") for call in calls] == ["second", "second"]
 
 
+async def test_credentials_that_nobody_replaces_are_told_in_a_line(
+    moto_store: S3,
+    proxy: StoreProxy,
+    provider: Instead,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("moorage.drivers.objectstore.s3.FRESH_SECONDS", 0.0)
+    provider.body = given("first", minutes=12)
+    driver = await keyless(moto_store, proxy)
+    provider.status, provider.body = 403, b"forbidden"
+    await driver.write([("/a", b"1")])
+    await driver.close()
+    told = [one for one in caplog.records if one.name == "botocore.credentials"]
+    assert told
+    assert all(one.exc_info is None and "403" in one.getMessage() for one in told)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "kind", "told"),
     [

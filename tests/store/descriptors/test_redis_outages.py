@@ -19,6 +19,7 @@ from tests.store.descriptors.facts import (
     OTHER_LINK,
     WAIT_SECONDS,
     eventually,
+    fact,
     keep,
 )
 from tests.store.descriptors.servers import RedisServer, Wire, running
@@ -221,11 +222,40 @@ async def test_something_else_listens_there(caches: Caches, caplog: pytest.LogCa
 async def test_one_that_may_not_write_is_left_alone(
     tmp_path: Path, caches: Caches, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No memory left, and nothing to be evicted."""
-    with running(RedisServer(tmp_path / "redis", ["--maxmemory", "1"])) as full:
-        cache = caches(full.port)
+    with running(RedisServer(tmp_path / "redis")) as forbidding:
+        forbidding.cli("ACL", "SETUSER", "default", "-set")
+        cache = caches(forbidding.port)
         assert await cache.get(LINK) is None
         await eventually(lambda: told_of_going(caplog))
         assert await cache.get(LINK) is None
-        full.cli("CONFIG", "SET", "maxmemory", "0")
+        forbidding.cli("ACL", "SETUSER", "default", "+set")
         await keep(cache)
+        forbidding.cli("ACL", "SETUSER", "default", "-set")
+        await cache.put(OTHER_LINK, OTHER, time.monotonic())
+        assert told(caplog) == ["WARNING", "WARNING"]
+
+
+async def test_one_that_is_full_still_forgets_and_answers_what_it_knows(
+    tmp_path: Path, caches: Caches, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No memory left, and nothing to be evicted: which is what Redis does by default when `maxmemory` is set."""
+    caplog.set_level(logging.INFO)
+    with running(RedisServer(tmp_path / "redis")) as full:
+        first, second = caches(full.port), caches(full.port)
+        await keep(second, OTHER_LINK, OTHER)
+        await keep(first, OTHER_LINK, OTHER)
+        await keep(first)
+        assert await second.get(LINK) == KNOWN
+        full.cli("CONFIG", "SET", "maxmemory", "1")
+        for number in range(3, 9):
+            await first.put(*fact(number), time.monotonic())
+        assert await second.get(OTHER_LINK) == OTHER
+        await first.drop(LINK)
+        assert await second.get(LINK) is None
+        assert await second.get(OTHER_LINK) == OTHER
+        await first.clear()
+        assert await second.get(OTHER_LINK) is None
+        assert [one.message for one in caplog.records] == ["Redis is full: nothing more is remembered in it"]
+        full.cli("CONFIG", "SET", "maxmemory", "0")
+        await keep(first)
+        assert [one.levelname for one in caplog.records] == ["WARNING", "INFO"]

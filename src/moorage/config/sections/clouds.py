@@ -101,3 +101,8 @@ class Gcs(Section):
         default=50, ge=1, description="Without effect: `http.limits` bounds what goes on at a time."
     )
     useragent: str | None = Field(default=None, description="User-Agent of requests to the service.")
+
+    @property
+    def signable(self) -> bool:
+        """Whether clients can be sent to the store: with these letters in them, URLs would be signed for another object."""
+        return not set(self.rootdirectory) & set("%#?\\")

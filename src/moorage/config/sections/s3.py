@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from moorage.config.sections.base import Section, lower
 from moorage.config.values import URL, Secret, Size
@@ -21,6 +21,16 @@ def _with_scheme(value: object, info: ValidationInfo) -> object:
 
 def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
+
+
+ARCHIVES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""Storage classes that take every push and serve no pull (S3 User Guide, "Understanding S3 Glacier storage classes")."""
+
+
+def _readable(value: str) -> str:
+    if value in ARCHIVES:
+        raise ValueError("objects of this class cannot be read before they are restored: take GLACIER_IR")
+    return value
 
 
 Endpoint = Annotated[URL, BeforeValidator(_with_scheme)]
@@ -57,7 +67,7 @@ class S3(Section):
     multipartcopythresholdsize: Annotated[Size, Field(ge=0, le=5 << 30)] = Field(
         default=32 << 20, description="Larger objects are copied in parts."
     )
-    storageclass: Annotated[str, BeforeValidator(_upper)] = Field(
+    storageclass: Annotated[str, BeforeValidator(_upper), AfterValidator(_readable)] = Field(
         default="STANDARD", description="Storage class of new objects; `NONE` sends none."
     )
     objectacl: Literal[

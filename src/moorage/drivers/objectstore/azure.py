@@ -5,17 +5,30 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore
 
 from moorage.drivers.base import DriverError
-from moorage.drivers.objectstore.characters import REFUSED, visible
+from moorage.drivers.objectstore.characters import REFUSED, folders, visible
 from moorage.drivers.objectstore.driver import Options
 from moorage.drivers.objectstore.environment import without_variables
 from moorage.drivers.objectstore.leading import AzureDriver
-from moorage.drivers.objectstore.network import PROMPT, SILENCE, client_options, retries
+from moorage.drivers.objectstore.network import PROMPT, SILENCE, client_options, retries, without_user
+from moorage.drivers.objectstore.sas import BlobSignatures
+
+_NAMES: Final = {
+    name.lower(): name
+    for name in (
+        "AccountKey",
+        "AccountName",
+        "BlobEndpoint",
+        "DefaultEndpointsProtocol",
+        "EndpointSuffix",
+        "SharedAccessSignature",
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,7 @@ class AzureOptions:
 def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> AzureDriver:
     """Build the driver, without any call. Clients are redirected only if there is an account key, which signs their URLs. Raises
     DriverError for a value that obstore refuses, and ValueError for a connection string that cannot be read."""
+    folders("storage.azure", options.root)
     visible("storage.azure", accountname=options.account, realm=options.realm)
     given = connection(options.connection_string)
     account = given.get("AccountName", options.account)
@@ -78,8 +92,12 @@ def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> Azure
         except BaseError as error:
             raise _refused(error, options) from None
 
-    chosen = Options("azure", options.root, links_for=links_for if key else None, prompt=store(PROMPT))
-    return AzureDriver(store(SILENCE), chosen)
+    # Made after the stores, which refuse a key that is no base64.
+    prompt, patient = store(PROMPT), store(SILENCE)
+    signatures = BlobSignatures(without_user(config["endpoint"]), account, options.container, key)
+    links = links_for if "account_key" in config else None
+    chosen = Options("azure", options.root, links_for=links, prompt=prompt, signed=signatures.url)
+    return AzureDriver(patient, chosen)
 
 
 def _joined(key: str) -> str:
@@ -102,11 +120,11 @@ def _refused(error: BaseError, options: AzureOptions) -> DriverError:
 
 
 def connection(text: str) -> dict[str, str]:
-    """Parse a connection string, `Name=value;Name=value`. Raises ValueError."""
+    """Parse a connection string, `Name=value;Name=value`, with the names in any case. Raises ValueError."""
     found: dict[str, str] = {}
     for part in filter(None, text.split(";")):
         name, equals, value = part.partition("=")
         if not equals:
             raise ValueError("a connection string is made of Name=value, separated by semicolons")
-        found[name.strip()] = value
+        found[_NAMES.get(name.strip().lower(), name.strip())] = value
     return found

@@ -28,3 +28,12 @@ def one_line(section: str, **values: str) -> None:
             raise DriverError(
                 f"{section}.{key}", "must be one line: in YAML, a block (|) ends with a line break"
             )
+
+
+def folders(section: str, root: str) -> None:
+    """Raises DriverError for a root directory that no path can begin with: obstore takes no parts `.` and `..`, and no control
+    characters."""
+    if not root.isprintable() or not {".", ".."}.isdisjoint(root.split("/")):
+        raise DriverError(
+            f"{section}.rootdirectory", "must be names between slashes, and none of them . or .."
+        )

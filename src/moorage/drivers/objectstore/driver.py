@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -84,6 +84,8 @@ class Options:
     limits: Limits = USUAL
     prompt: CloudStore | None = None
     """The same store with a shorter timeout, for all small requests."""
+    signed: Callable[[str, timedelta], str] | None = None
+    """Makes the URL to read the object with a key by, if obstore should not sign it."""
 
 
 class ObjectStoreDriver(LookingFirst):
@@ -120,8 +122,8 @@ class ObjectStoreDriver(LookingFirst):
     def key(self, path: str) -> str:
         """The key of the object at a path. Raises InvalidPath if it is too long for the store."""
         key = self._prefix + path.lstrip("/")
-        if len(key) > KEY_BYTES:
-            raise InvalidPath(path[:200], f"more than {KEY_BYTES} characters with its root directory")
+        if len(key.encode()) > KEY_BYTES:
+            raise InvalidPath(path[:200], f"more than {KEY_BYTES} bytes with its root directory")
         return key
 
     # Reading
@@ -179,6 +181,8 @@ class ObjectStoreDriver(LookingFirst):
         """No call: the URL is signed locally."""
         if self._options.links_for is None:
             return None
+        if self._options.signed is not None:
+            return self._options.signed(self.key(path), self._options.links_for)
         store = self._options.public or self._store
         with translated(path):
             return await obstore.sign_async(

@@ -15,7 +15,7 @@ from obstore.store import GCSStore
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.bearer import Bearer
-from moorage.drivers.objectstore.characters import visible
+from moorage.drivers.objectstore.characters import folders, visible
 from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
 from moorage.drivers.objectstore.environment import without_variables
 from moorage.drivers.objectstore.everyname import S3Names
@@ -25,6 +25,9 @@ from moorage.drivers.objectstore.sdk import S3Clients
 from moorage.drivers.objectstore.unfinished import Unfinished
 
 SERVICE: Final = "https://storage.googleapis.com"
+
+UNSIGNABLE: Final = frozenset("%#?\\")
+"""Letters of a root directory with which obstore signs a URL of Google that leads elsewhere."""
 
 _NEEDED: Final = ("private_key", "private_key_id", "client_email")
 _NO_KEY: Final = "private_key is no RSA key in PEM with its line breaks: "
@@ -54,8 +57,9 @@ class GcsOptions:
 
 
 def gcs_driver(options: GcsOptions, *, links_for: timedelta | None) -> ObjectStoreDriver:
-    """Build the driver, without any call. Clients are redirected only if there is a private key to sign URLs with. Raises
-    DriverError for credentials that cannot be used."""
+    """Build the driver, without any call. Clients are redirected only if there is a private key to sign URLs with, and no letter of
+    `UNSIGNABLE` in the root directory. Raises DriverError for credentials that cannot be used."""
+    folders("storage.gcs", options.root)
     visible("storage.gcs", useragent=options.user_agent.replace(" ", ""))
     config: dict[str, Any] = {}
     if options.endpoint:
@@ -87,7 +91,7 @@ def gcs_driver(options: GcsOptions, *, links_for: timedelta | None) -> ObjectSto
         "gcs",
         options.root,
         options.part_bytes,
-        links_for=links_for if credentials else None,
+        links_for=links_for if credentials and UNSIGNABLE.isdisjoint(options.root) else None,
         prompt=store(PROMPT),
     )
     # Google's service understands these requests of S3, too (Cloud Storage, "Interoperability").

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from moorage import __version__
 
@@ -35,11 +36,23 @@ def patience(part_bytes: int) -> timedelta:
     return max(SILENCE, timedelta(seconds=part_bytes / SLOWEST))
 
 
+def without_user(endpoint: str) -> str:
+    """The address as clients may know it: a user and a password in it are the registry's."""
+    parts = urlsplit(endpoint)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def client_options(
-    endpoint: str, *, skip_verify: bool = False, user_agent: str = "", silence: timedelta
+    endpoint: str,
+    *,
+    skip_verify: bool = False,
+    user_agent: str = "",
+    silence: timedelta,
+    authorities: bytes | None = None,
 ) -> ClientConfig:
-    return {
-        "allow_http": endpoint.startswith("http://"),
+    """`authorities`: certificates in PEM that are trusted besides those of the system."""
+    options: ClientConfig = {
+        "allow_http": endpoint.lower().startswith("http://"),
         "allow_invalid_certificates": skip_verify,
         "connect_timeout": CONNECT,
         "read_timeout": silence,
@@ -47,6 +60,9 @@ def client_options(
         "user_agent": user_agent or AGENT,
         "default_content_type": "application/octet-stream",
     }
+    if authorities is not None:
+        options["root_certificate"] = authorities
+    return options
 
 
 def retries(most: int = 8, first: timedelta = timedelta(milliseconds=100)) -> RetryConfig:

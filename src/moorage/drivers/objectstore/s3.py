@@ -11,16 +11,25 @@ from obstore.store import S3Store
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.acl import WithAcl
-from moorage.drivers.objectstore.characters import REFUSED, one_line, visible
+from moorage.drivers.objectstore.addresses import domain, fits_host
+from moorage.drivers.objectstore.characters import REFUSED, folders, one_line, visible
 from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
 from moorage.drivers.objectstore.environment import without_variables
 from moorage.drivers.objectstore.everyname import S3Names
 from moorage.drivers.objectstore.joining import Through
 from moorage.drivers.objectstore.limits import USUAL, Limits
 from moorage.drivers.objectstore.multipart import Multipart
-from moorage.drivers.objectstore.network import AGENT, PROMPT, client_options, patience, retries
+from moorage.drivers.objectstore.network import (
+    AGENT,
+    PROMPT,
+    client_options,
+    patience,
+    retries,
+    without_user,
+)
 from moorage.drivers.objectstore.partcopies import Copying, PartCopies
 from moorage.drivers.objectstore.sdk import S3Clients
+from moorage.drivers.objectstore.trust import named_bundle
 from moorage.drivers.objectstore.unfinished import Unfinished
 
 SOON_COPIED: Final = 64 << 20
@@ -49,6 +58,7 @@ class S3Options:
     endpoint: str = ""
     public_endpoint: str = ""
     path_style: bool = False
+    """Else a bucket is named in the path, too, if it cannot be in the host."""
     root: str = ""
     encrypt: bool = False
     kms_key: str = ""
@@ -78,13 +88,18 @@ class S3Options:
     def service(self) -> str:
         """The address of the service, without the bucket."""
         if self.endpoint:
-            return self.endpoint.rstrip("/")
+            scheme, mark, place = self.endpoint.partition("://")
+            return f"{scheme.lower()}{mark}{place}".rstrip("/")
         scheme = "https" if self.secure else "http"
-        tail = "amazonaws.com.cn" if self.region.startswith("cn-") else "amazonaws.com"
+        tail = domain(self.region)
         if self.accelerate:
             return f"{scheme}://s3-accelerate{'.dualstack' if self.dual_stack else ''}.{tail}"
         stack = ".dualstack" if self.dual_stack else ""
         return f"{scheme}://s3{'-fips' if self.fips else ''}{stack}.{self.region}.{tail}"
+
+    def in_path(self, service: str) -> bool:
+        """Whether the bucket is named in the path of an address of this service."""
+        return self.path_style or not fits_host(self.bucket, service)
 
 
 def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStoreDriver:
@@ -95,11 +110,8 @@ def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStore
     credentials = None if options.access_key else _chain(copying.clients)
     store = _store(options, options.service, credentials, patience(options.part_bytes))
     prompt = _store(options, options.service, credentials, PROMPT)
-    public = (
-        _store(options, options.public_endpoint.rstrip("/"), credentials, PROMPT)
-        if options.public_endpoint
-        else None
-    )
+    known = without_user(options.public_endpoint.rstrip("/") or options.service)
+    public = None if known == options.service else _store(options, known, credentials, PROMPT)
     attributes = {"Storage-Class": options.chosen_class} if options.chosen_class else {}
     through = Through(store, attributes, options.part_bytes, options.limits)
     copies = prompt if options.copy_threshold <= SOON_COPIED else store
@@ -125,6 +137,7 @@ def _with_acl(options: S3Options, copying: Copying) -> WithAcl:
 
 
 def _check(options: S3Options) -> None:
+    folders("storage.s3", options.root)
     visible(
         "storage.s3",
         bucket=options.bucket,
@@ -134,12 +147,16 @@ def _check(options: S3Options) -> None:
         keyid=options.kms_key,
         useragent=options.user_agent.replace(" ", ""),
     )
+    if options.accelerate and not options.endpoint and options.in_path(options.service):
+        reason = "needs the bucket in the host: it takes no name with dots, and no forcepathstyle"
+        raise DriverError("storage.s3.accelerate", reason)
     # Never sent, so that any letter may be in it.
     one_line("storage.s3", secretkey=options.secret_key)
 
 
 def _store(options: S3Options, service: str, credentials: Any, silence: timedelta) -> S3Store:
-    if options.path_style:
+    in_path = options.in_path(service)
+    if in_path:
         endpoint = service
     else:
         scheme, _, host = service.partition("://")
@@ -147,7 +164,7 @@ def _store(options: S3Options, service: str, credentials: Any, silence: timedelt
     config: dict[str, Any] = {
         "endpoint": endpoint,
         "region": options.region or "us-east-1",
-        "virtual_hosted_style_request": not options.path_style,
+        "virtual_hosted_style_request": not in_path,
         # TLS protects the bytes on their way, and clients compare what they read with its digest.
         "unsigned_payload": service.startswith("https://"),
     }
@@ -160,6 +177,7 @@ def _store(options: S3Options, service: str, credentials: Any, silence: timedelt
         config["server_side_encryption"] = "aws:kms" if options.kms_key else "AES256"
         if options.kms_key:
             config["sse_kms_key_id"] = options.kms_key
+    authorities = named_bundle() if service.startswith("https://") else None
     try:
         # The chain has found what they say already.
         with without_variables("AWS_"):
@@ -167,7 +185,11 @@ def _store(options: S3Options, service: str, credentials: Any, silence: timedelt
                 options.bucket,
                 config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
                 client_options=client_options(
-                    endpoint, skip_verify=options.skip_verify, user_agent=options.user_agent, silence=silence
+                    endpoint,
+                    skip_verify=options.skip_verify,
+                    user_agent=options.user_agent,
+                    silence=silence,
+                    authorities=authorities,
                 ),
                 retry_config=retries(),
                 credential_provider=credentials,
@@ -210,7 +232,7 @@ def _copying(options: S3Options) -> Copying:
         client["aws_secret_access_key"] = options.secret_key
         client["aws_session_token"] = options.session_token or None
     client["user_agent"] = options.user_agent or AGENT
-    client["addressing_style"] = "path" if options.path_style else "virtual"
+    client["addressing_style"] = "path" if options.in_path(options.service) else "virtual"
     extra: dict[str, str] = {}
     if options.encrypt:
         extra["ServerSideEncryption"] = "aws:kms" if options.kms_key else "AES256"

@@ -3,6 +3,7 @@ half a second to load."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import Any, Final
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.network import CONNECT, GIVE_UP, PROMPT, SILENCE
 from moorage.drivers.objectstore.translation import reason
+from moorage.drivers.objectstore.trust import bundle_with
 
 CONNECTIONS: Final = 48
 """How many a client keeps open: one for each thread that may use it."""
@@ -62,7 +64,15 @@ class S3Clients:
     def _session(self) -> Any:
         import boto3
 
-        return boto3.Session(region_name=self._arguments["region_name"])
+        # The same one each time counts once.
+        logging.getLogger("botocore.credentials").addFilter(_ONE_LINE)
+        return boto3.Session(region_name=self._arguments["region_name"], botocore_session=self._core)
+
+    @cached_property
+    def _core(self) -> Any:
+        from botocore.session import get_session
+
+        return get_session()
 
     def _client(self, silence_seconds: float) -> Any:
         with self._making:
@@ -75,6 +85,8 @@ class S3Clients:
         from botocore.config import Config
 
         given = dict(self._arguments)
+        if given.get("verify") is None:
+            given["verify"] = bundle_with(self._core.get_config_variable("ca_bundle"))
         config = Config(
             signature_version=None if self._authorize is None else UNSIGNED,
             s3={"addressing_style": given.pop("addressing_style")},
@@ -95,6 +107,19 @@ class S3Clients:
         events.register_first("needs-retry.s3", _failed)
         events.register("request-created.s3", _again)
         return client
+
+
+class _OneLine(logging.Filter):
+    """botocore tells of credentials that it cannot replace with a traceback, again for each request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[1] is not None:
+            record.msg = f"{record.getMessage()} {record.exc_info[1]}".partition("\n")[0]
+            record.args, record.exc_info, record.exc_text = (), None, None
+        return True
+
+
+_ONE_LINE: Final = _OneLine()
 
 
 # botocore bounds the tries of a request, not their time: seven tries of a silent store may take minutes.

@@ -30,6 +30,24 @@ _NO_BYTES: Final = ("InvalidRange", "416 Range", "non-partial", "CONTENT_RANGE")
 _WRITING: Final = re.compile(r"Error performing (PUT|POST|DELETE) ")
 _REQUEST: Final = re.compile(r"Error performing (\w+) \S+ in \S+ - ")
 _URL: Final = re.compile(r'(https?://)([^/?#\s"]*@)?([^?\s"]*)(\?[^\s"]*)?')
+_SENDING: Final = "error sending request"
+"""What obstore says, without a cause, when a request did not reach the store. What follows tells more."""
+_CAUSES: Final = (
+    (
+        re.compile(r"InvalidCertificate\(\s*(UnknownIssuer)"),
+        "the certificate is not trusted ({0}): the variable SSL_CERT_FILE names the file of an authority",
+    ),
+    (re.compile(r"InvalidCertificate\(\s*(\w+?)(?:Context)?\b"), "the certificate is not trusted ({0})"),
+    (
+        re.compile(r"InvalidMessage\(\s*InvalidContentType"),
+        "it does not speak TLS: is it http:// instead of https://?",
+    ),
+    (re.compile(r'error: "(failed to lookup address[^"]*)"'), "{0}"),
+    (re.compile(r'(\S+:\d+),\s*Os \{[^}]*message: "([^"]+)"'), "{0}: {1}"),
+    (re.compile(r'Os \{[^}]*message: "([^"]+)"'), "{0}"),
+    (re.compile(r"\bTimedOut\b"), "it did not answer in time"),
+)
+"""What obstore's long text, the first line apart, tells of a connection that was not made or broke off."""
 _OTHER_404: Final = re.compile(r"status code: 404 Not Found: (?=[^\s{])(?!.*<Code>)", re.DOTALL)
 """A 404 whose body is neither the store's, in XML with a code, nor JSON. Answers to HEAD have no body to tell by."""
 NOT_THE_STORE: Final = "something else answers in the place of the store, look at the endpoint"
@@ -119,7 +137,14 @@ def reason(error: Exception) -> str:
         return meaning("PermanentRedirect")
     if (status := _STATUS.search(text)) is not None:
         return status[1].strip()
-    return _URL.sub(_shown, _REQUEST.sub(r"\1: ", text.partition("\n")[0]))[:300]
+    line, _, more = text.partition("\n")
+    told = _URL.sub(_shown, _REQUEST.sub(r"\1: ", line))[:300]
+    return f"{told}: {cause}" if line.endswith(_SENDING) and (cause := _cause(more)) else told
+
+
+def _cause(text: str) -> str:
+    found = ((pattern.search(text), words) for pattern, words in _CAUSES)
+    return next((words.format(*match.groups()) for match, words in found if match is not None), "")
 
 
 def _shown(url: re.Match[str]) -> str:

@@ -15,7 +15,7 @@ LONGEST_SECONDS: Final = 30.0
 
 
 class Circuit:
-    """Logs one warning when the server fails, and one line when it is back. Pauses double from `shortest` to `longest`
+    """Logs one warning when the server fails or is full, and one line when it is back. Pauses double from `shortest` to `longest`
     seconds, give or take a fifth, so that many processes do not come back together. `failures` counts all failures."""
 
     def __init__(
@@ -32,6 +32,7 @@ class Circuit:
         self.failures = 0
         self._went: float | None = None
         self._came = clock()
+        self._full = False
 
     def failed(self, error: BaseException) -> None:
         if self._went is None:
@@ -49,6 +50,14 @@ class Circuit:
             self._came = self._clock()
             log.info("Redis is used again", extra={"seconds": round(self._came - self._went, 1)})
             self._went = None
+
+    def took(self, refusal: str) -> None:
+        """An entry was put, or refused for want of memory, as `refusal` says."""
+        if refusal and not self._full:
+            log.warning("Redis is full: nothing more is remembered in it", extra={"reason": refusal})
+        elif self._full and not refusal:
+            log.info("Redis takes entries again")
+        self._full = bool(refusal)
 
     def pause(self) -> float:
         """Seconds to wait before the next try; 0 while the server works."""

@@ -33,7 +33,7 @@ from typing import Any, Final, Protocol
 
 from redis.exceptions import MaxConnectionsError, NoScriptError
 
-from moorage.digest import Digest
+from moorage.digest import CANONICAL, EMPTY, Digest
 from moorage.store.blobstore import Blob
 from moorage.store.descriptors import redispool
 from moorage.store.descriptors.circuit import Circuit
@@ -113,7 +113,11 @@ class RedisDescriptors:
             await self.drop(link)
             return None
         generation, digest, size = entry.groups()
-        return Blob(Digest(digest), int(size)) if generation == state.partition(" ")[0] else None
+        known = Blob(Digest(digest), int(size))
+        if not _may_lead(link, known):
+            await self.drop(link)
+            return None
+        return known if generation == state.partition(" ")[0] else None
 
     async def put(self, link: str, known: Blob, since: float) -> None:
         if not self._state:
@@ -243,16 +247,37 @@ class RedisDescriptors:
         """The state and the entry, each empty if there is none. Raises ValueError for the answer to another question: a client
         that mixes up answers must not do harm here."""
         answer = await self._run(ASK, [self._generation, self._drops, key], *put)
-        if not isinstance(answer, list) or len(answer) != 3 or _text(answer[0]) != key:
+        if not isinstance(answer, list) or len(answer) != 4 or _text(answer[0]) != key:
             raise ValueError("not an answer to what was asked")
+        if put:
+            self._circuit.took(_text(answer[3]))
         return _text(answer[1]), _text(answer[2])
 
     async def _run(self, script: Script, keys: list[str] | tuple[str, ...], *arguments: str | int) -> Any:
         rest = (len(keys), *keys, *arguments)
         try:
-            return await self._client.execute_command("EVALSHA", script.sha, *rest)
+            return await self._command("EVALSHA", script.sha, *rest)
         except NoScriptError:
-            return await self._client.execute_command("EVAL", script.text, *rest)
+            return await self._command("EVAL", script.text, *rest)
+
+    async def _command(self, *words: str | int) -> Any:
+        """The client takes some cancellations for the end of a wait of its own, and goes on."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        try:
+            return await self._client.execute_command(*words)
+        finally:
+            if task and task.cancelling() > before:
+                raise asyncio.CancelledError
+
+
+def _may_lead(link: str, known: Blob) -> bool:
+    """Whether an entry can be true. The path of a link by a canonical digest tells where it leads, and only one digest is that of no
+    bytes."""
+    algorithm, encoded = link.split("/")[-3:-1]
+    return (algorithm != CANONICAL or encoded == known.digest.hex) and (
+        known.size > 0 or known.digest == EMPTY
+    )
 
 
 def _text(part: object) -> str:

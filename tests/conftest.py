@@ -8,18 +8,27 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import models
 from tests.support.server import Server, moorage_server, running
-from tests.support.spreading import Spreading, in_turn, is_alone
+from tests.support.spreading import TESTS, Spreading, in_turn, is_alone, load_in_turn
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+models.remember()
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.store_fixtures"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="also run the tests marked soak, which are long")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    config = session.config
+    if hasattr(config, "workerinput") and config.args == config.getini("testpaths"):
+        worker = int(config.workerinput["workerid"].removeprefix("gw"))
+        load_in_turn(sorted(TESTS.rglob("test_*.py")), worker, config.workerinput["workercount"])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

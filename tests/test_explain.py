@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from moorage.cli.commands import main_app
-from tests.support.server import moorage_command
+from tests.support import forking
 
 CONFIG = """\
 version: 0.1
@@ -40,8 +40,7 @@ def explain(config: Path, *arguments: str) -> Result:
 
 
 def explained(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = moorage_command("access", "explain", *arguments, str(config))
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    return forking.command("access", "explain", *arguments, str(config))
 
 
 @pytest.mark.parametrize(

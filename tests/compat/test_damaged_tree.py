@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,9 +13,10 @@ from tests.compat.cargo import Document, image
 from tests.compat.tree import Tree, fill, look
 from tests.compat.upload import push
 from tests.stores.commands import checked, copied, on_disk
+from tests.support import forking
 from tests.support.exchange import exchange
 from tests.support.images import digest_of, stored_image
-from tests.support.server import Server, moorage_command, moorage_server, reference_server, running
+from tests.support.server import Server, moorage_server, reference_server, running
 from tests.support.tools import require
 
 REGISTRY = "docker/registry/v2"
@@ -73,9 +73,7 @@ def test_what_crashes_of_the_reference_left_is_told_repaired_and_the_rest_is_ser
         "stray-upload",
     ]
     serves_what_is_whole(tmp_path, pulled)
-    done = subprocess.run(
-        moorage_command("garbage-collect", str(config)), capture_output=True, text=True, check=False
-    )
+    done = forking.command("garbage-collect", str(config))
     assert done.returncode == 0, done.stderr
     assert [one["kind"] for one in checked(config, status=1)["findings"]] == ["stray-upload"]
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from moorage.manifest import OCI_INDEX, OCI_MANIFEST
 from tests.compat.upload import push_blob
 from tests.store.test_manifests import LAST, NO_SIZE, STORED, of_image, text
+from tests.support import forking
 from tests.support.exchange import exchange
 from tests.support.images import ACCEPT_ALL, digest_of
-from tests.support.server import moorage_command, moorage_server, reference_server, running
+from tests.support.server import moorage_server, reference_server, running
 from tests.support.tools import require
 
 LAYER = {"mediaType": "application/x", "digest": digest_of(LAST), "size": len(LAST)}
@@ -44,8 +44,7 @@ def test_what_the_reference_took_is_served_the_same_by_both_also_after_a_collect
     moorage = moorage_server(tmp_path / "moorage", root=root)
     with running(moorage) as server:
         assert served(server.address) == before
-    command = moorage_command("garbage-collect", "--delete-untagged", str(moorage.command[-1]))
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = forking.command("garbage-collect", "--delete-untagged", moorage.command[-1])
     assert done.returncode == 0, done.stderr
     for collected in (
         moorage_server(tmp_path / "after", root=root),

@@ -13,9 +13,10 @@ import pytest
 from tests.compat.cargo import image
 from tests.compat.tree import Tree, fill, look, paths
 from tests.compat.upload import push
+from tests.support import forking
 from tests.support.exchange import exchange
 from tests.support.images import references
-from tests.support.server import Server, moorage_command, moorage_server, reference_server, running
+from tests.support.server import Server, moorage_server, reference_server, running
 from tests.support.tools import require
 
 START: dict[str, Callable[[Path, Path], Server]] = {
@@ -40,9 +41,11 @@ def start(name: str, folder: Path) -> Server:
 def collect_garbage(name: str, folder: Path, *options: str) -> None:
     """The registry's own garbage collection, run while no server is."""
     config = str(start(name, folder).command[-1])
-    command = moorage_command() if name == "moorage" else ["docker-registry"]
-    done = subprocess.run(
-        [*command, "garbage-collect", *options, config], check=False, capture_output=True, text=True
+    arguments = ["garbage-collect", *options, config]
+    done = (
+        forking.command(*arguments)
+        if name == "moorage"
+        else subprocess.run(["docker-registry", *arguments], check=False, capture_output=True, text=True)
     )
     assert done.returncode == 0, f"{name} garbage-collect failed:\n{done.stdout}{done.stderr}"
 

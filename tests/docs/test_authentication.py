@@ -12,6 +12,7 @@ import pytest
 
 from tests.docs.pages import ROOT, Block, blocks
 from tests.server.secure import AUTHORITY, SecureServer
+from tests.support import forking
 from tests.support.command import Client
 from tests.support.engines import skopeo
 from tests.support.ports import free_port
@@ -39,7 +40,7 @@ def test_why_is_answered_as_the_page_says(tmp_path: Path) -> None:
     printed = ""
     for line in (line for line in shown.splitlines() if line.startswith("$ ")):
         words = line.removeprefix("$ moorage ").replace("/etc/moorage", str(tmp_path)).split()
-        done = subprocess.run(moorage_command(*words), check=False, capture_output=True, text=True)
+        done = forking.command(*words)
         assert done.stderr == ""
         printed += f"{line}\n{done.stdout}"
     assert printed == shown

@@ -26,6 +26,7 @@ from tests.faults.client import Client
 from tests.faults.images import MANIFEST_TYPE, Image, digest_of
 from tests.faults.processes import eventually
 from tests.server.secure import AUTHORITY
+from tests.support import forking
 from tests.support.listening import listening
 from tests.support.ports import free_port
 from tests.support.server import Server, moorage_command, running
@@ -138,9 +139,7 @@ def push(server: Server, name: str = "app", tag: str = "latest") -> None:
 
 def events(server: Server, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`moorage events` with the configuration of the server."""
-    command = moorage_command("events", *arguments, server.command[-1])
-    environment = {**os.environ, **server.environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return forking.command("events", *arguments, server.command[-1], environment=server.environment)
 
 
 def console(command: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.events.listener import Listener
 from tests.events.telling import endpoint, telling, wait_for_events
 from tests.faults.client import Client
 from tests.faults.processes import eventually
+from tests.support import forking
 from tests.support.disks import fill, small_disk
 from tests.support.ports import free_port
 from tests.support.server import Server, moorage_command, running
@@ -122,7 +122,7 @@ def test_a_queue_that_cannot_be_is_refused_at_the_start_with_the_key_to_set(tmp_
         endpoint("one", "http://127.0.0.1:1/"),
         more=f"  queue: {{path: {tmp_path}/file/events.db}}\n",
     )
-    done = subprocess.run(server.command, check=False, capture_output=True, text=True, timeout=60)
+    done = forking.command(*server.command[1:])
     assert done.returncode == 1
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("moorage: ")]
     assert line.startswith("moorage: notifications.queue.path: ")

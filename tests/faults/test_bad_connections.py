@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contracts.disk import fast_folder
 from tests.faults.bad_clients import Behaviour, good_gets, half_an_upload, hold
 from tests.faults.client import Client
 from tests.faults.images import make_image
@@ -56,12 +57,10 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(
-    request: pytest.FixtureRequest, many_open_files: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Scene]:
+def scene(request: pytest.FixtureRequest, many_open_files: None) -> Iterator[Scene]:
     scale: Scale = request.param
-    folder = tmp_path_factory.mktemp("bad-connections")
     with (
+        fast_folder() as folder,
         running(registry(folder, extra=scale.limits)) as server,
         ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool,
     ):

@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 
 from tests.server.issuing import Authority, Issued
+from tests.support import forking
 from tests.support.server import START_SECONDS, Server, moorage_server
 
 AUTHORITY = Authority()
@@ -102,7 +102,7 @@ def secure_server(
 
 def refusal(server: SecureServer) -> str:
     """What a server that cannot start says, which is one line, and how it ends, which is with 1."""
-    done = subprocess.run(server.command, capture_output=True, text=True, timeout=60, check=False)
+    done = forking.command(*server.command[1:])
     assert done.returncode == 1, f"{done.returncode}: {done.stderr}"
     lines: list[str] = [line for line in done.stderr.splitlines() if "warning:" not in line]
     assert len(lines) == 1, done.stderr

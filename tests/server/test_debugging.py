@@ -6,13 +6,13 @@ import fcntl
 import os
 import signal
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from moorage.server.tallies import PREFIX
 from tests.debug.asking import ask, debugged, until
+from tests.support import forking
 from tests.support.ports import free_port
 from tests.support.server import Server, moorage_server, running
 
@@ -38,7 +38,7 @@ def test_a_port_that_is_taken(tmp_path: Path, whose: str) -> None:
         port = server.port if whose == "of the registry" else taken.getsockname()[1]
         config = tmp_path / "config.yml"
         config.write_text(config.read_text().replace("addr: ''", f"addr: '127.0.0.1:{port}'"))
-        done = subprocess.run(server.command, capture_output=True, text=True, timeout=60, check=False)
+        done = forking.command(*server.command[1:])
     assert done.returncode == 1
     assert done.stderr == (
         f"moorage: cannot listen on 127.0.0.1:{port} (http.debug.addr): Address already in use\n"
@@ -47,7 +47,7 @@ def test_a_port_that_is_taken(tmp_path: Path, whose: str) -> None:
 
 def test_a_host_that_cannot_be_a_name(tmp_path: Path) -> None:
     server = with_addr(tmp_path, "é..b:5001")
-    done = subprocess.run(server.command, capture_output=True, text=True, timeout=60, check=False)
+    done = forking.command(*server.command[1:])
     assert done.returncode == 1
     assert done.stderr == "moorage: cannot listen on é..b:5001 (http.debug.addr): no name of a host\n"
 

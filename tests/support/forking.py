@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["moorage.cli.commands", "moorage.cli.serving", "moorage.server", __name__])
+_forks.set_forkserver_preload(["tests.support.preloaded", __name__])
 
 
 class Running(Protocol):

@@ -28,6 +28,8 @@ from tests.support.tools import HINT, absent
 
 BUCKET = "moorage"
 AZURE_VERSION = "2021-12-02"
+IN_MEMORY = {"MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": str(64 << 20)}
+"""Moto keeps larger parts in files, which is slower."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,8 @@ def moto(folder: Path) -> Iterator[S3]:
     if importlib.util.find_spec("moto") is None:
         absent(f"needs moto: {HINT}")
     port = free_port()
-    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
-    with listening(command, port, folder / "moto.log"):
+    command = [sys.executable, str(Path(__file__).with_name("motoserver.py")), str(port)]
+    with listening(command, port, folder / "moto.log", IN_MEMORY):
         _created(port, "PUT", f"/{BUCKET}")
         yield S3(f"http://127.0.0.1:{port}", BUCKET, "moto-key", "moto-secret", "us-east-1")
 

@@ -6,10 +6,14 @@ ones: then neither do all of them load the machine at once, nor does one run on 
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 TESTS = Path(__file__).parents[1]
@@ -106,6 +110,17 @@ def _mixed(counts: Counter[Path]) -> Iterator[Path]:
 
 def _rank(path: Path) -> int:
     return next((number for number, start in enumerate(LONG) if place(path).startswith(start)), len(LONG))
+
+
+def load_in_turn(files: Sequence[Path], worker: int, workers: int) -> None:
+    """Load the modules of these tests, from another one on in each process. They all load all of them, and what one has compiled the others
+    need not: beginning with the same, all would compile it at the same time."""
+    start = len(files) * worker // workers
+    for file in (*files[start:], *files[:start]):
+        # Collecting it tells what is wrong with it.
+        with contextlib.suppress(Exception, pytest.skip.Exception), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            importlib.import_module(".".join(file.relative_to(TESTS.parent).with_suffix("").parts))
 
 
 class Spreading(LoadFileScheduling):  # type: ignore[misc]

@@ -18,7 +18,7 @@ from unittest.mock import patch
 import pytest
 
 from moorage.drivers.inmemory import InMemoryDriver
-from moorage.drivers.journal.journal import JOURNAL, Journal
+from moorage.drivers.journal.journal import JOURNAL, Journal, holds_entries
 from moorage.drivers.journal.records import Entry, encode, last_of_each
 from moorage.drivers.journal.segments import Segment
 from moorage.store import layout
@@ -73,7 +73,12 @@ async def recorded(scenario: Scenario, root: Path, limit: int, *, journaled: boo
 async def check_in_memory(state: State, ledger: Ledger) -> None:
     driver = InMemoryDriver()
     files = {path: content.data for path, content in state if content is not None}
-    journal = [data for path, data in files.items() if path.startswith(f"/{JOURNAL}/") and data]
+    folder = f"/{JOURNAL}/"
+    journal = [
+        data
+        for path, data in files.items()
+        if path.startswith(folder) and holds_entries(path.removeprefix(folder))
+    ]
     await driver.write(files.items(), [(entry.path, entry.data) for entry in last_of_each(journal)])
     await World(driver, ledger).verify()
 

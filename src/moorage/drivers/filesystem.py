@@ -17,7 +17,7 @@ import fcntl
 import logging
 import os
 import stat as modes
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from moorage.drivers.base import (
     Damaged,
@@ -29,13 +29,14 @@ from moorage.drivers.base import (
     PathBusy,
     PathNotFound,
     Reader,
+    StorageFull,
     Writer,
 )
 from moorage.drivers.disk import READ, Disk, disk_at
 from moorage.drivers.files import FileReader, FileWriter, translate
 from moorage.drivers.folders import Folders, Removals
 from moorage.drivers.inplace import InPlace
-from moorage.drivers.journal.journal import JOURNAL
+from moorage.drivers.journal.journal import JOURNAL, boot
 from moorage.drivers.journal.writing import JournaledWriting
 from moorage.drivers.obstacles import followed, in_the_way, require_file
 from moorage.drivers.removing import Removing
@@ -85,7 +86,8 @@ class FilesystemDriver(InPlace):
         parts = self._disk, self._folders, self._sizes, self.root, self._read
         journaled_writing = JournaledWriting(*parts)
         self._journal = journaled_writing.journal
-        self._writing = journaled_writing if journaled else Writing(*parts)
+        # Where the kernel does not tell its boots apart, nobody would know when to write again what is in the journal.
+        self._writing = journaled_writing if journaled and boot() else Writing(*parts)
         self._small = SmallFiles()
         self._threads = Threads(threads)
         self._threaded = self._threads.call
@@ -223,7 +225,7 @@ class FilesystemDriver(InPlace):
     # Writing
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
-        await self._threaded(self._writing.write, [list(files) for files in stages])
+        await self._threaded(self._write, [list(files) for files in stages])
 
     async def begin(self, path: str, data: bytes, file: str) -> str:
         await self._threaded(self._begin, path, data, file)
@@ -249,7 +251,12 @@ class FilesystemDriver(InPlace):
     async def delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
         return await self._threaded(self._delete_matching, folder, path, matches)
 
+    def _write(self, stages: Sequence[Sequence[File]]) -> None:
+        self._recover()
+        self._writing.write(stages)
+
     def _begin(self, path: str, data: bytes, file: str) -> None:
+        self._recover()
         full, folder = self.root + path, self.root + os.path.dirname(path)
         try:
             # Other users may not enter it: whoever can open a file can lock it, and so stop an upload.
@@ -265,6 +272,7 @@ class FilesystemDriver(InPlace):
             raise in_the_way(self._disk, self.root, path, translate(error, path)) from None
 
     def _writer(self, path: str, begun: bool) -> Writer:
+        self._recover()
         full = self.root + path
         try:
             if begun:
@@ -289,6 +297,7 @@ class FilesystemDriver(InPlace):
         return FileWriter(self._disk, self._threads, fd, path, found.st_size)
 
     def _move(self, source: str, target: str, files: Sequence[File], remove: Sequence[str]) -> None:
+        self._recover()
         self._writing.move(source, target, files)
         for path in remove:
             # The purging of uploads removes what is left.
@@ -296,29 +305,51 @@ class FilesystemDriver(InPlace):
                 self._removing.remove(self.root + path)
 
     def _delete(self, path: str, durable: bool) -> None:
+        self._recover()
         full = self.root + path
         try:
-            self._removing.remove(full)
+            with self._removing_in_peace():
+                self._removing.remove(full)
             if durable:
                 self._removed_from(os.path.dirname(full))
         except OSError as error:
             raise translate(error, path) from None
 
     def _delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
+        self._recover()
         try:
-            if not self._taking.take(self.root + path, matches):
-                return False
-            self._removing.remove_around(self.root + folder, self.root + os.path.dirname(path))
+            with self._removing_in_peace():
+                if not self._taking.take(self.root + path, matches):
+                    return False
+                self._removing.remove_around(self.root + folder, self.root + os.path.dirname(path))
             self._removed_from(os.path.dirname(self.root + folder))
         except OSError as error:
             raise translate(error, path) from None
         return True
 
+    @contextlib.contextmanager
+    def _removing_in_peace(self) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            with self._naming_journal():
+                stack.enter_context(self._journal.removing())
+            yield
+
     def _removed_from(self, folder: str) -> None:
         self._folders.removed()
         self._disk.sync_folder(folder)
         # What was removed may have been written a moment ago.
-        self._journal.settle()
+        with self._naming_journal():
+            self._journal.settle()
+
+    @contextlib.contextmanager
+    def _naming_journal(self) -> Iterator[None]:
+        """Errors of the body name the journal, and not the path that was to be changed."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise translate(error, f"/{JOURNAL}") from None
+            raise DriverError(f"/{JOURNAL}", f"cannot be used: {error.strerror or error}") from None
 
     # Life
 
@@ -337,6 +368,8 @@ class FilesystemDriver(InPlace):
                 return 0
             self._folders.make(f"{self.root}/{TEMPORARY}")
             self._recover()
+            with contextlib.suppress(StorageFull), self._naming_journal():
+                self._journal.settle()
             with Staging(self._disk, self._folders, self.root) as staging:
                 staging.add("", b"")
                 staging.sync()
@@ -353,14 +386,9 @@ class FilesystemDriver(InPlace):
         return len(gone)
 
     def _recover(self) -> None:
-        """Nothing may be served before: what was acknowledged may be in the journal alone."""
-        try:
+        """Nothing may be changed before, nor served by a server: what was acknowledged may be in the journal alone."""
+        with self._naming_journal():
             self._journal.recover()
-            self._journal.settle()
-        except OSError as error:
-            raise DriverError(
-                f"{self.root}/{JOURNAL}", f"cannot be used: {error.strerror or error}"
-            ) from None
 
     async def close(self) -> None:
         try:

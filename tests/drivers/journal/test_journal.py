@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -183,6 +184,22 @@ async def test_a_journal_of_some_size_is_settled_at_once(tmp_path: Path) -> None
         await driver.write([(f"/{number}", bytes(1_000))])
     assert disk.calls["syncfs"] == 3
     await driver.close()
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_on_another_mount_it_is_written_again_unless_somebody_kept_the_file_system_mounted(
+    driver: Inline, tmp_path: Path, there: bool
+) -> None:
+    """The disk failed and was mounted again; or it is only another container."""
+    await driver.write([(LINK, b"one")])
+    only_journal_survives(tmp_path)
+    if not there:
+        driver._journal._presence.close()
+    after = Inline(str(tmp_path), journaled=True)
+    with patch("moorage.drivers.journal.journal.mount_of", lambda folder: 1):
+        after.prepare()
+    assert (tmp_path / LINK.lstrip("/")).exists() != there
+    await after.close()
 
 
 async def test_a_driver_that_keeps_no_journal_heeds_the_one_that_is_there(

@@ -185,3 +185,15 @@ async def test_a_read_only_start_tells_what_it_cannot_write_again(
         Inline(str(tmp_path)).prepare(read_only=True)
     assert "start once without read-only mode" in caplog.text
     assert segments(tmp_path)
+
+
+async def test_what_is_there_after_a_power_cut_needs_no_room_to_be_written_again(
+    driver: Inline, tmp_path: Path
+) -> None:
+    await driver.write([(LINK, b"one"), ("/other", b"one")])
+    before = os.stat(tmp_path / "other").st_ino
+    (tmp_path / LINK.lstrip("/")).write_bytes(b"")
+    after = await started(tmp_path)
+    assert await after.read(LINK) == b"one"
+    assert os.stat(tmp_path / "other").st_ino == before
+    await after.close()

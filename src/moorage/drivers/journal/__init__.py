@@ -1,8 +1,9 @@
 """A journal of small files, so that each write waits for one sync instead of one for each file and folder.
 
 What a write is going to change is first appended to a file that all processes share, and synced with it (`segments`). Then the files get
-their names without a sync: `writing`. Every few seconds one process has the kernel sync the whole file system, and drops that part of the
-journal (`journal`, `keeper`). If the power fails in between, the next start writes again what the journal holds (`records`).
+their names without a sync, those of one path in the same order (`writing`, `turns`). Every few seconds one process has the kernel sync the
+whole file system (`device`), and drops that part of the journal (`journal`, `keeper`). If the power fails in between, the next start writes
+again what the journal holds (`records`); so it does after a disk alone has failed, if nobody was there meanwhile (`presence`).
 
 Only where `mounts` knows the file system for a local one.
 """

@@ -5,7 +5,7 @@ that are under way, and has the kernel sync the file system: then all that it ho
 meanwhile.
 
 Only what is written is in the journal, and nothing of what is removed. So a removal is durable once what was written before it is no longer
-in the journal: `settle`.
+in the journal: `settle`. And files are not removed while what the journal holds is being written again: `removing`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,21 @@ import fcntl
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.disk import Disk
 from moorage.drivers.folders import Changed, Folders
+from moorage.drivers.journal.device import Device
 from moorage.drivers.journal.keeper import Keeper
+from moorage.drivers.journal.mounts import mount_of
+from moorage.drivers.journal.presence import Presence
 from moorage.drivers.journal.records import Entry, Header, last_of_each
-from moorage.drivers.journal.segments import Segment, contents, header, wait_for_writers
+from moorage.drivers.journal.segments import Segment, contents, give_back, header, wait_for_writers
+from moorage.drivers.journal.turns import Turns
 from moorage.drivers.staging import temporary_path
 
 log = logging.getLogger(__name__)
@@ -42,13 +46,22 @@ LIMIT: Final = 16 << 20
 _CURRENT: Final = "current"
 _LOCK: Final = "lock"
 _GATE: Final = "gate"
+"""Held together by those who begin a file or remove something, and alone by whoever writes again what the journal holds."""
+_TURNS: Final = "turns"
+_PRESENT: Final = "present"
 _UNSYNCED: Final = "unsynced"
+_DROPPED: Final = "dropped"
+"""What was dropped last, until it is known that it does not come back."""
 _PRIVATE: Final = 0o660
 """What is written may be a key of the registry. And whoever can open a file can lock it."""
+_LOCKING: Final = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
-Restore = Callable[[Sequence[Entry]], None]
-"""Writes the entries into the tree again, without syncing them. Raises OSError, DriverError."""
+
+class Restore(Protocol):
+    def __call__(self, entries: Sequence[Entry], *, anew: bool) -> None:
+        """Write the entries into the tree again, without syncing them; with `anew` also those that it seems to have. Raises OSError,
+        DriverError."""
 
 
 class Journal:
@@ -73,6 +86,10 @@ class Journal:
         self._limit = limit
         self._most = limit if seconds is None else 2 * limit
         self._keeper = Keeper(self.settle, seconds) if seconds is not None else None
+        self._device = Device(disk, self._folder)
+        self.turns = Turns(disk, lambda: self._open_lock(_TURNS))
+        self._presence = Presence(disk, lambda: self._open_lock(_PRESENT))
+        self._unsynced = False
         self._lock = threading.Lock()
         self._segment: Segment | None = None
         self._recovered = False
@@ -95,8 +112,7 @@ class Journal:
             self.settle()
 
     def _appended(self, entries: Sequence[Entry]) -> Segment:
-        if not self._recovered:
-            self.recover()
+        self.recover()
         segment = self._entered()
         try:
             segment.append(entries)
@@ -121,6 +137,8 @@ class Journal:
     def _opened(self) -> Segment:
         path = f"{self._folder}/{_CURRENT}"
         changed: Changed = {self._folder: self._folders.make(self._folder)}
+        self._device.watch()
+        self._presence.begin()
         while True:
             try:
                 segment = self._readable(path)
@@ -150,7 +168,7 @@ class Journal:
 
     def _create(self, path: str) -> None:
         temporary = temporary_path(self._root)
-        header = Header.new(boot(), self._disk.stat(self._folder).st_dev)
+        header = Header.new(boot(), self._disk.stat(self._folder).st_dev, mount_of(self._folder))
         fd = self._folders.within(temporary, lambda: self._disk.open(temporary, _CREATE, _PRIVATE))
         try:
             try:
@@ -158,7 +176,7 @@ class Journal:
                 self._disk.fsync(fd)
             finally:
                 self._disk.close(fd)
-            with self._locked(_GATE), contextlib.suppress(FileExistsError):
+            with self._locked(_GATE, fcntl.LOCK_SH), contextlib.suppress(FileExistsError):
                 self._disk.link(temporary, path)
         finally:
             self._disk.unlink(temporary)
@@ -167,7 +185,8 @@ class Journal:
 
     def settle(self) -> None:
         """On return, what was written before the call is in the tree for good, and no more in the journal. Raises OSError, DriverError."""
-        if self._names():
+        if self._disk.exists(self._folder):
+            # Even if it is empty: whoever drops the last file may not yet have made that durable.
             with self._locked(_LOCK):
                 self._settle()
         self._let_go()
@@ -182,8 +201,15 @@ class Journal:
                     self._segment = None
 
     def _settle(self) -> None:
-        if self._disk.exists(f"{self._folder}/{_UNSYNCED}"):
-            self._write_again()
+        if not self._names():
+            if self._disk.exists(f"{self._folder}/{_DROPPED}"):
+                # Whoever dropped it died right then.
+                self._disk.sync_folder(self._folder)
+                self._disk.unlink(f"{self._folder}/{_DROPPED}")
+            return
+        forgotten = self.needed()
+        if forgotten or self._unsynced or self._disk.exists(f"{self._folder}/{_UNSYNCED}"):
+            self._write_again(forgotten=forgotten)
             return
         closed = self._close()
         try:
@@ -194,22 +220,33 @@ class Journal:
             raise
         self._drop(closed)
 
-    def _write_again(self) -> None:
-        """Write what the journal holds into the tree, in the order in which it was first written, while nobody writes anything else."""
+    def _write_again(self, *, forgotten: bool) -> None:
+        """Write what the journal holds into the tree, in the order in which it was first written, while nobody writes or removes
+        anything else. Unless the kernel has `forgotten`, as after a failed sync, the tree still tells what was removed since."""
         with self._locked(_GATE):
             closed = self._close()
             for path in closed:
                 self._header(path)
             entries = last_of_each([contents(self._disk, path) for path in closed])
-            self._restore(entries)
+            if forgotten:
+                self._restore(entries, anew=False)
+            else:
+                self._restore([entry for entry in entries if self._is_there(entry)], anew=True)
             self._sync()
             self._drop(closed)
             with contextlib.suppress(FileNotFoundError):
                 self._disk.unlink(f"{self._folder}/{_UNSYNCED}")
+            self._unsynced = False
         log.warning(
             "written again after a power cut or a failed sync",
             extra={"path": self._folder, "files": len(entries)},
         )
+
+    def _is_there(self, entry: Entry) -> bool:
+        try:
+            return self._disk.exists(self._root + entry.path)
+        except NotADirectoryError:
+            return False
 
     def _close(self) -> list[str]:
         """Take the name from what is written to, and wait for the writes that are under way. Returns the paths of what is to be dropped,
@@ -227,25 +264,20 @@ class Journal:
         return paths
 
     def _sync(self) -> None:
-        fd = self._disk.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            self._disk.syncfs(fd)
-        finally:
-            self._disk.close(fd)
+        self._device.sync()
 
     def _drop(self, paths: Sequence[str]) -> None:
         """Oldest first and each for good: an older one, left without those after it, would undo what those hold."""
         for path in paths:
-            self._disk.unlink(path)
+            self._disk.rename(path, f"{self._folder}/{_DROPPED}")
             self._disk.sync_folder(self._folder)
+        self._disk.unlink(f"{self._folder}/{_DROPPED}")
 
     def _note_unsynced(self) -> None:
+        # A disk that fails may not take the note. The other processes are told by their own descriptors.
+        self._unsynced = True
         with contextlib.suppress(OSError):
-            self._disk.close(
-                self._disk.open(
-                    f"{self._folder}/{_UNSYNCED}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _PRIVATE
-                )
-            )
+            self._disk.close(self._disk.open(f"{self._folder}/{_UNSYNCED}", _LOCKING, _PRIVATE))
             self._disk.sync_folder(self._folder)
 
     def _names(self) -> list[str]:
@@ -254,35 +286,72 @@ class Journal:
             names = self._disk.listdir(self._folder)
         except FileNotFoundError:
             return []
-        return sorted(name for name in names if name.isdigit() or name == _CURRENT)
+        return sorted(filter(holds_entries, names))
 
     @contextlib.contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
+    def removing(self) -> Iterator[None]:
+        """In its body files may be removed; `settle` makes that durable afterwards. Raises OSError."""
+        with contextlib.ExitStack() as stack:
+            if self._disk.exists(self._folder):
+                self._presence.begin()
+                stack.enter_context(self._locked(_GATE, fcntl.LOCK_SH))
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, name: str, how: int = fcntl.LOCK_EX) -> Iterator[None]:
         """Keep other threads and processes out. The file's descriptor has the lock, so a process that dies gives it back."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        fd = self._disk.open(f"{self._folder}/{name}", flags, _PRIVATE)
+        fd = self._open_lock(name)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            fcntl.flock(fd, how)
             yield
         finally:
-            self._disk.close(fd)
+            give_back(self._disk, fd)
+
+    def _open_lock(self, name: str) -> int:
+        path = f"{self._folder}/{name}"
+        return self._folders.within(path, lambda: self._disk.open(path, _LOCKING, _PRIVATE))
 
     # Life
 
     def recover(self) -> None:
-        """If the power failed since the journal was written, write into the tree again what it holds. Raises OSError, DriverError."""
-        if self._names():
+        """When first called: if the power failed since the journal was written, write into the tree again what it holds. For whoever is
+        going to change anything. Raises OSError, DriverError."""
+        if self._recovered:
+            return
+        if self.needed() or self._mounted_anew():
             with self._locked(_LOCK):
-                if self.needed():
-                    self._write_again()
+                self._write_again_if_forgotten()
+                self._presence.begin()
         self._recovered = True
+
+    def _write_again_if_forgotten(self) -> None:
+        try:
+            if self.needed() or (self._mounted_anew() and self._presence.alone()):
+                self._write_again(forgotten=True)
+        except BaseException:
+            # Else the next one would take us for somebody who knows that nothing was forgotten.
+            self._presence.close()
+            raise
 
     def needed(self) -> bool:
         """Whether anything is in the journal that was written before the power failed. Raises OSError, DriverError."""
-        headers = [self._header(f"{self._folder}/{name}") for name in self._names()]
-        return bool(headers) and any(
-            (one.boot, one.device) != (boot(), self._disk.stat(self._folder).st_dev) for one in headers
-        )
+        for name in self._names():
+            # Others may drop it meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                found = self._header(f"{self._folder}/{name}")
+                if (found.boot, found.device) != (boot(), self._disk.stat(self._folder).st_dev):
+                    return True
+        return False
+
+    def _mounted_anew(self) -> bool:
+        """Whether a part of the journal was written through another mount than ours. That may only be another container's."""
+        names = self._names()
+        mount = mount_of(self._folder) if names else 0
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                if mount and self._header(f"{self._folder}/{name}").mount not in (0, mount):
+                    return True
+        return False
 
     def _header(self, path: str) -> Header:
         try:
@@ -295,16 +364,24 @@ class Journal:
         if self._keeper:
             self._keeper.close()
         with self._lock:
-            if self._segment is None:
-                return
-            self._segment.retire()
-            self._segment = None
+            segment, self._segment = self._segment, None
         try:
-            self.settle()
+            if segment:
+                segment.retire()
+                self.settle()
         except (OSError, DriverError) as error:
             log.error(
                 "the journal could not be settled: the next start does it", extra={"reason": str(error)}
             )
+        finally:
+            self._device.close()
+            self.turns.close()
+            self._presence.close()
+
+
+def holds_entries(name: str) -> bool:
+    """Whether a file in the folder of the journal is a part of it, by its name."""
+    return name.isdigit() or name == _CURRENT
 
 
 @cache

@@ -42,10 +42,11 @@ class Keeper:
         while True:
             self._wanted.wait()
             self._hurry.wait(self._seconds)
-            if self._closed:
-                return
             self._hurry.clear()
             self._wanted.clear()
+            # Only now: whoever closes it later sets both again.
+            if self._closed:
+                return
             try:
                 self._settle()
             except (OSError, DriverError) as error:

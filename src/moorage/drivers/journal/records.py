@@ -33,19 +33,21 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`boot` and `device` tell where the file was written: elsewhere, what the kernel had in memory is gone."""
+    """`boot` and `device` tell where the file was written: elsewhere, what the kernel had in memory is gone. On another `mount` (0 if
+    unknown) it may be gone, too."""
 
     boot: str
     device: int
     key: bytes
+    mount: int = 0
 
     @classmethod
-    def new(cls, boot: str, device: int) -> Header:
-        return cls(boot, device, secrets.token_bytes(KEY_BYTES))
+    def new(cls, boot: str, device: int, mount: int = 0) -> Header:
+        return cls(boot, device, secrets.token_bytes(KEY_BYTES), mount)
 
     def encode(self) -> bytes:
-        fields = {"version": _VERSION, "boot": self.boot, "device": self.device, "key": self.key.hex()}
-        return json.dumps(fields).encode() + b"\n"
+        fields = {"version": _VERSION, "boot": self.boot, "device": self.device, "mount": self.mount}
+        return json.dumps({**fields, "key": self.key.hex()}).encode() + b"\n"
 
     @classmethod
     def parse(cls, data: bytes) -> Header:
@@ -55,7 +57,8 @@ class Header:
             fields = json.loads(line) if newline else {}
             version = fields["version"]
             if version == _VERSION:
-                return cls(str(fields["boot"]), int(fields["device"]), bytes.fromhex(fields["key"]))
+                key, mount = bytes.fromhex(fields["key"]), int(fields.get("mount", 0))
+                return cls(str(fields["boot"]), int(fields["device"]), key, mount)
         except (KeyError, TypeError, ValueError):
             raise ValueError("it has no header") from None
         raise ValueError(f"it is of version {version}")

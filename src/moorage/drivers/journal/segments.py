@@ -27,7 +27,8 @@ class Segment:
         self._path = path
         self._fd = disk.open(path, _OPEN)
         try:
-            self._inode = disk.fstat(self._fd).st_ino
+            found = disk.fstat(self._fd)
+            self._inode, self._size = found.st_ino, found.st_size
             self._key = Header.parse(disk.read(self._fd, HEADER_LIMIT)).key
         except BaseException:
             disk.close(self._fd)
@@ -86,12 +87,11 @@ class Segment:
         descriptor only once, and the kernel drops what it could not write. So nothing of which it is not known that it was synced before
         counts as synced later, and who writes next opens the file anew.
         """
-        pieces = encode(entries, self._key)
-        self._disk.write(self._fd, pieces)
+        length = self._write(encode(entries, self._key))
         with self._counting:
             self._added += 1
             mine = self._added
-            self.bytes_added += sum(map(len, pieces))
+            self.bytes_added += length
         with self._syncing:
             if self._failed:
                 raise OSError(errno.EIO, os.strerror(errno.EIO), self._path)
@@ -107,6 +107,29 @@ class Segment:
                 raise
             self._synced = added
 
+    def _write(self, pieces: Sequence[bytes]) -> int:
+        """Append a record; return its length. On a disk that is nearly full the kernel may take a part first and the rest later, and
+        another process's record in between: that tears it. Raises OSError."""
+        length = sum(map(len, pieces))
+        before = self._size
+        self._disk.write(self._fd, pieces)
+        self._size = end = self._disk.fstat(self._fd).st_size
+        if end != before + length:
+            # Others have appended, too. It will be at the end, but one of them may have come later.
+            record = b"".join(pieces)
+            if self._part(end - length, end) != record and record not in self._part(before, end):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._path)
+        return length
+
+    def _part(self, start: int, end: int) -> bytes:
+        found = bytearray()
+        while len(found) < end - start:
+            piece = bytearray(end - start - len(found))
+            if not (count := self._disk.preadv(self._fd, [piece], start + len(found))):
+                break
+            found += piece[:count]
+        return bytes(found)
+
     def has_its_name(self) -> bool:
         """Whether nobody has begun to drop the file. Raises OSError."""
         try:
@@ -117,7 +140,7 @@ class Segment:
     def _close(self) -> None:
         # What counts was synced.
         with contextlib.suppress(OSError):
-            self._disk.close(self._fd)
+            give_back(self._disk, self._fd)
 
 
 def wait_for_writers(disk: Disk, path: str) -> None:
@@ -125,6 +148,15 @@ def wait_for_writers(disk: Disk, path: str) -> None:
     fd = disk.open(path, _READ)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
+    finally:
+        give_back(disk, fd)
+
+
+def give_back(disk: Disk, fd: int) -> None:
+    """End the lock of a descriptor and close it. Closing does not suffice: a process that was forked meanwhile has it too. Raises
+    OSError."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
         disk.close(fd)
 

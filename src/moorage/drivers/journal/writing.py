@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from moorage.drivers.base import InvalidPath, Obstructed, StorageFull
+from moorage.drivers.base import DriverError, InvalidPath, Obstructed, StorageFull
 from moorage.drivers.disk import READ, Disk
 from moorage.drivers.files import translate
 from moorage.drivers.folders import Changed, Folders, Seen
@@ -45,7 +45,9 @@ class JournaledWriting(Writing):
 
     def write(self, stages: Sequence[Sequence[File]]) -> None:
         files = [file for stage in stages for file in stage]
-        self._with_room(next((path for path, _ in files), ""), lambda: self._write(files))
+        # What comes first is found by its digest: its content is always the same, and nobody has to wait for another's sync.
+        last = [path for path, _ in stages[-1]] if stages else []
+        self._with_room(next((path for path, _ in files), ""), lambda: self._write(files, last))
 
     def move(self, source: str, target: str, files: Sequence[File]) -> None:
         data = self._small(source)
@@ -73,13 +75,15 @@ class JournaledWriting(Writing):
         except OSError as error:
             raise self._failed(error, path) from None
 
-    def _write(self, files: Sequence[File]) -> None:
-        with Staging(self._disk, self._folders, self._root) as staging:
+    def _write(self, files: Sequence[File], last: Sequence[str]) -> None:
+        turn = self.journal.turns.of(last)
+        # Its turn begins before it looks which files have that content already.
+        with turn, Staging(self._disk, self._folders, self._root) as staging:
             self._stage(staging, files, Changed())
             staging.close()
             with self.journal.written([Entry(path, data) for path, data in files]):
                 staging.publish()
-        self._write_lost(files)
+        self._write_lost(files, last)
 
     def _move(self, source: str, moved: Entry, files: Sequence[File]) -> None:
         with Staging(self._disk, self._folders, self._root) as staging:
@@ -89,28 +93,29 @@ class JournaledWriting(Writing):
             with self.journal.written([moved, *(Entry(path, data) for path, data in files)]):
                 staging.rename(self._root + source, self._root + moved.path)
                 staging.publish()
-        self._write_lost(files)
+        self._write_lost(files, [])
 
-    def _write_lost(self, files: Sequence[File]) -> None:
+    def _write_lost(self, files: Sequence[File], last: Sequence[str]) -> None:
         """Write files again that were removed since they got their names: whoever removed them has dropped what the journal held of
         them."""
         if lost := [(path, data) for path, data in files if not self._disk.exists(self._root + path)]:
-            self._write(lost)
+            self._write(lost, last)
 
     def _make(self, folder: str, seen: Seen) -> list[str]:
         self._folders.known(folder, seen)
         return []
 
-    def _restore(self, entries: Sequence[Entry]) -> None:
+    def _restore(self, entries: Sequence[Entry], *, anew: bool) -> None:
         """Write entries of the journal again. What cannot be written because something else is there by now is only logged."""
         for entry in entries:
             full = self._root + entry.path
             try:
-                with Staging(self._disk, self._folders, self._root) as staging:
-                    self._folders.make(os.path.dirname(full))
-                    staging.add(full, entry.data)
-                    staging.close()
-                    staging.publish()
+                if anew or not self._holds(entry):
+                    with Staging(self._disk, self._folders, self._root) as staging:
+                        self._folders.make(os.path.dirname(full))
+                        staging.add(full, entry.data)
+                        staging.close()
+                        staging.publish()
                 if entry.whole:
                     with contextlib.suppress(OSError):
                         self._sizes.record(full, len(entry.data))
@@ -122,6 +127,13 @@ class JournaledWriting(Writing):
                     "cannot be restored from the journal",
                     extra={"path": failed.path, "reason": failed.reason},
                 )
+
+    def _holds(self, entry: Entry) -> bool:
+        """Whether the tree has it. Not to write it saves room: some file systems give the old file's back only some seconds later."""
+        try:
+            return self._read(entry.path) == entry.data
+        except DriverError:
+            return False
 
     def _small(self, path: str) -> bytes | None:
         """The content of a small upload, whose size has been recorded with it then; None of a larger one."""

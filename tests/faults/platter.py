@@ -1,0 +1,71 @@
+"""A real file system in a file. What is in that file is on the platter; what only the kernel has in memory is not."""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.tools import absent, find, require, require_root
+
+SIZE = "100M"
+STILL_SECONDS = 30.0
+
+
+def formatted(folder: Path) -> Path:
+    """A file with an empty ext4 in it. Skips the test where such a file cannot be mounted."""
+    require_root()
+    require("mkfs.ext4", "mount", "umount", "cp", "truncate")
+    image = folder / "platter"
+    subprocess.run(["truncate", "--size", SIZE, str(image)], check=True)
+    # Nothing is left to be initialized later: that would be written at moments of its own.
+    options = ["-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"]
+    subprocess.run([find("mkfs.ext4") or "", *options, str(image)], check=True)
+    return image
+
+
+@contextlib.contextmanager
+def mounted(image: Path, place: Path, device: str = "") -> Iterator[Path]:
+    """The file system of an image, on a certain loop device if one is named. It is unmounted, and its device given back, whatever
+    happens."""
+    place.mkdir(exist_ok=True)
+    done = subprocess.run(
+        ["mount", "-t", "ext4", "-o", f"loop={device}" if device else "loop", str(image), str(place)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if done.returncode:
+        absent(f"a file cannot be mounted here (loop devices, CAP_SYS_ADMIN): {done.stdout.decode().strip()}")
+    try:
+        yield place
+    finally:
+        # A process that was killed a moment ago may still be there.
+        for _ in range(100):
+            if not subprocess.run(["umount", str(place)], stderr=subprocess.DEVNULL, check=False).returncode:
+                break
+            time.sleep(0.05)
+        else:
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def device_of(place: Path) -> str:
+    """The loop device that is mounted there."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        device, where, *_ = line.split()
+        if where == str(place):
+            return device
+    raise LookupError(f"nothing is mounted at {place}")
+
+
+def cut(image: Path, copy: Path) -> None:
+    """What the platter holds at one moment: copied until nothing was written to it meanwhile."""
+    deadline = time.monotonic() + STILL_SECONDS
+    while True:
+        subprocess.run(["cp", "--sparse=always", str(image), str(copy)], check=True)
+        if filecmp.cmp(image, copy, shallow=False):
+            return
+        assert time.monotonic() < deadline, f"{image} is written to all the time"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,7 @@ def test_stalled_pulls_take_little_memory_and_all_match_when_they_drain(
     each = pulls.count // PROCESSES
     drain, stalled = ram_path / "drain", [ram_path / f"stalled-{number}" for number in range(PROCESSES)]
     with (
-        running(registry(ram_path)) as server,
+        running(replace(registry(ram_path), measured=True)) as server,
         ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool,
     ):
         with Client(server.port) as client:
@@ -79,7 +79,7 @@ def test_stalled_pulls_take_little_memory_and_all_match_when_they_drain(
 def test_many_pushes_at_once_all_succeed_in_little_memory(ram_path: Path, pushes: Transfers) -> None:
     each = pushes.count // PROCESSES
     with (
-        running(registry(ram_path)) as server,
+        running(replace(registry(ram_path), measured=True)) as server,
         ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool,
         MemoryWatch(server) as watch,
     ):

@@ -40,6 +40,8 @@ class Server:
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     process: Running | None = None
+    measured: bool = False
+    """Whether its memory is looked at. Then it is started like a user's: what is forked off has in memory whatever any test needs."""
 
     forks: ClassVar[bool] = True
     """Whether Moorage is forked off a process that has loaded it. It does not know of variables that Python reads when it starts."""
@@ -77,7 +79,7 @@ class Server:
         environment = {"OTEL_TRACES_EXPORTER": "none", **self.environment}
         program, *arguments = self.command
         fresh = any(name.startswith("PYTHON") for name in self.environment)
-        if self.forks and not fresh and [program] == moorage_command():
+        if self.forks and not self.measured and not fresh and [program] == moorage_command():
             self.process = forking.server(arguments, {**os.environ, **environment}, self.log)
         else:
             self.process = spawned(self.command, self.log, environment)

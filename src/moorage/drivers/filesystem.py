@@ -36,7 +36,7 @@ from moorage.drivers.disk import READ, Disk, disk_at
 from moorage.drivers.files import FileReader, FileWriter, translate
 from moorage.drivers.folders import Folders, Removals
 from moorage.drivers.inplace import InPlace
-from moorage.drivers.journal.journal import JOURNAL, boot
+from moorage.drivers.journal.journal import JOURNAL
 from moorage.drivers.journal.writing import JournaledWriting
 from moorage.drivers.obstacles import followed, in_the_way, require_file
 from moorage.drivers.removing import Removing
@@ -86,8 +86,7 @@ class FilesystemDriver(InPlace):
         parts = self._disk, self._folders, self._sizes, self.root, self._read
         journaled_writing = JournaledWriting(*parts)
         self._journal = journaled_writing.journal
-        # Where the kernel does not tell its boots apart, nobody would know when to write again what is in the journal.
-        self._writing = journaled_writing if journaled and boot() else Writing(*parts)
+        self._writing = journaled_writing if journaled else Writing(*parts)
         self._small = SmallFiles()
         self._threads = Threads(threads)
         self._threaded = self._threads.call
@@ -360,7 +359,7 @@ class FilesystemDriver(InPlace):
         try:
             if read_only:
                 self._disk.listdir(self.root)
-                if self._journal.needed():
+                if self._journal.left_behind():
                     log.warning(
                         "what was pushed last before a power cut may be missing: start once without read-only mode",
                         extra={"path": f"{self.root}/{JOURNAL}"},

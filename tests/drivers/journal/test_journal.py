@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
 
@@ -16,7 +15,7 @@ from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.journal.journal import JOURNAL
 from moorage.drivers.journal.records import last_of_each
 from tests.contracts.disk import Counting, Inline
-from tests.drivers.journal.cut import ELSEWHERE, only_journal_survives, segments, started
+from tests.drivers.journal.cut import everybody_is_gone, only_journal_survives, segments, started
 
 LINK = "/tags/latest/current/link"
 
@@ -42,16 +41,6 @@ async def test_after_a_power_cut_what_only_the_journal_holds_is_written_again(
         await after.stat("/blobs/1")
     assert segments(tmp_path) == []
     await after.close()
-
-
-async def test_a_start_without_a_power_cut_writes_nothing_again(driver: Inline, tmp_path: Path) -> None:
-    """Another program may have removed the file meanwhile."""
-    await driver.write([(LINK, b"one")])
-    only_journal_survives(tmp_path)
-    after = Inline(str(tmp_path), journaled=True)
-    after.prepare()
-    assert not (tmp_path / LINK.lstrip("/")).exists()
-    assert segments(tmp_path) == []
 
 
 async def test_what_was_removed_does_not_come_back(driver: Inline, tmp_path: Path) -> None:
@@ -187,18 +176,34 @@ async def test_a_journal_of_some_size_is_settled_at_once(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("there", [True, False])
-async def test_on_another_mount_it_is_written_again_unless_somebody_kept_the_file_system_mounted(
+async def test_nothing_is_written_again_while_somebody_is_there_who_has_written(
     driver: Inline, tmp_path: Path, there: bool
 ) -> None:
-    """The disk failed and was mounted again; or it is only another container."""
+    """The file system was mounted all the time, and the kernel has forgotten nothing."""
     await driver.write([(LINK, b"one")])
-    only_journal_survives(tmp_path)
+    (tmp_path / LINK.lstrip("/")).unlink()
     if not there:
-        driver._journal._presence.close()
-    after = Inline(str(tmp_path), journaled=True)
-    with patch("moorage.drivers.journal.journal.mount_of", lambda folder: 1):
-        after.prepare()
+        everybody_is_gone(tmp_path)
+    after = await started(tmp_path)
     assert (tmp_path / LINK.lstrip("/")).exists() != there
+    await after.close()
+
+
+async def test_what_another_program_has_written_since_is_not_written_over(
+    driver: Inline, tmp_path: Path
+) -> None:
+    """All processes were killed, and the reference implementation served the tree for a while."""
+    await driver.write([(LINK, b"one"), ("/torn", b"one")])
+    (current,) = segments(tmp_path)
+    last = current.stat().st_mtime_ns
+    for path, later in ((LINK, 1), ("/torn", 0)):
+        file = tmp_path / path.lstrip("/")
+        file.write_bytes(b"two")
+        os.utime(file, ns=(last + later, last + later))
+    everybody_is_gone(tmp_path)
+    after = await started(tmp_path)
+    assert await after.read(LINK) == b"two"
+    assert await after.read("/torn") == b"one"
     await after.close()
 
 
@@ -209,8 +214,7 @@ async def test_a_driver_that_keeps_no_journal_heeds_the_one_that_is_there(
     await driver.write([(LINK, b"one")])
     only_journal_survives(tmp_path)
     after = Inline(str(tmp_path))
-    with ELSEWHERE:
-        after.prepare()
+    after.prepare()
     assert await after.read(LINK) == b"one"
     assert segments(tmp_path) == []
 
@@ -221,11 +225,10 @@ async def test_whoever_writes_first_after_a_power_cut_writes_again_what_the_jour
     """A command that opens the storage before the server is started."""
     await driver.write([(LINK, b"one")])
     only_journal_survives(tmp_path)
-    with ELSEWHERE:
-        after = Inline(str(tmp_path), journaled=True)
-        await after.write([("/other", b"two")])
-        assert await after.read(LINK) == b"one"
-        await after.close()
+    after = Inline(str(tmp_path), journaled=True)
+    await after.write([("/other", b"two")])
+    assert await after.read(LINK) == b"one"
+    await after.close()
 
 
 async def test_a_journal_whose_folder_nobody_has_synced_is_synced_by_who_writes_to_it(tmp_path: Path) -> None:

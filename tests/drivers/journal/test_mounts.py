@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.drivers.journal.mounts import is_local, mount_of
+from moorage.drivers.journal.mounts import is_local
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -49,11 +49,3 @@ def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
 def test_where_mounts_are_not_told_no_file_system_is_known(tmp_path: Path) -> None:
     assert not is_local("/", str(tmp_path / "missing"))
     assert is_local(str(tmp_path)), "the tests run on a local disk"
-
-
-def test_each_mount_has_a_number_of_its_own(tmp_path: Path) -> None:
-    (tmp_path / "below").mkdir()
-    if not mount_of("/proc"):
-        pytest.skip("needs Linux 6.8")
-    assert mount_of("/proc") != mount_of(str(tmp_path)) == mount_of(str(tmp_path / "below"))
-    assert mount_of(str(tmp_path / "missing")) == 0

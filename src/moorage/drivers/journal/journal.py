@@ -16,8 +16,6 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Final, Protocol
 
 from moorage.drivers.base import DriverError
@@ -25,10 +23,9 @@ from moorage.drivers.disk import Disk
 from moorage.drivers.folders import Changed, Folders
 from moorage.drivers.journal.device import Device
 from moorage.drivers.journal.keeper import Keeper
-from moorage.drivers.journal.mounts import mount_of
 from moorage.drivers.journal.presence import Presence
-from moorage.drivers.journal.records import Entry, Header, last_of_each
-from moorage.drivers.journal.segments import Segment, contents, give_back, header, wait_for_writers
+from moorage.drivers.journal.records import HEADER_LIMIT, Entry, key_of, last_of_each, new_header
+from moorage.drivers.journal.segments import Segment, contents, give_back, wait_for_writers
 from moorage.drivers.journal.turns import Turns
 from moorage.drivers.staging import temporary_path
 
@@ -54,18 +51,19 @@ _DROPPED: Final = "dropped"
 """What was dropped last, until it is known that it does not come back."""
 _PRIVATE: Final = 0o660
 """What is written may be a key of the registry. And whoever can open a file can lock it."""
-_LOCKING: Final = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+_LOCKING: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Restore(Protocol):
-    def __call__(self, entries: Sequence[Entry], *, anew: bool) -> None:
-        """Write the entries into the tree again, without syncing them; with `anew` also those that it seems to have. Raises OSError,
-        DriverError."""
+    def __call__(self, entries: Sequence[Entry], *, since: int | None = None) -> int:
+        """Write the entries into the tree again, without syncing them, and return how many. `since`: but for those that it has, and those
+        that somebody has written after that time, in nanoseconds since the epoch. Raises OSError, DriverError."""
 
 
 class Journal:
-    """`restore` is called after a power cut, when the journal is first used. With `seconds` of None, it is settled only when a process
+    """`restore` is called when those who wrote to the journal have not come to settling it. With `seconds` of None, it is settled only when a process
     has appended `limit` bytes, or when somebody asks for it."""
 
     def __init__(
@@ -137,6 +135,8 @@ class Journal:
     def _opened(self) -> Segment:
         path = f"{self._folder}/{_CURRENT}"
         changed: Changed = {self._folder: self._folders.make(self._folder)}
+        # Made before there is anything to lock: later there may be no room for it.
+        self._disk.close(self._open_lock(_LOCK))
         self._device.watch()
         self._presence.begin()
         while True:
@@ -168,11 +168,10 @@ class Journal:
 
     def _create(self, path: str) -> None:
         temporary = temporary_path(self._root)
-        header = Header.new(boot(), self._disk.stat(self._folder).st_dev, mount_of(self._folder))
         fd = self._folders.within(temporary, lambda: self._disk.open(temporary, _CREATE, _PRIVATE))
         try:
             try:
-                self._disk.write(fd, [header.encode()])
+                self._disk.write(fd, [new_header()])
                 self._disk.fsync(fd)
             finally:
                 self._disk.close(fd)
@@ -207,9 +206,8 @@ class Journal:
                 self._disk.sync_folder(self._folder)
                 self._disk.unlink(f"{self._folder}/{_DROPPED}")
             return
-        forgotten = self.needed()
-        if forgotten or self._unsynced or self._disk.exists(f"{self._folder}/{_UNSYNCED}"):
-            self._write_again(forgotten=forgotten)
+        if self._unsynced or self._disk.exists(f"{self._folder}/{_UNSYNCED}"):
+            self._write_again(forgotten=False)
             return
         closed = self._close()
         try:
@@ -224,23 +222,33 @@ class Journal:
         """Write what the journal holds into the tree, in the order in which it was first written, while nobody writes or removes
         anything else. Unless the kernel has `forgotten`, as after a failed sync, the tree still tells what was removed since."""
         with self._locked(_GATE):
+            for name in self._names():
+                self._check(f"{self._folder}/{name}")
             closed = self._close()
-            for path in closed:
-                self._header(path)
             entries = last_of_each([contents(self._disk, path) for path in closed])
             if forgotten:
-                self._restore(entries, anew=False)
+                newest = max((self._disk.stat(path).st_mtime_ns for path in closed), default=0)
+                count = self._restore(entries, since=newest)
             else:
-                self._restore([entry for entry in entries if self._is_there(entry)], anew=True)
+                count = self._restore([entry for entry in entries if self._is_there(entry)])
             self._sync()
             self._drop(closed)
             with contextlib.suppress(FileNotFoundError):
                 self._disk.unlink(f"{self._folder}/{_UNSYNCED}")
             self._unsynced = False
-        log.warning(
-            "written again after a power cut or a failed sync",
-            extra={"path": self._folder, "files": len(entries)},
-        )
+        if count:
+            told = {"path": self._folder, "files": count}
+            log.warning("written again after a power cut or a failed sync", extra=told)
+
+    def _check(self, path: str) -> None:
+        """Raises DriverError for what is no file of the journal."""
+        fd = self._disk.open(path, _READ)
+        try:
+            key_of(self._disk.read(fd, HEADER_LIMIT))
+        except ValueError as error:
+            raise self._unreadable(path, error) from None
+        finally:
+            self._disk.close(fd)
 
     def _is_there(self, entry: Entry) -> bool:
         try:
@@ -277,7 +285,7 @@ class Journal:
         # A disk that fails may not take the note. The other processes are told by their own descriptors.
         self._unsynced = True
         with contextlib.suppress(OSError):
-            self._disk.close(self._disk.open(f"{self._folder}/{_UNSYNCED}", _LOCKING, _PRIVATE))
+            self._disk.close(self._open_lock(_UNSYNCED))
             self._disk.sync_folder(self._folder)
 
     def _names(self) -> list[str]:
@@ -298,9 +306,10 @@ class Journal:
             yield
 
     @contextlib.contextmanager
-    def _locked(self, name: str, how: int = fcntl.LOCK_EX) -> Iterator[None]:
-        """Keep other threads and processes out. The file's descriptor has the lock, so a process that dies gives it back."""
-        fd = self._open_lock(name)
+    def _locked(self, name: str, how: int = fcntl.LOCK_EX, *, flags: int = 0) -> Iterator[None]:
+        """Keep other threads and processes out. The file's descriptor has the lock, so a process that dies gives it back. With `flags`,
+        the file is not made. Raises OSError."""
+        fd = self._disk.open(f"{self._folder}/{name}", flags) if flags else self._open_lock(name)
         try:
             fcntl.flock(fd, how)
             yield
@@ -309,55 +318,45 @@ class Journal:
 
     def _open_lock(self, name: str) -> int:
         path = f"{self._folder}/{name}"
-        return self._folders.within(path, lambda: self._disk.open(path, _LOCKING, _PRIVATE))
+        try:
+            return self._disk.open(path, _LOCKING)
+        except FileNotFoundError:
+            return self._folders.within(path, lambda: self._disk.open(path, _LOCKING | os.O_CREAT, _PRIVATE))
 
     # Life
 
     def recover(self) -> None:
-        """When first called: if the power failed since the journal was written, write into the tree again what it holds. For whoever is
-        going to change anything. Raises OSError, DriverError."""
+        """When first called: if nobody is there any more who has written to the journal, write into the tree again what is missing of what
+        it holds. For whoever is going to change anything. Raises OSError, DriverError."""
         if self._recovered:
             return
-        if self.needed() or self._mounted_anew():
+        if self._names():
             with self._locked(_LOCK):
-                self._write_again_if_forgotten()
-                self._presence.begin()
+                try:
+                    if self._presence.alone():
+                        self._write_again(forgotten=True)
+                    self._presence.begin()
+                except BaseException:
+                    # Else the next one would take us for somebody who knows that nothing was forgotten.
+                    self._presence.close()
+                    raise
         self._recovered = True
 
-    def _write_again_if_forgotten(self) -> None:
+    def left_behind(self) -> bool:
+        """Whether anything is in the journal and nobody is there who has written it. Changes nothing. Raises OSError."""
+        if not self._names():
+            return False
         try:
-            if self.needed() or (self._mounted_anew() and self._presence.alone()):
-                self._write_again(forgotten=True)
-        except BaseException:
-            # Else the next one would take us for somebody who knows that nothing was forgotten.
-            self._presence.close()
-            raise
-
-    def needed(self) -> bool:
-        """Whether anything is in the journal that was written before the power failed. Raises OSError, DriverError."""
-        for name in self._names():
-            # Others may drop it meanwhile.
-            with contextlib.suppress(FileNotFoundError):
-                found = self._header(f"{self._folder}/{name}")
-                if (found.boot, found.device) != (boot(), self._disk.stat(self._folder).st_dev):
-                    return True
-        return False
-
-    def _mounted_anew(self) -> bool:
-        """Whether a part of the journal was written through another mount than ours. That may only be another container's."""
-        names = self._names()
-        mount = mount_of(self._folder) if names else 0
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                if mount and self._header(f"{self._folder}/{name}").mount not in (0, mount):
-                    return True
-        return False
-
-    def _header(self, path: str) -> Header:
-        try:
-            return header(self._disk, path)
-        except ValueError as error:
-            raise self._unreadable(path, error) from None
+            # Under the lock, so that nobody takes us for somebody who is there.
+            with (
+                self._locked(_LOCK, flags=_READ),
+                self._locked(_PRESENT, fcntl.LOCK_EX | fcntl.LOCK_NB, flags=_READ),
+            ):
+                return True
+        except FileNotFoundError:
+            return True
+        except BlockingIOError:
+            return False
 
     def close(self) -> None:
         """Settle what this process has written, and forget it. Does not raise."""
@@ -382,12 +381,3 @@ class Journal:
 def holds_entries(name: str) -> bool:
     """Whether a file in the folder of the journal is a part of it, by its name."""
     return name.isdigit() or name == _CURRENT
-
-
-@cache
-def boot() -> str:
-    """A name for this run of the kernel, whose memory does not survive it."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""

@@ -10,7 +10,6 @@ import json
 import secrets
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -31,37 +30,22 @@ class Entry(NamedTuple):
     whole: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """`boot` and `device` tell where the file was written: elsewhere, what the kernel had in memory is gone. On another `mount` (0 if
-    unknown) it may be gone, too."""
+def new_header() -> bytes:
+    """The beginning of a new file, with a key of its own."""
+    return json.dumps({"version": _VERSION, "key": secrets.token_hex(KEY_BYTES)}).encode() + b"\n"
 
-    boot: str
-    device: int
-    key: bytes
-    mount: int = 0
 
-    @classmethod
-    def new(cls, boot: str, device: int, mount: int = 0) -> Header:
-        return cls(boot, device, secrets.token_bytes(KEY_BYTES), mount)
-
-    def encode(self) -> bytes:
-        fields = {"version": _VERSION, "boot": self.boot, "device": self.device, "mount": self.mount}
-        return json.dumps({**fields, "key": self.key.hex()}).encode() + b"\n"
-
-    @classmethod
-    def parse(cls, data: bytes) -> Header:
-        """`data` begins with a header. Raises ValueError."""
-        line, newline, _ = data[:HEADER_LIMIT].partition(b"\n")
-        try:
-            fields = json.loads(line) if newline else {}
-            version = fields["version"]
-            if version == _VERSION:
-                key, mount = bytes.fromhex(fields["key"]), int(fields.get("mount", 0))
-                return cls(str(fields["boot"]), int(fields["device"]), key, mount)
-        except (KeyError, TypeError, ValueError):
-            raise ValueError("it has no header") from None
-        raise ValueError(f"it is of version {version}")
+def key_of(data: bytes) -> bytes:
+    """The key of a file that begins with `data`. Raises ValueError."""
+    line, newline, _ = data[:HEADER_LIMIT].partition(b"\n")
+    try:
+        fields = json.loads(line) if newline else {}
+        version = fields["version"]
+        if version == _VERSION:
+            return bytes.fromhex(fields["key"])
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("it has no header") from None
+    raise ValueError(f"it is of version {version}")
 
 
 def encode(entries: Sequence[Entry], key: bytes) -> list[bytes]:
@@ -112,7 +96,7 @@ def last_of_each(files: Iterable[bytes]) -> list[Entry]:
     """What the files of a journal, oldest first, say of each path at last. Raises ValueError for what is no such file."""
     found: dict[str, Entry] = {}
     for data in files:
-        for entries in decode(data, Header.parse(data).key):
+        for entries in decode(data, key_of(data)):
             for entry in entries:
                 found.pop(entry.path, None)
                 found[entry.path] = entry

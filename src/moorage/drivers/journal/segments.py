@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from moorage.drivers.disk import Disk
-from moorage.drivers.journal.records import HEADER_LIMIT, Entry, Header, encode
+from moorage.drivers.journal.records import HEADER_LIMIT, Entry, encode, key_of
 
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _OPEN: Final = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -29,7 +29,7 @@ class Segment:
         try:
             found = disk.fstat(self._fd)
             self._inode, self._size = found.st_ino, found.st_size
-            self._key = Header.parse(disk.read(self._fd, HEADER_LIMIT)).key
+            self._key = key_of(disk.read(self._fd, HEADER_LIMIT))
         except BaseException:
             disk.close(self._fd)
             raise
@@ -157,15 +157,6 @@ def give_back(disk: Disk, fd: int) -> None:
     OSError."""
     try:
         fcntl.flock(fd, fcntl.LOCK_UN)
-    finally:
-        disk.close(fd)
-
-
-def header(disk: Disk, path: str) -> Header:
-    """Raises OSError, ValueError."""
-    fd = disk.open(path, _READ)
-    try:
-        return Header.parse(disk.read(fd, HEADER_LIMIT))
     finally:
         disk.close(fd)
 

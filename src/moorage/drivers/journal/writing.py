@@ -6,6 +6,7 @@ import contextlib
 import errno
 import logging
 import os
+import stat as modes
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -105,12 +106,14 @@ class JournaledWriting(Writing):
         self._folders.known(folder, seen)
         return []
 
-    def _restore(self, entries: Sequence[Entry], *, anew: bool) -> None:
+    def _restore(self, entries: Sequence[Entry], *, since: int | None = None) -> int:
         """Write entries of the journal again. What cannot be written because something else is there by now is only logged."""
+        count = 0
         for entry in entries:
             full = self._root + entry.path
             try:
-                if anew or not self._holds(entry):
+                if since is None or not (self._holds(entry) or self._is_newer(full, since)):
+                    count += 1
                     with Staging(self._disk, self._folders, self._root) as staging:
                         self._folders.make(os.path.dirname(full))
                         staging.add(full, entry.data)
@@ -127,6 +130,7 @@ class JournaledWriting(Writing):
                     "cannot be restored from the journal",
                     extra={"path": failed.path, "reason": failed.reason},
                 )
+        return count
 
     def _holds(self, entry: Entry) -> bool:
         """Whether the tree has it. Not to write it saves room: some file systems give the old file's back only some seconds later."""
@@ -134,6 +138,14 @@ class JournaledWriting(Writing):
             return self._read(entry.path) == entry.data
         except DriverError:
             return False
+
+    def _is_newer(self, full: str, since: int) -> bool:
+        """Whether another program has written the file since, which knows nothing of the journal."""
+        try:
+            found = self._disk.stat(full, follow_symlinks=False)
+        except OSError:
+            return False
+        return modes.S_ISREG(found.st_mode) and found.st_mtime_ns > since
 
     def _small(self, path: str) -> bytes | None:
         """The content of a small upload, whose size has been recorded with it then; None of a larger one."""

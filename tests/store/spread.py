@@ -9,9 +9,17 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
+import pytest
+
 from tests.contracts.disk import descriptors, fast_folder
 
 Count = Callable[..., int]
+
+JOURNALED = pytest.mark.parametrize("journaled", [True, False], ids=["journaled", "direct"])
+"""Each loop is for both ways of writing small files."""
+
+JOURNAL_BYTES = 6_000
+"""So little that a journal is settled in the middle of a scenario."""
 
 
 def total(count: Count, cases: Sequence[tuple[Any, ...]]) -> int:

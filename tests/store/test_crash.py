@@ -18,14 +18,10 @@ import pytest
 from tests.contracts.disk import Died, Dying, Inline
 from tests.store.ledger import Ledger, World
 from tests.store.scenarios import LONGER, SCENARIOS, Scenario
-from tests.store.spread import total
+from tests.store.spread import JOURNAL_BYTES, JOURNALED, total
 
 LONG = ("a-day", "many-tags")
 """Where each call is much like one that another scenario dies at."""
-
-
-JOURNAL_BYTES = 6_000
-"""So little that a journal is settled in the middle of a scenario."""
 
 
 async def prepared(scenario: Scenario, root: Path) -> Ledger:
@@ -79,9 +75,6 @@ def kill(folder: Path, scenario: Scenario, step: int, changes: bool, journaled: 
                 raise
             shutil.rmtree(root)
     raise AssertionError("unreachable")
-
-
-JOURNALED = pytest.mark.parametrize("journaled", [True, False], ids=["journaled", "direct"])
 
 
 @JOURNALED

@@ -19,7 +19,7 @@ from moorage.drivers.staging import TEMPORARY
 from tests.contracts.disk import Failing, Inline
 from tests.store.ledger import Ledger, World
 from tests.store.scenarios import SCENARIOS, Scenario
-from tests.store.spread import total
+from tests.store.spread import JOURNAL_BYTES, JOURNALED, total
 
 LONG = ("a-day", "many-tags", "two-workers", "neighbours", "collect-untagged", "index-and-referrer")
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EACCES, errno.EROFS, errno.ESTALE)
@@ -29,10 +29,6 @@ async def prepared(scenario: Scenario, root: Path) -> Ledger:
     ledger = Ledger()
     await scenario.before(World(Inline(str(root)), ledger))
     return ledger
-
-
-JOURNAL_BYTES = 6_000
-"""So little that a journal is settled in the middle of a scenario."""
 
 
 async def faulty(scenario: Scenario, root: Path, ledger: Ledger, disk: Failing, *, journaled: bool) -> None:
@@ -81,9 +77,6 @@ def fail(folder: Path, scenario: Scenario, step: int, offset: int, journaled: bo
                 return count
             count += 1
     raise AssertionError("unreachable")
-
-
-JOURNALED = pytest.mark.parametrize("journaled", [True, False], ids=["journaled", "direct"])
 
 
 @JOURNALED

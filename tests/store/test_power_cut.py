@@ -25,7 +25,7 @@ from tests.contracts.disk import Inline
 from tests.contracts.powercut import Recording, State, restore, states
 from tests.store.ledger import Ledger, World
 from tests.store.scenarios import LONGER, SCENARIOS, Scenario
-from tests.store.spread import total
+from tests.store.spread import JOURNAL_BYTES, JOURNALED, total
 
 SEED = 20
 
@@ -48,10 +48,6 @@ class Cuts:
             if key not in self.seen:
                 self.seen.add(key)
                 self.found.append((state, known))
-
-
-JOURNAL_BYTES = 6_000
-"""So little that a journal is settled in the middle of a scenario."""
 
 
 async def recorded(scenario: Scenario, root: Path, limit: int, *, journaled: bool) -> Cuts:
@@ -121,9 +117,6 @@ def cut(folder: Path, scenario: Scenario, limit: int, on_disk: int, journaled: b
 
 def shown(state: State) -> str:
     return "\n".join(f"  {path} {content and content.data[:40]!r}" for path, content in state)
-
-
-JOURNALED = pytest.mark.parametrize("journaled", [True, False], ids=["journaled", "direct"])
 
 
 @JOURNALED

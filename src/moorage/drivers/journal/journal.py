@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from moorage.drivers.base import DriverError
-from moorage.drivers.disk import Disk
+from moorage.drivers.disk import READ, Disk
 from moorage.drivers.folders import Changed, Folders
 from moorage.drivers.journal.device import Device
 from moorage.drivers.journal.keeper import Keeper
@@ -51,7 +51,6 @@ _DROPPED: Final = "dropped"
 """What was dropped last, until it is known that it does not come back."""
 _PRIVATE: Final = 0o660
 """What is written may be a key of the registry. And whoever can open a file can lock it."""
-_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _LOCKING: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -242,7 +241,7 @@ class Journal:
 
     def _check(self, path: str) -> None:
         """Raises DriverError for what is no file of the journal."""
-        fd = self._disk.open(path, _READ)
+        fd = self._disk.open(path, READ)
         try:
             key_of(self._disk.read(fd, HEADER_LIMIT))
         except ValueError as error:
@@ -349,8 +348,8 @@ class Journal:
         try:
             # Under the lock, so that nobody takes us for somebody who is there.
             with (
-                self._locked(_LOCK, flags=_READ),
-                self._locked(_PRESENT, fcntl.LOCK_EX | fcntl.LOCK_NB, flags=_READ),
+                self._locked(_LOCK, flags=READ),
+                self._locked(_PRESENT, fcntl.LOCK_EX | fcntl.LOCK_NB, flags=READ),
             ):
                 return True
         except FileNotFoundError:

@@ -10,10 +10,9 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
-from moorage.drivers.disk import Disk
+from moorage.drivers.disk import READ, Disk
 from moorage.drivers.journal.records import HEADER_LIMIT, Entry, encode, key_of
 
-_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _OPEN: Final = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -145,7 +144,7 @@ class Segment:
 
 def wait_for_writers(disk: Disk, path: str) -> None:
     """Wait until nobody is between `enter` and `leave` of a file that has lost its name. Raises OSError."""
-    fd = disk.open(path, _READ)
+    fd = disk.open(path, READ)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
     finally:
@@ -164,7 +163,7 @@ def give_back(disk: Disk, fd: int) -> None:
 def contents(disk: Disk, path: str) -> bytes:
     """Raises OSError."""
     pieces = []
-    fd = disk.open(path, _READ)
+    fd = disk.open(path, READ)
     try:
         while piece := disk.read(fd, 1 << 20):
             pieces.append(piece)

@@ -25,8 +25,8 @@ def allowed() -> int:
 
 
 def connections(limits: Limits, most: int) -> int:
-    """The connections for a worker that may have `most` open files (`RLIM_INFINITY`: any number): as many as configured, if each transfer can have its file
-    beside them. Otherwise what the files leave, but at least half; the operator is told."""
+    """The connections for a worker that may have `most` open files (`RLIM_INFINITY`: any number): as many as configured, if each
+    transfer can have its file beside them. Otherwise what the files leave, but at least half; the operator is told."""
     files, room = min(limits.connections, limits.downloads + limits.uploads), most - OWN
     if most == resource.RLIM_INFINITY or limits.connections + files <= room:
         return limits.connections

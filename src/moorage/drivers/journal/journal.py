@@ -62,8 +62,8 @@ class Restore(Protocol):
 
 
 class Journal:
-    """`restore` is called when those who wrote to the journal have not come to settling it. With `seconds` of None, it is settled only when a process
-    has appended `limit` bytes, or when somebody asks for it."""
+    """`restore` is called when those who wrote to the journal have not come to settling it. With `seconds` of None, it is settled only
+    when a process has appended `limit` bytes, or when somebody asks for it."""
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from hashlib import blake2b
 from typing import Final
 
 from moorage.drivers.disk import Disk
+from moorage.drivers.journal.held import Held
 
 _RANGE: Final = struct.Struct("hhqqi")
 """The kernel's `struct flock`: kind, whence, start, length, and a process that is always 0."""
@@ -27,10 +28,8 @@ class Turns:
     turns back."""
 
     def __init__(self, disk: Disk, open_file: Callable[[], int]) -> None:
-        self._disk = disk
-        self._open_file = open_file
+        self._held = Held(disk, open_file)
         self._lock = threading.Lock()
-        self._fd = -1
         self._waiting: dict[int, tuple[threading.Lock, list[None]]] = {}
 
     @contextlib.contextmanager
@@ -44,10 +43,7 @@ class Turns:
 
     @contextlib.contextmanager
     def _turn(self, place: int) -> Iterator[None]:
-        with self._lock:
-            if self._fd < 0:
-                self._fd = self._open_file()
-            fd = self._fd
+        with self._held.open() as fd, self._lock:
             turn, users = self._waiting.setdefault(place, (threading.Lock(), []))
             users.append(None)
         try:
@@ -75,11 +71,7 @@ class Turns:
                 fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _RANGE.pack(fcntl.F_UNLCK, os.SEEK_SET, place, 1, 0))
 
     def close(self) -> None:
-        with self._lock:
-            fd, self._fd = self._fd, -1
-            if fd >= 0:
-                with contextlib.suppress(OSError):
-                    self._disk.close(fd)
+        self._held.close()
 
 
 def _place(path: str) -> int:

@@ -144,4 +144,4 @@ def _gcs(section: Gcs, links_for: timedelta | None) -> Driver:
         part_bytes=section.chunksize,
         user_agent=section.useragent or "",
     )
-    return gcs_driver(options, links_for=links_for)
+    return gcs_driver(options, links_for=links_for if section.signable else None)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from moorage.drivers.inmemory import InMemoryDriver
+from moorage.drivers.journal.device import Device
 from moorage.drivers.journal.journal import JOURNAL, Journal, holds_entries
 from moorage.drivers.journal.records import Entry, encode, last_of_each
 from moorage.drivers.journal.segments import Segment
@@ -194,6 +195,6 @@ def test_a_removal_that_leaves_the_journal_as_it_is_is_found_out(
 def test_a_journal_that_is_dropped_before_the_disk_is_synced_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Journal, "_sync", lambda self: None)
+    monkeypatch.setattr(Device, "sync", lambda self: None)
     with pytest.raises(AssertionError, match="missing"):
         cut(tmp_path, NAMED["a-day"], 8, 1_000_000, journaled=True)

@@ -17,7 +17,8 @@ import fcntl
 import logging
 import os
 import stat as modes
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import ParamSpec, TypeVar
 
 from moorage.drivers.base import (
     Damaged,
@@ -48,6 +49,9 @@ from moorage.drivers.threads import Threads
 from moorage.drivers.writing import File, Writing
 
 log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LEADER = ".moorage/leader"
 """Below the root. The process that holds the lock on this file does the periodic work."""
@@ -224,14 +228,14 @@ class FilesystemDriver(InPlace):
     # Writing
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
-        await self._threaded(self._write, [list(files) for files in stages])
+        await self._change(self._writing.write, [list(files) for files in stages])
 
     async def begin(self, path: str, data: bytes, file: str) -> str:
-        await self._threaded(self._begin, path, data, file)
+        await self._change(self._begin, path, data, file)
         return ""
 
     async def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Writer:
-        return await self._threaded(self._writer, path, begun)
+        return await self._change(self._writer, path, begun)
 
     async def move(
         self,
@@ -242,20 +246,22 @@ class FilesystemDriver(InPlace):
         mark: str = "",
         remove: Sequence[str] = (),
     ) -> None:
-        await self._threaded(self._move, source, target, list(files), remove)
+        await self._change(self._move, source, target, list(files), remove)
 
     async def delete(self, path: str, *, durable: bool = True) -> None:
-        await self._threaded(self._delete, path, durable)
+        await self._change(self._delete, path, durable)
 
     async def delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
-        return await self._threaded(self._delete_matching, folder, path, matches)
+        return await self._change(self._delete_matching, folder, path, matches)
 
-    def _write(self, stages: Sequence[Sequence[File]]) -> None:
-        self._recover()
-        self._writing.write(stages)
+    async def _change(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def change() -> T:
+            self._recover()
+            return function(*args, **kwargs)
+
+        return await self._threaded(change)
 
     def _begin(self, path: str, data: bytes, file: str) -> None:
-        self._recover()
         full, folder = self.root + path, self.root + os.path.dirname(path)
         try:
             # Other users may not enter it: whoever can open a file can lock it, and so stop an upload.
@@ -271,7 +277,6 @@ class FilesystemDriver(InPlace):
             raise in_the_way(self._disk, self.root, path, translate(error, path)) from None
 
     def _writer(self, path: str, begun: bool) -> Writer:
-        self._recover()
         full = self.root + path
         try:
             if begun:
@@ -296,7 +301,6 @@ class FilesystemDriver(InPlace):
         return FileWriter(self._disk, self._threads, fd, path, found.st_size)
 
     def _move(self, source: str, target: str, files: Sequence[File], remove: Sequence[str]) -> None:
-        self._recover()
         self._writing.move(source, target, files)
         for path in remove:
             # The purging of uploads removes what is left.
@@ -304,7 +308,6 @@ class FilesystemDriver(InPlace):
                 self._removing.remove(self.root + path)
 
     def _delete(self, path: str, durable: bool) -> None:
-        self._recover()
         full = self.root + path
         try:
             with self._removing_in_peace():
@@ -315,7 +318,6 @@ class FilesystemDriver(InPlace):
             raise translate(error, path) from None
 
     def _delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
-        self._recover()
         try:
             with self._removing_in_peace():
                 if not self._taking.take(self.root + path, matches):

@@ -104,5 +104,5 @@ class Gcs(Section):
 
     @property
     def signable(self) -> bool:
-        """Whether clients can be sent to the store: with these letters in them, URLs would be signed for another object."""
+        """Whether clients can be sent to the store: obstore would sign URLs with these letters for another object."""
         return not set(self.rootdirectory) & set("%#?\\")

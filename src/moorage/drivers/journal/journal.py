@@ -96,9 +96,10 @@ class Journal:
     @contextlib.contextmanager
     def written(self, entries: Sequence[Entry]) -> Iterator[None]:
         """In its body, the entries get their names. Before it they are durable; if it raises they may or may not be found after a power
-        cut. Not for bodies that call `settle`. Raises OSError, DriverError."""
-        segment = self._appended(entries)
+        cut. Only after `recover`, and not for bodies that call `settle`. Raises OSError, DriverError."""
+        segment = self._entered()
         try:
+            segment.append(entries)
             yield
         finally:
             segment.leave()
@@ -107,16 +108,6 @@ class Journal:
         if segment.bytes_added >= self._most:
             # The thread that settles does not keep up: wait for it.
             self.settle()
-
-    def _appended(self, entries: Sequence[Entry]) -> Segment:
-        self.recover()
-        segment = self._entered()
-        try:
-            segment.append(entries)
-        except BaseException:
-            segment.leave()
-            raise
-        return segment
 
     def _entered(self) -> Segment:
         segment = self._segment
@@ -210,7 +201,7 @@ class Journal:
             return
         closed = self._close()
         try:
-            self._sync()
+            self._device.sync()
         except OSError:
             # Another sync would succeed without what the kernel has dropped.
             self._note_unsynced()
@@ -230,7 +221,7 @@ class Journal:
                 count = self._restore(entries, since=newest)
             else:
                 count = self._restore([entry for entry in entries if self._is_there(entry)])
-            self._sync()
+            self._device.sync()
             self._drop(closed)
             with contextlib.suppress(FileNotFoundError):
                 self._disk.unlink(f"{self._folder}/{_UNSYNCED}")
@@ -269,9 +260,6 @@ class Journal:
         for path in paths:
             wait_for_writers(self._disk, path)
         return paths
-
-    def _sync(self) -> None:
-        self._device.sync()
 
     def _drop(self, paths: Sequence[str]) -> None:
         """Oldest first and each for good: an older one, left without those after it, would undo what those hold."""

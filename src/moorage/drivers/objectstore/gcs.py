@@ -26,9 +26,6 @@ from moorage.drivers.objectstore.unfinished import Unfinished
 
 SERVICE: Final = "https://storage.googleapis.com"
 
-UNSIGNABLE: Final = frozenset("%#?\\")
-"""Letters of a root directory with which obstore signs a URL of Google that leads elsewhere."""
-
 _NEEDED: Final = ("private_key", "private_key_id", "client_email")
 _NO_KEY: Final = "private_key is no RSA key in PEM with its line breaks: "
 _AS_BLOCK: Final = "in YAML write it as a block (private_key: |), or name a keyfile"
@@ -57,8 +54,8 @@ class GcsOptions:
 
 
 def gcs_driver(options: GcsOptions, *, links_for: timedelta | None) -> ObjectStoreDriver:
-    """Build the driver, without any call. Clients are redirected only if there is a private key to sign URLs with, and no letter of
-    `UNSIGNABLE` in the root directory. Raises DriverError for credentials that cannot be used."""
+    """Build the driver, without any call. Clients are redirected only if there is a private key to sign URLs with. Raises
+    DriverError for credentials that cannot be used."""
     folders("storage.gcs", options.root)
     visible("storage.gcs", useragent=options.user_agent.replace(" ", ""))
     config: dict[str, Any] = {}
@@ -91,7 +88,7 @@ def gcs_driver(options: GcsOptions, *, links_for: timedelta | None) -> ObjectSto
         "gcs",
         options.root,
         options.part_bytes,
-        links_for=links_for if credentials and UNSIGNABLE.isdisjoint(options.root) else None,
+        links_for=links_for if credentials else None,
         prompt=store(PROMPT),
     )
     # Google's service understands these requests of S3, too (Cloud Storage, "Interoperability").

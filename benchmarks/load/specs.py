@@ -18,13 +18,15 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Bucket(msgspec.Struct, frozen=True):
-    """A bucket of a service that speaks S3, with the bucket in the path. `endpoint` is a URL without it."""
+    """A bucket of a service that speaks S3, with the bucket in the path. `endpoint` is a URL without it. `authority` is the path
+    of the certificate that vouches for an endpoint of https."""
 
     endpoint: str
     name: str
     access_key: str
     secret_key: str
     region: str
+    authority: str = ""
 
 
 class Target(msgspec.Struct, frozen=True):

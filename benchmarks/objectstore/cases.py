@@ -11,11 +11,13 @@ REGISTRIES = ("moorage", "v3", "v2")
 
 @dataclass(frozen=True, slots=True)
 class StoreCase(Case):
-    """`before` is a load that goes before the measured one; `peers` are those that it is measured with; each call to the store takes `delay_ms` longer than it does here."""
+    """`before` is a load that goes before the measured one; `peers` are those that it is measured with; each call to the store takes
+    `delay_ms` longer than it does here; with `tls`, the store is reached over HTTPS."""
 
     before: Load | None = None
     peers: tuple[str, ...] = REGISTRIES
     delay_ms: float = 0.0
+    tls: bool = False
 
     @property
     def of_registries(self) -> bool:

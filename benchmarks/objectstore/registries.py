@@ -21,7 +21,8 @@ storage:
   s3:
     regionendpoint: {endpoint}
     forcepathstyle: true
-    secure: false
+    secure: {secure}
+    skipverify: {secure}
     region: {region}
     bucket: {bucket}
     accesskey: {access_key}
@@ -42,7 +43,7 @@ http:
 """
 
 ROOT = "registry"
-# With a bundle of certificates in the environment docker-registry 2.8.2 does not start; there is no TLS here.
+# With a bundle of certificates in the environment docker-registry 2.8.2 does not start; none of them asks who the store is.
 WITHOUT_BUNDLE = ("env", "--unset=AWS_CA_BUNDLE")
 
 
@@ -54,6 +55,7 @@ def registry(peer: Peer, folder: Path, bucket: Bucket) -> RestartableServer:
     config.write_text(
         CONFIG.format(
             endpoint=bucket.endpoint,
+            secure=str(bucket.endpoint.startswith("https")).lower(),
             region=bucket.region,
             bucket=bucket.name,
             access_key=bucket.access_key,

@@ -77,8 +77,9 @@ class StoreBench:
             found = stack.enter_context(self.launcher.child(spec)).result()
         return f"p50 {found.p50_ms:.2f} ms, p99 {found.p99_ms:.2f} ms"
 
-    def _minio(self, data: Path) -> contextlib.AbstractContextManager[MinIO]:
-        return serving(self.minio, data, self.workdir / "minio.log")
+    def _minio(self, data: Path, *, tls: bool = False) -> contextlib.AbstractContextManager[MinIO]:
+        certificates = self.workdir / "minio-certificates" if tls else None
+        return serving(self.minio, data, self.workdir / "minio.log", certificates=certificates)
 
     def runs(self) -> int:
         return self.rounds * sum(peer.key in case.peers for case in self.cases for peer in self.peers)
@@ -96,7 +97,7 @@ class StoreBench:
         sample = Sample(case.key, peer.key, number)
         data = self.seed_root if case.storage == "seed" else self.workdir / "minio"
         try:
-            with self._minio(data) as store:
+            with self._minio(data, tls=case.tls) as store:
                 self._with_store(case, peer, store, sample)
         except (LoadFailed, RuntimeError, ValueError) as error:
             sample.errors, sample.note = max(1, sample.errors), str(error)

@@ -11,10 +11,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from tests.server.secure import AUTHORITY
 from tests.support.ports import free_port
 
 from benchmarks.load.specs import Bucket
 from benchmarks.restartable import RestartableServer
+from benchmarks.secure import ISSUED
 
 NAME, REGION = "moorage", "us-east-1"
 ACCESS_KEY, SECRET_KEY = "benchmarks", "a-secret-for-benchmarks"
@@ -30,7 +32,9 @@ ENVIRONMENT = {
 
 
 class MinIO(RestartableServer):
-    """It is ready when the bucket is there."""
+    """It is ready when the bucket is there. `authority` is set where it speaks HTTPS."""
+
+    authority = ""
 
     def start(self) -> None:
         """Raises RuntimeError with the end of its log when it does not get there."""
@@ -49,7 +53,9 @@ class MinIO(RestartableServer):
 
     def bucket(self, port: int = 0) -> Bucket:
         """As it is reached through that port, if not its own."""
-        return Bucket(f"http://127.0.0.1:{port or self.port}", NAME, ACCESS_KEY, SECRET_KEY, REGION)
+        scheme = "https" if self.authority else "http"
+        endpoint = f"{scheme}://127.0.0.1:{port or self.port}"
+        return Bucket(endpoint, NAME, ACCESS_KEY, SECRET_KEY, REGION, self.authority)
 
 
 def boto_client(bucket: Bucket) -> Any:
@@ -60,19 +66,33 @@ def boto_client(bucket: Bucket) -> Any:
         region_name=bucket.region,
         aws_access_key_id=bucket.access_key,
         aws_secret_access_key=bucket.secret_key,
+        verify=bucket.authority or None,
         config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}, connect_timeout=2),
     )
 
 
 @contextlib.contextmanager
-def serving(binary: str, data: Path, log: Path) -> Iterator[MinIO]:
-    """Killed at the end."""
+def serving(binary: str, data: Path, log: Path, *, certificates: Path | None = None) -> Iterator[MinIO]:
+    """Killed at the end. With `certificates`, a folder that it writes to, it speaks HTTPS."""
     data.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command = [binary, "server", "--quiet", "--address", f"127.0.0.1:{port}", str(data)]
+    if certificates:
+        command += ["--certs-dir", str(certificates)]
     store = MinIO(command, port, data, log, ENVIRONMENT)
+    if certificates:
+        store.authority = _certified(certificates)
     try:
         store.start()
         yield store
     finally:
         store.kill()
+
+
+def _certified(folder: Path) -> str:
+    """Write a certificate and its key where MinIO looks for them; the path of whoever vouches for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ISSUED.write(folder / "public.crt", folder / "private.key")
+    authority = folder.with_suffix(".pem")
+    authority.write_bytes(AUTHORITY.pem)
+    return str(authority)

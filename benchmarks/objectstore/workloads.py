@@ -78,7 +78,7 @@ def _calls(operation: str) -> Load:
     return load
 
 
-def _push(key: str, title: str, *, streamed: bool) -> StoreCase:
+def _push(key: str, title: str, *, streamed: bool, tls: bool = False) -> StoreCase:
     return StoreCase(
         key,
         title,
@@ -88,6 +88,7 @@ def _push(key: str, title: str, *, streamed: bool) -> StoreCase:
         storage="empty",
         before=_layer(WARM_UP_BYTES, streamed=streamed),
         shows=("store_cpu_s_per_gb",),
+        tls=tls,
     )
 
 
@@ -124,10 +125,13 @@ ALL: tuple[Workload, ...] = (
         "a layer of 1 GiB through to S3",
         "New content each time, one upload by one client, until the 201 (our loader). As Docker pushes: POST, one PATCH that "
         "streams the layer in chunks whose sum nobody was told before, PUT. And as containerd, BuildKit and ORAS do: "
-        "POST, one PUT. MinIO runs on the same processors, so what it does for a registry counts as well.",
+        "POST, one PUT. Once over plain HTTP, and once over HTTPS, as the stores of clouds are. MinIO runs on the "
+        "same processors, so what it does for a registry counts as well.",
         (
             _push("O1-stream", "POST, PATCH, PUT", streamed=True),
             _push("O1-put", "POST, PUT", streamed=False),
+            _push("O1-tls-stream", "POST, PATCH, PUT, over HTTPS", streamed=True, tls=True),
+            _push("O1-tls-put", "POST, PUT, over HTTPS", streamed=False, tls=True),
         ),
     ),
     Workload(

@@ -20,7 +20,6 @@ TESTS = Path(__file__).parents[1]
 
 ALONE = (
     "faults/test_bad_connections.py",
-    "faults/test_drain.py",
     "faults/test_load.py",
     "faults/test_memory.py",
     "faults/test_overload.py",
@@ -46,6 +45,7 @@ LONG = (
     "stores/test_fault_run.py",
     "store/test_faults.py",
     "store/test_power_cut.py",
+    "faults/test_drain.py",
     "store/test_garbage_faults.py",
     "stores/test_caches.py",
     "drivers/objectstore/test_promises.py",

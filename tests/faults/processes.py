@@ -21,6 +21,18 @@ def worker_pids(server: Server) -> set[int]:
     return {pid for pid in server.pids()[1:] if inodes & _inodes_of(pid)}
 
 
+def some_worker(server: Server, seconds: float) -> int:
+    """Of a server that starts its workers just now, too: the kernel's tables may show none for a moment."""
+    seen: set[int] = set()
+
+    def any_is_seen() -> bool:
+        seen.update(worker_pids(server))
+        return bool(seen)
+
+    eventually(any_is_seen, seconds, "a worker is seen")
+    return min(seen)
+
+
 def holder_of(server: Server, wire: Wire) -> int:
     """The process that accepted this connection; LookupError when none has yet."""
     own_port = wire.socket.getsockname()[1]

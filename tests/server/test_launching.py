@@ -17,7 +17,7 @@ import pytest
 
 from tests.auth.packages import install
 from tests.faults.client import Client
-from tests.faults.processes import eventually, holder_of, worker_pids
+from tests.faults.processes import eventually, holder_of, some_worker, worker_pids
 from tests.faults.wire import Wire, request_bytes, request_head
 from tests.server.broken import ISSUER_NAMES, named_twice
 from tests.server.secure import AUTHORITY, CERTIFICATE, secure_server, stopped
@@ -98,8 +98,7 @@ def moody(folder: Path, workers: int) -> Iterator[tuple[Server, Path]]:
 
 
 def kill_one(server: Server) -> None:
-    eventually(lambda: bool(worker_pids(server)), SECONDS, "a worker is seen")
-    os.kill(min(worker_pids(server)), signal.SIGKILL)
+    os.kill(some_worker(server, SECONDS), signal.SIGKILL)
 
 
 def who_answers(server: Server) -> int:

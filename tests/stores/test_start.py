@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.processes import eventually, worker_pids
+from tests.faults.processes import some_worker
 from tests.server.secure import AUTHORITY
 from tests.stores.server import Service, store_server
 from tests.support import forking
@@ -121,8 +121,7 @@ def test_a_worker_that_finds_a_broken_file_when_it_starts_says_so_in_one_line(
     redis = {"addrs": [f"127.0.0.1:{free_port()}"], "tls": {"rootcas": [str(roots)]}}
     with running(store_server(tmp_path, moto_store, cache="redis", redis=redis)) as server:
         roots.write_text("nonsense")
-        eventually(lambda: bool(worker_pids(server)), 30, "a worker is seen")
-        os.kill(min(worker_pids(server)), signal.SIGKILL)
+        os.kill(some_worker(server, 30), signal.SIGKILL)
         assert server.process is not None
         assert server.process.wait(60) == 1
         said = server.log.read_text()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from moorage.config import load
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.s3 import s3_driver
+from moorage.storage import build_driver
 from tests.drivers.objectstore.stores import LINKS, Service, driver_over, s3_options
+from tests.stores.server import credentials, section
 from tests.support.exchange import Answer, exchange
 from tests.support.objectstores import S3, Azure, Gcs
 
@@ -44,9 +49,15 @@ async def test_an_object_is_found_below_a_root_directory_of_any_name(
 
 @pytest.mark.parametrize("name", [*NAMES, "back\\slash"])
 async def test_google_is_never_asked_for_another_object_than_the_one_that_was_meant(
-    gcs_store: Gcs, name: str
+    gcs_store: Gcs, tmp_path: Path, name: str
 ) -> None:
-    url = await signed(driver_over(gcs_store, f"tests/{secrets.token_hex(6)}/{name}"))
+    config = tmp_path / "config.yml"
+    more = credentials(gcs_store, tmp_path / "key.json")
+    storage = section(gcs_store, f"tests/{secrets.token_hex(6)}/{name}", **more)
+    config.write_text(json.dumps({"version": 0.1, "storage": storage}))
+    driver = build_driver(load(config, {}).configuration)
+    assert isinstance(driver, ObjectStoreDriver)
+    url = await signed(driver)
     assert url is None or fetched(url).body == b"what was asked for"
     assert (url is None) == any(letter in name for letter in "%#?\\")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import statistics
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -83,27 +84,29 @@ def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", OURS, ids=named)
-def test_a_module_is_small_and_says_what_it_is(path: Path) -> None:
+def test_modules_are_small_and_say_what_they_are() -> None:
+    complaints = [f"{named(path)}{complaint}" for path in OURS for complaint in wrong_with(path)]
+    assert not complaints, "\n".join(complaints)
+
+
+def wrong_with(path: Path) -> Iterator[str]:
     tree, lines = parsed(path), len(path.read_text().splitlines())
-    assert lines <= MODULE_LINES, (
-        f"{named(path)} has {lines} lines: find the second idea in it and give it a module"
-    )
+    if lines > MODULE_LINES:
+        yield f" has {lines} lines: find the second idea in it and give it a module"
     # The names of tests say it for them.
-    if lines and not path.name.startswith(("test_", "conftest")):
-        assert ast.get_docstring(tree), f"{named(path)} begins with no word on what it is"
-    assert not VAGUE.fullmatch(path.stem), f"{named(path)}: name it after what is in it"
+    if lines and not path.name.startswith(("test_", "conftest")) and not ast.get_docstring(tree):
+        yield " begins with no word on what it is"
+    if VAGUE.fullmatch(path.stem):
+        yield ": name it after what is in it"
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             words = re.findall(r"[A-Z]?[a-z]+", node.name)
-            assert not any(VAGUE.fullmatch(word) for word in words), (
-                f"{named(path)}: {node.name} says nothing"
-            )
+            if any(VAGUE.fullmatch(word) for word in words):
+                yield f": {node.name} says nothing"
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1
-            assert length <= FUNCTION_LINES, (
-                f"{named(path)}: {node.name} has {length} lines: split it by its steps"
-            )
+            if length > FUNCTION_LINES:
+                yield f": {node.name} has {length} lines: split it by its steps"
 
 
 def test_modules_are_small_as_a_rule() -> None:

@@ -388,8 +388,9 @@ class FilesystemDriver(InPlace):
 
     def _recover(self) -> None:
         """Nothing may be changed before, nor served by a server: what was acknowledged may be in the journal alone."""
-        with self._naming_journal():
-            self._journal.recover()
+        if not self._journal.recovered:
+            with self._naming_journal():
+                self._journal.recover()
 
     async def close(self) -> None:
         try:

@@ -89,7 +89,8 @@ class Journal:
         self._unsynced = False
         self._lock = threading.Lock()
         self._segment: Segment | None = None
-        self._recovered = False
+        self.recovered = False
+        """Whether `recover` has returned once."""
 
     # Writing
 
@@ -315,7 +316,7 @@ class Journal:
     def recover(self) -> None:
         """When first called: if nobody is there any more who has written to the journal, write into the tree again what is missing of what
         it holds. For whoever is going to change anything. Raises OSError, DriverError."""
-        if self._recovered:
+        if self.recovered:
             return
         if self._names():
             with self._locked(_LOCK):
@@ -327,7 +328,7 @@ class Journal:
                     # Else the next one would take us for somebody who knows that nothing was forgotten.
                     self._presence.close()
                     raise
-        self._recovered = True
+        self.recovered = True
 
     def left_behind(self) -> bool:
         """Whether anything is in the journal and nobody is there who has written it. Changes nothing. Raises OSError."""

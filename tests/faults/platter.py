@@ -7,43 +7,63 @@ import filecmp
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.support.tools import find, require, require_root
 
-SIZE = "100M"
 STILL_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class FileSystem:
+    """`size` is little more than the least that its mkfs takes; `options` are those of mkfs and `mount` those of mounting."""
+
+    name: str
+    size: str
+    options: tuple[str, ...]
+    mount: str = "loop"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# Nothing is left to be initialized later: that would be written at moments of its own.
+EXT4 = FileSystem("ext4", "100M", ("-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"))
+# A copy is mounted while the original is.
+XFS = FileSystem("xfs", "320M", ("-q", "-f"), "loop,nouuid")
+BTRFS = FileSystem("btrfs", "320M", ("-q", "-f"))
 
 
 class NotMounted(Exception):
     """The kernel does not mount the image; the message says why."""
 
 
-def formatted(folder: Path) -> Path:
-    """A file with an empty ext4 in it. Skips the test where the kernel mounts no files: nobody can install that."""
+def formatted(folder: Path, system: FileSystem = EXT4) -> Path:
+    """A file with an empty file system in it. Skips the test where the kernel mounts no files: nobody can install that."""
     require_root()
-    require("mkfs.ext4", "mount", "umount", "cp", "truncate")
+    mkfs = f"mkfs.{system}"
+    require(mkfs, "mount", "umount", "cp", "truncate")
     image = folder / "platter"
-    subprocess.run(["truncate", "--size", SIZE, str(image)], check=True)
-    # Nothing is left to be initialized later: that would be written at moments of its own.
-    options = ["-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"]
-    subprocess.run([find("mkfs.ext4") or "", *options, str(image)], check=True)
+    subprocess.run(["truncate", "--size", system.size, str(image)], check=True)
+    subprocess.run([find(mkfs) or "", *system.options, str(image)], check=True)
     try:
-        with mounted(image, folder / "tried"):
+        with mounted(image, folder / "tried", system):
             return image
     except NotMounted as error:
         pytest.skip(f"a file cannot be mounted here (loop devices, CAP_SYS_ADMIN): {error}")
 
 
 @contextlib.contextmanager
-def mounted(image: Path, place: Path, device: str = "") -> Iterator[Path]:
+def mounted(image: Path, place: Path, system: FileSystem = EXT4, *, device: str = "") -> Iterator[Path]:
     """The file system of an image, on a certain loop device if one is named. It is unmounted, and its device given back, whatever
     happens. Raises NotMounted."""
     place.mkdir(exist_ok=True)
+    options = system.mount.replace("loop", f"loop={device}") if device else system.mount
     done = subprocess.run(
-        ["mount", "-t", "ext4", "-o", f"loop={device}" if device else "loop", str(image), str(place)],
+        ["mount", "-t", str(system), "-o", options, str(image), str(place)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,

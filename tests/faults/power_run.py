@@ -16,7 +16,7 @@ from moorage.drivers.journal.journal import JOURNAL, holds_entries
 from tests.faults.client import Client, UnexpectedAnswer
 from tests.faults.history import TagHistory, Write
 from tests.faults.images import Image, make_image
-from tests.faults.platter import cut, formatted, mounted
+from tests.faults.platter import EXT4, FileSystem, cut, formatted, mounted
 from tests.faults.processes import eventually
 from tests.support import forking
 from tests.support.server import Server, running
@@ -133,11 +133,14 @@ class Pusher:
 
 
 class PowerRun:
-    def __init__(self, folder: Path, seed: int, make: Make, *, removes: bool = True) -> None:
+    def __init__(
+        self, folder: Path, seed: int, make: Make, *, removes: bool = True, system: FileSystem = EXT4
+    ) -> None:
         self._folder = folder
         self._random = random.Random(seed)
         self._make = make
         self._removes = removes
+        self._system = system
         self._number = 0
         self.outcome = Outcome()
 
@@ -146,8 +149,8 @@ class PowerRun:
             self._number += 1
             folder = self._folder / f"disk-{self._number}"
             folder.mkdir()
-            image = formatted(folder)
-            with mounted(image, folder / "mounted") as place:
+            image = formatted(folder, self._system)
+            with mounted(image, folder / "mounted", self._system) as place:
                 self._use(folder, image, place, min(CUTS_PER_DISK, cuts - self.outcome.cuts))
             image.unlink()
         return self.outcome
@@ -184,7 +187,7 @@ class PowerRun:
 
     def _look(self, folder: Path, told: list[Told], hot: dict[str, TagHistory]) -> None:
         """Start a server on the copy, and compare."""
-        with mounted(folder / "copy", folder / "after") as place:
+        with mounted(folder / "copy", folder / "after", self._system) as place:
             server = self._make(folder / "after-server", place / "data")
             server.log.unlink(missing_ok=True)
             lines = ""

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.client import Client
 from tests.faults.images import make_image
-from tests.faults.platter import cut, device_of, formatted, mounted
+from tests.faults.platter import BTRFS, EXT4, XFS, FileSystem, cut, device_of, formatted, mounted
 from tests.faults.power_run import NAME, PowerRun, stopped
 from tests.faults.target import seed
 from tests.support.server import Server, moorage_server, running
@@ -59,17 +59,23 @@ def test_a_disk_that_failed_alone_and_is_mounted_again_has_what_was_acknowledged
             with stopped(server):
                 cut(platter, copy)
     with (
-        mounted(copy, ram_path / "disk", device) as place,
+        mounted(copy, ram_path / "disk", device=device) as place,
         running(careful(ram_path / "server", place / "data")) as server,
         Client(server.port) as client,
     ):
         assert client.fault_in(NAME, "latest", image) == ""
 
 
-@pytest.mark.parametrize("cuts", [10, pytest.param(200, marks=pytest.mark.soak)])
-def test_after_a_power_cut_everything_acknowledged_is_there(ram_path: Path, cuts: int) -> None:
+@pytest.mark.parametrize(
+    ("system", "cuts"),
+    [(EXT4, 10), *(pytest.param(system, 200, marks=pytest.mark.soak) for system in (EXT4, XFS, BTRFS))],
+    ids=str,
+)
+def test_after_a_power_cut_everything_acknowledged_is_there(
+    ram_path: Path, system: FileSystem, cuts: int
+) -> None:
     first = seed()
-    outcome = PowerRun(ram_path, first, careful).run(cuts)
+    outcome = PowerRun(ram_path, first, careful, system=system).run(cuts)
     print(
         f"{outcome.cuts} cuts, {outcome.images} images and {outcome.removals} removals acknowledged,"
         f" {outcome.restored} journals written again"

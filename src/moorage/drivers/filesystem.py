@@ -38,6 +38,7 @@ from moorage.drivers.files import FileReader, FileWriter, translate
 from moorage.drivers.folders import Folders, Removals
 from moorage.drivers.inplace import InPlace
 from moorage.drivers.journal.journal import JOURNAL
+from moorage.drivers.journal.naming import naming_journal
 from moorage.drivers.journal.writing import JournaledWriting
 from moorage.drivers.obstacles import followed, in_the_way, require_file
 from moorage.drivers.removing import Removing
@@ -90,6 +91,7 @@ class FilesystemDriver(InPlace):
         parts = self._disk, self._folders, self._sizes, self.root, self._read
         journaled_writing = JournaledWriting(*parts)
         self._journal = journaled_writing.journal
+        self._journaled = journaled
         self._writing = journaled_writing if journaled else Writing(*parts)
         self._small = SmallFiles()
         self._threads = Threads(threads)
@@ -228,7 +230,7 @@ class FilesystemDriver(InPlace):
     # Writing
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
-        await self._change(self._writing.write, [list(files) for files in stages])
+        await self._change(self._write, [list(files) for files in stages])
 
     async def begin(self, path: str, data: bytes, file: str) -> str:
         await self._change(self._begin, path, data, file)
@@ -260,6 +262,13 @@ class FilesystemDriver(InPlace):
             return function(*args, **kwargs)
 
         return await self._threaded(change)
+
+    def _write(self, stages: Sequence[Sequence[File]]) -> None:
+        self._writing.write(stages)
+        if not self._journaled:
+            # Another server of the tree may have in its journal what these files were before.
+            with naming_journal():
+                self._journal.settle()
 
     def _begin(self, path: str, data: bytes, file: str) -> None:
         full, folder = self.root + path, self.root + os.path.dirname(path)
@@ -331,7 +340,7 @@ class FilesystemDriver(InPlace):
     @contextlib.contextmanager
     def _removing_in_peace(self) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
-            with self._naming_journal():
+            with naming_journal():
                 stack.enter_context(self._journal.removing())
             yield
 
@@ -339,18 +348,8 @@ class FilesystemDriver(InPlace):
         self._folders.removed()
         self._disk.sync_folder(folder)
         # What was removed may have been written a moment ago.
-        with self._naming_journal():
+        with naming_journal():
             self._journal.settle()
-
-    @contextlib.contextmanager
-    def _naming_journal(self) -> Iterator[None]:
-        """Errors of the body name the journal, and not the path that was to be changed."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise translate(error, f"/{JOURNAL}") from None
-            raise DriverError(f"/{JOURNAL}", f"cannot be used: {error.strerror or error}") from None
 
     # Life
 
@@ -363,13 +362,14 @@ class FilesystemDriver(InPlace):
                 self._disk.listdir(self.root)
                 if self._journal.left_behind():
                     log.warning(
-                        "what was pushed last before a power cut may be missing: start once without read-only mode",
+                        "what was pushed last before a kill or a power cut may be missing: "
+                        "start once without read-only mode, or run a command that changes something",
                         extra={"path": f"{self.root}/{JOURNAL}"},
                     )
                 return 0
             self._folders.make(f"{self.root}/{TEMPORARY}")
             self._recover()
-            with contextlib.suppress(StorageFull), self._naming_journal():
+            with contextlib.suppress(StorageFull), naming_journal():
                 self._journal.settle()
             with Staging(self._disk, self._folders, self.root) as staging:
                 staging.add("", b"")
@@ -381,7 +381,8 @@ class FilesystemDriver(InPlace):
                     self._disk.unlink(path)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise DriverError(self.root, error.strerror or str(error)) from None
+                named = error.filename if error.errno in (errno.ENOTDIR, errno.ENOENT, errno.ELOOP) else None
+                raise DriverError(named or self.root, error.strerror or str(error)) from None
             log.warning("storage is full: pulls go on, pushes fail", extra={"path": self.root})
             return 0
         return len(gone)
@@ -389,7 +390,7 @@ class FilesystemDriver(InPlace):
     def _recover(self) -> None:
         """Nothing may be changed before, nor served by a server: what was acknowledged may be in the journal alone."""
         if not self._journal.recovered:
-            with self._naming_journal():
+            with naming_journal():
                 self._journal.recover()
 
     async def close(self) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from moorage.drivers.base import DriverError, InvalidPath, Obstructed
 from moorage.drivers.disk import READ, Disk
@@ -17,6 +18,14 @@ from moorage.drivers.staging import TEMPORARY, Staging
 
 File: TypeAlias = tuple[str, bytes]
 """The path of a small file, and what is in it."""
+
+OWN: Final = os.path.dirname(TEMPORARY)
+"""Below the root: what belongs to this driver alone."""
+
+_NO_FOLDER: Final = errno.ENOENT, errno.ENOTDIR, errno.ELOOP
+
+ATTEMPTS: Final = 10
+"""So often files are written again that are removed at once. Whoever goes on removing them comes last."""
 
 
 class Writing:
@@ -33,23 +42,37 @@ class Writing:
 
     def write(self, stages: Sequence[Sequence[File]]) -> None:
         """See `Driver.write`."""
+        files = [file for stage in stages for file in stage]
         try:
-            with Staging(self._disk, self._folders, self._root) as staging:
-                prepared = []
-                for files in stages:
-                    changed = Changed()
-                    prepared.append((*self._stage(staging, files, changed), changed))
-                staging.sync()
-                there: list[File] = []
-                later = [changed for _, _, changed in prepared]
-                for staged, found, changed in prepared:
-                    staging.publish(len(staged), changed)
-                    there += found
-                    self._replace(staging, there, changed)
-                    there += staged
-                    self._folders.sync(changed, later := later[1:])
+            self._write_stages(stages)
+            self._until_there(files, lambda lost: self._write_stages([lost]))
         except OSError as error:
-            raise self._failed(error, next((path for files in stages for path, _ in files), "")) from None
+            raise self._failed(error, next((path for path, _ in files), "")) from None
+
+    def _until_there(self, files: Sequence[File], write: Callable[[Sequence[File]], None]) -> None:
+        """Write those again that somebody has removed meanwhile. All are looked at again after each time: who has removed one was about to
+        remove those that lead to it, too."""
+        for _ in range(ATTEMPTS):
+            lost = [(path, data) for path, data in files if not self._disk.exists(self._root + path)]
+            if not lost:
+                return
+            write(lost)
+
+    def _write_stages(self, stages: Sequence[Sequence[File]]) -> None:
+        with Staging(self._disk, self._folders, self._root) as staging:
+            prepared = []
+            for files in stages:
+                changed = Changed()
+                prepared.append((*self._stage(staging, files, changed), changed))
+            staging.sync()
+            there: list[File] = []
+            later = [changed for _, _, changed in prepared]
+            for staged, found, changed in prepared:
+                staging.publish(len(staged), changed)
+                there += found
+                self._replace(staging, there, changed)
+                there += staged
+                self._folders.sync(changed, later := later[1:])
 
     def move(self, source: str, target: str, files: Sequence[File]) -> None:
         """Give a complete file its final name, then make `files` visible. See `Driver.move`."""
@@ -72,6 +95,9 @@ class Writing:
     def _failed(self, error: OSError, path: str) -> DriverError:
         """The error of a change, of the file or folder that the kernel names, or else of `path`; or of what is in its way."""
         named = error.filename if isinstance(error.filename, str) else ""
+        if named.startswith(f"{self._root}/{OWN}/") and error.errno in _NO_FOLDER:
+            # Not the client's path, which it would be told is unknown.
+            return DriverError(f"/{OWN}", f"{error.strerror}: it has to be a folder")
         if named.startswith(f"{self._root}/") and not named.startswith(f"{self._root}/{TEMPORARY}"):
             path = named.removeprefix(self._root)
         return in_the_way(self._disk, self._root, path, translate(error, path))

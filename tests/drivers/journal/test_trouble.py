@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from moorage.drivers.base import DriverError, StorageFull
+from moorage.drivers.base import DriverError, PathNotFound, StorageFull
 from moorage.drivers.disk import Disk
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.journal.journal import JOURNAL
@@ -201,3 +202,18 @@ async def test_what_is_there_after_a_power_cut_needs_no_room_to_be_written_again
     assert await after.read(LINK) == b"one"
     assert os.stat(tmp_path / "other").st_ino == before
     await after.close()
+
+
+@pytest.mark.parametrize("journaled", [True, False])
+async def test_what_is_in_place_of_the_drivers_own_folder_is_named(tmp_path: Path, journaled: bool) -> None:
+    """And not the path of the client, which would be told that it is unknown."""
+    driver = Inline(str(tmp_path), journaled=journaled)
+    await driver.write([("/a/b", b"one")])
+    shutil.rmtree(tmp_path / ".moorage")
+    (tmp_path / ".moorage").touch()
+    with pytest.raises(DriverError, match=r"/\.moorage.*(Not a directory|a folder)") as raised:
+        await driver.write([("/a/c", b"two")])
+    assert not isinstance(raised.value, PathNotFound)
+    with pytest.raises(DriverError, match=rf"{tmp_path}/\.moorage/tmp: Not a directory"):
+        await started(tmp_path)
+    await driver.close()

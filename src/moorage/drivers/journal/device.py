@@ -30,9 +30,17 @@ class Device:
 
     def sync(self) -> None:
         """Raises OSError with the folder's name, once for all that was lost since the last call."""
+        if not self._sync():
+            # Another one was mounted over it meanwhile.
+            self._held.close()
+            self._sync()
+
+    def _sync(self) -> bool:
+        """Whether what was synced is the file system that the folder is on now."""
         with self._held.open() as fd:
             try:
                 self._disk.syncfs(fd)
+                return self._disk.fstat(fd).st_dev == self._disk.stat(self._folder).st_dev
             except OSError as error:
                 error.filename = self._folder
                 raise

@@ -23,6 +23,7 @@ from moorage.drivers.disk import READ, Disk
 from moorage.drivers.folders import Changed, Folders
 from moorage.drivers.journal.device import Device
 from moorage.drivers.journal.keeper import Keeper
+from moorage.drivers.journal.patience import wait_for
 from moorage.drivers.journal.presence import Presence
 from moorage.drivers.journal.records import HEADER_LIMIT, Entry, key_of, last_of_each, new_header
 from moorage.drivers.journal.segments import Segment, contents, give_back, wait_for_writers
@@ -84,8 +85,8 @@ class Journal:
         self._most = limit if seconds is None else 2 * limit
         self._keeper = Keeper(self.settle, seconds) if seconds is not None else None
         self._device = Device(disk, self._folder)
-        self.turns = Turns(disk, lambda: self._open_lock(_TURNS))
-        self._presence = Presence(disk, lambda: self._open_lock(_PRESENT))
+        self.turns = Turns(disk, f"{self._folder}/{_TURNS}", lambda: self._open_lock(_TURNS))
+        self._presence = Presence(disk, f"{self._folder}/{_PRESENT}", lambda: self._open_lock(_PRESENT))
         self._unsynced = False
         self._lock = threading.Lock()
         self._segment: Segment | None = None
@@ -299,7 +300,10 @@ class Journal:
         the file is not made. Raises OSError."""
         fd = self._disk.open(f"{self._folder}/{name}", flags) if flags else self._open_lock(name)
         try:
-            fcntl.flock(fd, how)
+            if how & fcntl.LOCK_NB:
+                fcntl.flock(fd, how)
+            else:
+                wait_for(lambda: fcntl.flock(fd, how | fcntl.LOCK_NB), f"{self._folder}/{name}")
             yield
         finally:
             give_back(self._disk, fd)

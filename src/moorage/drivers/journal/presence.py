@@ -10,12 +10,14 @@ from collections.abc import Callable
 
 from moorage.drivers.disk import Disk
 from moorage.drivers.journal.held import Held
+from moorage.drivers.journal.patience import wait_for
 
 
 class Presence:
     """A shared lock on an empty file, which `open_file` opens. Methods raise OSError."""
 
-    def __init__(self, disk: Disk, open_file: Callable[[], int]) -> None:
+    def __init__(self, disk: Disk, path: str, open_file: Callable[[], int]) -> None:
+        self._path = path
         self._held = Held(disk, open_file)
         self._begun = False
 
@@ -23,7 +25,7 @@ class Presence:
         """From now on this process is there. Waits while another one is `alone`."""
         if not self._begun:
             with self._held.open() as fd:
-                fcntl.flock(fd, fcntl.LOCK_SH)
+                wait_for(lambda: fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB), self._path)
                 self._begun = True
 
     def alone(self) -> bool:

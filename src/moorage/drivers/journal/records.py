@@ -23,11 +23,13 @@ _FRAME: Final = struct.Struct(f">{KEY_BYTES}sIQ16s")
 
 
 class Entry(NamedTuple):
-    """A small file. `path` is the driver's; `whole` is true of a verified upload, whose size is recorded with it."""
+    """A small file. `path` is the driver's; `whole` is true of a verified upload, whose size is recorded with it; `replaced` are the times
+    of what was at the path before, in nanoseconds since the epoch: a file that has one of them is older, whatever the clock said."""
 
     path: str
     data: bytes
     whole: bool = False
+    replaced: tuple[int, ...] = ()
 
 
 def new_header() -> bytes:
@@ -50,7 +52,9 @@ def key_of(data: bytes) -> bytes:
 
 def encode(entries: Sequence[Entry], key: bytes) -> list[bytes]:
     """A record, in pieces."""
-    names = json.dumps([(entry.path, len(entry.data), entry.whole) for entry in entries]).encode()
+    names = json.dumps(
+        [(entry.path, len(entry.data), entry.whole, entry.replaced) for entry in entries]
+    ).encode()
     contents = [entry.data for entry in entries]
     frame = _FRAME.pack(key, len(names), sum(map(len, contents)), _checksum(key, [names, *contents]))
     return [frame, names, *contents]
@@ -79,8 +83,8 @@ def _record(data: memoryview, key: bytes) -> tuple[list[Entry], int] | None:
     if end > len(data) or _checksum(key, [data[_FRAME.size : end]]) != checksum:
         return None
     entries = []
-    for path, size, whole in json.loads(bytes(data[_FRAME.size : contents])):
-        entries.append(Entry(path, bytes(data[contents : contents + size]), whole))
+    for path, size, whole, replaced in json.loads(bytes(data[_FRAME.size : contents])):
+        entries.append(Entry(path, bytes(data[contents : contents + size]), whole, tuple(replaced)))
         contents += size
     return entries, end
 
@@ -93,11 +97,14 @@ def _checksum(key: bytes, pieces: Iterable[bytes | memoryview]) -> bytes:
 
 
 def last_of_each(files: Iterable[bytes]) -> list[Entry]:
-    """What the files of a journal, oldest first, say of each path at last. Raises ValueError for what is no such file."""
+    """What the files of a journal, oldest first, say of each path at last, with all that was replaced there. Raises ValueError for what is
+    no such file."""
     found: dict[str, Entry] = {}
+    replaced: dict[str, set[int]] = {}
     for data in files:
         for entries in decode(data, key_of(data)):
             for entry in entries:
                 found.pop(entry.path, None)
                 found[entry.path] = entry
-    return list(found.values())
+                replaced.setdefault(entry.path, set()).update(entry.replaced)
+    return [entry._replace(replaced=tuple(replaced[path])) for path, entry in found.items()]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from moorage.drivers.disk import READ, Disk
+from moorage.drivers.journal.patience import wait_for
 from moorage.drivers.journal.records import HEADER_LIMIT, Entry, encode, key_of
 
 _OPEN: Final = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -27,7 +28,7 @@ class Segment:
         self._fd = disk.open(path, _OPEN)
         try:
             found = disk.fstat(self._fd)
-            self._inode, self._size = found.st_ino, found.st_size
+            self._identity, self._size = (found.st_dev, found.st_ino), found.st_size
             self._key = key_of(disk.read(self._fd, HEADER_LIMIT))
         except BaseException:
             disk.close(self._fd)
@@ -132,7 +133,8 @@ class Segment:
     def has_its_name(self) -> bool:
         """Whether nobody has begun to drop the file. Raises OSError."""
         try:
-            return self._disk.stat(self._path).st_ino == self._inode
+            found = self._disk.stat(self._path)
+            return (found.st_dev, found.st_ino) == self._identity
         except FileNotFoundError:
             return False
 
@@ -146,7 +148,7 @@ def wait_for_writers(disk: Disk, path: str) -> None:
     """Wait until nobody is between `enter` and `leave` of a file that has lost its name. Raises OSError."""
     fd = disk.open(path, READ)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        wait_for(lambda: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB), path)
     finally:
         give_back(disk, fd)
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from moorage.drivers.disk import Disk
 from moorage.drivers.journal.held import Held
+from moorage.drivers.journal.patience import wait_for
 
 _RANGE: Final = struct.Struct("hhqqi")
 """The kernel's `struct flock`: kind, whence, start, length, and a process that is always 0."""
@@ -27,7 +28,8 @@ class Turns:
     threads of a process share: among them each path has a lock of its own. `open_file` opens the file. A process that dies gives its
     turns back."""
 
-    def __init__(self, disk: Disk, open_file: Callable[[], int]) -> None:
+    def __init__(self, disk: Disk, path: str, open_file: Callable[[], int]) -> None:
+        self._path = path
         self._held = Held(disk, open_file)
         self._lock = threading.Lock()
         self._waiting: dict[int, tuple[threading.Lock, list[None]]] = {}
@@ -57,8 +59,9 @@ class Turns:
 
     @contextlib.contextmanager
     def _locked(self, fd: int, place: int) -> Iterator[None]:
+        wanted = _RANGE.pack(fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0)
         try:
-            fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, _RANGE.pack(fcntl.F_WRLCK, os.SEEK_SET, place, 1, 0))
+            wait_for(lambda: fcntl.fcntl(fd, fcntl.F_OFD_SETLK, wanted), self._path)
         except OSError as error:
             # A kernel without such locks: the threads of this process take turns all the same.
             if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):

@@ -48,7 +48,7 @@ class JournaledWriting(Writing):
         files = [file for stage in stages for file in stage]
         # What comes first is found by its digest: its content is always the same, and nobody has to wait for another's sync.
         last = [path for path, _ in stages[-1]] if stages else []
-        self._with_room(next((path for path, _ in files), ""), lambda: self._write(files, last))
+        self._with_room(next((path for path, _ in files), ""), lambda: self._write_until_there(files, last))
 
     def move(self, source: str, target: str, files: Sequence[File]) -> None:
         data = self._small(source)
@@ -80,11 +80,12 @@ class JournaledWriting(Writing):
         turn = self.journal.turns.of(last)
         # Its turn begins before it looks which files have that content already.
         with turn, Staging(self._disk, self._folders, self._root) as staging:
+            replaced = {path: self._times(path) for path in last}
             self._stage(staging, files, Changed())
             staging.close()
-            with self.journal.written([Entry(path, data) for path, data in files]):
+            entries = [Entry(path, data, replaced=replaced.get(path, ())) for path, data in files]
+            with self.journal.written(entries):
                 staging.publish()
-        self._write_lost(files, last)
 
     def _move(self, source: str, moved: Entry, files: Sequence[File]) -> None:
         with Staging(self._disk, self._folders, self._root) as staging:
@@ -96,11 +97,14 @@ class JournaledWriting(Writing):
                 staging.publish()
         self._write_lost(files, [])
 
+    def _write_until_there(self, files: Sequence[File], last: Sequence[str]) -> None:
+        self._write(files, last)
+        self._write_lost(files, last)
+
     def _write_lost(self, files: Sequence[File], last: Sequence[str]) -> None:
         """Write files again that were removed since they got their names: whoever removed them has dropped what the journal held of
         them."""
-        if lost := [(path, data) for path, data in files if not self._disk.exists(self._root + path)]:
-            self._write(lost, last)
+        self._until_there(files, lambda lost: self._write(lost, last))
 
     def _make(self, folder: str, seen: Seen) -> list[str]:
         self._folders.known(folder, seen)
@@ -112,7 +116,7 @@ class JournaledWriting(Writing):
         for entry in entries:
             full = self._root + entry.path
             try:
-                if since is None or not (self._holds(entry) or self._is_newer(full, since)):
+                if since is None or not (self._holds(entry) or self._is_newer(full, since, entry)):
                     count += 1
                     with Staging(self._disk, self._folders, self._root) as staging:
                         self._folders.make(os.path.dirname(full))
@@ -139,13 +143,21 @@ class JournaledWriting(Writing):
         except DriverError:
             return False
 
-    def _is_newer(self, full: str, since: int) -> bool:
+    def _is_newer(self, full: str, since: int, entry: Entry) -> bool:
         """Whether another program has written the file since, which knows nothing of the journal."""
         try:
             found = self._disk.stat(full, follow_symlinks=False)
         except OSError:
             return False
-        return modes.S_ISREG(found.st_mode) and found.st_mtime_ns > since
+        time = found.st_mtime_ns
+        return modes.S_ISREG(found.st_mode) and time > since and time not in entry.replaced
+
+    def _times(self, path: str) -> tuple[int, ...]:
+        """Of the file that is about to be replaced, if there is one."""
+        try:
+            return (self._disk.stat(self._root + path, follow_symlinks=False).st_mtime_ns,)
+        except OSError:
+            return ()
 
     def _small(self, path: str) -> bytes | None:
         """The content of a small upload, whose size has been recorded with it then; None of a larger one."""

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 
 from moorage.leadership import Leadership
+from moorage.store.ages import Age
 from moorage.store.purge import purge_abandoned, purge_uploads
 from moorage.store.registry import Registry
 
@@ -41,23 +42,23 @@ class UploadPurging:
     async def purge(self) -> int:
         """How many went, or would go."""
         count = 0
-        before = datetime.datetime.now(datetime.UTC) - self.age
-        async for found in purge_uploads(self.registry, before=before, dry_run=self.dry_run):
+        age = Age(self.age.total_seconds())
+        async for found in purge_uploads(self.registry, age=age, dry_run=self.dry_run):
             count += 1
             log.info(
                 "upload would be purged" if self.dry_run else "upload purged",
                 extra={"repository": found.repository, "upload": found.upload, "size": found.size},
             )
-        leftovers = await self._purge_abandoned(before)
+        leftovers = await self._purge_abandoned(age)
         log.info(
             "uploads purged",
             extra={"uploads": count, "multipart_uploads": leftovers, "dryrun": self.dry_run},
         )
         return count + leftovers
 
-    async def _purge_abandoned(self, before: datetime.datetime) -> int:
+    async def _purge_abandoned(self, age: Age) -> int:
         driver = self.registry.stock.driver
-        found = await purge_abandoned(driver, before=before, dry_run=self.dry_run)
+        found = await purge_abandoned(driver, age=age, dry_run=self.dry_run)
         for leftover in found:
             log.info(
                 "multipart upload would be purged" if self.dry_run else "multipart upload purged",

@@ -268,6 +268,31 @@ async def test_what_is_young_is_left_out(shelf: Shelf) -> None:
     assert real(shelf, layout.tag_link(A, Tag("moved"))).read_bytes() == b""
 
 
+@pytest.mark.parametrize("age", [3600.0, 0.0])
+async def test_what_is_damaged_and_comes_from_the_future_is_found(shelf: Shelf, age: float) -> None:
+    """As a wrong clock has dated it."""
+    tag, link = real(shelf, layout.tag_link(A, Tag("moved"))), real(shelf, layout.layer_link(A, LAYER))
+    emptied(tag)
+    emptied(link)
+    os.utime(tag, (4e9, 4e9))
+    os.utime(link, (time.time() + 60, time.time() + 60))
+    report = await check_registry(shelf.registry, Rules(settled_seconds=age))
+    kinds_of_all = {"torn-tag"} if age else {"torn-tag", "torn-link"}
+    assert {one.kind for one in report.findings} == kinds_of_all
+    assert report.young == len({"torn-tag", "torn-link"} - kinds_of_all)
+
+
+@pytest.mark.parametrize(("age", "ahead"), [(10.0, 14 * 60), (86400.0, 23 * 3600)])
+async def test_what_a_clock_that_is_a_little_ahead_has_just_written_is_young(
+    shelf: Shelf, age: float, ahead: float
+) -> None:
+    tag = real(shelf, layout.tag_link(A, Tag("moved")))
+    emptied(tag)
+    os.utime(tag, (time.time() + ahead, time.time() + ahead))
+    report = await check_registry(shelf.registry, Rules(repair=True, settled_seconds=age))
+    assert (report.findings, report.young) == ([], 1)
+
+
 async def test_nothing_is_repaired_beside_a_collection(shelf: Shelf) -> None:
     await shelf.driver.write([(layout.layer_link(A, GONE), GONE.encode())])
     async with announced(shelf.driver):

@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import os
 import shutil
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from moorage.drivers.inmemory import InMemoryDriver
 from moorage.errors import UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
+from moorage.store.ages import Age
 from moorage.store.checking.registry import Rules, check_registry
 from moorage.store.findings import Finding, Unwatched
 from moorage.store.patience import IN_A_ROW
@@ -28,9 +30,12 @@ from moorage.store.repository import Stock
 from moorage.store.uploads import Upload
 from tests.store.filled import AMD, Busy
 from tests.store.shelf import Shelf
+from tests.support.forking import command
+from tests.support.server import moorage_server
 
 REPOSITORIES = ("a", "b", "c")
 NO_AGE = datetime.timedelta(0)
+WEEK = datetime.timedelta(days=7)
 
 
 async def begun(driver: Busy) -> tuple[Registry, dict[str, Upload]]:
@@ -50,8 +55,7 @@ def ending(upload: Upload) -> Callable[[], Awaitable[None]]:
 
 
 async def purged(registry: Registry) -> set[str]:
-    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
-    return {found.repository async for found in purge_uploads(registry, before=later)}
+    return {found.repository async for found in purge_uploads(registry, age=Age(-3600.0))}
 
 
 async def test_the_last_upload_of_a_repository_may_end_at_any_moment() -> None:
@@ -207,3 +211,74 @@ async def test_a_check_tells_what_it_found_before_it_fails_on_uploads(tmp_path: 
     with pytest.raises(DriverError, match="_uploads"):
         await check_registry(shelf.registry, Rules(settled_seconds=-3600.0), Seeing())
     assert "missing-blob" in seen
+
+
+# Clocks
+
+
+FUTURE = 4e9
+"""In the year 2096, as a file gets it from a machine whose clock was wrong."""
+
+
+def dated(folder: Path, moment: float) -> None:
+    for file in folder.iterdir():
+        os.utime(file, (moment, moment))
+
+
+async def purged_of(root: Path, age: datetime.timedelta) -> set[str]:
+    return {
+        found.repository async for found in purge_uploads(registry_at(root), age=Age(age.total_seconds()))
+    }
+
+
+async def test_an_upload_from_the_future_is_as_old_as_one_from_the_past(tmp_path: Path) -> None:
+    folders = old_uploads(tmp_path, "a", "b", "c")
+    dated(folders["a"], FUTURE)
+    dated(folders["b"], 1e15)  # No file system keeps that, but some keep more than a date can be.
+    dated(folders["c"], time.time() - 1)
+    assert await purged_of(tmp_path, WEEK) == {"a", "b"}
+    assert not folders["a"].exists()
+    assert await purged_of(tmp_path, NO_AGE) == {"c"}
+
+
+@pytest.mark.parametrize(
+    ("age", "ahead"),
+    [
+        # A store takes requests from clocks that differ by a quarter of an hour.
+        (datetime.timedelta(seconds=10), 14 * 60),
+        # A clock may have been set back meanwhile, and whoever chose the age took that much for safe.
+        (WEEK, 6 * 86400),
+    ],
+)
+async def test_what_a_clock_that_is_a_little_ahead_has_just_written_is_young(
+    tmp_path: Path, age: datetime.timedelta, ahead: float
+) -> None:
+    folders = old_uploads(tmp_path, "a")
+    dated(folders["a"], time.time() + ahead)
+    assert await purged_of(tmp_path, age) == set()
+    assert await purged_of(tmp_path, NO_AGE) == {"a"}
+
+
+async def test_what_is_written_while_everything_is_purged_stays(tmp_path: Path) -> None:
+    folders = old_uploads(tmp_path, "a", "b")
+    dated(folders["a"], time.time() - 1)
+    age = Age(0.0)
+    dated(folders["b"], time.time())
+    assert {found.repository async for found in purge_uploads(registry_at(tmp_path), age=age)} == {"a"}
+
+
+async def test_a_check_tells_of_uploads_from_the_future(tmp_path: Path) -> None:
+    shelf = Shelf(FilesystemDriver(str(tmp_path)))
+    await shelf.push("a", AMD, "latest")
+    dated(old_uploads(tmp_path, "a")["a"], FUTURE)
+    for rules in (Rules(), Rules(stray=NO_AGE)):
+        report = await check_registry(shelf.registry, rules)
+        assert [one.kind for one in report.findings] == ["stray-upload"]
+
+
+def test_the_command_purges_an_upload_from_the_future(tmp_path: Path) -> None:
+    server = moorage_server(tmp_path / "server", root=tmp_path / "root")
+    dated(old_uploads(tmp_path / "root", "a")["a"], FUTURE)
+    for options in ([], ["--age", "0"]):
+        done = command("purge-uploads", "--dry-run", *options, server.command[-1])
+        assert done.stdout.endswith("\n1 upload would be purged\n"), done.stderr

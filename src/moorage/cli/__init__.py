@@ -1,8 +1,8 @@
 """The command line: `moorage`, also installed as `registry` with the spellings of the reference implementation.
 
 `serving`, `configuration`, `collecting` (garbage and uploads), `storage` (copying and checking), `access` (rules), `events`
-(notifications) and `passwords` hold the commands, and `commands` lists them. They share `arguments`, `starting`, `roots`, `moments`
-and `progress`; `refusals` tells what a server would not start with; `output` and `ending` wrap each command but `serve`, and
+(notifications) and `passwords` hold the commands, and `commands` lists them. They share `arguments`, `starting`, `roots`, `unsettled`,
+`moments` and `progress`; `refusals` tells what a server would not start with; `output` and `ending` wrap each command but `serve`, and
 `spellings` translates the arguments of the reference. A command imports what it needs when it runs, so that `moorage version` does
 not load a server. Read `starting`, then the command you need.
 """

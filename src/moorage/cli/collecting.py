@@ -38,6 +38,7 @@ def garbage_collect(
     from moorage import logs
     from moorage.app import build_registry
     from moorage.cli.progress import spinning
+    from moorage.cli.unsettled import tell
     from moorage.storage import build_driver
     from moorage.store.garbage.collection import CollectionAborted, collect
 
@@ -56,6 +57,8 @@ def garbage_collect(
     async def run() -> Collection:
         began = time.monotonic()
         try:
+            if dry_run:
+                tell(driver)
             found = await collect(
                 build_registry(configuration, driver),
                 dry_run=dry_run,
@@ -116,6 +119,7 @@ def purge(
     from moorage import logs
     from moorage.app import build_registry
     from moorage.storage import build_driver
+    from moorage.store.ages import Age
     from moorage.store.purge import purge_abandoned, purge_uploads
 
     configuration = load(config)
@@ -127,13 +131,13 @@ def purge(
     if age is not None:
         old = datetime.timedelta(hours=age)
 
-    before = datetime.datetime.now(datetime.UTC) - old
+    alone = Age(old.total_seconds())
 
     async def run() -> tuple[list[Purged], list[Abandoned]]:
         registry = build_registry(configuration, driver)
         try:
-            uploads = [one async for one in purge_uploads(registry, before=before, dry_run=dry_run)]
-            return uploads, await purge_abandoned(driver, before=before, dry_run=dry_run)
+            uploads = [one async for one in purge_uploads(registry, age=alone, dry_run=dry_run)]
+            return uploads, await purge_abandoned(driver, age=alone, dry_run=dry_run)
         finally:
             await driver.close()
 

@@ -75,6 +75,7 @@ def copy(
 
 
 def _copied(source: Configuration, target: Configuration, watch: Watch) -> CopyReport:
+    from moorage.cli.unsettled import settle
     from moorage.storage import build_driver
     from moorage.store.copying.registry import CopyRefused, copy_registry
 
@@ -82,6 +83,7 @@ def _copied(source: Configuration, target: Configuration, watch: Watch) -> CopyR
         reading, writing = build_driver(source), build_driver(target)
         try:
             _prepare(writing)
+            settle(reading)
             return await copy_registry(reading, writing, watch)
         finally:
             await reading.close()
@@ -135,6 +137,7 @@ def _checked(
     configuration: Configuration, watch: Watch, *, repair: bool, quick: bool, age: float, notice: float
 ) -> CheckReport:
     from moorage.app import build_registry
+    from moorage.cli.unsettled import settle, tell
     from moorage.storage import build_driver
     from moorage.store.checking.registry import RepairRefused, Rules, check_registry
 
@@ -144,6 +147,7 @@ def _checked(
     async def run() -> CheckReport:
         driver = build_driver(configuration)
         try:
+            settle(driver) if repair else tell(driver)
             return await check_registry(build_registry(configuration, driver), rules, watch)
         finally:
             await driver.close()

@@ -108,12 +108,6 @@ class FilesystemDriver(InPlace):
     async def stat(self, path: str) -> FileInfo:
         return self._stat(path) if self._inline else await self._threaded(self._stat, path)
 
-    async def is_folder(self, path: str) -> bool:
-        try:
-            return (await self.stat(path)).is_folder
-        except PathNotFound:
-            return False
-
     async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
         if not self._inline:
             return await self._threaded(self._open, path)
@@ -360,7 +354,7 @@ class FilesystemDriver(InPlace):
         try:
             if read_only:
                 self._disk.listdir(self.root)
-                if self._journal.left_behind():
+                if self.left_behind():
                     log.warning(
                         "what was pushed last before a kill or a power cut may be missing: "
                         "start once without read-only mode, or run a command that changes something",
@@ -386,6 +380,10 @@ class FilesystemDriver(InPlace):
             log.warning("storage is full: pulls go on, pushes fail", extra={"path": self.root})
             return 0
         return len(gone)
+
+    def left_behind(self) -> bool:
+        """Whether what was acknowledged last may be in the journal alone: of a server that is gone. Raises OSError."""
+        return self._journal.left_behind()
 
     def _recover(self) -> None:
         """Nothing may be changed before, nor served by a server: what was acknowledged may be in the journal alone."""

@@ -53,9 +53,6 @@ class InMemoryDriver(LookingFirst, InPlace):
         self._files[file] = _File()
         return ""
 
-    async def is_folder(self, path: str) -> bool:
-        return any(True for _ in self._below(path))
-
     async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
         return _MemoryReader(self._readable(path).data)
 

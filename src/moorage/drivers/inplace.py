@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from moorage.drivers.base import FileInfo
+from moorage.drivers.base import FileInfo, PathNotFound
 
 
 class Files(Protocol):
@@ -34,6 +34,12 @@ class InPlace:
 
     async def written(self: Files, path: str) -> FileInfo:
         return await self.stat(path)
+
+    async def is_folder(self: Files, path: str) -> bool:
+        try:
+            return (await self.stat(path)).is_folder
+        except PathNotFound:
+            return False
 
     async def abandoned(
         self, folders: Iterable[str], before: float, *, remove: bool

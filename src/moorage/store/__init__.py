@@ -27,6 +27,7 @@
     torn           the last target of a torn tag, without repairing it
     listing        the names and digests in a folder that may not exist
     removal        the removal of a path that may be gone
+    ages           what counts as written just now, by clocks that may be wrong
     ahead          answers in order, with the next ones in flight
     abreast        work on many items, a few at a time
     patience       when failures in a row mean that the storage does not work

@@ -8,12 +8,12 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from moorage.digest import ALGORITHMS, CANONICAL, Digest
 from moorage.drivers.base import Driver
 from moorage.errors import BlobUnknown, ManifestBlobUnknown, ManifestInvalid, ManifestUnknown
-from moorage.manifest import Manifest, check_pushed
+from moorage.manifest import IMAGES, INDEXES, Manifest, check_pushed
 from moorage.names import Name, Tag
 from moorage.store import layout, notes
 from moorage.store.abreast import abreast
@@ -31,6 +31,14 @@ from moorage.store.tags import Tags
 log = logging.getLogger(__name__)
 
 CHECKED_AT_ONCE: Final = 64
+
+
+class _Wanted(NamedTuple):
+    """Content that a manifest refers to, and what it may be here."""
+
+    digest: str
+    manifest: bool = False
+    blob: bool = True
 
 
 class Manifests:
@@ -156,30 +164,32 @@ class Manifests:
     async def _check(self, found: Manifest) -> None:
         check_pushed(found)
         await self._policy.check(found)
-        wanted: dict[tuple[str, bool], set[int]] = defaultdict(set)
+        wanted: dict[_Wanted, set[int]] = defaultdict(set)
         for one in found.blobs:
             if self._policy.required(one):
-                wanted[one.digest, False].add(one.size)
+                wanted[_Wanted(one.digest)].add(one.size)
         for child in found.manifests:
             if self._policy.child_required(child):
-                wanted[child.digest, True].add(child.size)
+                # An index may also refer to content that is not a manifest and was pushed as a blob. As a blob, a manifest would be
+                # 404 to those who follow the index.
+                blob = child.media_type not in IMAGES | INDEXES
+                wanted[_Wanted(child.digest, manifest=True, blob=blob)].add(child.size)
         asked = list(wanted.items())
         missing: list[str] = []
         # Lookups on a local disk never yield to the event loop: thousands at once would hold up all other requests.
         for first in range(0, len(asked), CHECKED_AT_ONCE):
             part = asked[first : first + CHECKED_AT_ONCE]
-            known = await asyncio.gather(
-                *(self._has(digest, child, sizes) for (digest, child), sizes in part)
-            )
-            missing += [digest for ((digest, _), _), there in zip(part, known, strict=True) if not there]
+            known = await asyncio.gather(*(self._has(one, sizes) for one, sizes in part))
+            missing += [one.digest for (one, _), there in zip(part, known, strict=True) if not there]
         if missing:
             raise ManifestBlobUnknown(list(dict.fromkeys(missing)))
 
-    async def _has(self, text: str, child: bool, sizes: Iterable[int]) -> bool:
-        digest = Digest.parse(text)
-        if child and await self.exists(digest, prove=True):
+    async def _has(self, wanted: _Wanted, sizes: Iterable[int]) -> bool:
+        digest = Digest.parse(wanted.digest)
+        if wanted.manifest and await self.exists(digest, prove=True):
             return True
-        # An index may also refer to content that is not a manifest and was pushed as a blob.
+        if not wanted.blob:
+            return False
         try:
             await self._blobs.prove(digest, sizes)
         except BlobUnknown:

@@ -9,11 +9,13 @@ import datetime
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Final
 
 from moorage.drivers.base import Driver, DriverError, Obstructed, PathNotFound
 from moorage.errors import UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
+from moorage.store.ages import Age
 from moorage.store.ahead import ahead_of, answers
 from moorage.store.listing import names_in
 from moorage.store.patience import Patience
@@ -21,6 +23,9 @@ from moorage.store.registry import Registry
 from moorage.store.removal import discard
 
 log = logging.getLogger(__name__)
+
+_FIRST: Final = datetime.datetime.min.replace(tzinfo=datetime.UTC).timestamp()
+_LAST: Final = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp()
 
 
 @dataclass(frozen=True)
@@ -39,18 +44,21 @@ class Abandoned:
     begun: datetime.datetime
 
 
-async def purge_abandoned(
-    driver: Driver, *, before: datetime.datetime, dry_run: bool = False
-) -> list[Abandoned]:
-    """Remove what interrupted writers began before `before` in the folders of the registry. The store does not know when the
-    last byte came, so `before` should lie further back than any request lasts. Returns an empty list if the store does
+def _moment(seconds: float) -> datetime.datetime:
+    """The time of a file may lie further from the epoch than a date can."""
+    return datetime.datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST), datetime.UTC)
+
+
+async def purge_abandoned(driver: Driver, *, age: Age, dry_run: bool = False) -> list[Abandoned]:
+    """Remove what interrupted writers began longer than `age` ago in the folders of the registry. The store does not know when
+    the last byte came, so `age` should be longer than any request lasts. Returns an empty list if the store does
     not list them: not every store that speaks S3 can, and not all credentials allow it."""
     try:
-        found = await driver.abandoned(layout.FOLDERS, before.timestamp(), remove=not dry_run)
+        found = await driver.abandoned(layout.FOLDERS, age.since, remove=not dry_run)
     except DriverError as error:
         log.warning("unfinished multipart uploads cannot be listed", extra={"reason": str(error)})
         return []
-    return [Abandoned(name, datetime.datetime.fromtimestamp(begun, datetime.UTC)) for name, begun in found]
+    return [Abandoned(name, _moment(begun)) for name, begun in found]
 
 
 Failed = Callable[[str, DriverError], None]
@@ -62,9 +70,9 @@ def _warn(folder: str, error: DriverError) -> None:
 
 
 async def purge_uploads(
-    registry: Registry, *, before: datetime.datetime, dry_run: bool = False, failed: Failed = _warn
+    registry: Registry, *, age: Age, dry_run: bool = False, failed: Failed = _warn
 ) -> AsyncIterator[Purged]:
-    """Remove sessions that have not been written to since `before`, and yield each one.
+    """Remove sessions that have not been written to for as long as `age`, and yield each one.
 
     A folder in which the storage fails is reported to `failed`, and the others are purged. Raises DriverError if it fails in
     many folders in a row, or in all of them.
@@ -73,7 +81,7 @@ async def purge_uploads(
     failures = _Failures(failed)
     async with contextlib.aclosing(_repositories(driver, failures)) as names:
         async for name in names:
-            found, error = await _purge_repository(driver, name, before, dry_run)
+            found, error = await _purge_repository(driver, name, age, dry_run)
             for one in found:
                 yield one
             if found or error is None:
@@ -130,7 +138,7 @@ async def _repositories(driver: Driver, failures: _Failures) -> AsyncGenerator[N
 
 
 async def _purge_repository(
-    driver: Driver, name: Name, before: datetime.datetime, dry_run: bool
+    driver: Driver, name: Name, age: Age, dry_run: bool
 ) -> tuple[list[Purged], DriverError | None]:
     """What was removed, and the first failure. After many failures in a row the rest of the repository is left alone."""
     purged: list[Purged] = []
@@ -139,7 +147,7 @@ async def _purge_repository(
     try:
         for upload in await names_in(driver, layout.uploads(name)):
             try:
-                found = await _purge(driver, name, upload, before, dry_run)
+                found = await _purge(driver, name, upload, age, dry_run)
             except DriverError as error:
                 first = first or error
                 patience.failed(error)
@@ -152,16 +160,14 @@ async def _purge_repository(
     return purged, first
 
 
-async def _purge(
-    driver: Driver, name: Name, upload: str, before: datetime.datetime, dry_run: bool
-) -> Purged | None:
+async def _purge(driver: Driver, name: Name, upload: str, age: Age, dry_run: bool) -> Purged | None:
     """The session, removed; None if it is not old enough, or not a session. Raises DriverError."""
     try:
         found = await _session(driver, name, UploadId.parse(upload))
     except UploadUnknown:
         log.warning("not an upload, left alone", extra={"repository": name, "upload": upload})
         return None
-    if found is None or found.last_write >= before:
+    if found is None or age.spares(found.last_write.timestamp()):
         return None
     if not dry_run:
         await discard(driver, layout.upload(name, UploadId(upload)), durable=False)
@@ -181,7 +187,7 @@ async def _session(driver: Driver, name: Name, upload: UploadId) -> Purged | Non
     latest = latest or await _newest(driver, layout.upload(name, upload))
     if not latest:
         return None
-    return Purged(name, upload, datetime.datetime.fromtimestamp(latest, datetime.UTC), size)
+    return Purged(name, upload, _moment(latest), size)
 
 
 async def _newest(driver: Driver, path: str) -> float:

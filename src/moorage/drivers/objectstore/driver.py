@@ -84,6 +84,8 @@ class Options:
     limits: Limits = USUAL
     prompt: CloudStore | None = None
     """The same store with a shorter timeout, for all small requests."""
+    hasty: Callable[[], CloudStore] | None = None
+    """Makes the same store with few retries, to look whether it is there at all."""
     signed: Callable[[str, timedelta], str] | None = None
     """Makes the URL to read the object with a key by, if obstore should not sign it."""
 
@@ -111,6 +113,7 @@ class ObjectStoreDriver(LookingFirst):
         self.least_chunk = options.limits.least_part
         self._store = options.prompt or store
         self._listing = Listing(self._store, every_name)
+        self._every_name = every_name
         self._options = options
         self._prefix = "".join(f"{part}/" for part in options.root.split("/") if part)
         self._putter = putter or Plain(self._store, store, options.attributes)
@@ -197,8 +200,10 @@ class ObjectStoreDriver(LookingFirst):
         return names
 
     async def is_folder(self, path: str) -> bool:
-        """One call."""
-        return await self._listing.anything(self.key(path).rstrip("/"))
+        """One call. It is given up soon: what starts asks it first."""
+        hasty = self._options.hasty
+        listing = Listing(hasty(), self._every_name) if hasty is not None else self._listing
+        return await listing.anything(self.key(path).rstrip("/"))
 
     # Writing
 

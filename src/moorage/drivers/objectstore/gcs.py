@@ -20,7 +20,15 @@ from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
 from moorage.drivers.objectstore.environment import without_variables
 from moorage.drivers.objectstore.everyname import S3Names
 from moorage.drivers.objectstore.multipart import Multipart
-from moorage.drivers.objectstore.network import AGENT, PROMPT, client_options, patience, retries
+from moorage.drivers.objectstore.network import (
+    AGENT,
+    AT_START,
+    MOST,
+    PROMPT,
+    client_options,
+    patience,
+    retries,
+)
 from moorage.drivers.objectstore.sdk import S3Clients
 from moorage.drivers.objectstore.unfinished import Unfinished
 
@@ -68,14 +76,14 @@ def gcs_driver(options: GcsOptions, *, links_for: timedelta | None) -> ObjectSto
         config["service_account_key"] = json.dumps(dict(credentials))
     endpoint = options.endpoint or credentials.get("gcs_base_url", "")
 
-    def store(silence: timedelta) -> GCSStore:
+    def store(silence: timedelta, most: int = MOST) -> GCSStore:
         try:
             with without_variables("GOOGLE_") if credentials else nullcontext():
                 return GCSStore(
                     options.bucket,
                     config=config,  # type: ignore[arg-type] # a dictionary that is filled step by step
                     client_options=client_options(endpoint, user_agent=options.user_agent, silence=silence),
-                    retry_config=retries(),
+                    retry_config=retries(most),
                 )
         except BaseError:
             # In fixed words: obstore quotes a key that it cannot read, as a list of bytes.
@@ -90,6 +98,7 @@ def gcs_driver(options: GcsOptions, *, links_for: timedelta | None) -> ObjectSto
         options.part_bytes,
         links_for=links_for if credentials else None,
         prompt=store(PROMPT),
+        hasty=partial(store, PROMPT, AT_START),
     )
     # Google's service understands these requests of S3, too (Cloud Storage, "Interoperability").
     clients = S3Clients(

@@ -30,6 +30,12 @@ WHOLE: Final = timedelta(days=1)
 GIVE_UP: Final = timedelta(seconds=40)
 """No request is retried after this time. With a last `PROMPT` silence it is less than the minute that a client may wait."""
 
+MOST: Final = 30
+"""More retries than there is time for, whatever pauses are drawn."""
+
+AT_START: Final = 4
+"""So many retries take two seconds. Who starts a server with a wrong address learns so at once."""
+
 
 def patience(part_bytes: int) -> timedelta:
     """The silence to allow a store that is sent parts of that size."""
@@ -65,10 +71,14 @@ def client_options(
     return options
 
 
-def retries(most: int = 8, first: timedelta = timedelta(milliseconds=100)) -> RetryConfig:
-    """Up to `most` retries with growing pauses and jitter, so that a client learns within a minute that a store is down."""
+def retries(most: int = MOST, first: timedelta = timedelta(milliseconds=100)) -> RetryConfig:
+    """Up to `most` retries within `GIVE_UP`, with growing pauses and jitter. So a client learns within a minute that a store is down,
+    and does not notice that one is started again.
+
+    A pause is drawn between the first one and `base` times the last one (object_store, "BackoffConfig"). So with 4 it doubles on
+    average; with 2 it does not grow, and eight retries are over in two seconds."""
     return {
         "max_retries": most,
-        "backoff": {"init_backoff": first, "max_backoff": timedelta(seconds=5), "base": 2},
+        "backoff": {"init_backoff": first, "max_backoff": timedelta(seconds=5), "base": 4},
         "retry_timeout": GIVE_UP,
     }

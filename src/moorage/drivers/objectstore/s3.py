@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from obstore.exceptions import BaseError
@@ -21,6 +22,8 @@ from moorage.drivers.objectstore.limits import USUAL, Limits
 from moorage.drivers.objectstore.multipart import Multipart
 from moorage.drivers.objectstore.network import (
     AGENT,
+    AT_START,
+    MOST,
     PROMPT,
     client_options,
     patience,
@@ -118,7 +121,15 @@ def s3_driver(options: S3Options, *, links_for: timedelta | None) -> ObjectStore
     return ObjectStoreDriver(
         store,
         Options(
-            "s3", options.root, options.part_bytes, attributes, links_for, public, options.limits, prompt
+            "s3",
+            options.root,
+            options.part_bytes,
+            attributes,
+            links_for,
+            public,
+            options.limits,
+            prompt,
+            hasty=partial(_store, options, options.service, credentials, PROMPT, AT_START),
         ),
         putter=_with_acl(options, copying) if copying.names_acl else None,
         joiner=PartCopies(copies, copying, through, options.limits),
@@ -154,7 +165,9 @@ def _check(options: S3Options) -> None:
     one_line("storage.s3", secretkey=options.secret_key)
 
 
-def _store(options: S3Options, service: str, credentials: Any, silence: timedelta) -> S3Store:
+def _store(
+    options: S3Options, service: str, credentials: Any, silence: timedelta, most: int = MOST
+) -> S3Store:
     in_path = options.in_path(service)
     if in_path:
         endpoint = service
@@ -191,7 +204,7 @@ def _store(options: S3Options, service: str, credentials: Any, silence: timedelt
                     silence=silence,
                     authorities=authorities,
                 ),
-                retry_config=retries(),
+                retry_config=retries(most),
                 credential_provider=credentials,
             )
     except BaseError:

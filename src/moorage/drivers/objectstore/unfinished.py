@@ -24,7 +24,7 @@ class Unfinished:
 
     async def begun(self, prefix: str, before: float, *, abort: bool) -> list[tuple[str, float]]:
         """The keys below `prefix` of uploads that began before `before`, each with the time when it began, in seconds since the
-        epoch. `abort` aborts them. One call per thousand, and one per removal. Raises DriverError."""
+        epoch. `abort` aborts them. One call per thousand, one more where there is none, and one per removal. Raises DriverError."""
         try:
             found = await self._threads.call(self._uploads.unfinished, prefix, before)
             if abort:

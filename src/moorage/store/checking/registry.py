@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import time
 from dataclasses import dataclass
 
 from moorage.drivers.base import Driver, DriverError, Obstructed
 from moorage.names import Name
 from moorage.store import layout
+from moorage.store.ages import Age
 from moorage.store.announcing import NOTICE_SECONDS, AnotherCollection, announced
 from moorage.store.checking.blobs import BlobCheck
 from moorage.store.checking.report import CheckReport
@@ -42,7 +42,7 @@ async def check_registry(registry: Registry, rules: Rules, watch: Watch | None =
     """Check a registry, and repair it if the rules say so. Raises DriverError when the storage fails, and RepairRefused."""
     report = CheckReport(watch or Unwatched())
     driver = registry.stock.driver
-    state = State(driver, report, time.time() - rules.settled_seconds)
+    state = State(driver, report, Age(rules.settled_seconds))
     if await state.tree.empty():
         return report
     # In the order in which they were found, each once.
@@ -61,18 +61,18 @@ async def check_registry(registry: Registry, rules: Rules, watch: Watch | None =
 
 
 async def _left_behind(registry: Registry, report: CheckReport, stray: datetime.timedelta) -> None:
-    before = datetime.datetime.now(datetime.UTC) - stray
+    age = Age(stray.total_seconds())
 
     def unlisted(folder: str, error: DriverError) -> None:
         report.tell(Finding("unreadable-folder", folder, detail=str(error)))
 
-    async for one in purge_uploads(registry, before=before, dry_run=True, failed=unlisted):
+    async for one in purge_uploads(registry, age=age, dry_run=True, failed=unlisted):
         path = f"{layout.uploads(one.repository)}/{one.upload}"
         detail = (
             f"{one.size} bytes, the last of them came {one.last_write.isoformat()}: purge-uploads removes it"
         )
         report.tell(Finding("stray-upload", path, one.repository, detail=detail))
-    for leftover in await purge_abandoned(registry.stock.driver, before=before, dry_run=True):
+    for leftover in await purge_abandoned(registry.stock.driver, age=age, dry_run=True):
         detail = f"begun {leftover.begun.isoformat()}: purge-uploads removes it"
         report.tell(Finding("unfinished-multipart-upload", leftover.object, detail=detail))
 

@@ -6,6 +6,7 @@ from moorage.digest import CANONICAL, Digest, Hashes
 from moorage.drivers.base import Damaged, Driver, DriverError, FileInfo, PathNotFound
 from moorage.names import Name
 from moorage.store import layout
+from moorage.store.ages import Age
 from moorage.store.checking.report import CheckReport
 from moorage.store.contents import Key, key, target
 from moorage.store.findings import Finding
@@ -32,10 +33,10 @@ class Listings(LiveTree):
 
 
 class State:
-    """What is known so far: the `sizes` of blobs that looked whole, and the blobs that are `corrupt`. What was written since
-    `settled` (in seconds since the epoch) may be a part of something that is not complete yet."""
+    """What is known so far: the `sizes` of blobs that looked whole, and the blobs that are `corrupt`. What was written
+    less than `settled` ago may be a part of something that is not complete yet."""
 
-    def __init__(self, driver: Driver, report: CheckReport, settled: float) -> None:
+    def __init__(self, driver: Driver, report: CheckReport, settled: Age) -> None:
         self.driver = driver
         self.report = report
         self.tree = Listings(driver, report)
@@ -57,12 +58,12 @@ class State:
             return None if await self.tree.modified(path) is None else await self.info(path)
 
     async def is_young(self, path: str) -> bool:
-        """Whether the path changed after `settled`, or no longer exists."""
+        """Whether the path changed too short a time ago, or no longer exists."""
         try:
             found = await self.info(path)
         except Damaged:
             return False
-        return found is None or found.modified >= self.settled
+        return found is None or self.settled.spares(found.modified)
 
     async def is_gone(self, digest: Digest) -> bool:
         """Whether the blob does not exist. A damaged one counts as existing."""

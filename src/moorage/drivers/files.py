@@ -23,6 +23,9 @@ from moorage.drivers.disk import Disk
 from moorage.drivers.obstacles import KINDS, BelowAFile
 from moorage.drivers.threads import Threads
 
+FULL: Final = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
+"""What the kernel says where there is no room: on the disk, in a quota, or below a limit on file sizes."""
+
 
 def translate(error: OSError, path: str) -> DriverError:
     """Translate the kernel's error into the driver's, here and nowhere else. `path` is the driver's path."""
@@ -32,7 +35,7 @@ def translate(error: OSError, path: str) -> DriverError:
         return BelowAFile(path, "a file is where its folder should be")
     if error.errno in KINDS:
         return Obstructed(path, KINDS[error.errno])
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in FULL:
         return StorageFull(path, os.strerror(error.errno))
     if error.errno == errno.ENAMETOOLONG:
         return InvalidPath(path, "name too long")

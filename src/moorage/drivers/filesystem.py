@@ -34,7 +34,7 @@ from moorage.drivers.base import (
     Writer,
 )
 from moorage.drivers.disk import READ, Disk, disk_at
-from moorage.drivers.files import FileReader, FileWriter, translate
+from moorage.drivers.files import FULL, FileReader, FileWriter, translate
 from moorage.drivers.folders import Folders, Removals
 from moorage.drivers.inplace import InPlace
 from moorage.drivers.journal.journal import JOURNAL
@@ -374,7 +374,7 @@ class FilesystemDriver(InPlace):
                 with contextlib.suppress(FileNotFoundError):
                     self._disk.unlink(path)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in FULL:
                 named = error.filename if error.errno in (errno.ENOTDIR, errno.ENOENT, errno.ELOOP) else None
                 raise DriverError(named or self.root, error.strerror or str(error)) from None
             log.warning("storage is full: pulls go on, pushes fail", extra={"path": self.root})

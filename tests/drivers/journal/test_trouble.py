@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import shutil
 import threading
 import time
@@ -216,4 +217,17 @@ async def test_what_is_in_place_of_the_drivers_own_folder_is_named(tmp_path: Pat
     assert not isinstance(raised.value, PathNotFound)
     with pytest.raises(DriverError, match=rf"{tmp_path}/\.moorage/tmp: Not a directory"):
         await started(tmp_path)
+    await driver.close()
+
+
+async def test_a_journal_that_has_reached_the_limit_on_file_sizes_is_settled(tmp_path: Path) -> None:
+    driver = Inline(str(tmp_path), journaled=True)
+    await driver.write([("/a/b", bytes(1000))])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+    try:
+        await driver.write([("/a/c", bytes(1000))])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert await driver.read("/a/c") == bytes(1000)
     await driver.close()

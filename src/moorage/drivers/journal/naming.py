@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 from collections.abc import Iterator
 
 from moorage.drivers.base import DriverError
-from moorage.drivers.files import translate
+from moorage.drivers.files import FULL, translate
 from moorage.drivers.journal.journal import JOURNAL
 
 
@@ -17,6 +16,6 @@ def naming_journal() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise translate(error, f"/{JOURNAL}") from None
         raise DriverError(f"/{JOURNAL}", f"cannot be used: {error.strerror or error}") from None

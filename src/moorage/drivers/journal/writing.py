@@ -12,7 +12,7 @@ from typing import Final
 
 from moorage.drivers.base import DriverError, InvalidPath, Obstructed, StorageFull
 from moorage.drivers.disk import READ, Disk
-from moorage.drivers.files import translate
+from moorage.drivers.files import FULL, translate
 from moorage.drivers.folders import Changed, Folders, Seen
 from moorage.drivers.journal.journal import LIMIT, SECONDS, Journal
 from moorage.drivers.journal.records import Entry
@@ -67,7 +67,7 @@ class JournaledWriting(Writing):
             except StorageFull:
                 pass
             except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                if error.errno not in FULL:
                     raise
             else:
                 return

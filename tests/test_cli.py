@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from typer.main import get_command
 
 from moorage import __version__
 from moorage.cli.commands import main_app
-from moorage.cli.serving import typed
+from moorage.cli.serving import typed, welcoming
 from moorage.cli.spellings import translated
+from moorage.config.sections.http import Http
 from tests.support import forking
+from tests.support.exchange import exchange
 from tests.support.server import moorage_command
 
 CONFIG = "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {root}\n"
@@ -327,3 +330,39 @@ def test_a_time_that_makes_no_sense_is_refused(
 )
 def test_the_welcome_says_what_can_be_typed(address: str, said: str) -> None:
     assert typed(address) == said
+
+
+@pytest.mark.parametrize(
+    ("http", "registry"),
+    [
+        ({}, "localhost:5000"),
+        ({"host": "https://registry.example.com"}, "registry.example.com"),
+        ({"host": "http://registry.example.com:8080/"}, "registry.example.com:8080"),
+        ({"host": "https://registry.example.com", "prefix": "/images/"}, "registry.example.com"),
+        ({"host": "https://registry.example.com", "net": "unix", "addr": "/run/x"}, "registry.example.com"),
+        ({"host": "https://example.com/images/"}, ""),
+        ({"prefix": "/images/"}, ""),
+        ({"net": "unix", "addr": "/run/x"}, ""),
+    ],
+)
+def test_the_welcome_has_commands_that_work_or_none(http: dict[str, str], registry: str) -> None:
+    section = Http.model_validate({"addr": "127.0.0.1:5000", **http})
+    said = welcoming(section, section.addr)
+    assert re.findall(r"docker push (.*)/hello-world\n", said) == ([registry] if registry else [])
+    assert "localhost:/" not in said
+
+
+def test_a_port_that_the_system_chose_is_told(tmp_path: Path) -> None:
+    text = f"{CONFIG.format(root=tmp_path / 'root')}http: {{addr: 127.0.0.1:0, workers: 1}}\n"
+    (tmp_path / "config.yml").write_text(text)
+    command = moorage_command("serve", "--welcome", str(tmp_path / "config.yml"))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        line = next((line for line in server.stderr if "listens on" in line), "")
+        port = line.partition("127.0.0.1:")[2].partition(" ")[0]
+        try:
+            assert exchange(f"127.0.0.1:{port}", "GET", "/v2/").status == 200
+        finally:
+            server.terminate()
+            said, _ = server.communicate(timeout=30)
+    assert f"docker push localhost:{port}/hello-world" in said

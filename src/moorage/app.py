@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from moorage import health, logs, notifications, reporting, tracing
+from moorage.api import leftover
 from moorage.api.answer import NOSNIFF, Answer, RawHeaders, send_bytes
 from moorage.api.endpoint import Endpoint
+from moorage.api.exchange import Exchange
 from moorage.api.limits import Limits, Memory
 from moorage.api.location import Locations
 from moorage.api.observing import Observer
@@ -46,6 +48,8 @@ log = logging.getLogger(__name__)
 
 ALIVE: Final = ("/", "/healthz")
 READY: Final = "/readyz"
+REFUSED: Final = (404, 405)
+"""A body is waited for then only: nothing may hold up the answers about health."""
 
 
 def build_registry(
@@ -134,6 +138,7 @@ class Application:
         self._notifications = notifications.build(configuration, shared)
         self._prefix = configuration.http.prefix.rstrip("/")
         self._headers = _headers(configuration)
+        self._service: Service | None = None
         self._endpoint: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -151,6 +156,8 @@ class Application:
                 await self._endpoint(scope, receive, send)
                 return
         answer = await self._elsewhere(scope)
+        if answer.status in REFUSED and self._service is not None:
+            await leftover.drop(Exchange(scope, receive, self._service, "", ""))
         own = {name for name, _ in answer.headers}
         answer.headers += [header for header in (NOSNIFF, *self._headers) if header[0] not in own]
         await send_bytes(answer, send, head=scope["method"] == "HEAD")
@@ -186,6 +193,7 @@ class Application:
             open_parts.push_async_callback(self._descriptors.close)
             service = build_service(configuration, self._registry, await self._upload_key())
             service.healthy = self._health.healthy
+            self._service = service
             await self._open(service, open_parts)
             logger = logs.observer(configuration, self._shared.instance)
             open_parts.callback(logger.close)

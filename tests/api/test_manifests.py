@@ -148,6 +148,28 @@ async def test_each_missing_reference_is_named(client: Client) -> None:
     assert [error["detail"]["digest"] for error in answer.json["errors"]] == [FIRST.digest, SECOND.digest]
 
 
+@pytest.mark.parametrize("media_type", [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST])
+async def test_a_manifest_that_was_pushed_as_a_blob_is_missing_to_an_index(
+    client: Client, media_type: str
+) -> None:
+    await push_blob(client, "a", FIRST.payload)
+    child = descriptor(FIRST.payload, media_type)
+    payload = spaced({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [child]})
+    answer = await put_manifest(client, "a", Image(payload, (), (), OCI_INDEX), "latest")
+    assert (answer.status, answer.codes) == (400, ["MANIFEST_BLOB_UNKNOWN"])
+    await push(client, "a", FIRST)
+    assert (await put_manifest(client, "a", Image(payload, (), (), OCI_INDEX), "latest")).status == 201
+
+
+@pytest.mark.parametrize("media_type", ["application/vnd.oci.image.layer.v1.tar+gzip", "application/x", None])
+async def test_an_index_may_list_blobs_that_are_no_manifests(client: Client, media_type: str | None) -> None:
+    """BuildKit writes its cache so."""
+    await push_blob(client, "a", b"layer")
+    child = {**descriptor(b"layer", ""), "mediaType": media_type}
+    payload = spaced({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [child]})
+    assert (await put_manifest(client, "a", Image(payload, (), (), OCI_INDEX), "latest")).status == 201
+
+
 async def test_content_of_another_repository_is_missing_here(client: Client) -> None:
     await push(client, "other", FIRST)
     assert (await put_manifest(client, "a", FIRST)).codes[0] == "MANIFEST_BLOB_UNKNOWN"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -151,6 +152,20 @@ async def test_every_answer_has_an_id_of_its_own(memory: Client) -> None:
 @pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
 async def test_it_is_alive(memory: Client, path: str) -> None:
     assert (await memory.get(path)).status == 200
+
+
+async def test_a_body_that_does_not_come_does_not_hold_up_what_is_told_of_health(memory: Client) -> None:
+    asked = []
+
+    def body() -> Iterator[bytes]:
+        asked.append("for its first piece")
+        yield b"a"
+
+    for path in ("/", "/healthz", "/readyz"):
+        assert (await memory("GET", path, body(), {"content-length": "2"})).status == 200
+    expecting = {"expect": "100-continue", "content-length": "2"}
+    assert (await memory("PUT", "/nope", body(), expecting)).status == 404
+    assert not asked
 
 
 async def test_headers_of_the_configuration_are_on_every_answer(tmp_path: Path) -> None:

@@ -140,6 +140,10 @@ ANSWERS = (
         {"index that nothing tells": ("201", "400 MANIFEST_INVALID")},
     ),
     Answers(
+        "an image that is a blob here is no manifest to those who follow the index: the reference answers them 404 or 500",
+        {"index of an image that is a blob": ("201", "400 MANIFEST_BLOB_UNKNOWN")},
+    ),
+    Answers(
         "a manifest over the limit has a status of its own in the specification",
         {"more than four mebibytes": ("400 MANIFEST_INVALID", "413 MANIFEST_INVALID")},
     ),

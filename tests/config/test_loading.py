@@ -69,6 +69,9 @@ def test_without_any_file_variables_choose_the_driver() -> None:
         (b"storage: inmemory\n", "version: 0.1"),
         (b"version:\n", "version: 0.1"),
         (b"- version: 0.1\n", "version: 0.1"),
+        (b"- version: 0.1\n", "line 1: must be a mapping of keys to values"),
+        (b"\nversion:0.1\n", "line 2: must be a mapping of keys to values"),
+        (b"# nothing\n", "version: is required"),
         (b"version: 0.2\nstorage: nonsense\n", "must be 0.1"),
         (b"version: [0.1]\n", "must be 0.1"),
     ],
@@ -82,7 +85,7 @@ def test_without_a_version_nothing_else_is_looked_at(
     with pytest.raises(ConfigurationError) as caught:
         load(file, {"REGISTRY_HTTP_WORKERS": "0"})
     (problem,) = caught.value.problems
-    assert message in problem.message
+    assert message in str(problem)
     assert caught.value.source == file
 
 

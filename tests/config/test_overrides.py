@@ -69,6 +69,12 @@ def test_a_name_that_is_there_keeps_its_case() -> None:
         assert result(text, {name: value}) == {"http": {"headers": {"X-Frame-Options": ["A"]}}}
 
 
+def test_a_value_may_be_json_that_is_indented_with_tabs() -> None:
+    assert result("", {"REGISTRY_HTTP_HEADERS": '{\n\t"X-A": ["b"]\n}'}) == {
+        "http": {"headers": {"X-A": ["b"]}}
+    }
+
+
 def test_an_override_keeps_its_neighbours() -> None:
     text = "http:\n  addr: a:1\n  tls:\n    clientcas: [a, b, c]\n"
     assert result(text, {"REGISTRY_HTTP_TLS_CLIENTCAS_1": "x"}) == {

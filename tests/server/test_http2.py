@@ -118,6 +118,17 @@ def test_a_refused_body_of_unknown_length_is_taken_before_the_answer(server: Sec
         assert (answer.status, answer.reset) == (400, None)
 
 
+@pytest.mark.parametrize(("path", "status"), [("/nope", 404), ("/healthz", 405)])
+def test_a_body_for_what_is_not_of_the_api_is_taken_before_the_answer(
+    server: SecureServer, path: str, status: int
+) -> None:
+    with secure(server.connect(HTTP2)) as client:
+        body = bytes(8 << 20)
+        answer = client.request("POST", path, {"content-length": str(len(body))}, body)
+        assert (answer.status, answer.reset) == (status, None)
+        assert client.request("GET", "/healthz").status == 200
+
+
 def test_many_requests_share_a_connection(server: SecureServer) -> None:
     with secure(server.connect(HTTP2), window=16 << 20) as client:
         numbers = [client.begin("GET", f"/v2/{NAME}/blobs/{digest_of(BLOB)}") for _ in range(8)]

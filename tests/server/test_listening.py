@@ -10,7 +10,7 @@ import pytest
 
 from moorage.config.sections.http import Http
 from moorage.server import ServerError, listen
-from moorage.server.listening import remover
+from moorage.server.listening import address, remover
 from tests.support.ports import free_port
 
 Listen = Callable[..., list[socket.socket]]
@@ -44,6 +44,19 @@ def test_each_worker_has_a_socket_of_its_own_on_one_port(listening: Listen, chos
     assert len(addresses) == 1
     assert port in (0, addresses.pop()[1])
     assert all(map(is_listening, listeners))
+
+
+@pytest.mark.parametrize("addr", ["127.0.0.1:0", ":0", "localhost:0", "127.0.0.1:00"])
+def test_the_address_has_the_port_that_the_system_chose(listening: Listen, addr: str) -> None:
+    (listener,) = listening(addr, 1)
+    told = address(Http.model_validate({"addr": addr}), listener)
+    assert told == f"{addr.rpartition(':')[0]}:{listener.getsockname()[1]}"
+
+
+def test_a_port_that_was_asked_for_is_told_as_it_is_written(listening: Listen, tmp_path: Path) -> None:
+    for addr, net in ((f"localhost:{free_port()}", "tcp"), (str(tmp_path / "socket"), "unix")):
+        (listener,) = listening(addr, 1, net)
+        assert address(Http.model_validate({"addr": addr, "net": net}), listener) == addr
 
 
 def test_connections_are_spread_over_the_sockets(listening: Listen) -> None:

@@ -5,6 +5,7 @@
     framing     heads that could be understood in two ways
     admission   access control: from a route to a grant, from a refusal to an error
     exchange    the request, with its `body`
+    leftover    what a refused request still sends
     answer      the answer, and how it is sent
     rendering   errors as answers
     service     the parts that handlers work with, within `limits`

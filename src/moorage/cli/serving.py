@@ -10,6 +10,7 @@ import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from moorage import __version__
 from moorage.cli.starting import fail, read
@@ -18,6 +19,7 @@ from moorage.printable import printable
 
 if TYPE_CHECKING:
     from moorage.config import Configuration
+    from moorage.config.sections.http import Http
     from moorage.controllers import AccessSetup
     from moorage.drivers.base import Driver
 
@@ -27,11 +29,11 @@ LOCAL = ("", "127.0.0.1", "0.0.0.0", "[::]")  # noqa: S104 - what others are tol
 """Hosts in `http.addr` that `localhost` reaches, which clients trust without TLS."""
 
 WELCOME = """
-  Moorage listens on {typed}. Try it with an image you have:
+  Moorage listens on {address}. Try it with an image you have:
 
-    docker tag hello-world {typed}/hello-world
-    docker push {typed}/hello-world
-    docker pull {typed}/hello-world
+    docker tag hello-world {registry}/hello-world
+    docker push {registry}/hello-world
+    docker pull {registry}/hello-world
 """
 
 
@@ -48,12 +50,11 @@ def serve(config: Path | None, *, welcome: bool = False) -> None:
     _prepare_storage(configuration, access)
     _prepare_notifications(configuration)
     _check_tracing()
-    address = configuration.http.addr
 
-    def ready() -> None:
-        _tell(configuration, printable(str(loaded.source)) if loaded.source else "built-in defaults")
-        if welcome and configuration.http.net == "tcp":
-            print(WELCOME.format(typed=typed(address)), flush=True)
+    def ready(address: str) -> None:
+        _tell(configuration, address, printable(str(loaded.source)) if loaded.source else "built-in defaults")
+        if welcome:
+            print(welcoming(configuration.http, address), end="", flush=True)
 
     try:
         run_server(configuration, ready)
@@ -61,14 +62,24 @@ def serve(config: Path | None, *, welcome: bool = False) -> None:
         fail(str(error))
 
 
-def _tell(configuration: Configuration, source: str) -> None:
+def _tell(configuration: Configuration, address: str, source: str) -> None:
     """Say that the server listens: in a line, or as an event where programs read the log."""
-    address, tls = configuration.http.addr, configuration.http.tls.enabled
+    tls = configuration.http.tls.enabled
     if configuration.log.formatter != "text":
         log.info("server listens", extra={"address": address, "tls": tls, "configuration": source})
         return
     encrypted = ", tls" if tls else ""
     print(f"moorage {__version__} listens on {address}{encrypted} (configuration: {source})", file=sys.stderr)
+
+
+def welcoming(http: Http, address: str) -> str:
+    """What to try first. Empty if clients cannot: they reach no unix socket and no path below a host."""
+    here = typed(address) if http.net == "tcp" else address
+    registry = "" if http.net == "unix" or http.prefix.strip("/") else here
+    if http.host:
+        parts = urlsplit(str(http.host))
+        registry = "" if parts.path.strip("/") else parts.netloc
+    return f"{WELCOME.format(address=here, registry=registry)}\n" if registry else ""
 
 
 def typed(address: str) -> str:

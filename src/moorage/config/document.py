@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from moorage.config.loader import Loader
 from moorage.config.nodes import Entries, Items, Node, Origin, Path, Scalar, empty, is_empty
 from moorage.config.problem import ConfigurationError, Problem
 
@@ -30,17 +31,6 @@ _STANDIN = "…"
 """Stands where a value cannot be read: that one is there is known, so nobody need be told that it is missing."""
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader; `compose` gives its node graph, `value_of` what one scalar means."""
-
-    def value_of(self, node: yaml.ScalarNode) -> Any:
-        try:
-            return self.construct_object(node)
-        except (ValueError, LookupError, OverflowError, yaml.YAMLError):
-            # Its patterns for numbers match some texts that are none, such as `0x_`; a tag is put before any text.
-            return node.value
-
-
 def parse(text: str, *, variable: str | None = None) -> Node:
     """The nodes of one document; raises ConfigurationError with every mistake. `variable` is where the text is from, if set."""
     root, mistakes = parse_noting(text, variable=variable)
@@ -55,7 +45,7 @@ def parse_noting(text: str, *, variable: str | None = None) -> tuple[Node, list[
     if len(text) > MOST_CHARACTERS:
         raise _error(Origin(variable=variable), f"is larger than {MOST_CHARACTERS} characters")
     try:
-        loader = _Loader(text)
+        loader = Loader(text)
         root = loader.get_single_node()
         if root is None:
             return empty(Origin(None, variable) if variable else Origin(1)), []
@@ -83,7 +73,8 @@ def _is_odd_number(text: str, value: Any) -> bool:
 
 def _harmless(message: str | None) -> str:
     """PyYAML's message without the words it quotes: they may be parts of a password."""
-    return re.sub(r"'[^'\n]{2,}'", "…", message or "unknown mistake")
+    told = (message or "unknown mistake").replace(r"'\t'", "a tab")
+    return re.sub(r"'[^'\n]{2,}'", "…", told)
 
 
 def _error(origin: Origin, message: str, path: Path = ()) -> ConfigurationError:
@@ -93,7 +84,7 @@ def _error(origin: Origin, message: str, path: Path = ()) -> ConfigurationError:
 class _Reader:
     """Turns PyYAML's graph, in which aliases share nodes, into a tree, counting what it makes and noting what is wrong."""
 
-    def __init__(self, loader: _Loader, variable: str | None) -> None:
+    def __init__(self, loader: Loader, variable: str | None) -> None:
         self.mistakes: list[Problem] = []
         self._loader = loader
         self._variable = variable

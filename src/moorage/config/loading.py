@@ -126,6 +126,9 @@ def _broken_link(path: Path) -> Path | None:
 
 
 def _wrong_version(root: Node) -> Problem | None:
+    if not isinstance(root, Entries) and not is_empty(root):
+        message = f"must be a mapping of keys to values: write `version: {VERSION}` at the top"
+        return root.origin.problem((), message)
     found = root.entries.get("version") if isinstance(root, Entries) else None
     if found is None or is_empty(found):
         return Problem("version", f"is required: write `version: {VERSION}` at the top")

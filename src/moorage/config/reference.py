@@ -63,7 +63,8 @@ Each key has a variable: `REGISTRY_` and the path in capitals, with `_` in place
   end; only a value in quotes is read as YAML there too.
 * Items of a list have numbers from 0, `REGISTRY_HTTP_TLS_CLIENTCAS_0`, also where an item is a section:
   `REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL`. The next free number adds an item.
-* Where names are free, the rest of the variable is the name: `REGISTRY_HTTP_HEADERS_X-Frame-Options=[DENY]`.
+* Where names are free, the rest of the variable is the name: `REGISTRY_HTTP_HEADERS_X-Frame-Options=[DENY]`. It is spelled
+  as in the file if the file has it, else in lower case.
 * A section may be replaced by a bare name, which drops everything the file has in it: `REGISTRY_AUTH=none`.
   To use another storage driver than the file does, set `REGISTRY_STORAGE` to its name too.
 * An empty variable means the default.

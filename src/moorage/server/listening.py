@@ -46,6 +46,14 @@ def listen(http: Http, workers: int = 1) -> list[socket.socket]:
         raise ServerError(f"cannot listen on {http.addr} (http.addr): {error.strerror}") from None
 
 
+def address(http: Http, listener: socket.socket) -> str:
+    """`http.addr`, with the port that the kernel chose if it asks for any."""
+    where = http.listen
+    if isinstance(where, Path) or where[1] != 0:
+        return http.addr
+    return f"{http.addr.rpartition(':')[0]}:{listener.getsockname()[1]}"
+
+
 def bind(host: str, port: int, *, shared: bool) -> socket.socket:
     """Bind a TCP socket. A wildcard address, `0.0.0.0` too, takes IPv4 and IPv6, as Go's `net.Listen` has it. Raises OSError."""
     both = _is_wildcard(host) and socket.has_dualstack_ipv6()

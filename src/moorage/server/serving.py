@@ -27,7 +27,7 @@ from moorage.drivers.filesystem import LEADER
 from moorage.server import debugging, openfiles, protocols, signals
 from moorage.server.errors import ServerError
 from moorage.server.launcher import Launcher
-from moorage.server.listening import BACKLOG, listen, remover
+from moorage.server.listening import BACKLOG, address, listen, remover
 from moorage.server.worker import Duties
 from moorage.shared import Shared
 
@@ -50,8 +50,8 @@ def _default_workers() -> int:
     return max(1, min(4, len(os.sched_getaffinity(0))))
 
 
-def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is called once the sockets listen.
+def serve(configuration: Configuration, ready: Callable[[str], None] = lambda address: None) -> None:
+    """Serve until SIGTERM or SIGINT. `ready` is called with their address once the sockets listen.
 
     Raises ServerError, and SystemExit(1) if a worker cannot start.
     """
@@ -88,7 +88,7 @@ def serve(configuration: Configuration, ready: Callable[[], None] = lambda: None
     launcher = Launcher(
         listeners, duties, files, renewing, leaving, workers=workers, **_settings(http, connections)
     )
-    launcher.on_startup(ready)
+    launcher.on_startup(partial(ready, address(http, listeners[0])))
     if obtained is not None:
         launcher.on_shutdown(obtained.stop)
     launcher.on_shutdown(debug.close)

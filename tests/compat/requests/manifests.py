@@ -21,6 +21,8 @@ LIST = index(DOCKER, docker=True)
 INDEX = index(OCI, docker=False)
 EMPTY_INDEX = Document(OCI_INDEX, canonical({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}))
 NESTED = index(INDEX, docker=False)
+_BLOB = Document(OCI_MANIFEST, b"no manifest")
+AS_BLOB = Document(OCI_INDEX, index(_BLOB, docker=False).body, (_BLOB.body,))
 UNTYPED = Document(OCI_MANIFEST, OCI.body.replace(f'"mediaType" : "{OCI_MANIFEST}",'.encode(), b""))
 SUBJECT = image("oci", docker=False, subject=descriptor(OCI_MANIFEST, OCI.body))
 CONFIG = descriptor(OCI_CONFIG, OCI.blobs[0])
@@ -108,6 +110,8 @@ STEPS = (
         OCI_MANIFEST,
     ),
     put("nested index", "nested", NESTED.body, OCI_INDEX),
+    *blobs(AS_BLOB),
+    put("index of an image that is a blob", "of-blob", AS_BLOB.body, OCI_INDEX),
     put("image with a subject", SUBJECT.digest, SUBJECT.body, OCI_MANIFEST),
     put("media type with a parameter", "parameter", OCI.body, f"{OCI_MANIFEST}; charset=utf-8"),
     # Served.

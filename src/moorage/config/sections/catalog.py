@@ -29,6 +29,6 @@ class Catalog(Section):
 class Tags(Section):
     maxtags: Limit = Field(
         default=_DEFAULT,
-        description="Most tags in one answer of a tag list. A larger `n` in a request is cut to it; "
-        "0 means the default.",
+        description="Most tags in one answer of a tag list to a request with `n`: a larger `n` is cut to it. Without `n`, all are "
+        "answered. 0 means the default.",
     )

@@ -87,7 +87,7 @@ class Http(Section):
         validate_default=True,
         description="Where to listen: HOST:PORT, or `:5000` for all addresses; with `net: unix` the path of "
         "a socket, which is required then. `0.0.0.0` and `[::]` mean all addresses too, IPv4 and IPv6, as with the reference implementation: "
-        "to keep IPv6 out, name an IPv4 address of the machine.",
+        "to keep IPv6 out, name an IPv4 address of the machine. Port 0 is any that is free, which is told at the start.",
     )
     prefix: Annotated[str, AfterValidator(_prefix)] = Field(
         default="/", description="The path below which `v2/` is, with a slash on both ends."

@@ -9,9 +9,10 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from moorage.api.endpoint import Endpoint
+from moorage.api.limits import Limits
 from moorage.api.resume import States
 from moorage.api.service import Service
 from moorage.auth.base import (
@@ -62,8 +63,13 @@ class Asked:
         return ANSWER
 
 
-def registry(tokens: TokenService | None) -> Client:
-    service = Service(registry=Registry(Stock(InMemoryDriver())), states=States(b"k" * 32), tokens=tokens)
+def registry(tokens: TokenService | None, limits: Limits | None = None) -> Client:
+    service = Service(
+        registry=Registry(Stock(InMemoryDriver())),
+        states=States(b"k" * 32),
+        tokens=tokens,
+        limits=limits or Limits(),
+    )
     return Client(Endpoint(service))
 
 
@@ -77,6 +83,29 @@ async def test_a_form_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
     answer = await Client(withheld)("POST", "/auth/token", b"grant_type=password")
     assert answer.status == 408
     assert "form" in answer.json["errors"][0]["message"]
+
+
+async def test_a_form_that_gives_way_takes_no_place_from_those_after_it() -> None:
+    client = registry(Asked(), Limits(reads=48))
+    begun = 0
+
+    async def receive() -> Message:
+        nonlocal begun
+        begun += 1
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async def withheld(scope: Scope, _: Receive, send: Send) -> None:
+        await client.app(scope, receive, send)
+
+    forms = [asyncio.create_task(Client(withheld)("POST", "/auth/token", b"x")) for _ in range(4)]
+    async with asyncio.timeout(30):
+        assert (await forms[0]).status == 503
+    assert begun == 4, "it is not waited for again"
+    assert not any(one.done() for one in forms[1:])
+    for one in forms[1:]:
+        one.cancel()
+    await asyncio.gather(*forms, return_exceptions=True)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,20 @@ def test_uploads_over_the_limit_are_refused_and_the_others_finish(server: Server
         client.push_blob(NAME, UPLOAD)
 
 
+def test_a_client_that_reads_only_when_it_has_sent_all_learns_when_to_come_again(server: Server) -> None:
+    with Client(server.port) as client, ExitStack() as stack:
+        target, *others = [client.start_upload(NAME) for _ in range(1 + ALLOWED)]
+        for other in others:
+            wire = stack.enter_context(Wire(server.port))
+            wire.send(request_head("PATCH", other, {"Content-Length": "1", "Expect": "100-continue"}))
+            wire.peek(1)
+        for headers in ({"Content-Length": str(len(BLOB))}, {"Transfer-Encoding": "chunked"}):
+            late = stack.enter_context(Wire(server.port))
+            late.send(request_head("PATCH", target, headers))
+            late.send(BLOB if "Content-Length" in headers else b"%x\r\n%b\r\n0\r\n\r\n" % (len(BLOB), BLOB))
+            assert len(refused([late.receive()])) == 1
+
+
 def test_connections_over_the_limit_wait_or_are_refused_and_then_all_is_normal(ram_path: Path) -> None:
     with running(registry(ram_path, extra=FEW_CONNECTIONS)) as server:
         with ExitStack() as stack:

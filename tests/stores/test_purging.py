@@ -7,6 +7,7 @@ import datetime
 import json
 import secrets
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import boto3
 import pytest
 
 from moorage.digest import Digest
+from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.s3 import s3_driver
 from moorage.names import Name, UploadId
@@ -24,7 +26,11 @@ from moorage.store.repository import Stock
 from moorage.tasks import UploadPurging
 from tests.drivers.objectstore.stores import driver_over, s3_options
 from tests.stores.server import store_server
+from tests.support.dialects import WholeKeys
+from tests.support.heads import Head
 from tests.support.objectstores import S3, Gcs, moto
+from tests.support.storefaults import Faults, Refusal
+from tests.support.storeproxy import StoreProxy, proxying
 
 BLOB = "docker/registry/v2/blobs/sha256/ab/abc/data"
 OTHERS = ("backups/db.tar", "docker/registry/v2.tar", "docker/mirror/data", "moorage.tar")
@@ -106,6 +112,51 @@ async def test_uploads_of_other_programs_are_neither_told_nor_removed(tmp_path: 
         assert await purging(driver, NO_AGE).purge() == len(mine)
         assert sorted(unfinished(store)) == sorted(others)
         await driver.close()
+
+
+@pytest.fixture
+def minio(moto_store: S3) -> Iterator[StoreProxy]:
+    """As MinIO lists."""
+    with proxying(moto_store.endpoint, WholeKeys()) as started:
+        yield started
+
+
+async def test_they_are_found_where_uploads_are_listed_for_whole_keys_only(
+    moto_store: S3, minio: StoreProxy
+) -> None:
+    driver = driver_over(moto_store, endpoint=minio.endpoint)
+    mine = [driver.key(f"/{key}") for key in (BLOB, "moorage/copying/abc/0")]
+    other = driver.key("/mirror/data")
+    for key in (other, *mine):
+        begin(moto_store, key)
+    await driver.write([(f"/{BLOB}", b"")])
+    report = await check_registry(Registry(Stock(driver)), Rules(quick=True))
+    told = [one.path for one in report.findings if one.kind == "unfinished-multipart-upload"]
+    assert sorted(told) == sorted(mine)
+    assert await purging(driver, NO_AGE).purge() == len(mine)
+    assert unfinished(moto_store, driver.key("/").rstrip("/")) == [other]
+    await driver.close()
+
+
+async def test_who_may_list_uploads_with_its_own_prefix_only_need_not_list_others(
+    moto_store: S3, proxy: StoreProxy
+) -> None:
+    """As a policy with a condition on `s3:prefix` says."""
+
+    class OwnOnly(Faults):
+        def refused(self, request: Head) -> Refusal | None:
+            denied = "uploads" in request.start[1] and "prefix=&" in f"{request.start[1]}&"
+            return Refusal("403 Forbidden", "AccessDenied") if denied else None
+
+    driver = driver_over(moto_store, endpoint=proxy.endpoint)
+    proxy.faults = OwnOnly()
+    assert await purging(driver, NO_AGE).purge() == 0
+    begin(moto_store, driver.key(f"/{BLOB}"))
+    assert await purging(driver, NO_AGE).purge() == 1
+    proxy.faults = Faults(refusal=Refusal("403 Forbidden", "AccessDenied"))
+    with pytest.raises(DriverError, match="access is denied"):
+        await driver.abandoned(["/docker"], 0.0, remove=False)
+    await driver.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import re
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.faults.images import digest_of, make_image
+from tests.faults.wire import Wire, request_bytes, request_head
 from tests.stores.balancer import balancing
 from tests.stores.bucket import Bucket
 from tests.stores.realclients import Maker, Push, RealClients
@@ -43,8 +45,11 @@ SENDING_BYTES = 24 << 20
 STORE_SECONDS = 0.2
 """What each call of the store takes, so that most of the time of a push is spent in requests that a kill can hit."""
 
-RETURN_SECONDS = 2.5
-"""More than `fail_timeout`."""
+PAUSE_SECONDS = 2.5
+"""Between deaths, so that a client does not meet them with all its tries."""
+
+REFUSED_BYTES = 42 << 20
+"""More than a registry takes of what it refuses."""
 
 BROKEN_OFF = re.compile(
     r'(?:prematurely closed|reset by peer|Broken pipe).*?request: "([A-Z]+) \S*?/(uploads|manifests|blobs)/'
@@ -63,15 +68,15 @@ def three(folder: Path, store: S3, root: str) -> Iterator[list[Server]]:
 
 @contextmanager
 def dying(servers: Sequence[Server]) -> Iterator[Counter[int]]:
-    """One after the other is killed without a warning and started again; counts how often. The next one not before nginx
-    asks the last one again: without that, all of them are down for it."""
+    """One after the other is killed without a warning and started again; counts how often. The next one not before the last
+    one answers."""
     killed: Counter[int] = Counter()
     enough = threading.Event()
 
     def kill() -> None:
         while not enough.is_set():
             for number, server in enumerate(servers):
-                if not enough.wait(RETURN_SECONDS):
+                if not enough.wait(PAUSE_SECONDS):
                     server.kill()
                     killed[number] += 1
                     enough.wait(0.3)
@@ -180,6 +185,22 @@ def push_while_replicas_die(
         hit = f"broken off: {dict(Counter(broken()))}"
         print(f"{len(run.done)} pushed, {run.again} of them again; {killed.total()} killed, {hit}")
         run.verify()
+
+
+def test_a_client_whose_uploads_are_refused_takes_no_replica_from_others(
+    shared_server: Server, tmp_path: Path
+) -> None:
+    require("nginx")
+    with balancing(tmp_path, [shared_server.address] * 3) as port, Wire(port) as bystander:
+        head = request_head("PATCH", f"/v2/{NAME}/blobs/uploads/none", {"Content-Length": str(REFUSED_BYTES)})
+        for _ in range(6):
+            # The registry closes the connection over the rest, and nginx the one to the client.
+            with Wire(port) as wire, contextlib.suppress(ConnectionError):
+                wire.send(head + bytes(REFUSED_BYTES))
+                wire.receive()
+            bystander.send(request_bytes("GET", "/v2/"))
+            assert bystander.receive().status == 200
+        assert re.search("Broken pipe|reset by peer", (tmp_path / "error.log").read_text())
 
 
 class Dying(Faults):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from tests.support.heads import Head, read_head
 
@@ -63,3 +64,19 @@ class GoogleToAmazon(Dialect):
         finally:
             writer.close()
         return ABSENT if answer and answer.start[1] == "404" else b""
+
+
+class WholeKeys(Dialect):
+    """MinIO lists unfinished uploads for a whole key or for no prefix, and none for the beginning of a key."""
+
+    def request(self, head: Head) -> Head:
+        method, target, version = head.start
+        path, _, query = target.partition("?")
+        if method == "GET" and "uploads" in re.split("[&=]", query):
+            target = f"{path}?{_FOLDER.sub(_NOTHING, query)}"
+            return Head((f"{method} {target} {version}".encode("latin-1"), *head.lines[1:]))
+        return head
+
+
+_FOLDER = re.compile(r"(?<![\w-])prefix=[^&]*(?:/|%2F)(?=&|$)", re.IGNORECASE)
+_NOTHING = "prefix=no-such-key"

@@ -6,7 +6,6 @@ here. Observers are notified when a request begins and ends.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 import time
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 
 from starlette.types import Receive, Scope, Send
 
-from moorage.api import framing, preflight, routes
+from moorage.api import framing, leftover, preflight, routes
 from moorage.api.admission import admit
 from moorage.api.answer import (
     API_VERSION,
@@ -26,7 +25,6 @@ from moorage.api.answer import (
     send_bytes,
     send_file,
 )
-from moorage.api.body import DRAINED_BYTES
 from moorage.api.exchange import Exchange
 from moorage.api.observing import Observer, Outcome
 from moorage.api.rendering import error_answer, known_error
@@ -128,13 +126,10 @@ class Endpoint:
             known = RegistryError(detail={"request": exchange.id})
         if isinstance(known, Unsupported) and exchange.route is not None:
             known.headers["Allow"] = self._allow(exchange)
-        # A client that sent `Expect` has not sent the body yet, and reading it would request it.
-        waits = exchange.header(b"expect") is not None and not exchange.received
-        hopeless = waits or isinstance(known, (BodyEnded, RequestTimeout, Unavailable))
-        if exchange.unread and not hopeless and (exchange.content_length or 0) <= DRAINED_BYTES:
-            with contextlib.suppress(Unavailable):
-                async with self._service.strangers.place():
-                    await exchange.body.drain()
+        # Who gave up the place of a form must not take that of the next one: one after the other, all would give way.
+        displaced = isinstance(known, Unavailable) and exchange.route is routes.TOKEN
+        if not (displaced or isinstance(known, (BodyEnded, RequestTimeout))):
+            await leftover.drop(exchange)
         answer = error_answer(known)
         if isinstance(known, BodyEnded):
             answer.logged = CLIENT_GONE

@@ -10,6 +10,7 @@ import pytest
 from obstore.store import S3Store
 
 from moorage.drivers.base import DriverError, PathNotFound, WriteRefused
+from moorage.drivers.objectstore import network
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.reading import ObjectReader
 from tests.contracts.streams import whole
@@ -76,6 +77,49 @@ async def test_an_answer_that_breaks_off_is_asked_for_again(
     proxy.faults = First(kind, 2)
     with pytest.raises(PathNotFound):
         await driver.read("/a/d")
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "LONGEST", timedelta(milliseconds=100))
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("kind", [Fault.SLOW_DOWN, Fault.RESET])
+async def test_a_store_is_asked_until_the_time_is_over_and_not_a_few_times(
+    moto_store: S3, proxy: StoreProxy, kind: Fault
+) -> None:
+    driver = driver_over(moto_store, endpoint=proxy.endpoint)
+    await driver.write([("/a/b", b"x")])
+    proxy.faults = First(kind, 10)
+    assert await driver.read("/a/b") == b"x"
+    await driver.close()
+
+
+@pytest.mark.parametrize("kind", [Fault.SLOW_DOWN, Fault.RESET])
+async def test_a_store_is_given_up_when_the_time_is_over(
+    moto_store: S3, proxy: StoreProxy, kind: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "GIVE_UP", timedelta(seconds=0.2))
+    driver = driver_over(moto_store, endpoint=proxy.endpoint)
+    proxy.faults = Faults(1, [kind])
+    with pytest.raises(DriverError):
+        await driver.read("/a/b")
+    assert 1 < len(proxy.injected) < 10
+    await driver.close()
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_whether_a_store_is_there_at_all_is_asked_a_few_times(
+    moto_store: S3, proxy: StoreProxy
+) -> None:
+    driver = driver_over(moto_store, endpoint=proxy.endpoint)
+    proxy.faults = First(Fault.RESET, 2)
+    assert not await driver.is_folder("/a")
+    proxy.faults = First(Fault.RESET, 10)
+    with pytest.raises(DriverError):
+        await driver.is_folder("/a")
+    await driver.close()
 
 
 async def test_a_long_answer_is_gone_on_with_as_long_as_it_brings_something(

@@ -99,7 +99,7 @@ async def test_without_a_key_the_usual_chain_gives_the_token(
         for _ in range(2):
             await driver.abandoned(["/u"], 0.0, remove=False)
     await driver.close()
-    assert [call.head.header("authorization") for call in calls] == ["Bearer issued"] * 2
+    assert [call.head.header("authorization") for call in calls] == ["Bearer issued"] * 4
     assert authority.asked == ["/token"]
 
 

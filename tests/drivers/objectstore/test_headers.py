@@ -74,4 +74,4 @@ async def test_a_session_token_is_in_every_request(moto_store: S3, proxy: StoreP
         assert await driver.read("/a") == b"1"
         await driver.abandoned(["/u"], 0.0, remove=False)
     await driver.close()
-    assert [call.head.header("x-amz-security-token") for call in calls] == ["token"] * 3
+    assert [call.head.header("x-amz-security-token") for call in calls] == ["token"] * 4

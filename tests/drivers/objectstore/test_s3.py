@@ -119,6 +119,6 @@ async def test_every_request_names_the_agent_whichever_library_makes_it(
         await writer.write([b"2"])
         await writer.flush()
     await driver.close()
-    assert len(calls) == 4
+    assert len(calls) == 5
     # botocore adds itself behind it.
     assert {call.head.header("user-agent").partition(" Botocore/")[0] for call in calls} == {expected}

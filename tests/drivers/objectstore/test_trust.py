@@ -89,7 +89,7 @@ async def test_an_authority_that_a_variable_names_is_trusted_for_small_and_for_l
 
 
 async def test_one_that_nobody_named_is_told_in_words(secured: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3, "retries", lambda: retries(0))
+    monkeypatch.setattr(s3, "retries", lambda most: retries(0))
     driver = over(secured)
     try:
         with pytest.raises(
@@ -123,7 +123,7 @@ async def test_a_bundle_that_cannot_be_read_is_told_with_its_variable(
 async def test_a_store_that_is_not_reached_is_told_with_the_reason(
     moto_store: S3, monkeypatch: pytest.MonkeyPatch, endpoint: str, told: str
 ) -> None:
-    monkeypatch.setattr(s3, "retries", lambda: retries(0))
+    monkeypatch.setattr(s3, "retries", lambda most: retries(0))
     place = endpoint.format(plain=moto_store.endpoint.partition("://")[2])
     driver = over(replace(moto_store, endpoint=place))
     try:

@@ -39,6 +39,7 @@ Stores
 Support
     translation   errors of obstore
     network       timeouts and retries
+    proxies       which proxy leads to the store
     again         repeats requests whose answer broke off
     together      concurrent calls
     sdk           boto3, for what obstore cannot ask of S3 and Google

@@ -112,8 +112,7 @@ class ObjectStoreDriver(LookingFirst):
         # Those are parts by themselves; smaller ones have to be read, and written as parts of that size.
         self.least_chunk = options.limits.least_part
         self._store = options.prompt or store
-        self._listing = Listing(self._store, every_name)
-        self._every_name = every_name
+        self._listing = Listing(self._store, every_name, options.hasty)
         self._options = options
         self._prefix = "".join(f"{part}/" for part in options.root.split("/") if part)
         self._putter = putter or Plain(self._store, store, options.attributes)
@@ -200,10 +199,8 @@ class ObjectStoreDriver(LookingFirst):
         return names
 
     async def is_folder(self, path: str) -> bool:
-        """One call. It is given up soon: what starts asks it first."""
-        hasty = self._options.hasty
-        listing = Listing(hasty(), self._every_name) if hasty is not None else self._listing
-        return await listing.anything(self.key(path).rstrip("/"))
+        """One call, given up soon: who starts asks it first."""
+        return await self._listing.anything(self.key(path).rstrip("/"))
 
     # Writing
 
@@ -385,7 +382,7 @@ class ObjectStoreDriver(LookingFirst):
         self, folders: Iterable[str], before: float, *, remove: bool
     ) -> list[tuple[str, float]]:
         """Multipart uploads that were neither completed nor aborted, where the store can list them. For each folder one call per
-        thousand, and one per removal."""
+        thousand, one more where there is none, and one per removal."""
         found: list[tuple[str, float]] = []
         if self._unfinished is not None:
             for folder in folders:

@@ -40,11 +40,18 @@ class EveryName(Protocol):
 
 
 class Listing:
-    """Lists objects below a key, given without a trailing slash; the empty key is the whole bucket. Raises DriverError."""
+    """Lists objects below a key, given without a trailing slash; the empty key is the whole bucket. `hasty` makes the same store with few
+    retries. Raises DriverError."""
 
-    def __init__(self, store: ObjectStore, otherwise: EveryName | None) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        otherwise: EveryName | None,
+        hasty: Callable[[], ObjectStore] | None = None,
+    ) -> None:
         self._store = store
         self._otherwise = otherwise
+        self._hasty = hasty
         self._foreign: set[str] = set()
 
     async def everything(self, key: str) -> Sequence[obstore.ObjectMeta]:
@@ -68,10 +75,11 @@ class Listing:
         return sorted({path[start:] for path in below if self._known(path)} - {""})
 
     async def anything(self, key: str) -> bool:
-        """Whether anything but an empty folder is there. One call."""
+        """Whether anything but an empty folder is there. One call, with few retries."""
+        store = self._store if self._hasty is None else self._hasty()
 
         async def first() -> bool:
-            async for found in obstore.list(self._store, key or None, chunk_size=2):
+            async for found in obstore.list(store, key or None, chunk_size=2):
                 return any(one["path"] != key for one in found)
             return False
 

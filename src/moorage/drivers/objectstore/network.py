@@ -30,8 +30,14 @@ WHOLE: Final = timedelta(days=1)
 GIVE_UP: Final = timedelta(seconds=40)
 """No request is retried after this time. With a last `PROMPT` silence it is less than the minute that a client may wait."""
 
+EVERYWHERE: Final = "*,0.0.0.0/0,::/0"
+"""For obstore, all names and all addresses."""
+
 MOST: Final = 30
 """More retries than there is time for, whatever pauses are drawn."""
+
+LONGEST: Final = timedelta(seconds=5)
+"""Of the pauses before a retry."""
 
 AT_START: Final = 4
 """So many retries take two seconds. Who starts a server with a wrong address learns so at once."""
@@ -55,8 +61,10 @@ def client_options(
     user_agent: str = "",
     silence: timedelta,
     authorities: bytes | None = None,
+    proxy: str | None = None,
 ) -> ClientConfig:
-    """`authorities`: certificates in PEM that are trusted besides those of the system."""
+    """`authorities`: certificates in PEM that are trusted besides those of the system. `proxy`: its URL, or empty for none; with None
+    obstore looks for one in the environment."""
     options: ClientConfig = {
         "allow_http": endpoint.lower().startswith("http://"),
         "allow_invalid_certificates": skip_verify,
@@ -68,6 +76,11 @@ def client_options(
     }
     if authorities is not None:
         options["root_certificate"] = authorities
+    if proxy is not None:
+        # Without a proxy of its own it would take one from the environment.
+        options["proxy_url"] = proxy or "http://127.0.0.1"
+        if not proxy:
+            options["proxy_excludes"] = EVERYWHERE
     return options
 
 
@@ -77,8 +90,9 @@ def retries(most: int = MOST, first: timedelta = timedelta(milliseconds=100)) ->
 
     A pause is drawn between the first one and `base` times the last one (object_store, "BackoffConfig"). So with 4 it doubles on
     average; with 2 it does not grow, and eight retries are over in two seconds."""
+    # It panics if the first pause is longer than `base` times the longest one.
     return {
         "max_retries": most,
-        "backoff": {"init_backoff": first, "max_backoff": timedelta(seconds=5), "base": 4},
+        "backoff": {"init_backoff": first, "max_backoff": max(first, LONGEST), "base": 4},
         "retry_timeout": GIVE_UP,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,6 +32,7 @@ from moorage.drivers.objectstore.network import (
     without_user,
 )
 from moorage.drivers.objectstore.partcopies import Copying, PartCopies
+from moorage.drivers.objectstore.proxies import proxy_for
 from moorage.drivers.objectstore.sdk import S3Clients
 from moorage.drivers.objectstore.trust import named_bundle
 from moorage.drivers.objectstore.unfinished import Unfinished
@@ -203,6 +205,7 @@ def _store(
                     user_agent=options.user_agent,
                     silence=silence,
                     authorities=authorities,
+                    proxy=proxy_for(service, os.environ),
                 ),
                 retry_config=retries(most),
                 credential_provider=credentials,

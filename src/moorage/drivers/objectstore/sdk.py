@@ -4,14 +4,17 @@ half a second to load."""
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.network import CONNECT, GIVE_UP, PROMPT, SILENCE
+from moorage.drivers.objectstore.proxies import proxy_for
 from moorage.drivers.objectstore.translation import reason
 from moorage.drivers.objectstore.trust import bundle_with
 
@@ -87,7 +90,9 @@ class S3Clients:
         given = dict(self._arguments)
         if given.get("verify") is None:
             given["verify"] = bundle_with(self._core.get_config_variable("ca_bundle"))
+        proxy = proxy_for(given["endpoint_url"], os.environ)
         config = Config(
+            proxies={urlsplit(given["endpoint_url"]).scheme: proxy} if proxy else {},
             signature_version=None if self._authorize is None else UNSIGNED,
             s3={"addressing_style": given.pop("addressing_style")},
             user_agent=given.pop("user_agent"),

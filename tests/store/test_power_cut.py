@@ -122,7 +122,7 @@ def shown(state: State) -> str:
 
 @JOURNALED
 def test_a_power_cut_at_any_moment_loses_nothing(journaled: bool) -> None:
-    count = total(cut, [(scenario, 10, 25, journaled) for scenario in SCENARIOS])
+    count = total(cut, [(scenario, 8, 25, journaled) for scenario in SCENARIOS])
     assert count >= 10_000, f"{count} states are too few to prove anything: add scenarios"
 
 

@@ -36,7 +36,7 @@ check: .venv/dev  ## formatting, lint, types, layers, generated pages
 test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/dev  ## every test (installs Debian packages when root, else says what is missing)
 	@tests/prepare
-	$(BIN)/python -m pytest -m "not alone" --numprocesses 5 --dist loadfile
+	$(BIN)/python -m pytest -m "not alone" --numprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest -m alone tests/faults
 
 conformance: .venv/dev  ## the OCI conformance suite, versions 1.1 and dev (needs Go)

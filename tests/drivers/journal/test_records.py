@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from hashlib import blake2b
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +22,11 @@ from moorage.drivers.journal.records import (
 KEY = bytes(range(16))
 
 entries = st.builds(
-    Entry, st.text("/abc._-", min_size=1).map("/".__add__), st.binary(max_size=300), st.booleans()
+    Entry,
+    st.text("/abc._-", min_size=1).map("/".__add__),
+    st.binary(max_size=300),
+    st.booleans(),
+    st.lists(st.integers(0, 2**63), max_size=2).map(tuple),
 )
 records = st.lists(st.lists(entries, min_size=1, max_size=4), min_size=1, max_size=6)
 
@@ -103,3 +110,11 @@ def test_each_header_has_a_key_of_its_own() -> None:
 def test_what_is_no_header_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"header|version"):
         key_of(data)
+
+
+def test_records_that_tell_nothing_of_what_they_replaced_are_read() -> None:
+    """A journal that was left behind before that was recorded."""
+    names, content = b'[["/a", 7, true]]', b"content"
+    checksum = blake2b(names + content, key=KEY, digest_size=16).digest()
+    record = struct.pack(">16sIQ16s", KEY, len(names), len(content), checksum) + names + content
+    assert list(decode(record, KEY)) == [[Entry("/a", content, whole=True)]]

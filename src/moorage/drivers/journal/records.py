@@ -83,8 +83,9 @@ def _record(data: memoryview, key: bytes) -> tuple[list[Entry], int] | None:
     if end > len(data) or _checksum(key, [data[_FRAME.size : end]]) != checksum:
         return None
     entries = []
-    for path, size, whole, replaced in json.loads(bytes(data[_FRAME.size : contents])):
-        entries.append(Entry(path, bytes(data[contents : contents + size]), whole, tuple(replaced)))
+    # The first records told nothing of what they replaced.
+    for path, size, whole, *replaced in json.loads(bytes(data[_FRAME.size : contents])):
+        entries.append(Entry(path, bytes(data[contents : contents + size]), whole, *map(tuple, replaced)))
         contents += size
     return entries, end
 

@@ -18,7 +18,7 @@ from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.folders import Removals
 from moorage.drivers.inmemory import InMemoryDriver
-from moorage.drivers.journal.mounts import is_local
+from moorage.drivers.journal.local import is_local
 from moorage.store import layout
 
 # More threads than the disk and the processors can serve only wait for each other.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.events.filesystems import kind_of_file_system, network_file_system
+from moorage.events.filesystems import network_file_system
 from moorage.events.outages import QUIET_SECONDS
 from moorage.events.queue import Queue
 from tests.events.listener import Listener
@@ -139,28 +139,6 @@ def test_beside_object_stores_the_queue_is_in_the_state_directory(tmp_path: Path
     serve = moorage_command("serve", str(config))
     with running(Server(serve, port, tmp_path, tmp_path / "log", state)):
         assert (tmp_path / "state" / "events.db").exists()
-
-
-MOUNTS = r"""/dev/vda / ext4 rw,relatime 0 0
-server:/export /srv/registry\040data nfs4 rw 0 0
-tmpfs /srv/registry\040data/queue tmpfs rw 0 0
-/dev/vdb /srv/registry xfs rw 0 0
-"""
-
-
-@pytest.mark.parametrize(
-    ("folder", "kind"),
-    [
-        ("/var/lib/moorage", "ext4"),
-        ("/srv/registry data", "nfs4"),
-        ("/srv/registry data/.moorage", "nfs4"),
-        ("/srv/registry data/queue/deep", "tmpfs"),
-        ("/srv/registry/x", "xfs"),
-        ("/srv/registry2", "ext4"),
-    ],
-)
-def test_the_file_system_of_a_folder_is_known(folder: str, kind: str) -> None:
-    assert kind_of_file_system(folder, MOUNTS) == kind
 
 
 def test_a_local_disk_is_no_network(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from moorage.digest import Digest
 from moorage.manifest import OCI_INDEX, OCI_MANIFEST, Manifest, parse
 from moorage.store.manifestcache import ManifestCache
-from moorage.store.parsing import stored
+from moorage.store.parsing import parse_stored
 from tests.support.garbage import collect
 
 LIMIT = 1 << 19
@@ -144,7 +144,7 @@ def test_a_large_manifest_that_is_refused_seems_to_refer_to_nothing_also_when_it
     payload = index("", 1, "," + repeated(ENTRY % "")).replace(b'"number"', b'"number":2,"number"')
     digest = Digest.of(payload)
     cache = ManifestCache(LIMIT)
-    cache.put(digest, stored(payload))
+    cache.put(digest, parse_stored(payload))
     kept = cache.get(digest)
     assert kept is not None
     assert (kept.payload, kept.media_type) == (payload, OCI_INDEX)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import tracemalloc
@@ -143,3 +144,24 @@ async def test_where_nothing_may_be_written_only_referrers_are_read_again_and_it
         assert sorted(sought) == [one.digest async for one in referrers.of(SUBJECT.digest)]
         assert len(driver.blobs) <= most
     assert [record.message for record in caplog.records].count("referrers not kept") == 1
+
+
+async def test_referrers_are_derived_once_for_all_who_ask_meanwhile_and_leave(driver: Counting) -> None:
+    shelf = Shelf(driver)
+    sought = [await shelf.push("a", image(f"{number}", subject=SUBJECT)) for number in range(MANY)]
+    with contextlib.suppress(PathNotFound):
+        await driver.delete(layout.referrers_complete(Name("a")))
+    driver.blobs.clear()
+    referrers = Registry(Stock(driver, cache=ManifestCache(0))).repository("a").referrers
+
+    async def asked() -> list[str]:
+        return [one.digest async for one in referrers.of(SUBJECT.digest)]
+
+    leaving = [asyncio.create_task(asked()) for _ in range(10)]
+    while not driver.blobs:
+        await asyncio.sleep(0)
+    for one in leaving:
+        one.cancel()
+    await asyncio.wait(leaving)
+    assert await asked() == sorted(sought)
+    assert len(driver.blobs) <= 2 * MANY, "once to derive them, once to describe them"

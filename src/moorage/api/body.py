@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Final
 
 from starlette.types import Message, Receive
@@ -23,7 +24,7 @@ class BodyTooLarge(Exception):
 
 
 class Body:
-    """An asynchronous iterable of pieces, to be iterated once.
+    """An asynchronous iterable of pieces. An iteration goes on where the last one ended.
 
     Raises BodyEnded when the connection ends, and RequestTimeout when nothing arrives for `limits.body_seconds`, or less than
     `limits.minimum_rate` bytes per second over a minute, and Unavailable when the server stops. `received`: bytes so far."""
@@ -37,12 +38,13 @@ class Body:
 
     async def begins(self) -> bool:
         """Wait for the first bytes, which are kept for the iteration; whether there are any. Raises what the iteration raises."""
-        async for piece in self:
-            self._first = piece
-            return True
+        async with aclosing(aiter(self)) as pieces:
+            async for piece in pieces:
+                self._first = piece
+                return True
         return False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         patience = Patience(self._limits.body_seconds)
         since, before = patience.clock(), self.received
         try:
@@ -79,12 +81,13 @@ class Body:
         # Not a list of pieces: they may be so small that each takes much more memory than its bytes.
         whole = bytearray()
         try:
-            async for piece in self:
-                whole += piece
-                del piece
-                if len(whole) > limit:
-                    raise BodyTooLarge
-                grow(len(whole))
+            async with aclosing(aiter(self)) as pieces:
+                async for piece in pieces:
+                    whole += piece
+                    del piece
+                    if len(whole) > limit:
+                        raise BodyTooLarge
+                    grow(len(whole))
             return bytes(whole)
         except Unavailable:
             whole.clear()
@@ -101,8 +104,8 @@ class Body:
             return
         size = 0
         try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                async for piece in self:
+            async with asyncio.timeout(DRAIN_SECONDS), aclosing(aiter(self)) as pieces:
+                async for piece in pieces:
                     size += len(piece)
                     del piece
                     if size > DRAINED_BYTES:

@@ -15,7 +15,7 @@ from moorage.digest import Digest
 from moorage.errors import DigestInvalid, ManifestInvalid, ManifestTooLarge, ManifestUnknown, TagInvalid
 from moorage.manifest import Manifest, check_type, parse
 from moorage.names import Tag
-from moorage.store.parsing import parsed
+from moorage.store.parsing import parse_aside
 
 TAG_LIMIT = 80
 """Tags in one push. The answer has a header for each, beside up to twenty others, and clients such as Python's `http.client` refuse
@@ -65,7 +65,7 @@ async def _put(exchange: Exchange, claim: Claim) -> Answer:
     for digest in digests:
         if (got := Digest.of(payload, digest.algorithm)) != digest:
             raise DigestInvalid(detail={"digest": digest, "got": got})
-    found = await parsed(payload, partial(parse, content_type=content_type))
+    found = await parse_aside(payload, partial(parse, content_type=content_type))
     if guarded(exchange):
         await _check_replaced(exchange)
     canonical = await repository.manifests.put(found, digests, tags)

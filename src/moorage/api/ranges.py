@@ -53,7 +53,13 @@ def chunk(header: str) -> tuple[int, int]:
     """Offset and length of a chunk, from its Content-Range `<first>-<last>`; the form of RFC 9110, with a unit and a total, is
     accepted too. Raises RangeInvalid."""
     found = _CHUNK.fullmatch(header.strip())
-    first, last, total = found.groups() if found else ("1", "0", None)
-    if int(last) < int(first) or (total not in (None, "*") and int(total) <= int(last)):
-        raise RangeInvalid("Content-Range must be <first>-<last>, both inclusive offsets")
-    return int(first), int(last) - int(first) + 1
+    if found is None:
+        raise _malformed()
+    first, last, total = int(found[1]), int(found[2]), found[3]
+    if last < first or (total not in (None, "*") and int(total) <= last):
+        raise _malformed()
+    return first, last - first + 1
+
+
+def _malformed() -> RangeInvalid:
+    return RangeInvalid("Content-Range must be <first>-<last>, both inclusive offsets")

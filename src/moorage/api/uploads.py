@@ -156,7 +156,7 @@ async def delete(exchange: Exchange) -> Answer:
 
 @dataclass(frozen=True)
 class _Session:
-    """`at` is the offset that the client believes to be at; None when it carries no state, which tells the beginning too."""
+    """`at` is the offset that the client believes to be at; None without a state. The state also tells the beginning."""
 
     upload: Upload
     algorithms: list[str]
@@ -181,7 +181,7 @@ async def _append(exchange: Exchange, session: _Session) -> None:
     given = exchange.header(b"content-range")
     at = session.at
     with _going_on(exchange, session):
-        body = aiter(exchange.body)
+        body: AsyncIterator[bytes] = aiter(exchange.body)
         if given:
             at, size = chunk(given)
             if length is not None and length != size:

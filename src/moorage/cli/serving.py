@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -145,8 +146,11 @@ def _prepare_storage(configuration: Configuration, access: AccessSetup | None) -
     except AuthError as error:
         fail(str(error))
     finally:
-        # The driver's threads must be gone before the workers are forked.
         asyncio.run(driver.close())
+        # They end by themselves now, and must be gone before the workers are forked: what a thread holds then is never given back.
+        for thread in threading.enumerate():
+            if thread.name.startswith("storage-"):
+                thread.join()
 
 
 def _check_store_apart(configuration: Configuration, access: AccessSetup | None) -> None:

@@ -89,6 +89,7 @@ class FilesystemDriver(InPlace):
         self._inline = inline_reads
         self._sizes = Sizes(self._disk)
         parts = self._disk, self._folders, self._sizes, self.root, self._read
+        # Also without a journal: what other servers have left in theirs is written back.
         journaled_writing = JournaledWriting(*parts)
         self._journal = journaled_writing.journal
         self._journaled = journaled

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from typing import Final
 
 from moorage.drivers.base import Creation, Driver, DriverError, FileInfo, Judge, Matches, Part, Reader, Writer
 
+_REFUSED: Final = "the registry is read-only"
+
 
 class ReadOnlyDriver:
-    """Reads from another driver. Every write raises DriverError."""
+    """Reads from another driver. Every write raises DriverError.
+
+    Written out instead of derived from `DelegatingDriver`: a method that is added to the interface must be looked at here, and not passed on.
+    """
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -27,7 +33,7 @@ class ReadOnlyDriver:
         return await self._driver.read_noted(path)
 
     async def write_noted(self, path: str, data: bytes, note: bytes) -> None:
-        raise DriverError(path, "the registry is read-only")
+        raise DriverError(path, _REFUSED)
 
     async def open(self, path: str, *, mark: str = "", part: Part | None = None) -> Reader:
         return await self._driver.open(path, mark=mark, part=part)
@@ -50,7 +56,7 @@ class ReadOnlyDriver:
         return await self._driver.stat(path)
 
     async def attest(self, path: str, size: int, judge: Judge) -> None:
-        raise DriverError(path, "the registry is read-only")
+        raise DriverError(path, _REFUSED)
 
     async def children(self, path: str) -> list[str]:
         return await self._driver.children(path)
@@ -59,16 +65,16 @@ class ReadOnlyDriver:
         await self._driver.close()
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
-        raise DriverError(next((path for path, _ in chain(*stages)), ""), "the registry is read-only")
+        raise DriverError(next((path for path, _ in chain(*stages)), ""), _REFUSED)
 
     async def begin(self, path: str, data: bytes, file: str) -> str:
-        raise DriverError(path, "the registry is read-only")
+        raise DriverError(path, _REFUSED)
 
     def create(self, path: str, size: int) -> Creation | None:
         return None
 
     async def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Writer:
-        raise DriverError(path, "the registry is read-only")
+        raise DriverError(path, _REFUSED)
 
     async def move(
         self,
@@ -79,10 +85,10 @@ class ReadOnlyDriver:
         mark: str = "",
         remove: Sequence[str] = (),
     ) -> None:
-        raise DriverError(source, "the registry is read-only")
+        raise DriverError(source, _REFUSED)
 
     async def delete(self, path: str, *, durable: bool = True) -> None:
-        raise DriverError(path, "the registry is read-only")
+        raise DriverError(path, _REFUSED)
 
     async def delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
-        raise DriverError(path, "the registry is read-only")
+        raise DriverError(path, _REFUSED)

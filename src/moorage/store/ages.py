@@ -12,8 +12,8 @@ SKEW: Final = 15 * 60.0
 class Age:
     """How many `seconds` something must have been left alone, counted back from when this is made.
 
-    What claims to come from the future was not written just now either, and would else be spared until that day. But a time is believed that
-    lies no further ahead than the age: whoever chose that takes it for more than two clocks differ. With an age of 0, or less, only what was
+    What claims to come from the future was not written just now either, and would else be spared until that day. But a time that lies
+    ahead by no more than the age is believed: whoever chose the age takes clocks to differ by less. With an age of 0, or less, only what was
     written since is spared.
     """
 

@@ -38,8 +38,8 @@ class AnotherCollection(Exception):
 async def announced(
     driver: Driver, *, notice_seconds: float = NOTICE_SECONDS, dead_seconds: float = DEAD_SECONDS
 ) -> AsyncIterator[None]:
-    """Keep other collections away for the duration of the block, which is ended by DriverError if others would no longer be
-    kept away. Raises AnotherCollection, DriverError."""
+    """Keep other collections away during the block. If that can no longer be promised, the block is cancelled and DriverError raised.
+    Raises AnotherCollection too."""
     async with _locked(driver) if driver.exclusive else _told(driver, notice_seconds, dead_seconds):
         yield
 

@@ -13,7 +13,7 @@ from moorage.errors import DigestInvalid, ManifestInvalid
 from moorage.manifest import INDEXES, Descriptor, parse
 from moorage.names import Name, Tag
 from moorage.store import layout
-from moorage.store.links import held
+from moorage.store.links import parse_link
 from moorage.store.tree import Tree
 
 Key: TypeAlias = bytes
@@ -164,7 +164,7 @@ class Reading:
 def target(link: bytes, *, canonical: bool = True) -> Digest | None:
     """The digest in a link file; None if it does not hold one, or (with `canonical`) not a canonical one."""
     try:
-        digest = held(link)
+        digest = parse_link(link)
     except DigestInvalid:
         return None
     return digest if digest.canonical or not canonical else None

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=4096)
-def held(content: bytes) -> Digest:
+def parse_link(content: bytes) -> Digest:
     """The digest in a link file. Raises DigestInvalid if it is torn."""
     return Digest.parse(content.decode("latin-1").strip())
 
@@ -30,7 +30,7 @@ class Links:
         """The canonical digest that the link at `path`, made for `digest`, leads to; None if there is no usable link."""
         try:
             if not digest.canonical:
-                return held(await self._driver.read(path))
+                return parse_link(await self._driver.read(path))
             found = await self._driver.stat(path)
         except PathNotFound:
             return None

@@ -23,7 +23,7 @@ from moorage.store.blobstore import Blob, BlobStore
 from moorage.store.linked import Linked
 from moorage.store.listing import digests_in
 from moorage.store.manifestcache import Bearings, ManifestCache
-from moorage.store.parsing import stored
+from moorage.store.parsing import parse_stored
 from moorage.store.policy import ReferencePolicy
 from moorage.store.removal import discard
 from moorage.store.tags import Tags
@@ -70,7 +70,7 @@ class Manifests:
             payload = notes.unpack(note)
             if Digest.of(payload) == digest:
                 with contextlib.suppress(ManifestInvalid):
-                    self._cache.put(digest, stored(payload))
+                    self._cache.put(digest, parse_stored(payload))
         return digest, await self.get(digest, tagged=True)
 
     async def get(self, digest: Digest, *, tagged: bool = False, prove: bool = False) -> Manifest:

@@ -23,7 +23,7 @@ READ_AT_ONCE: Final = 32
 _ASIDE: Final = ThreadPoolExecutor(1, "manifests")
 
 
-def stored(payload: bytes) -> Manifest:
+def parse_stored(payload: bytes) -> Manifest:
     """The manifest in bytes that match their digest. One that `parse` refuses is served nevertheless if its kind can be
     determined, and then seems to refer to nothing. Garbage collection does not rely on that: it uses `parse`, and keeps
     the whole repository of a manifest that `parse` refuses.
@@ -39,7 +39,7 @@ def stored(payload: bytes) -> Manifest:
     )
 
 
-async def parsed(payload: bytes, how: Callable[[bytes], Manifest]) -> Manifest:
+async def parse_aside(payload: bytes, how: Callable[[bytes], Manifest]) -> Manifest:
     """What `how` makes of the payload. Large payloads are parsed in a thread, one at a time."""
     if len(payload) <= LARGE:
         return how(payload)
@@ -86,14 +86,14 @@ class Loading:
         try:
             payload = await self._read(digest, read)
             if len(payload) <= LARGE:
-                return stored(payload)
+                return parse_stored(payload)
             if self._waiting:
                 payload = b""
             async with self._its_turn():
                 # Only here: if it was cancelled later, the thread would go on while the next turn begins.
                 if not flight.asked:
                     raise asyncio.CancelledError
-                return await parsed(payload or await self._read(digest, read), stored)
+                return await parse_aside(payload or await self._read(digest, read), parse_stored)
         finally:
             # Before any other task runs, so that nobody joins a flight that has ended.
             del self._flights[digest]

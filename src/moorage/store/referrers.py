@@ -58,6 +58,7 @@ class Referrers:
         self._manifests = manifests
         self._tags = tags
         self._refused = False
+        self._deriving: asyncio.Task[dict[Digest, set[Digest]]] | None = None
 
     async def of(
         self, subject: Digest, *, after: str = "", artifact_type: str = "", most: int | None = None
@@ -66,11 +67,11 @@ class Referrers:
         Nothing for a subject that does not exist or has no referrers. Manifests are read shortly before their turn and are
         not kept; those that are known not to fit are not read. `most` is a hint that the caller takes no more than that. A
         caller that stops early has to close the generator (`contextlib.aclosing`)."""
-        if await self._complete():
-            known = set(await self._linked(subject))
-        else:
-            # Shielded: clients that leave early would otherwise keep a large repository from ever being derived.
-            known = (await asyncio.shield(self._derive()))[subject]
+        known: set[Digest] = set()
+        if not await self._complete():
+            known.update(await self._derived(subject))
+        # Also beside those that were derived: that may have begun before a push that has ended since.
+        known.update(await self._linked(subject))
         known.update(await self._listed(subject))
 
         def fits(bearing: Bearing) -> bool:
@@ -131,8 +132,22 @@ class Referrers:
             return False
         return True
 
+    async def _derived(self, subject: Digest) -> set[Digest]:
+        """Derived once for all who ask meanwhile. Shielded: clients that leave early would otherwise keep a large repository from ever
+        being derived, or have it derived many times at once."""
+        if self._deriving is None:
+            self._deriving = asyncio.create_task(self._derive())
+        return (await asyncio.shield(self._deriving)).get(subject, set())
+
     async def _derive(self) -> dict[Digest, set[Digest]]:
         """The referrers of every subject in the repository. They are stored as links, with a mark that these are complete."""
+        try:
+            return await self._derive_all()
+        finally:
+            # Before any other task runs, so that nobody joins what has ended.
+            self._deriving = None
+
+    async def _derive_all(self) -> dict[Digest, set[Digest]]:
         found: dict[Digest, set[Digest]] = defaultdict(set)
         revisions = await digests_in(self._driver, layout.revisions(self._name))
         async for _, link in answers(revisions, self._link, ahead=ahead_of(self._driver)):

@@ -13,7 +13,7 @@ from moorage.errors import DigestInvalid, ManifestUnknown, NameUnknown, TagInval
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
-from moorage.store.links import held
+from moorage.store.links import parse_link
 from moorage.store.listing import digests_in
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Tags:
         except PathNotFound:
             raise ManifestUnknown(detail={"tag": tag}) from None
         try:
-            return held(content), note
+            return parse_link(content), note
         except DigestInvalid:
             return await self._last(tag), b""
 
@@ -126,7 +126,7 @@ class Tags:
 
         def leads(content: bytes) -> bool:
             try:
-                return held(content) in digests
+                return parse_link(content) in digests
             except DigestInvalid:
                 # Torn: `leading_to` took the digest from its history.
                 return True

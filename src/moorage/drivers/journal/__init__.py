@@ -6,5 +6,5 @@ whole file system (`device`), and drops that part of the journal (`journal`, `ke
 fails or they are killed, the next one notices that nobody is there (`presence`), and writes again what the journal holds (`records`). Files that a process keeps open are `held`;
 locks of other processes are waited for with `patience`. What goes wrong is told by `naming` it.
 
-Only where `mounts` knows the file system for a local one.
+Only where the file system is known for a `local` one.
 """

@@ -20,6 +20,7 @@ class Keeper:
         self._wanted = threading.Event()
         self._hurry = threading.Event()
         self._closed = False
+        self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def wake(self, *, hurry: bool) -> None:
@@ -30,13 +31,14 @@ class Keeper:
         if self._wanted.is_set():
             return
         self._wanted.set()
-        if self._thread is None:
-            thread = threading.Thread(target=self._work, name="storage-journal", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:
-                return
-            self._thread = thread
+        with self._starting:
+            if self._thread is None:
+                thread = threading.Thread(target=self._work, name="storage-journal", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    return
+                self._thread = thread
 
     def _work(self) -> None:
         while True:

@@ -83,7 +83,7 @@ def _record(data: memoryview, key: bytes) -> tuple[list[Entry], int] | None:
     if end > len(data) or _checksum(key, [data[_FRAME.size : end]]) != checksum:
         return None
     entries = []
-    # The first records told nothing of what they replaced.
+    # Records of older versions have no fourth field.
     for path, size, whole, *replaced in json.loads(bytes(data[_FRAME.size : contents])):
         entries.append(Entry(path, bytes(data[contents : contents + size]), whole, *map(tuple, replaced)))
         contents += size

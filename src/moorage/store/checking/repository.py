@@ -28,8 +28,8 @@ from moorage.store.checking.suspects import (
 )
 from moorage.store.contents import key, target
 from moorage.store.findings import Finding
-from moorage.store.links import held
-from moorage.store.parsing import stored
+from moorage.store.links import parse_link
+from moorage.store.parsing import parse_stored
 from moorage.store.policy import ReferencePolicy
 from moorage.store.tree import PARTS
 
@@ -81,7 +81,7 @@ class RepositoryCheck:
         if content is None:
             return
         try:
-            self._tags[tag] = held(content)
+            self._tags[tag] = parse_link(content)
         except DigestInvalid:
             self._suspect(TornTag(self._name, tag))
 
@@ -157,7 +157,7 @@ class RepositoryCheck:
             self._suspect(DanglingRevision(self._name, digest, canonical))
             return
         try:
-            manifest = stored(payload)
+            manifest = parse_stored(payload)
             self._named(digest, manifest)
             self._refers(canonical, manifest)
         except ManifestInvalid as error:

@@ -18,7 +18,7 @@ from moorage.store.abreast import abreast
 from moorage.store.contents import target
 from moorage.store.copying.report import CopyReport
 from moorage.store.findings import Finding
-from moorage.store.links import held
+from moorage.store.links import parse_link
 from moorage.store.torn import named_last
 from moorage.store.tree import Tree
 
@@ -64,7 +64,7 @@ class SourceReading:
         if link is None:
             return
         try:
-            digest: Digest | None = held(link)
+            digest: Digest | None = parse_link(link)
         except DigestInvalid:
             digest = await named_last(self._tree, self._name, tag)
         if digest is None:

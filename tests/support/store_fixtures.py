@@ -38,6 +38,12 @@ def gcs_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
         yield store
 
 
+@pytest.fixture(scope="session")
+def fake_gcs_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
+    with objectstores.fake_gcs(tmp_path_factory.mktemp("fake-gcs")) as store:
+        yield store
+
+
 @pytest.fixture
 def proxy(moto_store: S3) -> Iterator[StoreProxy]:
     """Between a test and its store, to count and to break."""

@@ -28,7 +28,7 @@ LARGE = 12 << 20
 PART = 5 << 20
 
 
-@pytest.fixture(params=["moto_store", "rclone_store", "azurite_store", "gcs_store"])
+@pytest.fixture(params=["moto_store", "rclone_store", "azurite_store", "gcs_store", "fake_gcs_store"])
 def store(request: pytest.FixtureRequest) -> Iterator[CloudStore]:
     service: S3 | Azure | Gcs = request.getfixturevalue(request.param)
     with proxying(service.endpoint) as proxy:
@@ -98,7 +98,9 @@ async def test_parts_are_joined_and_copied(store: CloudStore) -> None:
 
 
 # rclone writes all the same.
-@pytest.mark.parametrize("store", ["moto_store", "azurite_store", "gcs_store"], indirect=True)
+@pytest.mark.parametrize(
+    "store", ["moto_store", "azurite_store", "gcs_store", "fake_gcs_store"], indirect=True
+)
 async def test_a_put_may_ask_for_nothing_to_be_there(store: CloudStore) -> None:
     await obstore.put_async(store, "once", b"first", use_multipart=False)
     with pytest.raises(AlreadyExistsError):

@@ -7,7 +7,7 @@ import pytest
 from tests.contracts.driver import OF_ANY, Promise
 from tests.drivers.objectstore.stores import Service, driver_over
 
-STORES = ("moto_store", "rclone_store", "azurite_store", "gcs_store")
+STORES = ("moto_store", "rclone_store", "azurite_store", "gcs_store", "fake_gcs_store")
 
 
 @pytest.mark.parametrize("store", STORES)

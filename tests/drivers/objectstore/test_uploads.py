@@ -12,7 +12,7 @@ from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from tests.contracts.streams import content, whole
 from tests.drivers.objectstore.stores import Service, driver_over
 
-STORES = ("moto_store", "rclone_store", "azurite_store", "gcs_store")
+STORES = ("moto_store", "rclone_store", "azurite_store", "gcs_store", "fake_gcs_store")
 DATA = "/r/_uploads/1/data"
 MIB = 1 << 20
 

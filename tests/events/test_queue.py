@@ -82,6 +82,18 @@ def test_what_was_delivered_goes_and_is_counted(queue: Queue) -> None:
     assert queue.waiting()["one"].count == 2
 
 
+def test_what_was_dropped_while_it_was_sent_is_counted_once(queue: Queue) -> None:
+    queue.put([Row("one", "a", b"%d" % number) for number in range(3)])
+    sent = [one.number for one in queue.first("one", 2)]
+    assert queue.drop("one", None) == 3
+    queue.put([Row("one", "a", b"3")])
+    queue.delivered("one", [*sent, queue.first("one", 1)[0].number], "200 OK")
+    counts = queue.counts()["one"]
+    assert (counts.events, counts.successes, counts.dropped) == (4, 1, 3)
+    assert counts.statuses == {"200 OK": 3}
+    assert queue.waiting()["one"].count == 0
+
+
 def test_the_oldest_that_waits_is_known(queue: Queue) -> None:
     queue.put([Row("one", "a", b"1")])
     queue.put([Row("one", "a", b"2")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from moorage.events.sending import Sender
 from tests.events.attempt import HEADERS, endpoint, send
 from tests.events.listener import (
     PIECE,
+    SECONDS,
     Listener,
     Reaction,
     answer,
@@ -199,13 +201,20 @@ async def test_an_answer_with_a_large_body_is_not_read(listener: Listener, sende
     assert listener.sent_bytes < 64 << 20
 
 
-async def test_an_answer_with_a_body_that_drips_is_given_up(listener: Listener) -> None:
-    head = b"HTTP/1.1 500 Error\r\nContent-Length: 1000\r\n\r\n"
-    listener.script = [dripping(head)]
-    # The head has to come in that time, and all of it passes.
-    sender = Sender(endpoint(listener, timeout=3.0))
-    assert (await sender.send([kept()])).status == "500 Internal Server Error"
-    assert (await sender.send([kept()])).delivered
+@pytest.mark.parametrize("pause", [0.01, 3600.0], ids=["that drips", "that does not come"])
+async def test_an_answer_with_a_body_without_an_end_is_not_waited_for(
+    listener: Listener, pause: float
+) -> None:
+    listener.script = [
+        dripping(b"HTTP/1.1 500 Error\r\nContent-Length: 1000\r\n\r\n", pause),
+        dripping(b"HTTP/1.1 307 Elsewhere\r\nLocation: /there\r\nContent-Length: 1000\r\n\r\n", pause),
+    ]
+    sender = Sender(endpoint(listener, timeout=3600.0))
+    async with asyncio.timeout(SECONDS):
+        assert (await sender.send([kept()])).status == "500 Internal Server Error"
+        assert (await sender.send([kept()])).delivered
+    assert [request.path for request in listener.received] == ["/hook", "/hook", "/there"]
+    assert listener.connections == 3
     await sender.close()
 
 

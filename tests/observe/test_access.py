@@ -70,6 +70,24 @@ def test_nobody_can_forge_a_line(evil: bytes) -> None:
     assert LINE.fullmatch(written), written
 
 
+@pytest.mark.parametrize(
+    ("sent", "written"),
+    [
+        ("Käse/山田 🦀".encode(), "Käse/山田 🦀"),
+        (b"K\xe4se", "Käse"),
+        ("a\x85b\u2028\u202e".encode(), "a\\x85b\\u2028\\u202e"),
+        # The last character is cut in two.
+        (b"x" + "é".encode() * LONGEST, "x" + "é" * (LONGEST // 2 - 1)),
+    ],
+)
+def test_an_agent_and_a_referer_outside_ascii_are_readable(sent: bytes, written: str) -> None:
+    found = LINE.fullmatch(
+        line(scope(b"/", b"", (b"user-agent", sent), (b"referer", sent)), 200, 0, 0.0, "id")
+    )
+    assert found is not None
+    assert found.groups()[5:7] == (written, written)
+
+
 @pytest.mark.parametrize("query", [b"_state=SECRET", b"digest=x&_state=SECRET&a=b"])
 def test_the_state_of_an_upload_is_not_logged(query: bytes) -> None:
     written = line(scope(b"/v2/a/blobs/uploads/1", query), 202, 0, 0.0, "id")

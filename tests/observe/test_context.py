@@ -53,6 +53,15 @@ async def test_fields_are_those_of_the_reference() -> None:
     }
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+async def test_headers_outside_ascii_are_readable(encoding: str) -> None:
+    asked = request()
+    asked.scope["headers"] = [(b"user-agent", "Käse".encode(encoding)), (b"referer", "/é".encode(encoding))]
+    context.begin(asked, address)
+    fields = context.fields()
+    assert (fields["http.request.useragent"], fields["http.request.referer"]) == ("Käse", "/é")
+
+
 @pytest.mark.parametrize(
     ("path", "reference", "name"),
     [
@@ -120,3 +129,8 @@ async def test_what_goes_on_after_a_request_is_not_about_it() -> None:
 async def test_the_trace_is_told_too() -> None:
     context.trace.set("4bf92f3577b34da6a3ce929d0e0e4736")
     assert context.fields() == {"trace.id": "4bf92f3577b34da6a3ce929d0e0e4736"}
+
+
+async def test_a_password_before_the_host_is_not_logged() -> None:
+    context.begin(request(host=f"ann:{SECRET}@r:5000"), address)
+    assert context.fields()["http.request.host"] == "r:5000"

@@ -195,7 +195,9 @@ def _replay(queue: Queue, chosen: list[Endpoint], *, quiet: bool) -> tuple[bool,
 
     lock = f"{queue.path}.lock"
     try:
-        here = Leadership(lock).take()
+        # Held until this process ends.
+        leading = Leadership(lock)
+        here = leading.take()
     except OSError as error:
         fail(f"notifications.queue.path: {lock}: {error.strerror}", code=NOT_DONE)
     with watching(lambda _: None, quiet=quiet) as watch:

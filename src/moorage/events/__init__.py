@@ -13,6 +13,7 @@ In
 Storage
     queue         the events that wait
     database      its file
+    locking       excludes other writers of the file
     rows          the tables in the file, and their SQL
     pending       outcomes that are not written yet
     filesystems   whether the file would be on a network file system

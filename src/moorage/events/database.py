@@ -1,6 +1,6 @@
 """The file of the queue: an SQLite database in WAL mode, one for all processes of a node.
 
-Writers queue at a separate lock file, because SQLite waits by sleeping and polling. A commit writes to the write-ahead log only;
+Writers wait at a separate lock file, because SQLite sleeps up to a tenth of a second at a time. A commit writes to the write-ahead log only;
 `Database.sync` makes it durable outside of the lock, so that the processes of a node can share a sync.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import sqlite3
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from moorage.events.locking import Lock
 from moorage.events.rows import SCHEMA, transaction
 
 log = logging.getLogger(__name__)
@@ -56,8 +56,8 @@ class QueueError(Exception):
         self.reason = reason
 
 
-class NoRoom(QueueError):
-    """There is no room for the file, or in it. This may pass."""
+class NotNow(QueueError):
+    """There is no room for the file, or another process keeps it locked. This may pass."""
 
 
 class QueueDamaged(QueueError):
@@ -75,10 +75,11 @@ class QueueFull(QueueError):
 class Database:
     """The queue's database file and its locks. Methods may be called from any thread."""
 
-    def __init__(self, path: Path, *, limit: int, check: bool, mend: bool) -> None:
+    def __init__(self, path: Path, lock: Lock, *, limit: int, check: bool, mend: bool) -> None:
         """`limit`: bytes on disk. `check`: read the whole file, unless it is large, to verify that it is sound. `mend`: move a
-        damaged file aside, which no other process may have open. Raises QueueError, NoRoom."""
+        damaged file aside, which no other process may have open. Raises QueueError, NotNow."""
         self.path = path
+        self._lock = lock
         logged = min(LOG_BYTES, limit // 4)
         self._log_pages = max(LEAST_PAGES, logged // PAGE_BYTES // 2)
         self.pages = max(LEAST_PAGES, (limit - logged) // PAGE_BYTES)
@@ -86,32 +87,32 @@ class Database:
         with contextlib.ExitStack() as opened:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self._writing = _lock_file(path)
+                self._writing = lock.open()
                 opened.callback(os.close, self._writing)
                 # Events reveal who did what, so no other user may read them. SQLite's other files get the mode of this one.
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-                with alone(self._writing):
+                with lock.held(self._writing):
                     self._first: sqlite3.Connection | None = self._sound(check, mend)
                 opened.callback(self._first.close)
                 self._log = os.open(f"{path}-wal", os.O_RDONLY | os.O_CLOEXEC)
                 opened.callback(os.close, self._log)
                 _sync_folder(path.parent)
             except (OSError, sqlite3.Error) as error:
-                kind = NoRoom if no_room(error) else QueueError
+                kind = NotNow if isinstance(error, TimeoutError) or no_room(error) else QueueError
                 raise kind(path, reason(error)) from None
             self._opened = opened.pop_all()
 
     def connect(self) -> Connection:
         """A connection for one kind of work. Raises sqlite3.Error, OSError."""
         connection, self._first = self._first or self._connect(), None
-        made = Connection(self.path, connection)
+        made = Connection(self._lock, connection)
         self._opened.callback(made.close)
         return made
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Exclude all other writers, in any process."""
-        with self._turn, alone(self._writing):
+        """Exclude all other writers, in any process. Raises OSError."""
+        with self._turn, self._lock.held(self._writing):
             yield
 
     def sync(self) -> None:
@@ -183,16 +184,16 @@ class Database:
 class Connection:
     """One connection, used by one thread at a time."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, lock: Lock, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._turn = threading.Lock()
-        # An flock belongs to the open file description: each connection needs its own.
-        self._writing = _lock_file(path)
+        self._lock = lock
+        self._writing = lock.open()
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[sqlite3.Connection]:
         """The connection, while all other writers wait. Raises OSError."""
-        with self._turn, alone(self._writing):
+        with self._turn, self._lock.held(self._writing):
             yield self._connection
 
     @contextlib.contextmanager
@@ -212,16 +213,6 @@ class Connection:
         with self._turn:
             self._connection.close()
             os.close(self._writing)
-
-
-@contextlib.contextmanager
-def alone(fd: int) -> Iterator[None]:
-    """Hold the file's lock, which excludes every other descriptor of the file, in any process."""
-    fcntl.flock(fd, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def no_room(error: Exception) -> bool:
@@ -253,10 +244,6 @@ def _give_back(connection: sqlite3.Connection) -> None:
 
 def _primary(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _lock_file(path: Path) -> int:
-    return os.open(f"{path}.writing", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _move_aside(path: Path) -> Path:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -19,12 +19,13 @@ from moorage.events.database import (
     PAGE_BYTES,
     Connection,
     Database,
-    NoRoom,
+    NotNow,
     QueueDamaged,
     QueueError,
     QueueFull,
     reason,
 )
+from moorage.events.locking import LONGEST_PAUSE, Lock
 from moorage.events.pending import Fate, Pending
 from moorage.events.rows import Counts, Kept, Row, Waiting
 
@@ -44,16 +45,17 @@ class Queue:
         self, path: Path, *, limit: int, shares: int = 1, check: bool = False, mend: bool = True
     ) -> None:
         """`limit`: bytes on disk. `shares`: the number of endpoints, each of which may take its share. `check`: read the file, unless
-        it is large, to verify that it is sound. `mend`: move a damaged file aside. On a full disk, the queue is created as soon as
-        there is room. Raises QueueError, QueueDamaged."""
+        it is large, to verify that it is sound. `mend`: move a damaged file aside. On a full disk, or while a stopped
+        process keeps it locked, the queue is opened as soon as that has passed. Raises QueueError, QueueDamaged."""
         self.path = path
         self._limit = limit
         self._shares = max(1, shares)
         self._mend = mend
         self._pending = Pending(self._settle)
+        self._lock = Lock(path)
         self._opening = threading.Lock()
         self._opened: _Opened | None = None
-        with contextlib.suppress(NoRoom):
+        with contextlib.suppress(NotNow):
             self._open(check=check)
 
     def put(self, events: Sequence[Row]) -> None:
@@ -119,6 +121,8 @@ class Queue:
             if not dropped:
                 return count
             count += dropped
+            # Writers wait by polling: let each of them have its turn.
+            time.sleep(2 * LONGEST_PAUSE)
 
     def hurry(self, endpoint: str | None) -> None:
         """Ask the delivering process to try at once, for one endpoint or all. Raises QueueError."""
@@ -133,13 +137,14 @@ class Queue:
     def watch(self) -> Watch:
         return Watch(self)
 
-    def alone(self) -> AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
         """Exclude all writers, in any process. Do not call other methods of the queue inside. If the queue cannot be opened, for
-        example for lack of room, this excludes no writer."""
-        try:
-            return self._open().database.alone()
-        except QueueError:
-            return contextlib.nullcontext()
+        example for lack of room, or locked, this excludes no writer."""
+        with contextlib.ExitStack() as held:
+            with contextlib.suppress(QueueError, OSError):
+                held.enter_context(self._open().database.alone())
+            yield
 
     def connection(self) -> Connection:
         """A separate connection for another kind of work. Raises QueueError."""
@@ -155,7 +160,7 @@ class Queue:
     def _open(self, *, check: bool = False) -> _Opened:
         with self._opening:
             if self._opened is None:
-                database = Database(self.path, limit=self._limit, check=check, mend=self._mend)
+                database = Database(self.path, self._lock, limit=self._limit, check=check, mend=self._mend)
                 self._opened = _Opened(database, self._shares)
             return self._opened
 
@@ -163,8 +168,10 @@ class Queue:
         try:
             with self._open().other().writing() as connection:
                 for endpoint, fate in fates.items():
-                    rows.remove(connection, endpoint, fate.numbers)
-                    rows.add(connection, endpoint, fate.sums, fate.statuses)
+                    removed = rows.remove(connection, endpoint, fate.numbers)
+                    # What was dropped while it was being sent is counted already.
+                    sums = fate.sums - Counter({"successes": len(fate.numbers) - removed})
+                    rows.add(connection, endpoint, sums, fate.statuses)
         except (sqlite3.Error, OSError, QueueError):
             return False
         return True

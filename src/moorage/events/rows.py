@@ -138,10 +138,11 @@ def first(connection: sqlite3.Connection, endpoint: str, count: int) -> list[Kep
     return [Kept(place - low, repository, event, moment) for place, repository, event, moment in rows]
 
 
-def remove(connection: sqlite3.Connection, endpoint: str, numbers: Sequence[int]) -> None:
+def remove(connection: sqlite3.Connection, endpoint: str, numbers: Sequence[int]) -> int:
+    """Returns how many of the events were still there."""
     endpoint_id = _id(connection, endpoint)
     places = [(_place(endpoint_id, number),) for number in numbers]
-    connection.executemany("DELETE FROM event WHERE place = ?", places)
+    return connection.executemany("DELETE FROM event WHERE place = ?", places).rowcount
 
 
 def drop(connection: sqlite3.Connection, endpoint: str | None, before: float | None, most: int) -> int:

@@ -103,9 +103,10 @@ def request_fields(request: Request, started: float, address: Callable[[Any], st
     }
     for header, value in scope["headers"]:
         if (name := _HEADERS.get(header)) and name not in found:
-            found[name] = (
-                shown.page(value) if header == b"referer" else value[: shown.LONGEST].decode("latin-1")
-            )
+            found[name] = shown.page(value) if header == b"referer" else shown.text(value)
+            if header == b"host":
+                # A client may repeat a whole address there, with the password in it.
+                found[name] = found[name].rpartition("@")[2]
     if request.name:
         found["vars.name"] = request.name
     if request.reference:

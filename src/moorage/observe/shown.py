@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -24,12 +25,21 @@ _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), 34, 92, *range(127, 
 _REMEMBERED = 128
 
 
+def text(raw: bytes) -> str:
+    """The first 2 KiB as UTF-8, which most clients mean, or as Latin-1 if they are not."""
+    try:
+        # A character that the end cuts in two is left out.
+        return codecs.utf_8_decode(raw[:LONGEST], "strict", len(raw) <= LONGEST)[0]
+    except UnicodeDecodeError:
+        return raw[:LONGEST].decode("latin-1")
+
+
 def plain(raw: bytes) -> str:
-    """The first 2 KiB, with `\\xNN` for quotes, backslashes and control characters."""
-    text = raw[:LONGEST].decode("latin-1")
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return text
-    return text.translate(_ESCAPED)
+    """Like `text`, with quotes, backslashes and all characters that cannot be seen escaped, as in `\\xNN`."""
+    found = text(raw)
+    if found.isascii() and found.isprintable() and '"' not in found and "\\" not in found:
+        return found
+    return printable(found.translate(_ESCAPED))
 
 
 def address(host: str) -> str:
@@ -39,7 +49,7 @@ def address(host: str) -> str:
 
 def agent(raw: bytes) -> str:
     """Like `plain`, but cached: there are few user agents, and their names are long."""
-    return _agent(raw[:LONGEST])
+    return _agent(raw[: LONGEST + 1])
 
 
 _agent = lru_cache(maxsize=_REMEMBERED)(plain)

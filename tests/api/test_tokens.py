@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from moorage.api.admission import Told
 from moorage.api.endpoint import Endpoint
 from moorage.api.limits import Limits
 from moorage.api.resume import States
@@ -210,6 +212,32 @@ async def test_a_refusal_is_told(
         assert answer.headers["www-authenticate"] == 'Basic realm="Hub"'
     if status == 400:
         assert answer.json["errors"][0]["message"] == "invalid_scope: not a scope"
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (
+            Challenge((), [Offer("Basic", "Hub")], "wrong user name or password"),
+            "wrong user name or password",
+        ),
+        (TokenRequestInvalid("invalid_grant", "it has expired"), "it has expired"),
+        (TokenRequestInvalid("invalid_scope", "not a scope"), None),
+    ],
+)
+async def test_the_log_says_why_a_login_was_refused_but_not_what_was_wrong_with_a_question(
+    failure: AccessRefused | TokenRequestInvalid,
+    reason: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for request in ({"body": b"grant_type=password"}, {"headers": {"authorization": "Basic YTpi"}}):
+        monkeypatch.setattr("moorage.api.admission.told", Told())
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            await registry(Asked(failure))("POST" if "body" in request else "GET", "/auth/token", **request)
+        told = [vars(one)["reason"] for one in caplog.records if one.name == "moorage.api.admission"]
+        assert told == ([] if reason is None else [reason])
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -270,6 +270,13 @@ async def test_no_password_gets_into_a_reason(password: str, before: str, after:
     assert told.reasons == [LEFT_OUT] or " ".join(password.split()) not in told.reasons[0]
 
 
+async def test_the_reason_of_a_refusal_which_is_logged_has_nothing_of_the_credentials() -> None:
+    for reason, shown in (("no team ada", "no team ada"), ("it is open sesame, please", LEFT_OUT)):
+        with pytest.raises(Denied) as caught:
+            await guarded(raising(Denied(PULL, reason))).authorize(LOGIN, PULL)
+        assert str(caught.value) == shown
+
+
 async def test_closing_never_fails(caplog: pytest.LogCaptureFixture) -> None:
     closed: list[str] = []
     await guarded(lambda _: None, lambda: closed.append("closed")).close()

@@ -10,14 +10,20 @@ from pathlib import Path
 import pytest
 
 from moorage.auth.base import AuthError
-from moorage.auth.signing import GRACE_SECONDS, LOOK_SECONDS, ROTATION_SECONDS, UNKNOWN_SECONDS
+from moorage.auth.signing import (
+    GRACE_SECONDS,
+    LOOK_SECONDS,
+    ROTATION_SECONDS,
+    SETTLED_SECONDS,
+    UNKNOWN_SECONDS,
+)
 from moorage.auth.signingkey import SigningKey
 from moorage.drivers.base import Driver
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.drivers.readonly import ReadOnlyDriver
 from moorage.store.layout import TOKEN_KEYS
-from tests.auth.deployment import NOW, opened
+from tests.auth.deployment import DAY, NOW, opened
 from tests.auth.hashing import Clock
 from tests.auth.keystore import LIFE, Unsteady, accepts, kid, later, names, secret, signed
 
@@ -51,6 +57,32 @@ async def test_while_the_storage_fails_the_known_keys_stay_in_force_and_it_is_to
     driver.failing = {"children"}
     await later(keys, clock, LOOK_SECONDS)
     assert len([one for one in caplog.records if one.levelno >= logging.WARNING]) == 2
+
+
+async def test_a_key_from_a_clock_that_was_years_ahead_stops_no_rotation_and_is_told_once(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver = Unsteady()
+    keys = await opened(driver, clock)
+    first = kid(signed(keys, clock))
+    ahead = SigningKey.new(int(NOW) + 10 * 365 * DAY)
+    await driver.write([(f"{TOKEN_KEYS}/{ahead.name}", ahead.content())])
+    for _ in range(3):
+        await later(keys, clock, ROTATION_SECONDS)
+        await later(keys, clock, SETTLED_SECONDS)
+    assert kid(signed(keys, clock)) not in {first, ahead.id}
+    assert first not in {name.partition("-")[2] for name in await names(driver)}, "it is removed in its time"
+    (record,) = [one for one in caplog.records if one.levelno >= logging.WARNING]
+    assert vars(record)["path"] == f"{TOKEN_KEYS}/{ahead.name}"
+
+
+async def test_beside_nothing_but_a_key_from_the_future_there_is_one_of_now(clock: Clock) -> None:
+    driver = Unsteady()
+    ahead = SigningKey.new(int(NOW) + 10 * 365 * DAY)
+    await driver.write([(f"{TOKEN_KEYS}/{ahead.name}", ahead.content())])
+    token = signed(await opened(driver, clock), clock)
+    assert kid(token) != ahead.id
+    assert len(await names(driver)) == 2
 
 
 async def test_a_key_that_cannot_be_read_now_is_found_later(clock: Clock) -> None:

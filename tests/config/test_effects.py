@@ -255,3 +255,19 @@ def test_a_prefix_that_the_address_for_clients_lacks_is_a_warning(
 )
 def test_a_prefix_that_the_address_for_clients_ends_with_is_none(loaded: Load, http: str) -> None:
     assert loaded(f"http: {http}\n").warnings == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "warned"),
+    [
+        ("silly: {realm: r, service: s}", True),
+        ("token: {realm: 'https://t.example/', service: s, issuer: i, jwks: /etc/keys.json}", True),
+        ("none: {}", True),
+        ("htpasswd: {realm: r, path: /etc/htpasswd}", False),
+    ],
+)
+def test_a_token_service_where_nobody_signs_in_is_a_warning(loaded: Load, kind: str, warned: bool) -> None:
+    text = f"auth:\n  {kind}\n  issuer:\n    enabled: "
+    found = [(one.path, one.line) for one in loaded(f"{text}true\n").warnings]
+    assert (("auth.issuer.enabled", 6) in found) is warned
+    assert "auth.issuer.enabled" not in [one.path for one in loaded(f"{text}false\n").warnings]

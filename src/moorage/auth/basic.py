@@ -10,7 +10,7 @@ from typing import Final
 LONGEST: Final = 16 << 10
 """The longest accepted header, in characters."""
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +39,7 @@ def parse(authorization: str) -> Login | None:
     user, colon, password = text.partition(":")
     if not user or not colon:
         raise ValueError("the credentials have no user name, or no colon after it")
-    if _CONTROL.search(text):
+    if CONTROL.search(text):
         raise ValueError("the credentials have control characters")
     return Login(user, password)
 

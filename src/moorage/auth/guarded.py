@@ -53,6 +53,8 @@ class Guarded:
                 _check_refusal(refused)
             except TypeError as error:
                 raise self._failed(error, credentials, wanted) from None
+            # For the log, like the text of a failure.
+            refused.args = (_message(refused, credentials),)
             raise
         except asyncio.CancelledError as error:
             task = asyncio.current_task()

@@ -37,6 +37,7 @@ ROTATION_SECONDS: Final = 30 * 86400.0
 
 FAILING: Final = "keys for signing tokens cannot be looked at, those that are known stay in force"
 UNUSABLE: Final = "a key for signing tokens cannot be used and is ignored"
+AHEAD: Final = "a key for signing tokens has a date in the future and is not used before"
 
 
 class SigningKeys:
@@ -133,10 +134,22 @@ class SigningKeys:
         """Raises DriverError when the keys cannot be listed, or there is none and none can be written."""
         self._looked = self._clock()
         found = await self._found(self._keys)
-        if not found or self._looked - max(found).created >= self._rotation_seconds:
+        if self._is_due(found):
             found = await self._with_another(found)
         self._take(found)
         await self._remove_old()
+
+    def _is_due(self, found: Iterable[SigningKey]) -> bool:
+        """Whether another key is to be made. A key dated more than one rotation ahead does not count: rotation would stop
+        until its day comes."""
+        newest = float("-inf")
+        for key in found:
+            if key.created <= self._looked + self._rotation_seconds:
+                newest = max(newest, key.created)
+            else:
+                path = f"{layout.TOKEN_KEYS}/{key.name}"
+                self._tell(AHEAD, "some clock was ahead, or this one is behind", path)
+        return self._looked - newest >= self._rotation_seconds
 
     async def _found(self, known: Iterable[SigningKey]) -> list[SigningKey]:
         """The keys in the storage. Known ones are not read again, as a key never changes. Raises DriverError."""
@@ -200,7 +213,7 @@ class SigningKeys:
                 return
             self._take(key for key in self._keys if key is not old)
 
-    def _tell(self, message: str, error: Exception, path: str = "") -> None:
+    def _tell(self, message: str, error: Exception | str, path: str = "") -> None:
         """Log a failure once, not every minute."""
         if (told := message + path) not in self._told:
             self._told.add(told)

@@ -22,6 +22,8 @@ def htpasswd(
     """Print a line for a password file (bcrypt)."""
     import bcrypt
 
+    from moorage.auth.basic import CONTROL
+
     _utf8("a user name", user)
     if ":" in user or not user.isprintable() or not user:
         fail("a user name must be printable, and not be empty or contain a colon")
@@ -29,9 +31,12 @@ def htpasswd(
         fail(
             "a user name must not begin with #, which is a remark in a password file, nor have blanks before or after it"
         )
-    secret = _utf8("a password", _asked() if password is None else password)
+    given = _asked() if password is None else password
+    secret = _utf8("a password", given)
     if not 0 < len(secret) <= 72 or b"\0" in secret:
         fail("a password must have 1 to 72 bytes, none of them NUL: bcrypt looks at no more")
+    if CONTROL.search(given):
+        fail("a password must have no control characters, such as tabs: nobody could sign in with it")
     line = f"{user}:{bcrypt.hashpw(secret, bcrypt.gensalt(cost, prefix=b'2b')).decode().replace('$2b$', '$2y$', 1)}"
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Whatever the terminal's encoding is: password files are read as UTF-8.

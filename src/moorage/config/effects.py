@@ -22,6 +22,7 @@ _LOCAL = ("filesystem", "inmemory")
 def ineffective(configuration: Configuration, root: Node) -> Iterator[tuple[Path, str]]:
     """Where it stands, and why it has no effect. `root`: what the configuration was made from, with its empty values."""
     yield from _protection(configuration, root)
+    yield from _issuer(configuration)
     yield from _storage(configuration)
     yield from _cache(configuration, root)
     yield from _redis(configuration)
@@ -45,6 +46,12 @@ def _protection(configuration: Configuration, root: Node) -> Iterator[tuple[Path
     authorities = ("http", "tls", "clientcas")
     if configuration.http.tls.enabled and _is_void(root, authorities):
         yield authorities, "has no effect: it is empty, and so no client is asked for a certificate"
+
+
+def _issuer(configuration: Configuration) -> Iterator[tuple[Path, str]]:
+    auth = configuration.auth
+    if auth.issuer.enabled and auth.kind in ("none", "silly", "token"):
+        yield ("auth", "issuer", "enabled"), f"has no effect with auth.{auth.kind}: nobody signs in here"
 
 
 def _is_void(root: Node, path: Path) -> bool:

@@ -339,3 +339,22 @@ async def is_whole(shelf: Shelf, name: str, one: Image) -> bool:
     except (RegistryError, AssertionError):
         return False
     return True
+
+
+async def test_what_was_deleted_in_a_store_does_not_come_back_though_something_lies_beside_its_link() -> None:
+    """Old registries keep signatures there; consoles make empty objects for folders."""
+    driver = InMemoryDriver()
+    driver.distant = True
+    source, target = Shelf(driver), Shelf(InMemoryDriver())
+    await source.push(A, AMD, "stays")
+    await source.push(A, ARM)
+    config = Digest.of(ARM.blobs[0])
+    await source.registry.repository(A).manifests.delete(ARM.digest)
+    await source.registry.repository(A).blobs.delete(config)
+    for link in (layout.revision_link(A, ARM.digest), layout.layer_link(A, config)):
+        await driver.write([(f"{link.removesuffix('link')}signatures/sha256/{AMD.digest.hex}/link", b"")])
+    found = await copy_registry(source.driver, target.driver)
+    assert found.findings == []
+    await target.check(A, AMD)
+    assert await target.revisions(A) == {AMD.digest.hex}
+    assert config.hex not in await target.layers(A)

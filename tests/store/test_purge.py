@@ -282,3 +282,10 @@ def test_the_command_purges_an_upload_from_the_future(tmp_path: Path) -> None:
     for options in ([], ["--age", "0"]):
         done = command("purge-uploads", "--dry-run", *options, server.command[-1])
         assert done.stdout.endswith("\n1 upload would be purged\n"), done.stderr
+
+
+async def test_an_upload_without_bytes_has_no_size() -> None:
+    driver = InMemoryDriver()
+    registry = Registry(Stock(driver))
+    await driver.write([(layout.upload_started(Name("a"), UploadId.new()), b"2026-01-01T00:00:00Z")])
+    assert [one.size async for one in purge_uploads(registry, age=Age(-3600.0), dry_run=True)] == [0]

@@ -79,17 +79,20 @@ def garbage_collect(
     except CollectionAborted as error:
         fail(f"nothing was removed: {error}")
     print(json.dumps(found.as_dict()) if as_json else _summary(found, dry_run=dry_run))
+    if found.stayed:
+        raise SystemExit(1)
 
 
 def _summary(found: Collection, *, dry_run: bool) -> str:
     counts, garbage = found.counts, found.garbage
     would = "would be " if dry_run else ""
     warned = f"; {counted(found.warnings, 'warning')}" if found.warnings else ""
+    stayed = f"; {counted(len(found.stayed), 'path')} could not be removed" if found.stayed else ""
     copies = f" and {counted(len(garbage.copies), 'unfinished copy')}" if garbage.copies else ""
     return (
         f"{counted(counts.repositories, 'repository')}, {counted(counts.manifests, 'manifest')}, "
         f"{counted(counts.blobs, 'blob')}; {counted(len(garbage.manifests), 'manifest')} and "
-        f"{counted(len(garbage.blobs), 'blob')}{copies} {would}removed, {counted(found.freed, 'byte')} {would}freed{warned}"
+        f"{counted(len(garbage.blobs), 'blob')}{copies} {would}removed, {counted(found.freed, 'byte')} {would}freed{stayed}{warned}"
     )
 
 
@@ -115,7 +118,7 @@ def purge(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove uploads that were never finished, and what interrupted writers left in an S3 bucket."""
+    """Remove uploads that were never finished, and what interrupted writers left in a bucket of S3 or Google."""
     from moorage import logs
     from moorage.app import build_registry
     from moorage.storage import build_driver

@@ -20,6 +20,7 @@ from moorage.store.announcing import NOTICE_SECONDS
 
 if TYPE_CHECKING:
     from moorage.config import Configuration
+    from moorage.config.sections.base import Section
     from moorage.drivers.base import Driver
     from moorage.store.checking.report import CheckReport
     from moorage.store.copying.report import CopyReport
@@ -198,6 +199,32 @@ def _place(configuration: Configuration) -> tuple[object, ...]:
         except OSError:
             return name, os.path.realpath(root)
         return name, found.st_dev, found.st_ino
-    keys = ("bucket", "regionendpoint", "accountname", "container", "serviceurl")
-    values = (str(getattr(parameters, key, "")).rstrip("/") for key in keys)
-    return name, *filter(None, root.split("/")), *values
+    return name, *filter(None, root.split("/")), *_service(parameters)
+
+
+def _service(parameters: Section) -> tuple[str, ...]:
+    """The service that the driver asks, and where there the folder of the registry is."""
+    from moorage.config.sections.clouds import Azure
+    from moorage.config.sections.s3 import S3
+    from moorage.config.values import revealed
+    from moorage.drivers.objectstore.accounts import connection, service
+    from moorage.drivers.objectstore.addresses import domain
+
+    if isinstance(parameters, S3):
+        # A bucket's name is taken once in all regions of one of Amazon's clouds.
+        region = parameters.region or ""
+        cloud = f"{'gov.' if region.startswith('us-gov-') else ''}{domain(region)}"
+        return parameters.bucket, str(parameters.regionendpoint or "").rstrip("/") or cloud
+    if isinstance(parameters, Azure):
+        try:
+            given = connection(revealed(parameters.connectionstring))
+        except ValueError:
+            given = {}  # The driver will refuse it.
+        account, endpoint = service(
+            given,
+            account=parameters.accountname,
+            endpoint=str(parameters.serviceurl or ""),
+            realm=parameters.realm,
+        )
+        return parameters.container, account, endpoint
+    return (str(getattr(parameters, "bucket", "")),)

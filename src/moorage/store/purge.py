@@ -183,7 +183,9 @@ async def _session(driver: Driver, name: Name, upload: UploadId) -> Purged | Non
             found = await ask(path)
         except (PathNotFound, Obstructed):
             continue
-        latest, size = max(latest, found.modified), found.size
+        latest = max(latest, found.modified)
+        if path == data:
+            size = found.size
     latest = latest or await _newest(driver, layout.upload(name, upload))
     if not latest:
         return None

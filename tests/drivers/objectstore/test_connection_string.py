@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from moorage.drivers.objectstore.azure import AzureOptions, azure_driver, connection
+from moorage.drivers.objectstore.accounts import connection
+from moorage.drivers.objectstore.azure import AzureOptions, azure_driver
 from tests.drivers.objectstore.stores import LINKS
 from tests.support.exchange import exchange
 from tests.support.objectstores import Azure

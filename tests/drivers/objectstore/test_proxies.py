@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import os
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.bearer import Bearer
 from moorage.drivers.objectstore.proxies import proxy_for
 from tests.drivers.objectstore.instead import Instead, instead
 from tests.drivers.objectstore.stores import driver_over
@@ -111,3 +116,19 @@ async def test_both_libraries_ask_the_proxy_for_others(
             assert refusing.asked
             assert all(target.startswith(moto_store.endpoint) for target in refusing.asked)
         await driver.close()
+
+
+async def test_googles_tokens_are_asked_for_through_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As the requests are, for which they are."""
+    user = {"client_id": "i", "client_secret": "s", "refresh_token": "t"}
+    (tmp_path / "user.json").write_text(json.dumps({"type": "authorized_user", **user}))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "user.json"))
+    refusing = Instead(502, b"not here")
+    async with instead(refusing) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        request = SimpleNamespace(headers={})
+        with pytest.raises(DriverError, match="no token"):
+            await asyncio.to_thread(Bearer({}), request)
+        assert set(refusing.asked) == {"oauth2.googleapis.com:443"}

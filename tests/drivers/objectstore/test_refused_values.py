@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.azure import AzureOptions, azure_driver
+from moorage.drivers.objectstore.characters import folders
 from moorage.drivers.objectstore.gcs import GcsOptions, gcs_driver
+from moorage.drivers.objectstore.network import LONGEST, retries
 from moorage.drivers.objectstore.s3 import S3Options, s3_driver
 from tests.support.ports import free_port
 
@@ -188,3 +191,21 @@ def test_credentials_of_googles_environment_that_cannot_be_read(
 def test_a_user_agent_that_cannot_be_sent_to_google() -> None:
     with pytest.raises(DriverError, match=r"^storage\.gcs\.useragent: [^\n]+$"):
         gcs_driver(GcsOptions("images", credentials=ACCOUNT, user_agent="a\nb"), links_for=None)
+
+
+async def test_a_first_pause_above_the_longest_one_is_that_one_and_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert retries(5, timedelta(minutes=2))["backoff"]["init_backoff"] == LONGEST
+    options = AzureOptions("acct", "images", account_key="a2V5", first_pause=timedelta(minutes=2))
+    await azure_driver(options, links_for=None).close()
+    assert [vars(record)["key"] for record in caplog.records] == ["storage.azure.retry_delay"]
+
+
+async def test_a_root_directory_with_an_empty_name_in_it_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Docker Registry looks below `a//b`, Moorage below `a/b`."""
+    for root in ("a/b", "/a/b/", "/", "", "//a//"):
+        folders("storage.s3", root)
+    assert caplog.records == []
+    folders("storage.s3", "a//b")
+    assert [vars(record)["key"] for record in caplog.records] == ["storage.s3.rootdirectory"]

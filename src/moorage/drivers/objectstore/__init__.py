@@ -32,6 +32,7 @@ Stores
     leading       recognises trees of Docker Registry 2 on Azure
     environment   keeps variables from overriding the configuration
     characters    which characters configured values may have
+    accounts      Azure's, and where their blobs are
     addresses     Amazon's, and which buckets fit into a host
     trust         whose certificates are trusted
     sas           signs URLs of Azure

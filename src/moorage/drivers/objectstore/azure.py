@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore
 
 from moorage.drivers.base import DriverError
+from moorage.drivers.objectstore.accounts import connection, service
 from moorage.drivers.objectstore.characters import REFUSED, folders, visible
 from moorage.drivers.objectstore.driver import Options
 from moorage.drivers.objectstore.environment import without_variables
 from moorage.drivers.objectstore.leading import AzureDriver
-from moorage.drivers.objectstore.network import PROMPT, SILENCE, client_options, retries, without_user
+from moorage.drivers.objectstore.network import (
+    LONGEST,
+    PROMPT,
+    SILENCE,
+    client_options,
+    retries,
+    without_user,
+)
 from moorage.drivers.objectstore.sas import BlobSignatures
 
-_NAMES: Final = {
-    name.lower(): name
-    for name in (
-        "AccountKey",
-        "AccountName",
-        "BlobEndpoint",
-        "DefaultEndpointsProtocol",
-        "EndpointSuffix",
-        "SharedAccessSignature",
-    )
-}
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,17 @@ def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> Azure
     DriverError for a value that obstore refuses, and ValueError for a connection string that cannot be read."""
     folders("storage.azure", options.root)
     visible("storage.azure", accountname=options.account, realm=options.realm)
+    if options.first_pause > LONGEST:
+        log.warning(
+            "a first pause is shortened to the longest one",
+            extra={"key": "storage.azure.retry_delay", "seconds": LONGEST.total_seconds()},
+        )
     given = connection(options.connection_string)
-    account = given.get("AccountName", options.account)
+    account, endpoint = service(
+        given, account=options.account, endpoint=options.endpoint, realm=options.realm
+    )
     key = _joined(given.get("AccountKey", options.account_key))
-    suffix = given.get("EndpointSuffix", options.realm)
-    scheme = given.get("DefaultEndpointsProtocol", "https")
-    endpoint = options.endpoint or given.get("BlobEndpoint", "") or f"{scheme}://{account}.blob.{suffix}"
-    config: dict[str, Any] = {"account_name": account, "endpoint": endpoint.rstrip("/")}
+    config: dict[str, Any] = {"account_name": account, "endpoint": endpoint}
     if options.client_secret:
         config["client_id"] = options.client_id
         config["tenant_id"] = options.tenant_id
@@ -117,14 +120,3 @@ def _refused(error: BaseError, options: AzureOptions) -> DriverError:
     else:
         return DriverError("storage.azure", REFUSED)
     return DriverError(f"storage.azure.{'connectionstring' if options.connection_string else key}", reason)
-
-
-def connection(text: str) -> dict[str, str]:
-    """Parse a connection string, `Name=value;Name=value`, with the names in any case. Raises ValueError."""
-    found: dict[str, str] = {}
-    for part in filter(None, text.split(";")):
-        name, equals, value = part.partition("=")
-        if not equals:
-            raise ValueError("a connection string is made of Name=value, separated by semicolons")
-        found[_NAMES.get(name.strip().lower(), name.strip())] = value
-    return found

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.network import PROMPT
+from moorage.drivers.objectstore.proxies import proxy_for
 
 SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_write"
 
@@ -24,6 +27,8 @@ class Bearer:
     def __init__(self, key: Mapping[str, str]) -> None:
         self._key = key
         self._refreshing = threading.Lock()
+        self._choosing = threading.Lock()
+        self._ways: dict[str, Any] = {}
 
     def __call__(self, request: Any, **_: Any) -> None:
         """botocore's event before-send. Raises DriverError."""
@@ -50,12 +55,28 @@ class Bearer:
 
         # Storage needs no project, and one is not worth a warning.
         logging.getLogger("google.auth._default").setLevel(logging.ERROR)
-        return google.auth.default(scopes=[SCOPE], request=self._transport)[0]
+        sends: Any = self._transport
+        return google.auth.default(scopes=[SCOPE], request=sends)[0]
 
-    @cached_property
-    def _transport(self) -> Any:
-        import google.auth.transport.urllib3
-        import urllib3
+    def _transport(self, url: str, **asked: Any) -> Any:
+        """Google's library asks several services, so the way is chosen for each request."""
+        # Without TLS it asks only the machine's own metadata, which no proxy reaches.
+        proxy = proxy_for(url, os.environ) if url.startswith("https://") else ""
+        with self._choosing:
+            if proxy not in self._ways:
+                self._ways[proxy] = _way(proxy)
+        return self._ways[proxy](url, **asked)
 
-        connections = urllib3.PoolManager(timeout=PROMPT.total_seconds())
-        return google.auth.transport.urllib3.Request(connections)  # type: ignore[no-untyped-call] # typed in part
+
+def _way(proxy: str) -> Any:
+    """What sends requests, through the proxy unless it is empty."""
+    import google.auth.transport.urllib3
+    import urllib3
+
+    timeout = PROMPT.total_seconds()
+    connections = urllib3.PoolManager(timeout=timeout)
+    if proxy:
+        user = urlsplit(proxy).netloc.rpartition("@")[0]
+        headers = urllib3.make_headers(proxy_basic_auth=unquote(user)) if user else None
+        connections = urllib3.ProxyManager(proxy, proxy_headers=headers, timeout=timeout)
+    return google.auth.transport.urllib3.Request(connections)  # type: ignore[no-untyped-call] # typed in part

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 from moorage.drivers.base import DriverError
+
+log = logging.getLogger(__name__)
 
 REFUSED: Final = (
     "obstore refuses a value: look for a strange character, and for credentials that are not whole"
@@ -32,8 +35,13 @@ def one_line(section: str, **values: str) -> None:
 
 def folders(section: str, root: str) -> None:
     """Raises DriverError for a root directory that no path can begin with: obstore takes no parts `.` and `..`, and no control
-    characters."""
+    characters. Logs a warning for an empty name in it: Docker Registry keeps it in its keys, so that its tree is not found."""
     if not root.isprintable() or not {".", ".."}.isdisjoint(root.split("/")):
         raise DriverError(
             f"{section}.rootdirectory", "must be names between slashes, and none of them . or .."
+        )
+    if "//" in root.strip("/"):
+        log.warning(
+            "slashes in a row count as one; a tree that Docker Registry made below this folder is not found",
+            extra={"key": f"{section}.rootdirectory"},
         )

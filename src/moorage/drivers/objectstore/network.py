@@ -89,10 +89,9 @@ def retries(most: int = MOST, first: timedelta = timedelta(milliseconds=100)) ->
     and does not notice that one is started again.
 
     A pause is drawn between the first one and `base` times the last one (object_store, "BackoffConfig"). So with 4 it doubles on
-    average; with 2 it does not grow, and eight retries are over in two seconds."""
-    # It panics if the first pause is longer than `base` times the longest one.
+    average; with 2 it does not grow, and eight retries are over in two seconds. A first pause above `LONGEST` is that one."""
     return {
         "max_retries": most,
-        "backoff": {"init_backoff": first, "max_backoff": max(first, LONGEST), "base": 4},
+        "backoff": {"init_backoff": min(first, LONGEST), "max_backoff": LONGEST, "base": 4},
         "retry_timeout": GIVE_UP,
     }

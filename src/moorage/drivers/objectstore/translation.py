@@ -69,7 +69,8 @@ REASONS: Final = {
     "ContainerNotFound": "the container does not exist",
     "InvalidAccessKeyId": "the access key is unknown",
     "SignatureDoesNotMatch": "the secret key is wrong",
-    "AuthenticationFailed": "the account key is wrong",
+    "AuthenticationFailed": "the account key or the shared access signature is wrong or has expired, "
+    "or the clock of this machine is wrong",
     "ExpiredToken": "the credentials have expired",
     "RequestTimeTooSkewed": "the clock of this machine is wrong",
     "AuthorizationHeaderMalformed": "the region is wrong",

@@ -73,7 +73,6 @@ class _Repositories:
     def __init__(self, source: Driver, destination: Driver, blobs: BlobCopies, report: CopyReport) -> None:
         self._tree = LiveTree(source)
         self._destination = destination
-        self._listed = source.distant
         self._blobs = blobs
         self._report = report
 
@@ -84,7 +83,7 @@ class _Repositories:
         await abreast(REPOSITORIES_AT_ONCE, names, self._one)
 
     async def _one(self, name: Name) -> None:
-        found = await SourceReading(self._tree, name, self._report, listed=self._listed).read()
+        found = await SourceReading(self._tree, name, self._report).read()
         await RepositoryCopy(self._tree, self._destination, self._blobs, found, self._report).run()
         self._report.watch.advance(1, 0)
 

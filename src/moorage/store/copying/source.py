@@ -41,13 +41,13 @@ class Found:
 
 
 class SourceReading:
-    """Reads one repository. `listed`: a link in a listing exists, so it need not be read to be sure (on an object store)."""
+    """Reads one repository. Every link is read: its folder is also listed where it was deleted, on a disk, or where something else
+    lies beside it, such as the signatures of old registries or an empty object that stands for the folder."""
 
-    def __init__(self, tree: Tree, name: Name, report: CopyReport, *, listed: bool) -> None:
+    def __init__(self, tree: Tree, name: Name, report: CopyReport) -> None:
         self._tree = tree
         self._name = name
         self._report = report
-        self._listed = listed
         self.found = Found(name)
 
     async def read(self) -> Found:
@@ -79,9 +79,6 @@ class SourceReading:
         digests, _ = await self._tree.digests(folder)
 
         async def look(digest: Digest) -> None:
-            if digest.canonical and self._listed:
-                found[digest] = digest
-                return
             path = path_of(self._name, digest)
             link = await self._tree.read(path)
             if link is None:

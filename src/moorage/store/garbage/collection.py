@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from moorage.drivers.base import DriverError
+from moorage.drivers.base import Driver, DriverError
 from moorage.store.announcing import NOTICE_SECONDS, AnotherCollection, announced
 from moorage.store.garbage.search import Counts, RepositoriesMissing, Search
-from moorage.store.garbage.sweeping import Garbage, sweep
+from moorage.store.garbage.sweeping import Garbage, Sweep
 from moorage.store.registry import Registry
 
 Report = Callable[[str], None]
@@ -27,6 +27,8 @@ class Collection:
     counts: Counts
     garbage: Garbage
     warnings: int
+    stayed: list[str] = field(default_factory=list)
+    """Paths that could not be removed. Neither they nor what they lead to is in `garbage`."""
 
     @property
     def freed(self) -> int:
@@ -48,6 +50,7 @@ class Collection:
             "removed_repositories": self.garbage.repositories,
             "removed_blobs": [digest for digest, _ in self.garbage.blobs],
             "removed_unfinished_copies": [path for path, _ in self.garbage.copies],
+            "not_removed": self.stayed,
             "freed_bytes": self.freed,
         }
 
@@ -65,7 +68,8 @@ async def collect(
     blob that goes. Blobs and untagged manifests that were written less than `grace` ago stay. `notice_seconds` is the time
     that servers on an object store have to notice the collection before it reads anything.
 
-    Raises CollectionAborted before the first removal, and DriverError when a removal fails.
+    Garbage that cannot be removed is logged, and is in the result. Raises CollectionAborted before the first removal, and DriverError
+    when many removals in a row or all of them fail.
     """
     driver = registry.stock.driver
     search = Search(driver, delete_untagged=delete_untagged, grace=grace.total_seconds())
@@ -78,10 +82,22 @@ async def collect(
             raise CollectionAborted(str(error)) from None
         except (DriverError, OSError) as error:
             raise CollectionAborted(f"the storage failed: {error}") from None
-        _tell(search.garbage, report)
-        if not dry_run:
-            await sweep(driver, search.garbage)
-    return Collection(search.counts, search.garbage, search.tree.warnings)
+        if dry_run:
+            _tell(search.garbage, report)
+            stayed = []
+        else:
+            stayed = await _sweep(driver, search, report)
+    return Collection(search.counts, search.garbage, search.tree.warnings, stayed)
+
+
+async def _sweep(driver: Driver, search: Search, report: Report) -> list[str]:
+    """Remove the garbage; what cannot be removed keeps what it leads to. Returns the paths that stayed."""
+    sweep = Sweep(driver, search.garbage, report)
+    for name in sorted(await sweep.names()):
+        await search.spare(name)
+    search.spare_layers(await sweep.links())
+    await sweep.content()
+    return sweep.stayed
 
 
 def _tell(garbage: Garbage, report: Report) -> None:

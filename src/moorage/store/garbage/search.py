@@ -7,6 +7,7 @@ of needed content and what will be removed stay in memory.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from moorage.digest import CANONICAL, Digest
@@ -165,7 +166,7 @@ class Search:
             (name, digest_of(alias)) for alias, found in contents.aliases.items() if found in doomed
         ]
         self.garbage.referrers += [
-            _folder(layout.referrer_link(name, digest_of(subject), digest_of(found)))
+            (name, _folder(layout.referrer_link(name, digest_of(subject), digest_of(found))))
             for found in doomed
             if (subject := contents.manifests[found].subject) is not None
         ]
@@ -184,7 +185,7 @@ class Search:
         for tag in contents.tags.keys() - expired:
             digests, _ = await self.tree.digests(layout.tag_index(contents.name, tag))
             self.garbage.history += [
-                _folder(layout.tag_index_link(contents.name, tag, digest))
+                (contents.name, _folder(layout.tag_index_link(contents.name, tag, digest)))
                 for digest in digests
                 if key(digest) in doomed
             ]
@@ -233,6 +234,24 @@ class Search:
                 canonical = target(link) if link is not None else None
             if canonical is not None and key(canonical) not in self._marked:
                 self.garbage.layers.append((name, digest))
+
+    # While the garbage is removed
+
+    async def spare(self, name: Name) -> None:
+        """Some of the repository's garbage could not be removed: what the repository names now stays, too."""
+        contents = await self._read(name)
+        await self._mark(contents, set(contents.manifests))
+        self.garbage.layers = [one for one in self.garbage.layers if one[0] != name]
+        await self._layers(name)
+        self._spare_marked()
+
+    def spare_layers(self, digests: Iterable[Digest]) -> None:
+        """Links to these layers could not be removed: their blobs stay. A link of another algorithm alone serves nothing."""
+        self._marked.update(key(digest) for digest in digests if digest.canonical)
+        self._spare_marked()
+
+    def _spare_marked(self) -> None:
+        self.garbage.blobs = [one for one in self.garbage.blobs if key(one[0]) not in self._marked]
 
 
 def _folder(file: str) -> str:

@@ -1,21 +1,32 @@
 """Removes what a collection found, in the reverse order of writing, so that an interruption leaves no dangling names: tags,
-their history, referrers, manifests, layer links, repositories, and the bytes last."""
+their history, referrers, manifests, layer links, repositories, and the bytes last.
+
+What cannot be removed, such as an object under a lock or a folder of another user, stays, and so does what it leads to. All else
+goes: otherwise every collection would end at the same place.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from moorage.digest import Digest
-from moorage.drivers.base import Driver, PathNotFound
+from moorage.drivers.base import Driver, DriverError, PathNotFound
 from moorage.names import Name, Tag
 from moorage.store import layout
+from moorage.store.patience import Patience
 from moorage.store.removal import discard
+
+log = logging.getLogger(__name__)
 
 ABREAST: Final = 16
 """Folders in which things are removed at the same time: most of the time is spent waiting for the disk."""
+
+
+NO_LINES: Final[Mapping[str, str]] = {}
 
 
 @dataclass
@@ -23,8 +34,8 @@ class Garbage:
     """Everything to remove. Paths are those of folders, which are removed with their contents."""
 
     tags: list[tuple[Name, Tag]] = field(default_factory=list)
-    history: list[str] = field(default_factory=list)
-    referrers: list[str] = field(default_factory=list)
+    history: list[tuple[Name, str]] = field(default_factory=list)
+    referrers: list[tuple[Name, str]] = field(default_factory=list)
     manifests: list[tuple[Name, Digest]] = field(default_factory=list)
     aliases: list[tuple[Name, Digest]] = field(default_factory=list)
     """Other digests of the removed manifests."""
@@ -37,72 +48,176 @@ class Garbage:
     """Paths and sizes of blobs that a copy had begun to write when it was killed."""
 
 
-async def sweep(driver: Driver, garbage: Garbage) -> None:
-    """Remove the garbage. Raises DriverError; a later collection finds what is left."""
-    await _remove(driver, [layout.tag(name, tag) for name, tag in garbage.tags])
-    # A power cut may bring some of these two back. They lead nowhere then, and are ignored.
-    await _remove(driver, garbage.history, durable=False)
-    await _remove(driver, garbage.referrers, above=layout.REPOSITORIES, durable=False)
-    revisions = [layout.revision_link(name, digest) for name, digest in garbage.aliases + garbage.manifests]
-    await _remove(driver, _folders(revisions))
-    layers = [layout.layer_link(name, digest) for name, digest in garbage.layers]
-    await _remove(driver, _folders(layers), above=layout.REPOSITORIES)
-    for name in garbage.repositories:
-        await _remove_repository(driver, name)
-    await _remove(
-        driver,
-        _folders(layout.blob_data(digest) for digest, _ in garbage.blobs),
-        above=layout.CANONICAL_BLOBS,
-    )
-    await _remove(driver, [path for path, _ in garbage.copies], above=layout.OWN, durable=False)
+class Sweep:
+    """Removes garbage, and takes from `garbage` what stays. `report` gets a line for each tag, manifest, repository and blob that
+    is gone. The steps are to be called in order: `names`, `links`, `content`. Each raises DriverError if many removals in a row fail,
+    the last one also if all have; a later collection finds what is left."""
 
+    def __init__(self, driver: Driver, garbage: Garbage, report: Callable[[str], None]) -> None:
+        self._driver = driver
+        self._garbage = garbage
+        self._report = report
+        self._patience = Patience()
+        self._first: DriverError | None = None
+        self._worked = False
+        self._stuck: set[Name] = set()
+        self.stayed: list[str] = []
+        """Paths that could not be removed."""
 
-def _folders(files: Iterable[str]) -> list[str]:
-    return [file.rpartition("/")[0] for file in files]
-
-
-async def _remove(driver: Driver, paths: list[str], *, above: str = "", durable: bool = True) -> None:
-    """Remove folders. With `above`, parents that become empty are removed too, up to that one. Raises DriverError once all
-    removals that were begun have ended."""
-    groups: dict[str, list[str]] = {}
-    for path in paths:
-        groups.setdefault(path.rpartition("/")[0], []).append(path)
-    folders = list(groups)
-    for start in range(0, len(folders), ABREAST):
-        batch = folders[start : start + ABREAST]
-        outcomes = await asyncio.gather(
-            *(_remove_group(driver, folder, groups[folder], above, durable) for folder in batch),
-            return_exceptions=True,
+    async def names(self) -> set[Name]:
+        """Remove tags, their history, referrers and manifests. Returns the repositories in which something stayed."""
+        found = self._garbage
+        tags = {layout.tag(*one): one for one in found.tags}
+        left = await self._remove(
+            list(tags), {path: f"tag {name}:{tag}" for path, (name, tag) in tags.items()}
         )
-        for outcome in outcomes:
-            if outcome is not None:
-                raise outcome
+        self._stick(tags[path][0] for path in left)
+        found.tags = [one for path, one in tags.items() if path not in left]
+        # A power cut may bring some of these two back. They lead nowhere then, and are ignored.
+        for beside, above in ((found.history, ""), (found.referrers, layout.REPOSITORIES)):
+            owners = {path: name for name, path in beside}
+            left = await self._remove(list(owners), above=above, durable=False)
+            self._stick(owners[path] for path in left)
+        await self._manifests()
+        return set(self._stuck)
+
+    async def _manifests(self) -> None:
+        """A manifest stays if something that was to go before it stays in its repository: only by the manifest is that found
+        again."""
+        found = self._garbage
+        found.aliases = [one for one in found.aliases if one[0] not in self._stuck]
+        found.manifests = [one for one in found.manifests if one[0] not in self._stuck]
+        owners = {_folder(layout.revision_link(*one)): one for one in found.aliases + found.manifests}
+        manifests = {path: owners[path] for path in map(_revision, found.manifests)}
+        left = await self._remove(
+            list(owners), {path: f"manifest {name}@{digest}" for path, (name, digest) in manifests.items()}
+        )
+        self._stick(owners[path][0] for path in left)
+        found.manifests = [one for path, one in manifests.items() if path not in left]
+
+    async def links(self) -> list[Digest]:
+        """Remove links to layers. Returns the layers to which one stayed."""
+        links = {_folder(layout.layer_link(*one)): one for one in self._garbage.layers}
+        left = await self._remove(list(links), above=layout.REPOSITORIES)
+        self._stick(links[path][0] for path in left)
+        self._garbage.layers = [one for path, one in links.items() if path not in left]
+        return [links[path][1] for path in left]
+
+    async def content(self) -> None:
+        """Remove repositories, blobs and unfinished copies."""
+        found = self._garbage
+        found.repositories = [name for name in found.repositories if name not in self._stuck]
+        for name in list(found.repositories):
+            if not await self._repository(name):
+                found.repositories.remove(name)
+        blobs = {_folder(layout.blob_data(digest)): (digest, size) for digest, size in found.blobs}
+        left = await self._remove(
+            list(blobs),
+            {path: f"blob {digest} {size}" for path, (digest, size) in blobs.items()},
+            above=layout.CANONICAL_BLOBS,
+        )
+        found.blobs = [one for path, one in blobs.items() if path not in left]
+        copies = dict(found.copies)
+        left = await self._remove(
+            list(copies),
+            {path: f"unfinished copy {path} {size}" for path, size in copies.items()},
+            above=layout.OWN,
+            durable=False,
+        )
+        found.copies = [one for one in copies.items() if one[0] not in left]
+        if self._first is not None and not self._worked:
+            raise self._first
+
+    def _stick(self, names: Iterable[Name]) -> None:
+        self._stuck.update(names)
+
+    async def _remove(
+        self, paths: list[str], lines: Mapping[str, str] = NO_LINES, *, above: str = "", durable: bool = True
+    ) -> set[str]:
+        """Remove folders, and report their `lines`. With `above`, parents that become empty are removed too, up to that one.
+        Returns what stayed. Raises DriverError once all removals that were begun have ended."""
+        groups: dict[str, list[str]] = {}
+        for path in paths:
+            groups.setdefault(_folder(path), []).append(path)
+        folders = list(groups)
+        left: set[str] = set()
+        for start in range(0, len(folders), ABREAST):
+            batch = folders[start : start + ABREAST]
+            outcomes = await asyncio.gather(
+                *(self._remove_group(folder, groups[folder], above, durable, left) for folder in batch),
+                return_exceptions=True,
+            )
+            for folder, outcome in zip(batch, outcomes, strict=True):
+                for path in groups[folder] if outcome is None else ():
+                    if path in lines and path not in left:
+                        self._report(lines[path])
+            for outcome in outcomes:
+                if outcome is not None:
+                    raise outcome
+        return left
+
+    async def _remove_group(
+        self, folder: str, paths: list[str], above: str, durable: bool, left: set[str]
+    ) -> None:
+        """Remove paths of one folder. Making the last removal durable does so for the earlier ones."""
+        for path in paths:
+            try:
+                await discard(self._driver, path, durable=durable and path is paths[-1])
+            except DriverError as error:
+                # Without the last removal the earlier ones are not durable, and what they led to stays until another collection.
+                left.update(paths if path is paths[-1] else [path])
+                self._failed(path, error)
+            else:
+                self._succeeded()
+        if above:
+            await self._prune(folder, above)
+
+    async def _prune(self, folder: str, above: str) -> None:
+        """Remove an empty folder, and those above it that become empty."""
+        while folder.startswith(f"{above}/"):
+            try:
+                if await self._driver.children(folder):
+                    return
+            except PathNotFound:
+                pass
+            except DriverError as error:
+                return self._failed(folder, error)
+            else:
+                try:
+                    await discard(self._driver, folder, durable=False)
+                except DriverError as error:
+                    return self._failed(folder, error)
+            folder = _folder(folder)
+
+    async def _repository(self, name: Name) -> bool:
+        """Remove its manifests, so that the catalog no longer lists it. Uploads stay, and so do repositories below it."""
+        for folder in (layout.referrers(name), layout.manifests(name)):
+            try:
+                await discard(self._driver, folder)
+            except DriverError as error:
+                self._failed(folder, error)
+                return False
+            self._succeeded()
+        for folder in (layout.layers(name), layout.uploads(name)):
+            await self._prune(folder, layout.REPOSITORIES)
+        self._report(f"repository {name}")
+        return True
+
+    def _succeeded(self) -> None:
+        self._patience.worked()
+        self._worked = True
+
+    def _failed(self, path: str, error: DriverError) -> None:
+        """Raises the error if there were too many in a row."""
+        log.error("garbage cannot be removed", extra={"path": path, "reason": str(error)})
+        self.stayed.append(path)
+        self._first = self._first or error
+        self._patience.failed(error)
 
 
-async def _remove_group(driver: Driver, folder: str, paths: list[str], above: str, durable: bool) -> None:
-    """Remove paths of one folder. Making the last removal durable does so for the earlier ones."""
-    for path in paths:
-        await discard(driver, path, durable=durable and path is paths[-1])
-    if above:
-        await _prune(driver, folder, above)
+def _folder(file: str) -> str:
+    return file.rpartition("/")[0]
 
 
-async def _prune(driver: Driver, folder: str, above: str) -> None:
-    """Remove an empty folder, and those above it that become empty."""
-    while folder.startswith(f"{above}/"):
-        try:
-            if await driver.children(folder):
-                return
-        except PathNotFound:
-            pass
-        else:
-            await discard(driver, folder, durable=False)
-        folder = folder.rpartition("/")[0]
-
-
-async def _remove_repository(driver: Driver, name: Name) -> None:
-    """Remove its manifests, so that the catalog no longer lists it. Uploads stay, and so do repositories below it."""
-    await discard(driver, layout.referrers(name))
-    await discard(driver, layout.manifests(name))
-    for folder in (layout.layers(name), layout.uploads(name)):
-        await _prune(driver, folder, layout.REPOSITORIES)
+def _revision(manifest: tuple[Name, Digest]) -> str:
+    return _folder(layout.revision_link(*manifest))

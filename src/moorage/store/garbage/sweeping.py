@@ -164,8 +164,7 @@ class Sweep:
             try:
                 await discard(self._driver, path, durable=durable and path is paths[-1])
             except DriverError as error:
-                # Without the last removal the earlier ones are not durable, and what they led to stays until another collection.
-                left.update(paths if path is paths[-1] else [path])
+                left.add(path)
                 self._failed(path, error)
             else:
                 self._succeeded()

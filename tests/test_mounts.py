@@ -14,6 +14,7 @@ MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 22 0:30 / /srv rw - nfs4 server:/export rw
 31 30 8:2 / /srv/local\\040disk rw master:2 - xfs /dev/vdb rw
+35 30 0:34 / /srv/registry/queue rw - tmpfs tmpfs rw
 32 22 0:31 / /mnt rw - ext4 /dev/vdc rw
 33 22 0:32 / /mnt rw - fuse.sshfs host:/ rw
 34 22 0:33 / /pool rw - btrfs /dev/vdd rw,subvol=/pool
@@ -27,6 +28,8 @@ MOUNTS = """\
         ("/var/lib/registry", "ext4"),
         ("/srv", "nfs4"),
         ("/srv/registry", "nfs4"),
+        ("/srv/registry/queue/deep", "tmpfs"),
+        ("/srv/registry/queue2", "nfs4"),
         ("/srv/local disk", "xfs"),
         ("/srv/local disk/registry", "xfs"),
         ("/srvs", "ext4"),

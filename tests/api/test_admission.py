@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import pytest
 
-from moorage.api import admission
 from moorage.api.endpoint import Endpoint
 from moorage.api.exchange import Exchange
 from moorage.api.observing import Outcome
@@ -19,7 +17,6 @@ from moorage.auth.base import (
     CATALOG,
     LIST,
     Access,
-    AccessRefused,
     Challenge,
     Credentials,
     Denied,
@@ -34,7 +31,6 @@ from moorage.drivers.inmemory import InMemoryDriver
 from moorage.store.registry import Registry
 from moorage.store.repository import Stock
 from tests.api.client import Client
-from tests.auth.hashing import Clock
 
 NAME: Final = "team/app"
 DIGEST: Final = Digest.of(b"x")
@@ -247,61 +243,3 @@ async def test_who_signed_in_is_known_to_what_watches_requests() -> None:
     service.access = Asked(Challenge((), [Offer("Basic", "x")]))
     await Client(endpoint).get("/v2/", authorization="Basic Ym9iOng=")
     assert users == [(200, "ann"), (401, "")]
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> admission.Told:
-    """What was logged before does not count."""
-    fresh = admission.Told()
-    monkeypatch.setattr(admission, "told", fresh)
-    return fresh
-
-
-def reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [vars(record)["reason"] for record in caplog.records if record.name == admission.__name__]
-
-
-REFUSALS: Final = [
-    Challenge(of("pull"), [Offer("Bearer", "/auth/token")], "the token is refused: it begins later"),
-    TokenExpired(of("pull"), [Offer("Bearer", "/auth/token")], Grant("ann"), 0, 1),
-    Denied(of("pull"), "no rule lets 'ann' do this"),
-    Throttled(3, "too many guesses"),
-    Unreachable((), "no keys have come from https://keys.example yet"),
-]
-
-
-@pytest.mark.parametrize("refused", REFUSALS, ids=lambda refused: type(refused).__name__)
-async def test_the_log_says_once_why_credentials_were_refused(
-    refused: AccessRefused, told: admission.Told, caplog: pytest.LogCaptureFixture
-) -> None:
-    client = registry(Asked(refused))
-    with caplog.at_level(logging.DEBUG):
-        for _ in range(3):
-            await client("GET", f"/v2/{NAME}/tags/list", headers={"authorization": "Bearer hidden-for-ever"})
-    assert reasons(caplog) == [str(refused)]
-    assert "hidden-for-ever" not in str([vars(record) for record in caplog.records])
-
-
-async def test_a_request_without_credentials_is_nothing_to_log(
-    told: admission.Told, caplog: pytest.LogCaptureFixture
-) -> None:
-    challenge = Challenge(of("pull"), [Offer("Basic", "here")], "no credentials")
-    with caplog.at_level(logging.DEBUG):
-        await registry(Asked(challenge))("GET", f"/v2/{NAME}/tags/list")
-    assert reasons(caplog) == []
-
-
-def test_a_client_that_makes_up_reasons_keeps_neither_others_nor_itself_out_of_the_log_for_ever() -> None:
-    clock = Clock()
-    told = admission.Told(clock)
-    taken = [told.take("192.0.2.1", str(number)) for number in range(50)]
-    assert taken == [0] * admission.TOLD_OF_ONE + [None] * (50 - admission.TOLD_OF_ONE)
-    assert told.take("192.0.2.2", "0") == 50 - admission.TOLD_OF_ONE
-    clock.seconds += admission.TOLD_SECONDS
-    assert told.take("192.0.2.1", "0") == 0
-
-
-def test_all_clients_together_do_not_fill_the_log() -> None:
-    told = admission.Told(Clock())
-    taken = [told.take(f"192.0.2.{number}", "it begins later") for number in range(200)]
-    assert taken == [0] * admission.TOLD + [None] * (200 - admission.TOLD)

@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from moorage.api.admission import Told
 from moorage.api.endpoint import Endpoint
 from moorage.api.limits import Limits
 from moorage.api.resume import States
@@ -228,15 +227,13 @@ async def test_a_refusal_is_told(
 async def test_the_log_says_why_a_login_was_refused_but_not_what_was_wrong_with_a_question(
     failure: AccessRefused | TokenRequestInvalid,
     reason: str | None,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     for request in ({"body": b"grant_type=password"}, {"headers": {"authorization": "Basic YTpi"}}):
-        monkeypatch.setattr("moorage.api.admission.told", Told())
         caplog.clear()
         with caplog.at_level(logging.INFO):
             await registry(Asked(failure))("POST" if "body" in request else "GET", "/auth/token", **request)
-        told = [vars(one)["reason"] for one in caplog.records if one.name == "moorage.api.admission"]
+        told = [vars(one)["reason"] for one in caplog.records if one.name == "moorage.api.refusals"]
         assert told == ([] if reason is None else [reason])
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage.events import locking
+from moorage import locks
 from moorage.events.publisher import Subscriber
 from moorage.events.queue import Queue, QueueError, QueueFull, Row
 from tests.events.test_publisher import event, publishing, tags
@@ -42,8 +42,8 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locking, "TOLD_AFTER", 0.05)
-    monkeypatch.setattr(locking, "GIVEN_UP_AFTER", 0.3)
+    monkeypatch.setattr(locks, "TOLD_AFTER", 0.05)
+    monkeypatch.setattr(locks, "GIVEN_UP_AFTER", 0.3)
 
 
 @contextlib.contextmanager

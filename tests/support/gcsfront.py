@@ -7,18 +7,16 @@ signs, and whether rightly, is not looked at.
 
 from __future__ import annotations
 
-import contextlib
 import http.server
 import re
-import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from tests.support.gcsjson import Attributes, JsonApi, Refused
 from tests.support.gcsuploads import Uploads, XmlError
+from tests.support.threaded import ThreadedServer
 
 PAGE = 10
 """The most objects of a page. Google's have up to a thousand, and may have fewer; so most listings of tests have several."""
@@ -281,54 +279,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return None
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(ThreadedServer):
     """`upstream` is the address of fake-gcs-server."""
-
-    daemon_threads = False
-    request_queue_size = 256
 
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
         self.uploads = Uploads()
-        self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def process_request(self, request: object, client_address: object) -> None:
-        assert isinstance(request, socket.socket)
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: object) -> None:
-        assert isinstance(request, socket.socket)
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that leave are no error of the store."""
-
-    def stop(self) -> None:
-        self.shutdown()
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        self.server_close()
-
-
-@contextlib.contextmanager
-def in_front_of(upstream: str) -> Iterator[Server]:
-    """On threads of this process, so that a test may block."""
-    server = Server(upstream)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-        thread.join()
+        super().__init__(Handler)
 
 
 def _truncated(more: bool) -> str:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.support.dialects import GoogleToAmazon, PartialContent
 from tests.support.exchange import exchange
-from tests.support.gcsfront import in_front_of
+from tests.support.gcsfront import Server as GcsFront
 from tests.support.gcsjson import JsonApi
 from tests.support.gcsuploads import PARTS
 from tests.support.listening import listening, program
@@ -147,7 +147,7 @@ def fake_gcs(folder: Path) -> Iterator[Gcs]:
     with (
         listening(command, port, folder / "fake-gcs-server.log"),
         contextlib.closing(JsonApi(f"127.0.0.1:{port}")) as api,
-        in_front_of(f"127.0.0.1:{port}") as front,
+        GcsFront(f"127.0.0.1:{port}").serving() as front,
     ):
         for bucket in (BUCKET, PARTS):
             api.make_bucket(bucket)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.server
 import re
-import socket
-import threading
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import formatdate
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -17,6 +14,7 @@ from xml.sax.saxutils import escape
 from tests.support.objectstores import BUCKET, S3
 from tests.support.sparse import Body, Content
 from tests.support.sparse_s3 import Limits, S3Error, SparseS3, Stored
+from tests.support.threaded import ThreadedServer
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
@@ -221,57 +219,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return None
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(ThreadedServer):
     """`calls` has the method and the target of each request."""
-
-    daemon_threads = False
-    request_queue_size = 256
 
     def __init__(self, bucket: SparseS3) -> None:
         self.bucket = bucket
         self.calls: list[tuple[str, str]] = []
-        self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
 
     @property
     def service(self) -> S3:
-        return S3(f"http://127.0.0.1:{self.server_port}", BUCKET, "sparse-key", "sparse-secret", "us-east-1")
+        return S3(self.endpoint, BUCKET, "sparse-key", "sparse-secret", "us-east-1")
 
     def note(self, method: str, target: str) -> None:
         self.calls.append((method, target))
 
-    def process_request(self, request: object, client_address: object) -> None:
-        assert isinstance(request, socket.socket)
-        self._open.add(request)
-        super().process_request(request, client_address)
 
-    def shutdown_request(self, request: object) -> None:
-        assert isinstance(request, socket.socket)
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that leave are no error of the store."""
-
-    def stop(self) -> None:
-        self.shutdown()
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-        self.server_close()
-
-
-@contextlib.contextmanager
-def sparse_s3(limits: Limits | None = None) -> Iterator[Server]:
-    """On threads of this process, so that a test may block."""
-    server = Server(SparseS3(limits or Limits()))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-        thread.join()
+def sparse_s3(limits: Limits | None = None) -> AbstractContextManager[Server]:
+    return Server(SparseS3(limits or Limits())).serving()
 
 
 def _described(stored: Stored) -> dict[str, str]:

@@ -4,6 +4,7 @@
     endpoint    the way of every request: gates, handler, error boundary
     framing     heads that could be understood in two ways
     admission   access control: from a route to a grant, from a refusal to an error
+    refusals    which refusals the log is told
     exchange    the request, with its `body`
     leftover    what a refused request still sends
     answer      the answer, and how it is sent

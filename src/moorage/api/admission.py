@@ -6,12 +6,10 @@ one.
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from moorage.api.exchange import Exchange
 from moorage.auth import scopes
@@ -40,21 +38,12 @@ from moorage.errors import (
 )
 from moorage.names import Name, UploadId
 
-log = logging.getLogger(__name__)
-
 Need = Literal["pull", "push", "delete", "catalog", "known", "nothing"]
 """What a client must be allowed to do. `known`: it must have valid credentials; `nothing`: open to everybody."""
 
 AUTHORIZATION_LIMIT = 20 << 10
 REMEMBERED = 1024
 """Pairs of a name and a need whose accesses are remembered."""
-
-TOLD_SECONDS: Final = 60.0
-"""How long the same refusal of the same client is not logged again."""
-TOLD_OF_ONE: Final = 10
-TOLD: Final = 100
-"""Refusals that are logged in that time at most: of one address, and of all."""
-LONGEST_REASON: Final = 500
 
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
 _ACTIONS: dict[str, tuple[str, ...]] = {"pull": ("pull",), "push": ("pull", "push"), "delete": ("delete",)}
@@ -68,10 +57,10 @@ async def admit(exchange: Exchange, controller: AccessController, need: Need) ->
     except TokenExpired as expired:
         if _began_in_time(exchange, expired):
             return expired.grant
-        tell(exchange, str(expired))
+        exchange.service.refusals.tell(exchange, str(expired))
         raise refusal(exchange, expired) from None
     except AccessRefused as refused:
-        tell(exchange, str(refused))
+        exchange.service.refusals.tell(exchange, str(refused))
         raise refusal(exchange, refused) from None
 
 
@@ -81,50 +70,6 @@ def credentials(exchange: Exchange) -> Credentials:
     if len(authorization) > AUTHORIZATION_LIMIT:
         raise HeaderTooLarge
     return Credentials(authorization, exchange.client)
-
-
-class Told:
-    """Which refusals the log has had lately. Whoever guesses, or repeats a token that is over, does not fill it, nor keep what
-    other clients are refused for out of it."""
-
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._end = float("-inf")
-        self._known: set[tuple[str, str]] = set()
-        self._of: Counter[str] = Counter()
-        self._left_out = 0
-
-    def take(self, address: str, reason: str) -> int | None:
-        """The number of refusals that were left out before this one, or None if this one is left out too."""
-        now = self._now()
-        if now >= self._end:
-            self._end = now + TOLD_SECONDS
-            self._known.clear()
-            self._of.clear()
-        known = (address, reason) in self._known
-        if known or len(self._known) >= TOLD or self._of[address] >= TOLD_OF_ONE:
-            self._left_out += 1
-            return None
-        self._known.add((address, reason))
-        self._of[address] += 1
-        left_out, self._left_out = self._left_out, 0
-        return left_out
-
-
-told = Told()
-"""Of this process."""
-
-
-def tell(exchange: Exchange, reason: str, *, presented: bool = False) -> None:
-    """Log why credentials were refused. A request without any is no event: each pull begins with one. `presented`: the client
-    showed credentials elsewhere than in the header."""
-    if not presented and not exchange.header(b"authorization"):
-        return
-    reason = reason[:LONGEST_REASON]
-    left_out = told.take(exchange.client, reason)
-    if left_out is not None:
-        more = {"left_out": left_out} if left_out else {}
-        log.info("access is refused", extra={"reason": reason, **more})
 
 
 def refusal(exchange: Exchange, refused: AccessRefused) -> RegistryError:

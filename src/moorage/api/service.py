@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from moorage.api.limits import Held, Lane, Limits, Memory, Room, WaitingRoom
 from moorage.api.location import Locations
+from moorage.api.refusals import Refusals
 from moorage.api.resume import States
 from moorage.auth.base import AccessController, TokenService
 from moorage.events.base import EventSink
@@ -40,6 +41,7 @@ class Service:
     tags_limit: int = 1000
     access: AccessController | None = None
     """None: every client may do everything."""
+    refusals: Refusals = field(default_factory=Refusals)
     tokens: TokenService | None = None
     """Answers `/auth/token`; None: this registry is not a token service."""
     upload_seconds: float = 7 * 86400.0

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from moorage.api.admission import credentials, refusal, tell
+from moorage.api.admission import credentials, refusal
 from moorage.api.answer import Answer
 from moorage.api.body import BodyTooLarge
 from moorage.api.exchange import Exchange
@@ -57,11 +57,11 @@ async def _answered(exchange: Exchange, asked: Awaitable[Mapping[str, Any]]) -> 
     try:
         answer = await asked
     except AccessRefused as refused:
-        tell(exchange, str(refused), presented=exchange.method == "POST")
+        exchange.service.refusals.tell(exchange, str(refused), presented=exchange.method == "POST")
         raise _refusal(exchange, refused) from None
     except TokenRequestInvalid as error:
         if error.error == "invalid_grant":
-            tell(exchange, error.description, presented=True)
+            exchange.service.refusals.tell(exchange, error.description, presented=True)
         return _invalid(error)
     return Answer.json(answer, headers=_NEVER_KEPT)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -181,7 +181,7 @@ async def _append(exchange: Exchange, session: _Session) -> None:
     given = exchange.header(b"content-range")
     at = session.at
     with _going_on(exchange, session):
-        body: AsyncIterator[bytes] = aiter(exchange.body)
+        body = aiter(exchange.body)
         if given:
             at, size = chunk(given)
             if length is not None and length != size:
@@ -201,7 +201,7 @@ def _going_on(exchange: Exchange, session: _Session) -> Iterator[None]:
         raise
 
 
-async def _exactly(body: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
+async def _exactly(body: AsyncIterator[bytes], size: int) -> AsyncGenerator[bytes]:
     """A chunk without a Content-Length may not be longer than its range."""
     received = 0
     async for piece in body:

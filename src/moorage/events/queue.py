@@ -25,9 +25,10 @@ from moorage.events.database import (
     QueueFull,
     reason,
 )
-from moorage.events.locking import LONGEST_PAUSE, Lock
+from moorage.events.locking import Lock
 from moorage.events.pending import Fate, Pending
 from moorage.events.rows import Counts, Kept, Row, Waiting
+from moorage.locks import LONGEST_PAUSE
 
 __all__ = ["Counts", "Kept", "Queue", "QueueDamaged", "QueueError", "QueueFull", "Row", "Waiting", "Watch"]
 

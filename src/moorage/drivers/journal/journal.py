@@ -23,12 +23,12 @@ from moorage.drivers.disk import READ, Disk
 from moorage.drivers.folders import Changed, Folders
 from moorage.drivers.journal.device import Device
 from moorage.drivers.journal.keeper import Keeper
-from moorage.drivers.journal.patience import wait_for
 from moorage.drivers.journal.presence import Presence
 from moorage.drivers.journal.records import HEADER_LIMIT, Entry, key_of, last_of_each, new_header
 from moorage.drivers.journal.segments import Segment, contents, give_back, wait_for_writers
 from moorage.drivers.journal.turns import Turns
 from moorage.drivers.staging import temporary_path
+from moorage.locks import wait_for
 
 log = logging.getLogger(__name__)
 

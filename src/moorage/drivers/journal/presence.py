@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from moorage.drivers.disk import Disk
 from moorage.drivers.journal.held import Held
-from moorage.drivers.journal.patience import wait_for
+from moorage.locks import wait_for
 
 
 class Presence:

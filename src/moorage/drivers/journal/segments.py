@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from moorage.drivers.disk import READ, Disk
-from moorage.drivers.journal.patience import wait_for
 from moorage.drivers.journal.records import HEADER_LIMIT, Entry, encode, key_of
+from moorage.locks import wait_for
 
 _OPEN: Final = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 

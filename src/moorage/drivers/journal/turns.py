@@ -17,7 +17,7 @@ from typing import Final
 
 from moorage.drivers.disk import Disk
 from moorage.drivers.journal.held import Held
-from moorage.drivers.journal.patience import wait_for
+from moorage.locks import wait_for
 
 _RANGE: Final = struct.Struct("hhqqi")
 """The kernel's `struct flock`: kind, whence, start, length, and a process that is always 0."""

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from moorage.digest import Digest
 from moorage.drivers.base import Driver, DriverError, PathNotFound
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 ABREAST: Final = 16
 """Folders in which things are removed at the same time: most of the time is spent waiting for the disk."""
+
+Found = TypeVar("Found")
 
 
 NO_LINES: Final[Mapping[str, str]] = {}
@@ -68,16 +70,13 @@ class Sweep:
         """Remove tags, their history, referrers and manifests. Returns the repositories in which something stayed."""
         found = self._garbage
         tags = {layout.tag(*one): one for one in found.tags}
-        left = await self._remove(
-            list(tags), {path: f"tag {name}:{tag}" for path, (name, tag) in tags.items()}
-        )
-        self._stick(tags[path][0] for path in left)
-        found.tags = [one for path, one in tags.items() if path not in left]
+        found.tags, left = await self._remove(tags, line=lambda one: f"tag {one[0]}:{one[1]}")
+        self._stick(left)
         # A power cut may bring some of these two back. They lead nowhere then, and are ignored.
         for beside, above in ((found.history, ""), (found.referrers, layout.REPOSITORIES)):
-            owners = {path: name for name, path in beside}
-            left = await self._remove(list(owners), above=above, durable=False)
-            self._stick(owners[path] for path in left)
+            folders = {path: (name, path) for name, path in beside}
+            _, kept = await self._remove(folders, above=above, durable=False)
+            self._stick(kept)
         await self._manifests()
         return set(self._stuck)
 
@@ -87,21 +86,20 @@ class Sweep:
         found = self._garbage
         found.aliases = [one for one in found.aliases if one[0] not in self._stuck]
         found.manifests = [one for one in found.manifests if one[0] not in self._stuck]
-        owners = {_folder(layout.revision_link(*one)): one for one in found.aliases + found.manifests}
-        manifests = {path: owners[path] for path in map(_revision, found.manifests)}
-        left = await self._remove(
-            list(owners), {path: f"manifest {name}@{digest}" for path, (name, digest) in manifests.items()}
+        manifests = set(found.manifests)
+        links = {_folder(layout.revision_link(*one)): one for one in found.aliases + found.manifests}
+        gone, left = await self._remove(
+            links, line=lambda one: f"manifest {one[0]}@{one[1]}" if one in manifests else ""
         )
-        self._stick(owners[path][0] for path in left)
-        found.manifests = [one for path, one in manifests.items() if path not in left]
+        self._stick(left)
+        found.manifests = [one for one in gone if one in manifests]
 
     async def links(self) -> list[Digest]:
         """Remove links to layers. Returns the layers to which one stayed."""
         links = {_folder(layout.layer_link(*one)): one for one in self._garbage.layers}
-        left = await self._remove(list(links), above=layout.REPOSITORIES)
-        self._stick(links[path][0] for path in left)
-        self._garbage.layers = [one for path, one in links.items() if path not in left]
-        return [links[path][1] for path in left]
+        self._garbage.layers, left = await self._remove(links, above=layout.REPOSITORIES)
+        self._stick(left)
+        return [digest for _, digest in left]
 
     async def content(self) -> None:
         """Remove repositories, blobs and unfinished copies."""
@@ -110,51 +108,51 @@ class Sweep:
         for name in list(found.repositories):
             if not await self._repository(name):
                 found.repositories.remove(name)
-        blobs = {_folder(layout.blob_data(digest)): (digest, size) for digest, size in found.blobs}
-        left = await self._remove(
-            list(blobs),
-            {path: f"blob {digest} {size}" for path, (digest, size) in blobs.items()},
-            above=layout.CANONICAL_BLOBS,
+        blobs = {_folder(layout.blob_data(one[0])): one for one in found.blobs}
+        found.blobs, _ = await self._remove(
+            blobs, line=lambda one: f"blob {one[0]} {one[1]}", above=layout.CANONICAL_BLOBS
         )
-        found.blobs = [one for path, one in blobs.items() if path not in left]
-        copies = dict(found.copies)
-        left = await self._remove(
-            list(copies),
-            {path: f"unfinished copy {path} {size}" for path, size in copies.items()},
-            above=layout.OWN,
-            durable=False,
+        copies = {one[0]: one for one in found.copies}
+        found.copies, _ = await self._remove(
+            copies, line=lambda one: f"unfinished copy {one[0]} {one[1]}", above=layout.OWN, durable=False
         )
-        found.copies = [one for one in copies.items() if one[0] not in left]
         if self._first is not None and not self._worked:
             raise self._first
 
-    def _stick(self, names: Iterable[Name]) -> None:
-        self._stuck.update(names)
+    def _stick(self, left: Iterable[tuple[Name, object]]) -> None:
+        self._stuck.update(name for name, _ in left)
 
     async def _remove(
-        self, paths: list[str], lines: Mapping[str, str] = NO_LINES, *, above: str = "", durable: bool = True
-    ) -> set[str]:
-        """Remove folders, and report their `lines`. With `above`, parents that become empty are removed too, up to that one.
-        Returns what stayed. Raises DriverError once all removals that were begun have ended."""
+        self,
+        folders: Mapping[str, Found],
+        *,
+        line: Callable[[Found], str] = lambda one: "",
+        above: str = "",
+        durable: bool = True,
+    ) -> tuple[list[Found], list[Found]]:
+        """Remove folders, and report the `line` of what each stands for, if it has one. With `above`, parents that become empty are
+        removed too, up to that one. Returns what went and what stayed. Raises DriverError once all removals that were begun have
+        ended."""
         groups: dict[str, list[str]] = {}
-        for path in paths:
+        for path in folders:
             groups.setdefault(_folder(path), []).append(path)
-        folders = list(groups)
+        parents = list(groups)
         left: set[str] = set()
-        for start in range(0, len(folders), ABREAST):
-            batch = folders[start : start + ABREAST]
+        for start in range(0, len(parents), ABREAST):
+            batch = parents[start : start + ABREAST]
             outcomes = await asyncio.gather(
-                *(self._remove_group(folder, groups[folder], above, durable, left) for folder in batch),
+                *(self._remove_group(parent, groups[parent], above, durable, left) for parent in batch),
                 return_exceptions=True,
             )
-            for folder, outcome in zip(batch, outcomes, strict=True):
-                for path in groups[folder] if outcome is None else ():
-                    if path in lines and path not in left:
-                        self._report(lines[path])
+            for parent, outcome in zip(batch, outcomes, strict=True):
+                for path in groups[parent] if outcome is None else ():
+                    if path not in left and (told := line(folders[path])):
+                        self._report(told)
             for outcome in outcomes:
                 if outcome is not None:
                     raise outcome
-        return left
+        gone = [one for path, one in folders.items() if path not in left]
+        return gone, [one for path, one in folders.items() if path in left]
 
     async def _remove_group(
         self, folder: str, paths: list[str], above: str, durable: bool, left: set[str]
@@ -216,7 +214,3 @@ class Sweep:
 
 def _folder(file: str) -> str:
     return file.rpartition("/")[0]
-
-
-def _revision(manifest: tuple[Name, Digest]) -> str:
-    return _folder(layout.revision_link(*manifest))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from moorage import locks
 from moorage.drivers.base import DriverError
-from moorage.drivers.journal import patience
 from moorage.drivers.journal.journal import JOURNAL
 from tests.contracts.disk import Inline
 
@@ -21,8 +21,8 @@ LINK = "/tags/latest/current/link"
 
 @pytest.fixture(autouse=True)
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "TOLD_AFTER", 0.01)
-    monkeypatch.setattr(patience, "GIVEN_UP_AFTER", 0.05)
+    monkeypatch.setattr(locks, "TOLD_AFTER", 0.01)
+    monkeypatch.setattr(locks, "GIVEN_UP_AFTER", 0.05)
 
 
 @contextmanager

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, RemoteDisconnected
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from tests.support.exchange import Answer, exchange
 from tests.support.storefaults import WRITING, Fault, Faults, Refusal
 from tests.support.storeproxy import Call, StoreProxy, abort, proxying
+from tests.support.threaded import ThreadedServer
 
 BODY = bytes(range(256)) * 1000
 COPY = {"x-amz-copy-source": "/bucket/a"}
@@ -75,15 +75,8 @@ def store() -> type[Store]:
 
 @pytest.fixture
 def proxy(store: type[Store]) -> Iterator[StoreProxy]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), store) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            with proxying(f"http://127.0.0.1:{server.server_port}") as started:
-                yield started
-        finally:
-            server.shutdown()
-            thread.join()
+    with ThreadedServer(store).serving() as server, proxying(server.endpoint) as started:
+        yield started
 
 
 def send(proxy: StoreProxy, method: str, target: str, body: bytes | None = None, **headers: str) -> Answer:

@@ -17,8 +17,9 @@ from moorage.api import leftover
 from moorage.api.answer import NOSNIFF, Answer, RawHeaders, send_bytes
 from moorage.api.endpoint import Endpoint
 from moorage.api.exchange import Exchange
-from moorage.api.limits import Limits, Memory
+from moorage.api.limits import Limits
 from moorage.api.location import Locations
+from moorage.api.memory import Memory
 from moorage.api.observing import Observer
 from moorage.api.resume import States, signing_key
 from moorage.api.routes import TOKEN_PATH

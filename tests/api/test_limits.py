@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from starlette.types import Message
 
-from moorage.api.body import Body, BodyTooLarge
-from moorage.api.limits import Held, Lane, Limits, Memory, Room, WaitingRoom
-from moorage.errors import BodyEnded, RequestTimeout, Unavailable
+from moorage.api.limits import Lane, WaitingRoom
+from moorage.errors import Unavailable
 from tests.api.client import Answer, Client, application, serving
 from tests.api.pushing import push, push_blob
 from tests.store.images import image, noise
@@ -232,124 +228,3 @@ async def test_what_times_out_in_a_waiting_room_was_not_displaced() -> None:
     with pytest.raises(TimeoutError):
         async with WaitingRoom(1).place(), asyncio.timeout(0):
             await asyncio.Event().wait()
-
-
-def test_an_answer_that_is_alone_may_take_any_memory() -> None:
-    held = Held(100)
-    with held.hold(bytes(4000)), pytest.raises(Unavailable), held.hold(bytes(1)):
-        pass
-    assert not held.scarce
-    with held.hold(bytes(60)):
-        assert held.scarce
-
-
-BODIES = st.integers(0, 10 << 20) | st.just(sys.maxsize)
-
-
-@given(bodies=st.lists(BODIES, max_size=40), total=st.integers(0, 1 << 26))
-def test_buffers_stay_within_their_bounds_and_come_back(bodies: list[int], total: int) -> None:
-    memory = Memory(total, buffers=4, least=32 << 10, most=256 << 10)
-    empty = memory.reserve(0)
-    memory.release(empty, 0)
-    sizes = [memory.reserve(body) for body in bodies]
-    assert all(32 << 10 <= size <= 256 << 10 for size in sizes)
-    for size, body in zip(sizes, bodies, strict=True):
-        memory.release(size, body)
-    assert memory.reserve(0) == empty, "what was given back is not there again"
-
-
-KIB = 1 << 10
-
-
-def test_room_is_taken_by_what_is_large_as_it_grows_and_given_back() -> None:
-    room = Room(1000 * KIB)
-    with room.claim() as first, room.claim() as second:
-        first.grow(600 * KIB)
-        second.grow(300 * KIB)
-        second.grow(400 * KIB)
-        with room.claim() as third:
-            third.grow(64 * KIB)
-            with pytest.raises(Unavailable) as refused:
-                third.grow(64 * KIB + 1)
-            assert refused.value.headers["Retry-After"]
-    with room.claim() as later, room.claim() as last:
-        later.grow(600 * KIB)
-        last.grow(400 * KIB)
-
-
-def test_who_is_refused_room_holds_none() -> None:
-    room = Room(1000 * KIB)
-    with room.claim() as first, room.claim() as second:
-        first.grow(500 * KIB)
-        second.grow(400 * KIB)
-        with pytest.raises(Unavailable):
-            second.grow(600 * KIB)
-        first.grow(1000 * KIB)
-
-
-def test_who_is_alone_gets_room_for_anything() -> None:
-    room = Room(100 * KIB)
-    with room.claim() as first:
-        first.grow(4000 * KIB)
-        with room.claim() as second, pytest.raises(Unavailable):
-            second.grow(65 * KIB)
-
-
-def body_of(*messages: Message, seconds: float = 5.0) -> Body:
-    waiting = iter(messages)
-
-    async def receive() -> Message:
-        for message in waiting:
-            return message
-        await asyncio.Event().wait()
-        raise AssertionError("unreachable")
-
-    return Body(receive, Limits(body_seconds=seconds))
-
-
-def piece(data: bytes, more: bool = True) -> Message:
-    return {"type": "http.request", "body": data, "more_body": more}
-
-
-async def test_a_body_is_what_was_sent() -> None:
-    assert await body_of(piece(b"a"), piece(b""), piece(b"b"), piece(b"", False)).read(2) == b"ab"
-    assert await body_of({"type": "http.request"}).read(0) == b""
-
-
-async def test_a_body_over_its_limit_is_not_read_further() -> None:
-    with pytest.raises(BodyTooLarge):
-        await body_of(piece(b"aaa")).read(2)
-
-
-async def test_a_body_for_which_there_is_no_room_is_taken_and_dropped() -> None:
-    room = Room(100 << 10)
-    body = body_of(piece(bytes(60 << 10)), piece(bytes(60 << 10)), piece(b"rest", False))
-    with room.claim() as other, room.claim() as claim:
-        other.grow(100 << 10)
-        with pytest.raises(Unavailable):
-            await body.read(1 << 20, claim.grow)
-    assert body.finished, "who writes all before reading gets a broken connection instead of the answer"
-
-
-async def test_a_body_that_breaks_off_is_told_apart_from_one_that_stalls() -> None:
-    with pytest.raises(BodyEnded):
-        await body_of(piece(b"a"), {"type": "http.disconnect"}).read(100)
-    with pytest.raises(RequestTimeout, match=r"no byte of the body for 0.01s \(http.limits.bodytimeout\)"):
-        await body_of(piece(b"a"), seconds=0.01).read(100)
-
-
-async def test_a_body_that_comes_too_slowly_is_told_which_limit_it_was(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("moorage.api.body.RATE_SECONDS", 0.0)
-    slow = r"less than 1024 bytes per second over a minute \(http.limits.minrate\)"
-    with pytest.raises(RequestTimeout, match=slow):
-        await body_of(*[piece(b"")] * 1000, seconds=5.0).read(100)
-
-
-async def test_what_is_left_of_a_small_body_is_taken() -> None:
-    body = body_of(piece(b"a"), piece(b"b"), piece(b"c", False))
-    async for _ in body:
-        break
-    await body.drain()
-    assert body.finished

@@ -9,7 +9,7 @@
     leftover    what a refused request still sends
     answer      the answer, and how it is sent
     rendering   errors as answers
-    service     the parts that handlers work with, within `limits`
+    service     the parts that handlers work with, within `limits` and `memory`
     observing   the interface of the access log, metrics and traces
     telling     events of what happened
 

@@ -10,7 +10,7 @@ from moorage.api.answer import Answer, RawHeaders
 from moorage.api.body import BodyTooLarge
 from moorage.api.conditions import check_precondition, check_write, guarded, unchanged
 from moorage.api.exchange import Exchange
-from moorage.api.limits import Claim
+from moorage.api.memory import Claim
 from moorage.digest import Digest
 from moorage.errors import DigestInvalid, ManifestInvalid, ManifestTooLarge, ManifestUnknown, TagInvalid
 from moorage.manifest import Manifest, check_type, parse

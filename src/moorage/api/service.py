@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from moorage.api.limits import Held, Lane, Limits, Memory, Room, WaitingRoom
+from moorage.api.limits import Lane, Limits, WaitingRoom
 from moorage.api.location import Locations
+from moorage.api.memory import Held, Memory, Room
 from moorage.api.refusals import Refusals
 from moorage.api.resume import States
 from moorage.auth.base import AccessController, TokenService

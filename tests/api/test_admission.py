@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -158,6 +159,18 @@ async def test_a_realm_elsewhere_is_told_as_it_is() -> None:
     assert answer.headers["www-authenticate"] == 'Bearer realm="https://auth.example/token?a=b",service="hub"'
 
 
+async def test_a_token_service_is_told_in_the_bytes_that_it_expects_back() -> None:
+    """Clients build a URL of them as they came. A realm of Basic is only shown to people."""
+    offers = [Offer("Bearer", "https://zürich.example/", 'The "Zürich"\n\x85'), Offer("Basic", "Zürich")]
+    answer = await registry(Asked(Challenge((), offers))).get("/v2/", **HEADERS)
+    bearer, _, basic = answer.headers["www-authenticate"].partition(", ")
+    assert (
+        bearer.encode("latin-1").decode()
+        == 'Bearer realm="https://zürich.example/",service="The \\"Zürich\\"  "'
+    )
+    assert basic == 'Basic realm="Zürich"'
+
+
 async def test_a_denial_names_what_is_missing() -> None:
     answer = await registry(Asked(Denied(of("push"), "no rule lets ann do this"))).get(
         f"/v2/{NAME}/tags/list"
@@ -192,6 +205,35 @@ async def test_a_controller_that_fails_lets_nobody_in(failure: Exception) -> Non
         answer = await registry(controller)(method, path)
         assert (answer.status, answer.codes) == (500, ["UNKNOWN"])
         assert b"secret" not in answer.body
+
+
+@dataclass
+class Ending(Asked):
+    """Ends while it is asked, as when a server stops whose client has left."""
+
+    async def authorize(self, credentials: Credentials, wanted: Sequence[Access]) -> Grant:
+        never: asyncio.Future[Grant] = asyncio.get_running_loop().create_future()
+        never.cancel()
+        return await never
+
+
+async def test_a_controller_that_ends_while_it_is_asked_lets_nobody_in_and_is_no_failure() -> None:
+    answer = await registry(Ending()).get("/v2/")
+    assert (answer.status, answer.codes) == (503, ["UNAVAILABLE"])
+
+
+async def test_a_request_that_is_cancelled_while_a_controller_is_asked_ends() -> None:
+    @dataclass
+    class Waiting(Asked):
+        async def authorize(self, credentials: Credentials, wanted: Sequence[Access]) -> Grant:
+            never: asyncio.Future[Grant] = asyncio.get_running_loop().create_future()
+            return await never
+
+    request = asyncio.create_task(registry(Waiting()).get("/v2/"))
+    await asyncio.sleep(0)
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
 
 
 async def test_an_expired_token_opens_nothing_without_an_upload() -> None:

@@ -64,6 +64,13 @@ class Asked:
         return ANSWER
 
 
+class Ending(Asked):
+    """Ends while it is asked."""
+
+    def _answer(self) -> Mapping[str, Any]:
+        raise asyncio.CancelledError
+
+
 def registry(tokens: TokenService | None, limits: Limits | None = None) -> Client:
     service = Service(
         registry=Registry(Stock(InMemoryDriver())),
@@ -246,3 +253,9 @@ async def test_where_tokens_come_from_elsewhere_there_is_no_such_route(method: s
 async def test_other_methods_are_told_which_there_are(method: str) -> None:
     answer = await registry(Asked())(method, "/auth/token")
     assert (answer.status, answer.headers["allow"]) == (405, "GET, POST")
+
+
+async def test_a_token_service_that_ends_while_it_is_asked_is_no_failure() -> None:
+    for method in ("GET", "POST"):
+        answer = await registry(Ending())(method, "/auth/token")
+        assert (answer.status, answer.codes) == (503, ["UNAVAILABLE"])

@@ -102,6 +102,20 @@ async def test_what_cannot_be_used_leaves_the_keys_as_they_were(
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
 
 
+@pytest.mark.parametrize("left", [-200, -12])
+async def test_a_bundle_that_is_cut_off_in_its_last_certificate_leaves_the_keys_as_they_were(
+    tmp_path: Path, left: int
+) -> None:
+    path = tmp_path / "bundle.pem"
+    path.write_bytes(bundle(rsa_key(), ec_key()))
+    verifier = over(key_source(str(path), None))
+    path.write_bytes(bundle(rsa_key(), ec_key())[:left])
+    await asyncio.sleep(LOOK_SECONDS)
+    assert await accepted(verifier, ec_key())
+    with pytest.raises(AuthError, match="has no END line"):
+        key_source(str(path), None)
+
+
 async def test_a_weak_key_that_comes_later_is_kept_out_and_the_others_count(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -98,6 +98,23 @@ async def test_keys_that_rotate_are_in_force_when_a_token_names_one_that_is_unkn
         assert len(publisher.requests) == 2
 
 
+async def test_a_key_that_takes_the_name_of_another_is_in_force_when_a_token_needs_it() -> None:
+    """Services whose keys have fixed names, such as `main`, rotate like this."""
+    clock = Clock()
+    async with publishing(OLD) as publisher, remote(publisher.url, clock) as keys:
+        by = access(keys)
+        assert await accepted(by, ec_key(), "old")
+        publisher.content = jwks(jwk(ed_key(), kid="old"))
+        for _ in range(10):
+            assert not await accepted(by, ed_key(), "old")
+        assert len(publisher.requests) == 1, "they were asked for a moment ago"
+        clock.now += PAUSE_SECONDS
+        assert await accepted(by, ed_key(), "old")
+        for _ in range(10):
+            assert not await accepted(by, ec_key(), "old")
+        assert len(publisher.requests) == 2
+
+
 async def test_unknown_names_cause_one_question_in_a_while() -> None:
     clock = Clock()
     async with publishing(OLD) as publisher, remote(publisher.url, clock) as keys:

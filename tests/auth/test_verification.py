@@ -357,6 +357,16 @@ async def test_newer_keys_are_asked_for_only_when_none_fits() -> None:
     assert keys.asked == 1
 
 
+async def test_newer_keys_are_asked_for_when_a_key_of_that_name_may_have_been_replaced() -> None:
+    named = parse_jwks(jwks(jwk(ec_key(), kid="main")), refusing)
+    for kid, asked in (("main", 1), (libtrust_kid(ec_key()), 0)):
+        keys = Rotating(named)
+        by = Verifier(ISSUER, SERVICE, (), keys, clock=Clock())
+        for key in (ec_key(1), rsa_key()):
+            assert await refused(by, token(key, header={"kid": kid}))
+        assert keys.asked == 2 * asked, kid
+
+
 async def test_a_chain_that_is_over_ends_the_token_before_its_time() -> None:
     clock = Clock()
     root = certificate("root", rsa_key(), authority=True)

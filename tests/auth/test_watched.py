@@ -1,5 +1,6 @@
 import logging
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -159,3 +160,135 @@ def test_what_is_no_file_at_start_is_told_with_its_key(tmp_path: Path, name: str
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(AuthError, match=r"auth\.some\.path: "):
         Watched(f"{tmp_path}/{name}", "auth.some.path", text)
+
+
+def aged(path: Path, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the file look as if it had been changed that long ago."""
+    found = path.stat()
+    changed = time.time_ns() - int(seconds * 1e9)
+    state = (found.st_ino, found.st_size, changed, changed)
+    monkeypatch.setattr(watched, "_state", lambda path: state)
+
+
+@pytest.mark.parametrize("half", [b"", b"o", b"one", b"one\n", b"one\ntw", b"one\ntwo"])
+def test_a_file_that_is_being_written_in_place_is_not_in_force_before_it_is_whole(
+    file: Path, monkeypatch: pytest.MonkeyPatch, half: bytes
+) -> None:
+    file.write_text("one\ntwo\n")
+    found = Watched(str(file), "key", text, whole=watched.ends_with_a_line)
+    quiet, settled = (3600.0, 0.0) if half[-1:] == b"\n" else (0.0, 3600.0)
+    monkeypatch.setattr(watched, "QUIET_SECONDS", quiet)
+    monkeypatch.setattr(watched, "SETTLED_SECONDS", settled)
+    file.write_bytes(half)
+    assert [found.current(), found.current()] == ["one\ntwo\n"] * 2
+
+
+@pytest.mark.parametrize(("content", "seconds"), [("one\nthree\n", 0.2), ("one\nthree", 1.1), ("", 1.1)])
+def test_what_is_quiet_and_whole_is_in_force_at_the_first_look_and_what_is_not_whole_after_a_second(
+    file: Path, monkeypatch: pytest.MonkeyPatch, content: str, seconds: float
+) -> None:
+    found = Watched(str(file), "key", text, whole=watched.ends_with_a_line)
+    file.write_text(content)
+    aged(file, seconds, monkeypatch)
+    assert found.current() == content
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("one\n")
+    found = Watched(str(file), "key", text, whole=watched.ends_with_a_line)
+    monkeypatch.setattr(watched, "QUIET_SECONDS", 0.0)
+    read, halves = watched._read, [b"two\n", b"two\nthree\n"]
+
+    def reading(path: str) -> bytes:
+        content = read(path)
+        if halves:
+            file.write_bytes(halves.pop(0))
+        return content
+
+    file.write_text("")
+    monkeypatch.setattr(watched, "_read", reading)
+    assert [found.current() for _ in range(3)] == ["one\n", "one\n", "two\nthree\n"]
+
+
+def test_a_file_that_never_stops_changing_is_held_back_for_a_while_only(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("one\n")
+    found = Watched(str(file), "key", text, whole=watched.ends_with_a_line)
+    monkeypatch.setattr(watched, "QUIET_SECONDS", 0.01)
+    monkeypatch.setattr(watched, "SETTLED_SECONDS", 3600.0)
+    file.write_text("two")
+    assert found.current() == "one\n"
+    assert found._held is not None
+    found._held -= watched.HELD_SECONDS
+    time.sleep(0.02)
+    assert found.current() == "two"
+
+
+def test_what_was_held_back_long_ago_does_not_let_half_of_the_next_change_in(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("one\n")
+    found = Watched(str(file), "key", text, whole=watched.ends_with_a_line)
+    monkeypatch.setattr(watched, "SETTLED_SECONDS", 3600.0)
+    file.write_text("two")
+    assert found.current() == "one\n"
+    assert found._held is not None
+    found._held -= 2 * watched.HELD_SECONDS
+    found._looked -= 2 * watched.HELD_SECONDS
+    file.write_text("thr")
+    assert found.current() == "one\n"
+
+
+def test_a_worker_that_starts_while_a_file_is_written_goes_on_with_what_was_in_force(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Kept()
+    file.write_text("one\ntwo\n")
+    Watched(str(file), "key", text, kept, whole=watched.ends_with_a_line)
+    monkeypatch.setattr(watched, "QUIET_SECONDS", 3600.0)
+    file.write_text("one\n")
+    late = Watched(str(file), "key", text, kept, whole=watched.ends_with_a_line)
+    assert late.current() == "one\ntwo\n"
+    late._looked = float("-inf")
+    aged(file, 7200, monkeypatch)
+    assert late.current() == "one\n"
+
+
+def stopped_in_its_turn(kept: Kept) -> int:
+    """A process that has its turn and does not go on."""
+    ready, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with kept.turn():
+            os.write(told, b"x")
+            signal.pause()
+    os.read(ready, 1)
+    os.kill(child, signal.SIGSTOP)
+    return child
+
+
+def test_who_shares_a_file_with_a_process_that_was_stopped_goes_on_and_keeps_what_it_read_later(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("moorage.auth.kept.PATIENCE_SECONDS", 0.05)
+    kept = Kept()
+    found = Watched(str(file), "key", text, kept)
+    child = stopped_in_its_turn(kept)
+    try:
+        replaced(file, b"two")
+        assert found.current() == "two"
+        assert Watched(str(file), "key", text, kept).current() == "two"
+        replaced(file, b"\xff")
+        assert found.current() == "two", "what the others had before is older"
+        replaced(file, b"three")
+        assert found.current() == "three"
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert sum("was it stopped" in record.getMessage() for record in caplog.records) == 1
+    assert kept.recall("key " + str(file)) == b"one"
+    assert found.current() == "three"
+    assert kept.recall("key " + str(file)) == b"three"

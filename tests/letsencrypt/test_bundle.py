@@ -48,5 +48,13 @@ def test_a_damaged_certificate_is_told_from_a_good_one() -> None:
             parse(plain(issued.key) + certificate)
 
 
+@pytest.mark.parametrize("cut", [-200, -12])
+def test_a_file_that_is_cut_off_in_its_last_certificate_is_damaged(cut: int) -> None:
+    """A server does not start with such a chain, so another certificate must be asked for."""
+    issued = SOMEBODY.issue()
+    with pytest.raises(ValueError, match="damaged"):
+        parse((plain(issued.key) + issued.pem + SOMEBODY.pem)[:cut])
+
+
 def test_keys_are_ecdsa() -> None:
     assert isinstance(new_key().curve, ec.SECP256R1)

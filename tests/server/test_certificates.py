@@ -26,6 +26,7 @@ from tests.server.secure import refusal, secure_server
 AUTHORITY = Authority()
 INTERMEDIATE = Authority("An authority below", above=AUTHORITY)
 ISSUED = AUTHORITY.issue()
+INTERMEDIATE_ISSUED = INTERMEDIATE.issue(key=ISSUED.key)
 
 Change = Callable[[Path, Path], object]
 """What is done to a good certificate and a good key."""
@@ -91,6 +92,21 @@ REFUSED: dict[str, tuple[Change, str, str]] = {
         "damaged",
     ),
     "half a certificate": (holds("certificate", ISSUED.pem[:200]), "certificate", "damaged"),
+    "a chain cut off in its second certificate": (
+        holds("certificate", INTERMEDIATE_ISSUED.chain[:-300]),
+        "certificate",
+        "damaged",
+    ),
+    "a chain cut off in its last line": (
+        holds("certificate", INTERMEDIATE_ISSUED.chain[:-12]),
+        "certificate",
+        "damaged",
+    ),
+    "a chain cut off in the first line of a certificate": (
+        holds("certificate", INTERMEDIATE_ISSUED.chain + b"-----BEGIN CERTIF"),
+        "certificate",
+        "damaged",
+    ),
     "a damaged key": (holds("key", key_pem(new_key())[:90]), "key", "damaged"),
     "text for a key": (holds("key", b"key"), "key", "holds no key"),
     "the files exchanged": (
@@ -177,6 +193,14 @@ def test_keys_are_read_in_the_forms_that_tools_write(
     assert b"-----BEGIN PRIVATE KEY-----" in loaded(*pair).key
 
 
+@pytest.mark.parametrize("remark", [b"# NOT ENCRYPTED\n", b"friendlyName: UNENCRYPTED\n"])
+def test_a_remark_beside_a_key_does_not_make_it_an_encrypted_one(
+    pair: tuple[Path, Path], remark: bytes
+) -> None:
+    pair[1].write_bytes(remark + key_pem(ISSUED.key))
+    assert loaded(*pair).chain == ISSUED.pem
+
+
 def test_a_chain_is_served_as_it_is_in_the_file(pair: tuple[Path, Path]) -> None:
     issued = INTERMEDIATE.issue()
     issued.write(*pair)
@@ -191,6 +215,24 @@ def test_a_certificate_without_names_is_a_caution(pair: tuple[Path, Path]) -> No
     (caution,) = loaded(*pair).cautions
     assert "no subjectAltName" in caution
     assert str(pair[0]) in caution
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        (Authority("Another").certificate,),
+        (AUTHORITY.certificate, INTERMEDIATE.certificate),
+        (INTERMEDIATE_ISSUED.certificate, INTERMEDIATE.certificate),
+    ],
+)
+def test_a_chain_in_another_order_is_a_caution(
+    pair: tuple[Path, Path], above: tuple[x509.Certificate, ...]
+) -> None:
+    """Docker and others may find no way from the first certificate to a root."""
+    Issued(INTERMEDIATE_ISSUED.certificate, INTERMEDIATE_ISSUED.key, above).write(*pair)
+    (caution,) = loaded(*pair).cautions
+    assert caution.startswith(f"http.tls.certificate: {pair[0]} holds CN=localhost and then ")
+    assert "did not issue it" in caution
 
 
 @pytest.mark.parametrize(
@@ -238,6 +280,7 @@ def test_an_authority_is_left_out_before_and_after_its_time(pair: tuple[Path, Pa
         (b"no PEM", "holds no certificate"),
         (key_pem(new_key()), "holds a key"),
         (AUTHORITY.pem[:300], "damaged"),
+        (AUTHORITY.pem + INTERMEDIATE.pem[:300], "damaged"),
         (AUTHORITY.pem + named_twice(AUTHORITY.issue(more=ISSUER_NAMES)), "whose extensions cannot be read"),
         (Authority(begins=-9 * DAY, ends=-DAY).pem, "holds no authority that is valid now"),
     ],
@@ -250,6 +293,29 @@ def test_a_file_without_authorities_is_told(
         path.write_bytes(content)
     with pytest.raises(CertificateError, match=rf"^http\.tls\.clientcas: {re.escape(str(path))} .*{words}"):
         loaded(*pair, clientcas=[str(path)])
+
+
+def test_more_authorities_than_a_server_can_tell_its_clients_are_refused(pair: tuple[Path, Path]) -> None:
+    """Each client would get a list of a false length, and give up."""
+    key = new_key()
+    authorities = [Authority(f"{number:064}", key=key) for number in range(800)]
+    path = write_all(pair[0].parent, *authorities)
+    with pytest.raises(
+        CertificateError, match=rf"^http\.tls\.clientcas: {re.escape(str(path))} hold too many"
+    ):
+        loaded(*pair, clientcas=[str(path)])
+    assert loaded(*pair, clientcas=[str(write_all(pair[0].parent, *authorities[:700]))]).authorities
+
+
+def test_an_authority_that_names_a_number_that_is_not_allowed_counts_without_a_word_of_the_library(
+    pair: tuple[Path, Path],
+) -> None:
+    """Some of those that come with Debian do."""
+    above = x509.AuthorityKeyIdentifier(b"x" * 20, [x509.DirectoryName(AUTHORITY.certificate.subject)], 0)
+    odd = AUTHORITY.issue(more=above)
+    path = pair[0].with_name("clients.pem")
+    path.write_bytes(odd.pem)
+    assert loaded(*pair, clientcas=[str(path)]).authorities == odd.pem
 
 
 def test_without_asking_for_certificates_no_authority_is_needed(pair: tuple[Path, Path]) -> None:

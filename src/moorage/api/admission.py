@@ -6,10 +6,11 @@ one.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from moorage.api.exchange import Exchange
 from moorage.auth import scopes
@@ -38,6 +39,8 @@ from moorage.errors import (
 )
 from moorage.names import Name, UploadId
 
+T = TypeVar("T")
+
 Need = Literal["pull", "push", "delete", "catalog", "known", "nothing"]
 """What a client must be allowed to do. `known`: it must have valid credentials; `nothing`: open to everybody."""
 
@@ -53,7 +56,7 @@ async def admit(exchange: Exchange, controller: AccessController, need: Need) ->
     """The grant of the client. Raises NameInvalid, HeaderTooLarge, Unauthorized, Denied, TooManyRequests, Unavailable."""
     wanted = _wanted(exchange.name, need)
     try:
-        return await controller.authorize(credentials(exchange), wanted)
+        return await decided(controller.authorize(credentials(exchange), wanted))
     except TokenExpired as expired:
         if _began_in_time(exchange, expired):
             return expired.grant
@@ -62,6 +65,18 @@ async def admit(exchange: Exchange, controller: AccessController, need: Need) ->
     except AccessRefused as refused:
         exchange.service.refusals.tell(exchange, str(refused))
         raise refusal(exchange, refused) from None
+
+
+async def decided(decision: Awaitable[T]) -> T:
+    """What a controller or a token service decides. Raises AccessRefused: Unreachable if it ends meanwhile, as when a server
+    stops while a password is checked whose client has left."""
+    try:
+        return await decision
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise Unreachable((), "the server stops") from None
 
 
 def credentials(exchange: Exchange) -> Credentials:
@@ -140,7 +155,10 @@ def _detail(access: Access) -> dict[str, Any]:
 
 
 def _offered(exchange: Exchange, offer: Offer, wanted: Sequence[Access]) -> str:
-    """A value of WWW-Authenticate."""
+    """A value of WWW-Authenticate. That of Bearer is in UTF-8: clients take the bytes as they come, and build a URL of them, in
+    which the token service must know its name again. The realm of Basic is shown to people."""
+    if offer.scheme.lower() == "basic":
+        return f'{offer.scheme} realm="{_quoted(offer.realm, "latin-1")}"'
     realm = offer.realm
     if offer.scheme.lower() == "bearer" and realm.startswith("/"):
         realm = exchange.service.locations.absolute(exchange.scope, realm)
@@ -150,14 +168,12 @@ def _offered(exchange: Exchange, offer: Offer, wanted: Sequence[Access]) -> str:
         "scope": scopes.render(wanted),
         "error": offer.error,
     }
-    if offer.scheme.lower() == "basic":
-        parameters = {"realm": realm}
-    rendered = ",".join(f'{key}="{_quoted(value)}"' for key, value in parameters.items() if value)
+    rendered = ",".join(f'{key}="{_quoted(value, "utf-8")}"' for key, value in parameters.items() if value)
     return f"{offer.scheme} {rendered}"
 
 
-def _quoted(text: str) -> str:
-    """The text as it may stand in a quoted-string (RFC 9110, section 5.6.4): characters beyond Latin-1 are replaced, and control
-    characters, such as line ends, become spaces."""
-    shown = text.encode("latin-1", "replace").decode("latin-1").translate(_CONTROL)
+def _quoted(text: str, coding: str) -> str:
+    """The text as it may stand in a quoted-string (RFC 9110, section 5.6.4), one character for each byte of its coding: characters
+    that this does not have are replaced, and control characters, such as line ends, become spaces."""
+    shown = text.translate(_CONTROL).encode(coding, "replace").decode("latin-1")
     return shown.replace("\\", "\\\\").replace('"', '\\"')

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from moorage.api.admission import credentials, refusal
+from moorage.api.admission import credentials, decided, refusal
 from moorage.api.answer import Answer
 from moorage.api.body import BodyTooLarge
 from moorage.api.exchange import Exchange
@@ -55,7 +55,7 @@ async def post(exchange: Exchange) -> Answer:
 
 async def _answered(exchange: Exchange, asked: Awaitable[Mapping[str, Any]]) -> Answer:
     try:
-        answer = await asked
+        answer = await decided(asked)
     except AccessRefused as refused:
         exchange.service.refusals.tell(exchange, str(refused), presented=exchange.method == "POST")
         raise _refusal(exchange, refused) from None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from moorage.auth.kept import Kept
-from moorage.auth.watched import Watched
+from moorage.auth.watched import Watched, ends_with_a_line
 
 GroupsOf = Callable[[str], frozenset[str]]
 """The groups of a user."""
@@ -25,7 +25,7 @@ class Groups:
 
     def __init__(self, path: str, kept: Kept | None = None) -> None:
         """`kept`: see Watched. Raises AuthError."""
-        self._file = Watched(path, "auth.groupfile", parse, kept)
+        self._file = Watched(path, "auth.groupfile", parse, kept, whole=ends_with_a_line)
 
     def groups_of(self, user: str) -> frozenset[str]:
         return self._file.current().get(user, NONE)

@@ -25,6 +25,7 @@ Refusal = Callable[[str], None]
 Parse = Callable[[bytes, Refusal], TrustedKeys]
 """Parses the content of a file. Raises ValueError for content without a key."""
 
+_BEGIN: Final = re.compile(rb"-----BEGIN (?:CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY)-----")
 _BLOCK: Final = re.compile(
     rb"-----BEGIN (CERTIFICATE|PUBLIC KEY|RSA PUBLIC KEY)-----.+?-----END \1-----", re.DOTALL
 )
@@ -46,6 +47,8 @@ def parse_bundle(content: bytes, refusal: Refusal) -> TrustedKeys:
             refusal(f"block {number} holds {error}")
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise ValueError(f"block {number} cannot be read: {error}") from None
+    if len(_BEGIN.findall(content)) > len(_BLOCK.findall(content)):
+        raise ValueError("a block has no END line: it is damaged, or not written to its end yet")
     if not keys:
         raise ValueError(
             "has no certificate and no public key; put the PEM certificates of the token service there"

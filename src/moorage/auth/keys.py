@@ -78,6 +78,11 @@ class TrustedKeys:
             raise KeyUnknown("no trusted key is called by its kid")
         return tuple(key for key in named if fits(algorithm, key))[:MOST_TRIED]
 
+    def may_replace(self, kid: str) -> bool:
+        """Whether a later key may take this name of a key: one that was given to it, and does not follow from the key itself."""
+        named = self._named.get(kid, ())[:MOST_TRIED]
+        return not any(kid in names_of(key) for key in named if not isinstance(key, OctKey))
+
 
 def trusted(public: object) -> TrustedKey:
     """A public key with the names that follow from it. Raises ValueError."""

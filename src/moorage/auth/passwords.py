@@ -18,7 +18,7 @@ import bcrypt
 
 from moorage.auth.base import AuthError
 from moorage.auth.kept import Kept
-from moorage.auth.watched import Watched
+from moorage.auth.watched import Watched, ends_with_a_line
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class PasswordFile:
         self._key = key
         self._hashing = hashing
         try:
-            self._watched = Watched(path, key, self._read, kept)
+            self._watched = Watched(path, key, self._read, kept, whole=ends_with_a_line)
         except AuthError as error:
             raise AuthError(
                 f"{error}; it must be a file that the registry may read, with a line for each user: "

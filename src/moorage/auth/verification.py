@@ -124,4 +124,7 @@ def _signed_until(signed: Signed, keys: TrustedKeys, now: float, chains: bool) -
         return end
     if chain is None and signed.kid is None:
         raise KeyUnknown("no trusted key made its signature")
-    raise ValueError("its signature is false, or its algorithm does not fit its key")
+    told = "its signature is false, or its algorithm does not fit its key"
+    if chain is None and signed.kid is not None and keys.may_replace(signed.kid):
+        raise KeyUnknown(told)
+    raise ValueError(told)

@@ -18,30 +18,52 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 SETTLED_SECONDS = 1.0
 """A file that was changed so recently may change again without a new time: the clocks of file systems are coarse."""
+QUIET_SECONDS = 0.1
+"""Who writes a file piece by piece writes the next piece within this time."""
+HELD_SECONDS = 5.0
+"""A file that never stops changing is not held back for longer."""
 
 T = TypeVar("T")
+
+
+class _Unfinished(Exception):
+    """The file looks as if somebody were writing it."""
 
 
 class Watched(Generic[T]):
     """The parsed content of a file. `key` is its name in the configuration; `parse` raises ValueError for unusable content.
 
     `current` checks the times, size and inode of the file, at most once a second: so a file that is replaced by renaming, or by
-    changing a symbolic link, is noticed like one that is written to. While its times are young, the bytes are compared too."""
+    changing a symbolic link, is noticed like one that is written to. While its times are young, the bytes are compared too.
 
-    def __init__(self, path: str, key: str, parse: Callable[[bytes], T], kept: Kept | None = None) -> None:
+    Half of a file may parse as well as all of it. With `whole`, which says whether the content ends as a complete file does, what
+    has just been written stays out of force until it is quiet, and what is not whole for a second."""
+
+    def __init__(
+        self,
+        path: str,
+        key: str,
+        parse: Callable[[bytes], T],
+        kept: Kept | None = None,
+        *,
+        whole: Callable[[bytes], bool] | None = None,
+    ) -> None:
         """`kept`: shares the content in force among the workers of a server. Raises AuthError if the file cannot be used and no
         content is kept, as at the start of a server."""
         self.path = path
         self._key = key
         self._parse = parse
+        self._whole = whole
         self._kept = kept or Kept()
         self._name = name_of(path, key)
         self._looked = time.monotonic()
+        self._held: float | None = None
+        self._owes = False
         self._bytes = b""
         try:
             self._state = _state(path)
             self._young = _is_young(self._state)
-            self._content = self._read()
+            self._content = self._first()
         except (OSError, ValueError) as error:
             before = self._before()
             if before is None:
@@ -51,13 +73,40 @@ class Watched(Generic[T]):
 
     def current(self) -> T:
         now = time.monotonic()
-        if now - self._looked >= LOOK_SECONDS:
+        if now - self._looked >= (LOOK_SECONDS if self._held is None else QUIET_SECONDS):
+            if now - self._looked >= HELD_SECONDS:
+                # Nobody has asked for so long that this may be another change.
+                self._held = None
             self._looked = now
-            known, self._state = self._state, _state(self.path)
-            young, self._young = self._young, _is_young(self._state)
-            if self._state != known or (young and self._differs()):
-                self._renew()
+            self._look(_state(self.path))
         return self._content
+
+    def _first(self) -> T:
+        """Raises OSError or ValueError."""
+        try:
+            return self._read(self._state)
+        except _Unfinished:
+            before = self._before()
+            if before is not None:
+                self._held, self._young = self._looked, True
+                self._bytes = self._kept.recall(self._name) or b""
+                return before
+        # There is nothing else yet, and the rest is noticed like any change.
+        self._held = float("-inf")
+        content = self._read(self._state)
+        self._held = None
+        return content
+
+    def _look(self, state: tuple[int, ...] | None) -> None:
+        changed = state != self._state or (self._young and self._differs())
+        if changed or self._owes:
+            try:
+                self._renew(state, changed)
+            except _Unfinished:
+                self._held = self._looked if self._held is None else self._held
+                return
+        self._held = None
+        self._state, self._young = state, _is_young(state)
 
     def _differs(self) -> bool:
         """Whether the file has other bytes than those that were read last."""
@@ -66,24 +115,43 @@ class Watched(Generic[T]):
         except (OSError, ValueError):
             return False
 
-    def _renew(self) -> None:
+    def _renew(self, state: tuple[int, ...] | None, changed: bool) -> None:
+        """Raises _Unfinished."""
         try:
-            self._content = self._read()
+            self._content = self._read(state)
         except (OSError, ValueError) as error:
             # Another worker may have read a good content that this one never looked at.
-            before = self._before()
+            before = None if self._owes else self._before()
             self._content = self._content if before is None else before
-            self._tell(error)
+            if changed:
+                self._tell(error)
             return
-        log.info("a changed file is in force", extra={"key": self._key, "path": self.path})
+        if changed:
+            log.info("a changed file is in force", extra={"key": self._key, "path": self.path})
 
-    def _read(self) -> T:
-        """Raises OSError or ValueError."""
-        with self._kept.turn():
-            self._bytes = _read(self.path)
-            content = self._parse(self._bytes)
-            self._kept.remember(self._name, self._bytes)
+    def _read(self, state: tuple[int, ...] | None) -> T:
+        """`state`: the file's, from before. Raises OSError, ValueError or _Unfinished."""
+        with self._kept.turn() as alone:
+            found = _read(self.path)
+            if self._is_unfinished(found, state):
+                raise _Unfinished
+            self._bytes = found
+            content = self._parse(found)
+            # Beside another process, older content could replace newer.
+            self._owes = not alone
+            if alone:
+                self._kept.remember(self._name, found)
         return content
+
+    def _is_unfinished(self, content: bytes, state: tuple[int, ...] | None) -> bool:
+        held = 0.0 if self._held is None else self._looked - self._held
+        if self._whole is None or state is None or held >= HELD_SECONDS:
+            return False
+        if _state(self.path) != state:
+            return True
+        # The time of the last change of any kind, which no program can set. One in the future is of another clock, and says nothing.
+        age = time.time() - state[3] / 1e9
+        return 0 <= age < (QUIET_SECONDS if self._whole(content) else SETTLED_SECONDS)
 
     def _before(self) -> T | None:
         """The content that any worker had in force last, or None."""
@@ -98,6 +166,11 @@ class Watched(Generic[T]):
             "a changed file cannot be used, what it said before stays in force",
             extra={"key": self._key, "path": self.path, "reason": _reason(error)},
         )
+
+
+def ends_with_a_line(content: bytes) -> bool:
+    """Whether a file of lines is `whole`: an empty one, and one whose last line has no end, may have been cut off."""
+    return content.endswith((b"\n", b"\r"))
 
 
 def name_of(path: str, key: str) -> str:

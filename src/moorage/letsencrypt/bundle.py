@@ -46,11 +46,17 @@ def parse(pem: bytes) -> Bundle:
     except (TypeError, UnsupportedAlgorithm) as error:
         raise ValueError("the private key is encrypted or of an unknown kind") from error
     try:
-        leaf = x509.load_pem_x509_certificates(pem)[0]
+        chain = x509.load_pem_x509_certificates(pem)
+        leaf = chain[0]
         belongs = key.public_key() == leaf.public_key()
         found = Bundle(pem, _names(leaf), leaf.not_valid_before_utc, leaf.not_valid_after_utc)
     except UNREADABLE as error:
         raise ValueError("the certificate is damaged or of an unknown kind") from error
+    # The library leaves out a certificate without its END line.
+    if len(chain) != pem.count(b"-----BEGIN CERTIFICATE-----") or pem.count(b"-----BEGIN") != pem.count(
+        b"-----END"
+    ):
+        raise ValueError("the chain is damaged")
     if not belongs:
         raise ValueError("the certificate is not for the private key")
     return found

@@ -16,6 +16,9 @@ from moorage.server import files
 from moorage.server.files import CertificateError, day
 
 KEY: Final = "http.tls.clientcas"
+MOST_NAMES: Final = 60_000
+"""Bytes of the names of all authorities. A server tells them to each client in one list of up to 65,535 (RFC 8446, section 4.2.4);
+rustls writes a longer one with a false length, which no client understands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,10 @@ class Authorities:
 def load(paths: Sequence[str], now: datetime, *, lapsed: bool = False) -> Authorities:
     """Read the authorities and leave out those that are expired or not valid yet: rustls does not check their dates.
 
-    Raises CertificateError for a file without certificates, and if no valid authority is left. If they have `lapsed`
+    Raises CertificateError for a file without certificates, if no valid authority is left, and if there are too many. If they have `lapsed`
     while in use, no error is raised: no client certificate is accepted any more.
     """
-    valid: dict[bytes, None] = {}
+    valid: dict[bytes, int] = {}
     changes: list[datetime] = []
     cautions: list[str] = []
     for path in paths:
@@ -44,7 +47,7 @@ def load(paths: Sequence[str], now: datetime, *, lapsed: bool = False) -> Author
             files.extensions(KEY, path, one)
             begins, ends = one.not_valid_before_utc, one.not_valid_after_utc
             if begins <= now < ends:
-                valid[one.public_bytes(Encoding.PEM)] = None
+                valid[one.public_bytes(Encoding.PEM)] = 2 + len(one.subject.public_bytes())
                 changes.append(ends)
                 continue
             if now < begins:
@@ -54,7 +57,14 @@ def load(paths: Sequence[str], now: datetime, *, lapsed: bool = False) -> Author
     if paths and not valid:
         if not lapsed:
             raise CertificateError(KEY, ", ".join(paths), "holds no authority that is valid now: replace it")
-        valid[_nobody(now)] = None
+        valid[_nobody(now)] = 0
+    names = sum(valid.values())
+    if names > MOST_NAMES:
+        raise CertificateError(
+            KEY,
+            ", ".join(paths),
+            f"hold too many authorities: their names have {names} bytes; {MOST_NAMES} are the most",
+        )
     return Authorities(b"".join(valid), min(changes, default=None), tuple(cautions))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from cryptography import x509
@@ -71,7 +72,7 @@ def load(tls: Tls, now: datetime, *, lapsed: bool = False) -> Identity:
         authorities=known.pem,
         expires=leaf.not_valid_after_utc,
         changes=known.changes,
-        cautions=(*cautions, *known.cautions),
+        cautions=(*cautions, *_out_of_order(tls.certificate, chain), *known.cautions),
     )
 
 
@@ -99,6 +100,19 @@ def _belongs(tls: Tls, key: keys.Usable, chain: list[x509.Certificate]) -> None:
             CERTIFICATE, tls.certificate, "must hold the server's certificate first, and then its authorities"
         )
     raise CertificateError(KEY, tls.key, f"is not the key of {tls.certificate} ({CERTIFICATE})")
+
+
+def _out_of_order(path: str, chain: list[x509.Certificate]) -> list[str]:
+    """A caution for the first certificate that the next one did not issue, going by the names: many clients find their way to
+    a root in any order, but not all."""
+    for one, above in pairwise(chain):
+        if one.issuer != above.subject:
+            names = [each.subject.rfc4514_string() or "a certificate without a name" for each in (one, above)]
+            return [
+                f"{CERTIFICATE}: {path} holds {names[0]} and then {names[1]}, which did not issue it: clients may find no "
+                "way to a root"
+            ]
+    return []
 
 
 def _look_at(path: str, leaf: x509.Certificate, now: datetime) -> list[str]:

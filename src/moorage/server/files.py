@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import warnings
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
@@ -13,6 +15,7 @@ from cryptography import x509
 from moorage.unreadable import UNREADABLE
 
 MOST_BYTES: Final = 1 << 20
+_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 
 
 class CertificateError(Exception):
@@ -46,20 +49,32 @@ def read(key: str, path: str) -> bytes:
 
 def certificates(key: str, path: str, content: bytes) -> list[x509.Certificate]:
     """The certificates in a PEM file, at least one. Raises CertificateError."""
-    if b"-----BEGIN CERTIFICATE-----" not in content:
+    if _BEGIN not in content:
         raise CertificateError(key, path, _instead(content))
     try:
-        with warnings.catch_warnings():
-            # The library warns of oddities in certificates that can be served nevertheless.
-            warnings.simplefilter("ignore")
+        with _oddities_allowed():
             found = x509.load_pem_x509_certificates(content)
             for one in found:
                 _read_through(one)
+        # The library leaves out what has no END line, such as the last certificate of a file that is being written.
+        whole = len(found) == content.count(_BEGIN) and content.count(b"-----BEGIN") == content.count(
+            b"-----END"
+        )
     except (ValueError, *UNREADABLE):
+        whole = False
+    if not whole:
         raise CertificateError(
             key, path, "holds a certificate that is damaged: copy it again, with its BEGIN and END lines"
-        ) from None
+        )
     return found
+
+
+@contextlib.contextmanager
+def _oddities_allowed() -> Iterator[None]:
+    """The library warns of oddities in certificates that can be served nevertheless."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _read_through(certificate: x509.Certificate) -> None:
@@ -73,7 +88,8 @@ def extensions(
 ) -> list[x509.Extension[x509.ExtensionType]]:
     """The extensions of a certificate. Raises CertificateError if they cannot be parsed; TLS could not read them either."""
     try:
-        return list(certificate.extensions)
+        with _oddities_allowed():
+            return list(certificate.extensions)
     except (ValueError, *UNREADABLE):
         name = certificate.subject.rfc4514_string()
         problem = f"holds a certificate ({name}) whose extensions cannot be read: make it anew"

@@ -16,6 +16,7 @@ from moorage.unreadable import UNREADABLE
 
 _CURVES: Final = (SECP256R1, SECP384R1)
 _RSA_BITS: Final = range(2048, 4096 + 1)
+_ENCRYPTED: Final = (b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED")
 _RSA_EXPONENT: Final = 65537
 _USABLE: Final = "use RSA with 2048 to 4096 bits, ECDSA on P-256 or P-384, or Ed25519"
 
@@ -26,7 +27,7 @@ def load(name: str, path: str, content: bytes) -> Usable:
     """Parse a key. Raises CertificateError if there is none, or if it is encrypted, damaged or of a kind that cannot be used."""
     if b"PRIVATE KEY-----" not in content:
         raise CertificateError(name, path, _instead(content))
-    if b"ENCRYPTED" in content:
+    if any(mark in content for mark in _ENCRYPTED):
         raise CertificateError(
             name,
             path,

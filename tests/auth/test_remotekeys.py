@@ -11,10 +11,11 @@ import pytest
 
 from moorage.auth.base import Access, AuthError, Challenge, Credentials, Unreachable
 from moorage.auth.keyfiles import parse_bundle, parse_public_jwks
-from moorage.auth.keysources import KeySource, key_source
+from moorage.auth.keysources import KeySource
 from moorage.auth.remotekeys import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, RemoteKeys
 from moorage.auth.token import TokenAccess
 from moorage.auth.verification import Verifier
+from tests.auth.hashing import Clock
 from tests.auth.publishing import Handler, bomb, cut, endless, large, publishing, redirecting, until
 from tests.auth.tokens import (
     ISSUER,
@@ -35,14 +36,6 @@ from tests.auth.tokens import (
 KEY = "auth.token.jwks"
 PULL = Access("repository", "team/app", "pull")
 OLD, NEW = jwks(jwk(ec_key(), kid="old")), jwks(jwk(ed_key(), kid="new"))
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @asynccontextmanager
@@ -92,7 +85,7 @@ async def test_keys_that_rotate_are_in_force_when_a_token_names_one_that_is_unkn
         by = access(keys)
         assert await accepted(by, ec_key(), "old")
         publisher.content = NEW
-        clock.now += PAUSE_SECONDS
+        clock.seconds += PAUSE_SECONDS
         assert await accepted(by, ed_key(), "new")
         assert not await accepted(by, ec_key(), "old")
         assert len(publisher.requests) == 2
@@ -108,7 +101,7 @@ async def test_a_key_that_takes_the_name_of_another_is_in_force_when_a_token_nee
         for _ in range(10):
             assert not await accepted(by, ed_key(), "old")
         assert len(publisher.requests) == 1, "they were asked for a moment ago"
-        clock.now += PAUSE_SECONDS
+        clock.seconds += PAUSE_SECONDS
         assert await accepted(by, ed_key(), "old")
         for _ in range(10):
             assert not await accepted(by, ec_key(), "old")
@@ -121,7 +114,7 @@ async def test_unknown_names_cause_one_question_in_a_while() -> None:
         by = access(keys)
         assert await accepted(by, ec_key())
         for pause in range(1, 4):
-            clock.now += PAUSE_SECONDS
+            clock.seconds += PAUSE_SECONDS
             for number in range(20):
                 assert not await accepted(by, rsa_key(), f"unknown {number}")
                 assert not await accepted(by, rsa_key())
@@ -133,12 +126,12 @@ async def test_keys_are_renewed_beside_while_tokens_are_still_judged_by_those_of
     clock = Clock()
     async with publishing(OLD) as publisher, remote(publisher.url, clock) as keys:
         assert await accepted(keys, ec_key(), "old")
-        clock.now += FRESH_SECONDS
+        clock.seconds += FRESH_SECONDS
         assert await accepted(keys, ec_key(), "old")
         assert len(publisher.requests) == 1
         publisher.content = NEW
         publisher.gate.clear()
-        clock.now += 1
+        clock.seconds += 1
         assert await accepted(keys, ec_key(), "old")
         await until(lambda: len(publisher.requests) == 2)
         publisher.gate.set()
@@ -153,7 +146,7 @@ async def test_keys_of_long_ago_are_not_believed_before_they_are_asked_for_again
     async with publishing(OLD) as publisher, remote(publisher.url, clock) as keys:
         assert await accepted(keys, ec_key(), "old")
         publisher.content = NEW
-        clock.now += STALE_SECONDS + 1
+        clock.seconds += STALE_SECONDS + 1
         assert not await accepted(keys, ec_key(), "old")
 
 
@@ -161,7 +154,7 @@ async def test_the_same_content_gives_the_same_keys_so_that_nothing_is_verified_
     clock = Clock()
     async with publishing(OLD) as publisher, remote(publisher.url, clock) as keys:
         before = await keys.current()
-        clock.now += STALE_SECONDS + 1
+        clock.seconds += STALE_SECONDS + 1
         assert await keys.current() is before
         assert len(publisher.requests) == 2
 
@@ -175,17 +168,17 @@ async def test_while_the_server_fails_the_last_keys_stay_and_it_is_said_once(
         assert await accepted(keys, ec_key(), "old")
         publisher.status = 500
         for asked in range(2, 6):
-            clock.now += STALE_SECONDS + 1
+            clock.seconds += STALE_SECONDS + 1
             assert await accepted(keys, ec_key(), "old")
             await until(lambda asked=asked: len(publisher.requests) == asked)  # type: ignore[misc]
             assert not await accepted(keys, ed_key(), "new")
         assert warnings(caplog) == ["status 500"]
         publisher.status, publisher.content = 200, NEW
-        clock.now += PAUSE_SECONDS
+        clock.seconds += PAUSE_SECONDS
         assert await accepted(keys, ed_key(), "new")
         assert caplog.records[-1].msg == "the keys of tokens are in force"
         publisher.status = 503
-        clock.now += STALE_SECONDS + 1
+        clock.seconds += STALE_SECONDS + 1
         assert await accepted(keys, ed_key(), "new")
         assert warnings(caplog) == ["status 500", "status 503"]
 
@@ -200,7 +193,7 @@ async def test_without_any_keys_nobody_is_judged_and_soon_it_is_tried_again() ->
                 await accepted(keys, ec_key(), "old")
         assert len(publisher.requests) == 1
         publisher.status = 200
-        clock.now += 1
+        clock.seconds += 1
         assert await accepted(keys, ec_key(), "old")
 
 
@@ -212,7 +205,7 @@ async def test_before_the_first_keys_a_server_that_hangs_is_not_waited_for_again
             await keys.current()
         publisher.status = 200
         publisher.gate.clear()
-        clock.now += 1
+        clock.seconds += 1
         # Would it wait for the answer, it would for a minute.
         with pytest.raises(Unreachable):
             await keys.current()
@@ -238,7 +231,7 @@ async def test_a_server_that_hangs_costs_the_first_who_ask_their_patience_and_no
         assert await accepted(keys, ec_key(), "old")
         keys._patience = 0.2
         publisher.gate.clear()
-        clock.now += STALE_SECONDS + 1
+        clock.seconds += STALE_SECONDS + 1
         assert await accepted(keys, ec_key(), "old")
         assert warnings(caplog) == ["TimeoutError"]
 
@@ -248,13 +241,13 @@ async def test_while_a_question_is_open_after_a_failure_nobody_waits_and_no_othe
     async with publishing(OLD) as publisher, remote(publisher.url, clock, patience=60) as keys:
         before = await keys.current()
         publisher.status = 500
-        clock.now += STALE_SECONDS + 1
+        clock.seconds += STALE_SECONDS + 1
         assert await keys.current() is before
         publisher.gate.clear()
         # Had these to wait, it would be for a minute each.
         async with asyncio.timeout(30):
             for _ in range(5):
-                clock.now += PAUSE_SECONDS
+                clock.seconds += PAUSE_SECONDS
                 assert await keys.current() is before
                 await until(lambda: len(publisher.requests) >= 3)
             publisher.status, publisher.content = 200, NEW
@@ -295,7 +288,7 @@ async def test_too_much_and_too_little_are_no_keys(
             await keys.current()
         assert warnings(caplog) == [reason]
         publisher.handler = None
-        clock.now += 1
+        clock.seconds += 1
         assert await accepted(keys, ec_key(), "old")
 
 
@@ -309,7 +302,7 @@ async def test_what_is_no_set_of_keys_changes_nothing() -> None:
         async with publishing(OLD) as publisher, remote(publisher.url, clock) as keys:
             before = await keys.current()
             publisher.status, publisher.content = status, content
-            clock.now += STALE_SECONDS + 1
+            clock.seconds += STALE_SECONDS + 1
             assert await keys.current() is before
             assert len(publisher.requests) == 2
 
@@ -350,7 +343,7 @@ async def test_what_the_url_has_of_secrets_is_never_said(caplog: pytest.LogCaptu
             said = [repr(keys)]
             for status, content in ((500, b""), (200, b"s3cr3t"), (200, jwks(jwk(SECRET))), (200, OLD)):
                 publisher.status, publisher.content = status, content
-                clock.now += PAUSE_SECONDS
+                clock.seconds += PAUSE_SECONDS
                 try:
                     await keys.current()
                 except Unreachable as error:
@@ -392,25 +385,7 @@ async def test_certificates_may_come_from_a_url_too() -> None:
         keys = RemoteKeys(publisher.url, KEY, parse_bundle, clock=clock)
         assert await accepted(keys, rsa_key())
         publisher.content = pem(certificate("signer", ec_key()))
-        clock.now += PAUSE_SECONDS
+        clock.seconds += PAUSE_SECONDS
         assert await accepted(keys, ec_key())
         assert not await accepted(keys, rsa_key())
         await keys.close()
-
-
-async def test_a_path_is_a_file_and_a_url_is_asked() -> None:
-    async with publishing(OLD) as publisher, publishing(OLD) as other:
-        publisher.content = pem(certificate("signer", rsa_key()))
-        source = key_source(publisher.url, other.url)
-        assert [await accepted(source, key) for key in (rsa_key(), ec_key(), ed_key())] == [True, True, False]
-        await source.close()
-
-
-async def test_plain_http_from_elsewhere_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    for url, warned in (
-        ("http://127.0.0.1/keys", 0),
-        ("https://auth.example.org/keys", 0),
-        ("http://auth.example.org/keys", 1),
-    ):
-        key_source(None, url)
-        assert len(caplog.records) == warned

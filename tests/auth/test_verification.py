@@ -19,6 +19,7 @@ from moorage.auth.keys import SUPPORTED, TrustedKeys
 from moorage.auth.scopes import Scope
 from moorage.auth.verification import TokenOver, TokenRefused, Verifier
 from moorage.auth.verified import VerifiedTokens
+from tests.auth.hashing import Clock
 from tests.auth.hostileforms import P256_ORDER, of_length
 from tests.auth.keystore import FixedKeys, trusting
 from tests.auth.test_keys import SPECIFICATION, SPECIFICATION_KID
@@ -59,14 +60,6 @@ SPECIFICATION_SIGNATURE = (
 text, which must have been changed later."""
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Rotating:
     """Keys that are others when they are asked for anew. `asked`: how often that was; `used`: how often for those there are."""
 
@@ -95,7 +88,7 @@ def refusing(reason: str) -> None:
 def verifier(
     keys: TrustedKeys, *, algorithms: Sequence[str] = (), clock: Clock | None = None, leeway: float = 60.0
 ) -> Verifier:
-    return Verifier(ISSUER, SERVICE, algorithms, FixedKeys(keys), leeway=leeway, clock=clock or Clock())
+    return Verifier(ISSUER, SERVICE, algorithms, FixedKeys(keys), leeway=leeway, clock=clock or Clock(NOW))
 
 
 def of(*keys: Private) -> TrustedKeys:
@@ -128,8 +121,8 @@ async def test_a_token_says_who_may_do_what_and_when() -> None:
 
 
 async def test_the_token_of_the_specification_is_right_if_it_is_signed() -> None:
-    clock = Clock()
-    clock.now = 1415387100.0
+    clock = Clock(NOW)
+    clock.seconds = 1415387100.0
     keys = FixedKeys(parse_jwks(jwks(SPECIFICATION), refusing))
     by = Verifier("auth.docker.com", "registry.docker.com", ["ES256"], keys, clock=clock)
     number = int.from_bytes(base64.urlsafe_b64decode(SPECIFICATION_NUMBER + "="), "big")
@@ -139,7 +132,7 @@ async def test_the_token_of_the_specification_is_right_if_it_is_signed() -> None
     assert (found.subject, found.start, found.end) == ("jlhawn", 1415387015, 1415387315)
     assert found.allows(Access("repository", "samalba/my-app", "push"))
     assert await refused(by, f"{text.rpartition('.')[0]}.{SPECIFICATION_SIGNATURE}")
-    clock.now = 1415387376.0
+    clock.seconds = 1415387376.0
     with pytest.raises(TokenOver):
         await by.verify(text)
 
@@ -195,23 +188,23 @@ def test_an_unknown_algorithm_is_a_mistake_in_the_configuration() -> None:
 
 
 async def test_clocks_may_differ_by_a_minute() -> None:
-    clock = Clock()
+    clock = Clock(NOW)
     by = verifier(of(rsa_key()), clock=clock)
     text = token(rsa_key())
     for moment in (NOW - 70, NOW, NOW + 360):
-        clock.now = moment
+        clock.seconds = moment
         assert (await by.verify(text)).end == NOW + 300
-    clock.now = NOW - 70.001
+    clock.seconds = NOW - 70.001
     fresh = verifier(of(rsa_key()), clock=clock)
     assert await refused(fresh, text)
 
 
 async def test_a_token_that_is_over_tells_when_it_was_accepted() -> None:
-    clock = Clock()
+    clock = Clock(NOW)
     by = verifier(of(rsa_key()), clock=clock)
     text = token(rsa_key())
     assert (await by.verify(text)).subject == "ada"
-    clock.now = NOW + 360.001
+    clock.seconds = NOW + 360.001
     for one in (by, verifier(of(rsa_key()), clock=clock)):
         with pytest.raises(TokenOver) as caught:
             await one.verify(text)
@@ -221,11 +214,11 @@ async def test_a_token_that_is_over_tells_when_it_was_accepted() -> None:
 
 
 async def test_where_nothing_tells_since_when_it_was_there_a_token_that_is_over_was_never() -> None:
-    clock = Clock()
+    clock = Clock(NOW)
     by = verifier(of(rsa_key()), clock=clock)
     text = token(rsa_key(), nbf=GONE, iat=GONE)
     assert (await by.verify(text)).start is None
-    clock.now = NOW + 361
+    clock.seconds = NOW + 361
     with pytest.raises(TokenOver) as caught:
         await by.verify(text)
     assert caught.value.start == caught.value.end == NOW + 360
@@ -305,7 +298,7 @@ async def test_a_token_of_the_greatest_length_is_read() -> None:
 
 async def test_one_that_is_longer_is_refused_before_anything_is_looked_at() -> None:
     keys = Rotating(of(ed_key()))
-    by = Verifier(ISSUER, SERVICE, (), keys, clock=Clock())
+    by = Verifier(ISSUER, SERVICE, (), keys, clock=Clock(NOW))
     for text in (of_length(LONGEST + 1), "." * 10_000_000, "é"):
         assert await refused(by, text)
     assert keys.used == 0
@@ -322,7 +315,7 @@ async def test_the_other_form_of_an_elliptic_signature_is_the_same_statement() -
 
 async def test_a_token_is_not_accepted_any_more_when_its_key_is_not() -> None:
     keys = Rotating(of(rsa_key(), ec_key()), of(ec_key()))
-    by = Verifier(ISSUER, SERVICE, (), keys, clock=Clock())
+    by = Verifier(ISSUER, SERVICE, (), keys, clock=Clock(NOW))
     by_rsa, by_ec = token(rsa_key()), token(ec_key())
     for _ in range(2):
         assert (await by.verify(by_rsa)).subject == (await by.verify(by_ec)).subject == "ada"
@@ -336,13 +329,13 @@ async def test_newer_keys_are_asked_for_only_when_none_fits() -> None:
     old, new = of(rsa_key(), ec_key()), of(ec_key(), ed_key())
     for text in (token(ed_key()), token(ed_key(), header={"kid": libtrust_kid(ed_key())})):
         keys = Rotating(old, new)
-        by = Verifier(ISSUER, SERVICE, (), keys, clock=Clock())
+        by = Verifier(ISSUER, SERVICE, (), keys, clock=Clock(NOW))
         assert (await by.verify(text)).subject == "ada"
         assert keys.asked == 1
         assert (await by.verify(text)).subject == "ada"
         assert keys.asked == 1
     keys = Rotating(old)
-    by = Verifier(ISSUER, SERVICE, (), keys, clock=Clock())
+    by = Verifier(ISSUER, SERVICE, (), keys, clock=Clock(NOW))
     assert (await by.verify(token(rsa_key()))).subject == "ada"
     for text in (
         "A" * 20_000,
@@ -361,22 +354,22 @@ async def test_newer_keys_are_asked_for_when_a_key_of_that_name_may_have_been_re
     named = parse_jwks(jwks(jwk(ec_key(), kid="main")), refusing)
     for kid, asked in (("main", 1), (libtrust_kid(ec_key()), 0)):
         keys = Rotating(named)
-        by = Verifier(ISSUER, SERVICE, (), keys, clock=Clock())
+        by = Verifier(ISSUER, SERVICE, (), keys, clock=Clock(NOW))
         for key in (ec_key(1), rsa_key()):
             assert await refused(by, token(key, header={"kid": kid}))
         assert keys.asked == 2 * asked, kid
 
 
 async def test_a_chain_that_is_over_ends_the_token_before_its_time() -> None:
-    clock = Clock()
+    clock = Clock(NOW)
     root = certificate("root", rsa_key(), authority=True)
     leaf = certificate("leaf", ec_key(), "root", rsa_key(), end=NOW + 100)
     by = verifier(parse_bundle(pem(root), refusing), clock=clock)
     text = token(ec_key(), header={"x5c": x5c(leaf)})
     for moment in (NOW, NOW, NOW + 100):
-        clock.now = moment
+        clock.seconds = moment
         assert (await by.verify(text)).subject == "ada"
-    clock.now = NOW + 101
+    clock.seconds = NOW + 101
     assert await refused(by, text)
 
 

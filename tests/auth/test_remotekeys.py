@@ -11,7 +11,7 @@ import pytest
 
 from moorage.auth.base import Access, AuthError, Challenge, Credentials, Unreachable
 from moorage.auth.keyfiles import parse_bundle, parse_public_jwks
-from moorage.auth.keysources import KeySource
+from moorage.auth.keysources import KeySource, key_source
 from moorage.auth.remotekeys import FRESH_SECONDS, PAUSE_SECONDS, STALE_SECONDS, RemoteKeys
 from moorage.auth.token import TokenAccess
 from moorage.auth.verification import Verifier

@@ -104,7 +104,9 @@ def test_ranges_of_some_regions() -> None:
         b'{"prefixes": [1]}',
         b'{"prefixes": [{}]}',
         b'{"prefixes": [{"ip_prefix": "9000"}]}',
+        b"[" * 200_000,
     ],
+    ids=lambda document: document[:40].decode("latin-1"),
 )
 def test_what_is_no_list_of_ranges_is_refused(document: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - that of the JSON parser too

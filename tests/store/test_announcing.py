@@ -7,11 +7,16 @@ from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
-from moorage.drivers.base import Driver, DriverError
+from moorage.drivers.base import Driver, DriverError, FileInfo
 from moorage.drivers.delegating import DelegatingDriver
+from moorage.drivers.inmemory import InMemoryDriver
 from moorage.store import announcing, layout
 from moorage.store.announcing import AnotherCollection, announced, last_beat, last_text
+from moorage.store.copying.registry import CopyRefused, copy_registry
+from moorage.store.descriptors.trust import DEAD_SECONDS
 from tests.drivers.objectstore.stores import driver_over
+from tests.store.images import image
+from tests.store.shelf import Shelf
 from tests.support.objectstores import S3
 
 
@@ -141,3 +146,53 @@ async def test_one_that_goes_on_telling_may_take_long(store: Driver, monkeypatch
     async with announced(store, notice_seconds=0):
         await asyncio.sleep(5)
     assert (await last_text(store)).startswith("ended")
+
+
+class OtherClock(DelegatingDriver):
+    """A store whose clock is that many seconds ahead of this machine's."""
+
+    def __init__(self, driver: Driver, ahead: float) -> None:
+        super().__init__(driver)
+        self._ahead = ahead
+
+    async def stat(self, path: str) -> FileInfo:
+        found = await self._driver.stat(path)
+        return FileInfo(found.size, found.modified + self._ahead)
+
+
+async def test_a_clock_that_is_ahead_of_the_store_takes_no_running_collection_for_dead(store: Driver) -> None:
+    behind = OtherClock(store, -2 * DEAD_SECONDS)
+    async with announced(store, notice_seconds=0):
+        running = await last_text(store)
+        with pytest.raises(AnotherCollection, match="another garbage collection is running"):
+            async with announced(behind, notice_seconds=0):
+                raise AssertionError
+        assert await last_text(store) == running
+
+
+async def test_a_clock_that_is_behind_the_store_does_not_wait_longer_for_a_dead_collection(
+    store: Driver,
+) -> None:
+    await store.write([(layout.COLLECTION, b"running 0123456789abcdef")])
+    async with announced(OtherClock(store, 3600), notice_seconds=0, dead_seconds=0):
+        pass
+    assert (await last_text(store)).startswith("ended")
+
+
+class LongAgo(DelegatingDriver):
+    """A store whose last announcement is from long ago."""
+
+    async def stat(self, path: str) -> FileInfo:
+        found = await self._driver.stat(path)
+        return FileInfo(found.size, found.modified - 2 * DEAD_SECONDS * (path == layout.COLLECTION))
+
+
+async def test_a_copy_to_a_store_keeps_out_of_the_way_of_a_collection_but_not_of_a_dead_one(
+    store: Driver,
+) -> None:
+    source = Shelf(InMemoryDriver())
+    await source.push("a", image("one"), "v1")
+    await store.write([(layout.COLLECTION, b"running 0123456789abcdef")])
+    with pytest.raises(CopyRefused, match="a garbage collection works on the target, or died"):
+        await copy_registry(source.driver, store)
+    assert (await copy_registry(source.driver, LongAgo(store))).tags == 1

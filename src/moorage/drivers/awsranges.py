@@ -58,7 +58,7 @@ def parse(document: bytes, regions: frozenset[str] | None = None) -> AddressRang
     try:
         listed = json.loads(document)
         entries = [(one[key], one.get("region")) for name, key in _LISTS for one in listed.get(name, ())]
-    except (AttributeError, KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError, RecursionError):
         raise ValueError("not a list of address ranges") from None
     networks = list(
         _networks(prefix for prefix, region in entries if regions is None or str(region).lower() in regions)

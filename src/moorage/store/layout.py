@@ -17,6 +17,7 @@ All other modules start from the paths that are made here. Those that walk the t
     /moorage/secret                                         a random text that only this registry knows
     /moorage/keys/<seconds since 1970>-<thumbprint>         a key that signs tokens
     /moorage/collection                                     locked or written by a garbage collection, copy or repair
+    /moorage/clock                                          written to learn the time of an object store
     /moorage/collected                                      totals of the garbage collections so far, as JSON
     /moorage/aliases/<algorithm>/<first two hex>/<hex>      the sha256 digest of the same bytes
     /moorage/copying/<hex>                                  a blob that is being copied from another registry
@@ -49,6 +50,7 @@ BLOBS: Final = f"{ROOT}/blobs"
 CANONICAL_BLOBS: Final = f"{BLOBS}/{CANONICAL}"
 ALIASES: Final = f"{OWN}/aliases"
 COLLECTION: Final = f"{OWN}/collection"
+CLOCK: Final = f"{OWN}/clock"
 COLLECTED: Final = f"{OWN}/collected"
 COPYING: Final = f"{OWN}/copying"
 SECRET: Final = f"{OWN}/secret"

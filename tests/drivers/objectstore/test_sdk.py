@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from moorage.drivers.base import DriverError, PathNotFound, StorageFull
-from moorage.drivers.objectstore import sdk
+from moorage.drivers.objectstore import renewing, sdk
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.s3 import s3_driver
 from tests.contracts.streams import content
@@ -169,6 +171,75 @@ async def test_credentials_that_nobody_replaces_are_told_in_a_line(
     told = [one for one in caplog.records if one.name == "botocore.credentials"]
     assert told
     assert all(one.exc_info is None and "403" in one.getMessage() for one in told)
+
+
+@pytest.fixture
+def slow(tmp_path: Path, provider: Instead, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program that gives out credentials which end within the time that was written to `minutes`, and waits as long as there is a file
+    `wait`."""
+    program = tmp_path / "program"
+    program.write_text(
+        f"""#!/bin/sh
+while [ -e {tmp_path}/wait ]; do sleep 0.02; done
+ends=$(date -u -d "+$(cat {tmp_path}/minutes) minutes" +%Y-%m-%dT%H:%M:%SZ)
+echo "{{\\"Version\\": 1, \\"AccessKeyId\\": \\"key\\", \\"SecretAccessKey\\": \\"secret\\","
+echo "\\"SessionToken\\": \\"$(cat {tmp_path}/minutes)\\", \\"Expiration\\": \\"$ends\\"}}"
+"""
+    )
+    program.chmod(0o755)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {program}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.delenv("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+    return tmp_path
+
+
+@pytest.mark.parametrize("minutes", ["14", "5"])
+async def test_nothing_waits_for_new_credentials_as_long_as_there_are_good_ones(
+    moto_store: S3, proxy: StoreProxy, slow: Path, minutes: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """botocore renews them a quarter of an hour before they end, and lets all wait in the last ten minutes."""
+    (slow / "minutes").write_text(minutes)
+    driver = await keyless(moto_store, proxy)
+    await driver.write([("/a", b"1")])
+    (slow / "wait").touch()
+    (slow / "minutes").write_text("60")
+    try:
+        async with asyncio.timeout(20):
+            for _ in range(2):
+                assert await driver.read("/a") == b"1"
+                await asyncio.sleep(0.2)
+    finally:
+        (slow / "wait").unlink()
+    assert caplog.text.count("new credentials do not come") == 1
+    with proxy.counted() as calls:
+        async with asyncio.timeout(20):
+            while "60" not in {call.head.header("x-amz-security-token") for call in calls}:
+                assert await driver.read("/a") == b"1"
+                await asyncio.sleep(0.1)
+    await driver.close()
+
+
+async def test_credentials_that_are_about_to_end_are_waited_for_but_not_without_end(
+    moto_store: S3, proxy: StoreProxy, slow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewing, "GIVE_UP", timedelta(seconds=0.5))
+    (slow / "minutes").write_text("1")
+    driver = await keyless(moto_store, proxy)
+    await driver.write([("/a", b"1")])
+    (slow / "wait").touch()
+    try:
+        with pytest.raises(DriverError, match="nobody gave out credentials in time"):
+            async with asyncio.timeout(20):
+                await driver.read("/a")
+    finally:
+        (slow / "minutes").write_text("60")
+        (slow / "wait").unlink()
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(DriverError):
+                assert await driver.read("/a") == b"1"
+                break
+    await driver.close()
 
 
 @pytest.mark.parametrize(

@@ -45,5 +45,6 @@ Support
     together      concurrent calls
     sdk           boto3, for what obstore cannot ask of S3 and Google
     bearer        who asks, for Google
+    renewing      credentials of Amazon's that end
     answers       what it returns and raises
 """

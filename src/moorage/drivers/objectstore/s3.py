@@ -33,6 +33,7 @@ from moorage.drivers.objectstore.network import (
 )
 from moorage.drivers.objectstore.partcopies import Copying, PartCopies
 from moorage.drivers.objectstore.proxies import proxy_for
+from moorage.drivers.objectstore.renewing import Renewing
 from moorage.drivers.objectstore.sdk import S3Clients
 from moorage.drivers.objectstore.trust import named_bundle
 from moorage.drivers.objectstore.unfinished import Unfinished
@@ -224,8 +225,10 @@ def _chain(clients: S3Clients) -> Any:
             "or give the machine a role",
         )
 
+    renewing = Renewing(found)
+
     def provide() -> dict[str, Any]:
-        frozen = found.get_frozen_credentials()
+        frozen = renewing()
         expires = datetime.now(UTC) + timedelta(seconds=FRESH_SECONDS) if frozen.token else None
         return {
             "access_key_id": frozen.access_key,

@@ -11,14 +11,14 @@ from moorage.drivers.base import Driver
 from moorage.names import Name
 from moorage.store import layout
 from moorage.store.abreast import abreast
-from moorage.store.announcing import AnotherCollection, announced, last_text
+from moorage.store.announcing import AnotherCollection, announced, runs
 from moorage.store.contents import key, target
 from moorage.store.copying.blobs import BlobCopies
 from moorage.store.copying.links import LinkCopies
 from moorage.store.copying.report import CopyReport
 from moorage.store.copying.repository import RepositoryCopy
 from moorage.store.copying.source import READS_AT_ONCE, SourceReading
-from moorage.store.descriptors.trust import RUNNING
+from moorage.store.descriptors.trust import DEAD_SECONDS
 from moorage.store.findings import Unwatched, Watch
 from moorage.store.listing import digests_among
 from moorage.store.live import LiveTree
@@ -64,8 +64,10 @@ async def _alone(destination: Driver) -> AsyncIterator[None]:
                 return
     except AnotherCollection:
         raise CopyRefused("another copy or a garbage collection works on the target") from None
-    if (await last_text(destination)).startswith(RUNNING):
-        raise CopyRefused("a garbage collection works on the target")
+    if await runs(destination):
+        raise CopyRefused(
+            f"a garbage collection works on the target, or died less than {DEAD_SECONDS / 60:.0f} minutes ago"
+        )
     yield
 
 

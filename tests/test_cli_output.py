@@ -169,3 +169,11 @@ def test_no_other_file_of_a_server_gets_the_number_of_a_closed_stream(
         found = {os.readlink(f"/proc/{pid}/fd/{number}") for pid in pids for number in closed}
     assert len(pids) > 1
     assert found == {os.devnull}
+
+
+def test_a_server_that_cannot_say_that_it_listens_serves(tmp_path: Path) -> None:
+    server = moorage_server(tmp_path)
+    command = moorage_command("serve", "--welcome", str(tmp_path / "config.yml"))
+    server.command = ["sh", "-c", 'exec "$0" "$@" >/dev/full 2>&1', *command]
+    with running(server):
+        assert server.stop() == 0

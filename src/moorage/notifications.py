@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from moorage.events.endpoint import Endpoint
     from moorage.events.publisher import Publisher, Subscriber
     from moorage.events.queue import Queue
+    from moorage.events.unwritten import Unwritten
     from moorage.tasks import Work
 
 log = logging.getLogger(__name__)
@@ -94,10 +95,12 @@ def build(configuration: Configuration, shared: Shared) -> Notifications | None:
     from moorage.events.delivering import Deliverer
     from moorage.events.outages import Outages
     from moorage.events.publisher import Publisher
+    from moorage.events.unwritten import Unwritten
 
     section = configuration.notifications
-    queue = open_queue(configuration)
     found, subscribers = endpoints(configuration), _subscribers(configuration)
+    unwritten = Unwritten([one.name for one in subscribers], shared.outages.unwritten)
+    queue = open_queue(configuration, unwritten=unwritten)
     source = Source(address(shared.port), shared.instance)
     outages = Outages([one.name for one in subscribers], shared.outages, queue.alone)
     publisher = Publisher(queue, subscribers, source, outages, references=section.events.includereferences)
@@ -112,6 +115,7 @@ def prepare(configuration: Configuration) -> None:
         if one.disabled:
             log.info("endpoint of notifications disabled, skipping", extra={"endpoint": one.name})
     if not enabled(configuration):
+        _warn_of_what_is_left(configuration)
         return
     from moorage.events.sending import Sender
 
@@ -127,7 +131,7 @@ def prepare(configuration: Configuration) -> None:
             }
             del said["ignore"]
             log.info("endpoint of notifications", extra={"endpoint": said.pop("name"), **said})
-        _warn_of_strangers(queue, {one.name for one in enabled(configuration)})
+        _warn_of_strangers(queue, configuration)
     finally:
         queue.close()
 
@@ -170,8 +174,14 @@ def queue_path(configuration: Configuration) -> Path:
     return Path(state or STATE_FOLDER, FILE)
 
 
-def open_queue(configuration: Configuration, *, check: bool = False, mend: bool = True) -> Queue:
-    """The configured queue. `check` and `mend`: see `Queue`. Raises NotificationsError."""
+def open_queue(
+    configuration: Configuration,
+    *,
+    check: bool = False,
+    mend: bool = True,
+    unwritten: Unwritten | None = None,
+) -> Queue:
+    """The configured queue. `check`, `mend` and `unwritten`: see `Queue`. Raises NotificationsError."""
     from moorage.events.filesystems import network_file_system
     from moorage.events.queue import Queue, QueueDamaged, QueueError
 
@@ -186,7 +196,7 @@ def open_queue(configuration: Configuration, *, check: bool = False, mend: bool 
         )
     size, shares = configuration.notifications.queue.size, len(enabled(configuration))
     try:
-        return Queue(path, limit=size, shares=shares, check=check, mend=mend)
+        return Queue(path, limit=size, shares=shares, check=check, mend=mend, unwritten=unwritten)
     except QueueDamaged as error:
         told = f"{error}; a server moves the file aside when it starts"
         raise NotificationsError(f"notifications.queue.path: {told}") from None
@@ -205,8 +215,30 @@ def _subscribers(configuration: Configuration) -> list[Subscriber]:
     ]
 
 
-def _warn_of_strangers(queue: Queue, known: set[str]) -> None:
+def _warn_of_what_is_left(configuration: Configuration) -> None:
+    """Of events that wait although there is no endpoint (any longer). The queue is not needed, so it is left as it is."""
+    path = queue_path(configuration)
+    # One that this user may not open is another server's.
+    if not os.access(path, os.R_OK | os.W_OK):
+        return
+    try:
+        queue = open_queue(configuration, mend=False)
+    except NotificationsError as error:
+        log.warning(
+            "it is not known whether events wait, though no endpoint is enabled",
+            extra={"path": str(path), "reason": str(error)},
+        )
+        return
+    try:
+        _warn_of_strangers(queue, configuration)
+    finally:
+        queue.close()
+
+
+def _warn_of_strangers(queue: Queue, configuration: Configuration) -> None:
     from moorage.events.queue import QueueError
+
+    disabled = {one.name: one.disabled for one in configuration.notifications.endpoints}
 
     try:
         found = queue.waiting()
@@ -217,9 +249,10 @@ def _warn_of_strangers(queue: Queue, known: set[str]) -> None:
         )
         return
     for name, waiting in found.items():
-        if waiting.count and name not in known:
+        if waiting.count and disabled.get(name, True):
+            what = "disabled" if name in disabled else "not configured (any longer)"
             log.warning(
-                "events wait for an endpoint that is not configured (any longer); `moorage events drop` removes them",
+                f"events wait for an endpoint that is {what}; `moorage events drop` removes them",
                 extra={"endpoint": name, "events": waiting.count},
             )
 

@@ -103,6 +103,48 @@ def test_events_for_an_endpoint_that_is_gone_are_told_at_the_start(
     assert (vars(line)["endpoint"], vars(line)["events"]) == ("gone", 1)
 
 
+@pytest.mark.parametrize("others", [[], [{"name": "one", "url": "http://127.0.0.1:1/"}]])
+def test_events_for_an_endpoint_that_was_disabled_are_told_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, others: list[dict[str, object]]
+) -> None:
+    configuration = configured(tmp_path, {"name": "asleep", "disabled": True}, *others)
+    queue = Queue(notifications.queue_path(configuration), limit=64 << 20)
+    queue.put([Row("asleep", "a", b"{}"), Row("asleep", "a", b"{}")])
+    queue.close()
+    notifications.prepare(configuration)
+    (line,) = [record for record in caplog.records if "events wait" in record.getMessage()]
+    assert "that is disabled" in line.getMessage()
+    assert (line.levelname, vars(line)["endpoint"], vars(line)["events"]) == ("WARNING", "asleep", 2)
+
+
+def test_events_that_wait_where_the_last_endpoint_was_removed_are_told_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    configuration = configured(tmp_path)
+    notifications.prepare(configuration)
+    path = notifications.queue_path(configuration)
+    assert not path.parent.exists()
+    queue = Queue(path, limit=64 << 20)
+    queue.put([Row("gone", "a", b"{}")])
+    queue.close()
+    notifications.prepare(configuration)
+    (line,) = [record for record in caplog.records if "not configured" in record.getMessage()]
+    assert (vars(line)["endpoint"], vars(line)["events"]) == ("gone", 1)
+
+
+def test_a_queue_that_nobody_needs_keeps_no_server_from_starting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    configuration = configured(tmp_path)
+    path = notifications.queue_path(configuration)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no database" * 1000)
+    notifications.prepare(configuration)
+    assert path.read_bytes() == b"no database" * 1000
+    (line,) = caplog.records
+    assert (line.levelname, vars(line)["path"]) == ("WARNING", str(path))
+
+
 def test_damage_in_the_middle_of_the_queue_is_found_at_the_start(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -301,3 +301,9 @@ def test_files_are_not_left_open(path: Path) -> None:
         queue.close()
     # What else this process has open may change meanwhile.
     assert [name for name in descriptors() if str(path.parent) in name] == []
+
+
+def test_a_lock_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    Path(tmp_path, "events.db.writing").mkdir()
+    with pytest.raises(QueueError, match=r"events\.db\.writing: Is a directory"):
+        Queue(tmp_path / "events.db", limit=64 << 20)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +14,11 @@ import pytest
 from moorage.events.filesystems import network_file_system
 from moorage.events.outages import QUIET_SECONDS
 from moorage.events.queue import Queue
-from tests.events.listener import Listener
+from tests.events.listener import Listener, answer
 from tests.events.telling import endpoint, telling, wait_for_events
 from tests.faults.client import Client
-from tests.faults.processes import eventually
+from tests.faults.processes import eventually, worker_pids
+from tests.metrics.scraped import counting, scrape
 from tests.support import forking
 from tests.support.disks import fill, small_disk
 from tests.support.ports import free_port
@@ -81,6 +84,59 @@ def push_blobs(port: int, count: int) -> int:
             for _ in range(count // 4):
                 client.push_blob("a", os.urandom(16))
     return count
+
+
+def test_counters_of_a_queue_without_room_never_go_back_whichever_worker_answers(
+    tmp_path: Path, tiny_disk: Path
+) -> None:
+    path, debug, ballast = tiny_disk / "events.db", free_port(), tiny_disk / "ballast"
+    found: list[dict[str, float]] = []
+
+    def look(times: int = 8) -> None:
+        found.extend(counters(debug) for _ in range(times))
+
+    with Listener() as listener:
+        listener.otherwise = answer(500)
+        server = telling(
+            tmp_path / "server",
+            endpoint("one", listener.url, "threshold: 1000", "timeout: 30s"),
+            more=f"  queue: {{path: {path}}}\n",
+            extra=counting(debug),
+        )
+        with running(server):
+            push_blobs(server.port, 4)
+            fill(ballast)
+            while not lines(server.log, LOST):
+                push_blobs(server.port, 20)
+            for _ in range(5):
+                push_blobs(server.port, 20)
+                look()
+            for worker in worker_pids(server):
+                os.kill(worker, signal.SIGKILL)
+            eventually(lambda: bool(counters(debug)), 30, "the queue is open again")
+            look()
+            lost = found[-1]["registry_notifications_dropped_total"]
+            ballast.unlink()
+            listener.otherwise = answer(200)
+            push_blobs(server.port, 20)
+            eventually(lambda: counters(debug)["Successes"] >= 24, 30, "all is delivered")
+            look()
+    assert lost >= 100
+    assert [counts["registry_notifications_dropped_total"] for counts in found[-8:]] == [lost] * 8
+    for before, after in itertools.pairwise(found):
+        assert {name: after[name] for name in before if after[name] < before[name]} == {}
+    assert dropped(path) == lost
+
+
+def counters(port: int) -> dict[str, float]:
+    """Of the only endpoint."""
+    return {
+        sample.labels.get("type", sample.labels.get("code", sample.name)): sample.value
+        for sample in scrape(port).samples
+        if sample.name.startswith("registry_notifications_")
+        and sample.name.endswith("_total")
+        and sample.name != "registry_notifications_pending_total"
+    }
 
 
 def test_events_beyond_the_size_of_the_queue_are_dropped_and_pushes_are_not(tmp_path: Path) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
 import ssl
+import subprocess
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -32,6 +36,7 @@ from tests.events.listener import (
 from tests.events.making import kept
 from tests.server.issuing import Authority
 from tests.support.ports import free_port
+from tests.support.server import moorage_command
 
 
 @pytest.fixture
@@ -280,3 +285,63 @@ async def test_tls_to_a_listener_that_speaks_none_is_a_failure(listener: Listene
     sent = await send(endpoint(url=listener.url.replace("http:", "https:"), timeout=0.5))
     assert not sent.delivered
     assert listener.received == []
+
+
+class Deaf(threading.Thread):
+    """Takes one connection, reads, sends the bytes, and closes it."""
+
+    def __init__(self, said: bytes) -> None:
+        super().__init__(daemon=True)
+        self._said = said
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._server.getsockname()[1]}/"
+
+    def run(self) -> None:
+        connection, _ = self._server.accept()
+        with self._server, connection:
+            connection.recv(4096)
+            connection.sendall(self._said)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "TLS fails: "),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "TLS fails: "),
+        (b"", "it closes the connection without an answer"),
+    ],
+)
+async def test_a_listener_that_tls_fails_with_is_a_failure_that_says_why(said: bytes, reason: str) -> None:
+    deaf = Deaf(said)
+    deaf.start()
+    sent = await send(endpoint(url=deaf.url))
+    assert (sent.delivered, sent.status) == (False, "")
+    # What follows are words of OpenSSL, which differ between its versions.
+    assert sent.reason.startswith(reason)
+    deaf.join()
+
+
+def test_a_listener_that_wants_a_certificate_of_clients_is_a_failure_that_says_so(tmp_path: Path) -> None:
+    authority = Authority()
+    authority.issue().write(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    trusted = tmp_path / "authority.pem"
+    trusted.write_bytes(authority.pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    context.load_verify_locations(trusted)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with Listener(tls=context) as picky:
+        done = subprocess.run(
+            [*moorage_command(), "events", "test", picky.url],
+            env={**os.environ, "SSL_CERT_FILE": str(trusted)},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert "not taken, TLS fails: " in done.stdout
+
+
+@pytest.mark.parametrize("name", ["a..b", "a" * 70 + ".example", "[::1%25lo]"])
+async def test_a_name_that_cannot_be_one_is_a_failure_that_says_so(name: str) -> None:
+    sent = await send(endpoint(url=f"http://{name}:1/"))
+    assert sent == Sent(False, reason="its name leads to no address")

@@ -118,6 +118,16 @@ def test_of_long_headers_only_the_beginning_is_told(told: Told, client: Client) 
     assert request["host"] == "h" * 2048
 
 
+def test_headers_in_utf_8_are_told_as_they_were_written(told: Told, client: Client) -> None:
+    digest = client.push_blob("foreign/app", b"a blob whose puller writes more than ASCII")
+    headers = {"User-Agent": "Düse/1.0 €".encode(), "Host": "häfen.example".encode()}
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", told.server.port, timeout=30)) as pulling:
+        pulling.request("GET", f"/v2/foreign/app/blobs/{digest}", headers=headers)
+        assert pulling.getresponse().status == 200
+    request = told.wait("foreign/app", 2)[-1]["request"]
+    assert (request["useragent"], request["host"]) == ("Düse/1.0 €", "häfen.example")
+
+
 def test_the_address_is_that_of_the_client_of_a_proxy(told: Told, client: Client) -> None:
     client.push("proxied/app", "v1", image())
     told.wait("proxied/app", 4)

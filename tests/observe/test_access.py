@@ -57,6 +57,12 @@ def test_a_request_is_a_line() -> None:
     )
 
 
+@pytest.mark.parametrize(("given", "written"), [("1", "1.0"), ("1.0", "1.0"), ("1.1", "1.1"), ("2", "2.0")])
+def test_the_version_of_http_has_two_numbers_as_in_other_servers(given: str, written: str) -> None:
+    """Granian leaves out the second one where it is 0."""
+    assert f'"GET /v2/ HTTP/{written}" 200' in line({**scope(), "http_version": given}, 200, 0, 0.0, "id")
+
+
 @pytest.mark.parametrize("evil", [b'" 200 0 "', b"a\r\nb", b"\x1b[31m", b"\xff\xfe", b"\\", b"\x00", b"\x85"])
 def test_nobody_can_forge_a_line(evil: bytes) -> None:
     written = line(

@@ -30,6 +30,11 @@ def test_a_request_is_told_without_its_query_and_bounded() -> None:
     assert "secret" not in repr(told)
 
 
+def test_a_user_agent_in_utf_8_is_told_as_it_was_written() -> None:
+    asked = exchange(headers=[(b"user-agent", "Düse/1.0 €".encode())])
+    assert Request.of(asked).agent == "Düse/1.0 €"
+
+
 @pytest.mark.parametrize(("peer", "address"), [("198.51.100.1", "203.0.113.9"), ("192.0.2.7", "192.0.2.7")])
 def test_the_address_is_that_of_the_client_of_a_trusted_proxy(peer: str, address: str) -> None:
     asked = exchange(headers=[(b"x-forwarded-for", b"203.0.113.9")], client=(peer, 9))

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+import socket
 import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -238,6 +239,36 @@ def test_a_failing_storage_is_an_error_of_the_request_and_of_its_operation(
     [(name, event)] = failed.events
     assert (name, event["exception.type"]) == ("exception", failed.attributes["error.type"])
     assert str(link.relative_to(server.root)) in str(event["exception.message"])
+
+
+def test_the_version_of_an_old_client_is_told_in_full(server: Server, collector: Collector) -> None:
+    caller = Caller(server)
+    [(name, value)] = caller.headers.items()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(f"GET /v2/_catalog HTTP/1.0\r\n{name}: {value}\r\n\r\n".encode())
+        while connection.recv(4096):
+            pass
+    spans = caller.spans(collector, "GET /v2/_catalog")
+    [version] = {span.attributes["network.protocol.version"] for span in spans if span.kind == SERVER}
+    assert version == "1.0"
+
+
+def test_what_clients_write_in_utf_8_is_told_as_they_wrote_it(server: Server, collector: Collector) -> None:
+    caller = Caller(server)
+    headers = b"".join(f"{name}: {value}\r\n".encode() for name, value in caller.headers.items())
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(
+            "GET /v2/düse/tags/list HTTP/1.1\r\nHost: x\r\nUser-Agent: Düse/1.0 €\r\nConnection: close\r\n".encode()
+            + headers
+            + b"\r\n"
+        )
+        while connection.recv(4096):
+            pass
+    [span] = caller.spans(collector, "GET /v2/{name}/tags/list")
+    assert (span.attributes["user_agent.original"], span.attributes["url.path"]) == (
+        "Düse/1.0 €",
+        "/v2/düse/tags/list",
+    )
 
 
 def test_what_clients_write_is_bounded_and_spoils_no_batch(server: Server, collector: Collector) -> None:

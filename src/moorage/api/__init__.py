@@ -15,6 +15,6 @@
 
 There is one module of handlers for each resource: `root`, `catalog`, `tags`, `manifests`, `blobs`, `referrers`, `uploads`,
 `tokens`. They share `conditions`, `ranges`, `pages`, `resume`, `location` and `proxies`; `preflight` answers browsers. The
-package may import `store`, `auth.base`, `auth.scopes`, `events.base`, `drivers.base`, the pure values and Starlette's types.
-Read `routes`, then `endpoint`.
+package may import `store`, `auth.base`, `auth.scopes`, `events.base`, `drivers.base`, `observe.shown`, the pure values and Starlette's
+types. Read `routes`, then `endpoint`.
 """

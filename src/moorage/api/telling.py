@@ -14,9 +14,8 @@ from moorage.digest import Digest
 from moorage.events.base import BLOB, Action, Actor, Event, EventSink, Request, Target, gone, happened
 from moorage.manifest import Descriptor, Manifest
 from moorage.names import Tag
+from moorage.observe import shown
 
-LONGEST: Final = 2048
-"""In characters. The beginning of a longer `User-Agent` or `Host` is told, as in the logs: clients choose what is kept on the disk."""
 MOST_LISTED: Final = 4 << 20
 """In bytes of manifests. The events of one request list no references if they would list more."""
 
@@ -82,12 +81,13 @@ async def _keep(exchange: Exchange, sink: EventSink, action: Action, *targets: T
 
 
 def _event(exchange: Exchange, sink: EventSink, action: Action, target: Target) -> Event:
+    # Only the beginning of long headers, as in the logs: clients choose what is kept on the disk.
     request = Request(
         id=exchange.id,
         method=exchange.method,
-        useragent=(exchange.header(b"user-agent") or "")[:LONGEST],
+        useragent=shown.header(exchange.header(b"user-agent")),
         addr=exchange.client,
-        host=(exchange.header(b"host") or "")[:LONGEST],
+        host=shown.header(exchange.header(b"host")),
     )
     return happened(action, target, request, Actor(exchange.grant.user), sink.source)
 

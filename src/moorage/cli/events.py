@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -191,10 +192,12 @@ async def _tested(endpoint: Endpoint) -> list[dict[str, Any]]:
 def _replay(queue: Queue, chosen: list[Endpoint], *, quiet: bool) -> tuple[bool, list[Replayed]]:
     """Deliver what waits. Returns whether a server did it, and the outcome for each endpoint."""
     from moorage.cli.progress import watching
+    from moorage.events import locking
     from moorage.leadership import Leadership
 
     lock = f"{queue.path}.lock"
     try:
+        os.close(locking.opened(str(queue.path), ".lock"))
         # Held until this process ends.
         leading = Leadership(lock)
         here = leading.take()

@@ -6,11 +6,13 @@ What this module imports is in the memory of the launcher and of every worker, s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
 from moorage import __version__
@@ -55,7 +57,7 @@ def serve(config: Path | None, *, welcome: bool = False) -> None:
     def ready(address: str) -> None:
         _tell(configuration, address, printable(str(loaded.source)) if loaded.source else "built-in defaults")
         if welcome:
-            print(welcoming(configuration.http, address), end="", flush=True)
+            _say(welcoming(configuration.http, address), sys.stdout)
 
     try:
         run_server(configuration, ready)
@@ -70,7 +72,17 @@ def _tell(configuration: Configuration, address: str, source: str) -> None:
         log.info("server listens", extra={"address": address, "tls": tls, "configuration": source})
         return
     encrypted = ", tls" if tls else ""
-    print(f"moorage {__version__} listens on {address}{encrypted} (configuration: {source})", file=sys.stderr)
+    _say(f"moorage {__version__} listens on {address}{encrypted} (configuration: {source})\n", sys.stderr)
+
+
+def _say(text: str, stream: TextIO | None) -> None:
+    """To whom it may concern: nothing depends on it. `stream`: None if it is closed. Its buffer would keep what cannot be written for
+    the end of the process."""
+    if stream is None:
+        return
+    with contextlib.suppress(OSError):
+        stream.flush()
+        os.write(stream.fileno(), text.encode(errors="backslashreplace"))
 
 
 def welcoming(http: Http, address: str) -> str:

@@ -15,7 +15,8 @@ Storage
     database      its file
     locking       excludes other writers of the file
     rows          the tables in the file, and their SQL
-    pending       outcomes that are not written yet
+    pending       delivered events that could not be removed yet
+    unwritten     counts that could not be written yet, for all workers
     filesystems   whether the file would be on a network file system
 
 Out
@@ -32,6 +33,7 @@ One request
     formats       its body
     signature     its signature
     redirects     where a redirect leads
+    resolver      where names lead
     addresses     networks to which nothing is sent
     outcome       what came of it
 """

@@ -99,7 +99,7 @@ class Database:
                 _sync_folder(path.parent)
             except (OSError, sqlite3.Error) as error:
                 kind = NotNow if isinstance(error, TimeoutError) or no_room(error) else QueueError
-                raise kind(path, reason(error)) from None
+                raise kind(_failing(path, error), reason(error)) from None
             self._opened = opened.pop_all()
 
     def connect(self) -> Connection:
@@ -199,9 +199,8 @@ class Connection:
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Like `alone`, in a transaction. Raises sqlite3.Error, OSError."""
-        with self.alone() as connection, transaction(connection):
+        with self.alone() as connection, changing(connection):
             yield connection
-            _give_back(connection)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -213,6 +212,14 @@ class Connection:
         with self._turn:
             self._connection.close()
             os.close(self._writing)
+
+
+@contextlib.contextmanager
+def changing(connection: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that removes or changes rows. Raises sqlite3.Error."""
+    with transaction(connection):
+        yield
+        _give_back(connection)
 
 
 def no_room(error: Exception) -> bool:
@@ -232,6 +239,12 @@ def reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return "there is no room" if no_room(error) else str(error)
+
+
+def _failing(path: Path, error: Exception) -> Path:
+    """What could not be used: the file, or one beside it, such as that of its lock."""
+    found = str(error.filename) if isinstance(error, OSError) else ""
+    return Path(found) if found.startswith(f"{path}.") else path
 
 
 def _give_back(connection: sqlite3.Connection) -> None:

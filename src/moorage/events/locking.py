@@ -7,8 +7,27 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from moorage.locks import Contention, wait_for
+
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+
+
+def opened(queue: str, suffix: str) -> int:
+    """A descriptor of the file beside the queue. If root makes it, it is given to the owner of the queue, whose server it would shut out
+    otherwise; what was there before stays whose it is. Raises OSError."""
+    path = f"{queue}{suffix}"
+    try:
+        fd = os.open(path, _FLAGS | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, _FLAGS, 0o600)
+    if os.geteuid() == 0:
+        # A new queue is not there yet. Where root may not give files away, as in some containers, they stay root's.
+        with contextlib.suppress(OSError):
+            owner = os.stat(queue)
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+    return fd
 
 
 class Lock:
@@ -22,7 +41,7 @@ class Lock:
     def open(self) -> int:
         """A descriptor of the lock file. An flock belongs to the open file description, so each that waits needs its own. Raises
         OSError."""
-        return os.open(f"{self._path}.writing", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return opened(self._path, ".writing")
 
     @contextlib.contextmanager
     def held(self, fd: int) -> Iterator[None]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http
 import os
+import socket
+import ssl
 import time
 from dataclasses import dataclass
 
@@ -58,9 +60,11 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error
         return f"its certificate is not trusted: {getattr(cause, 'verify_message', type(cause).__name__)}"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if failed := _tls(error):
+        return f"TLS fails: {failed}"
+    if isinstance(error, aiohttp.ClientConnectorDNSError) or isinstance(error.__cause__, socket.gaierror):
         return "its name leads to no address"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
+    if isinstance(error, aiohttp.ServerDisconnectedError) or _closed(error):
         return "it closes the connection without an answer"
     if isinstance(error, aiohttp.ClientResponseError):
         return "what it answers is not HTTP"
@@ -69,3 +73,19 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return type(error).__name__
+
+
+def _tls(error: Exception) -> str:
+    """What OpenSSL says, as in `wrong version number` of a listener that speaks no TLS; empty if it was not asked."""
+    # Its number 1 is no errno.
+    found = error.__cause__
+    return (
+        (found.reason or type(found).__name__).lower().replace("_", " ")
+        if isinstance(found, ssl.SSLError)
+        else ""
+    )
+
+
+def _closed(error: Exception) -> bool:
+    """Whether the listener closed the connection while TLS was being agreed on: then asyncio's error has no number."""
+    return isinstance(error.__cause__, ConnectionResetError) and not error.__cause__.errno

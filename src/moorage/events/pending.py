@@ -1,66 +1,56 @@
-"""Outcomes of events that could not be written to the queue yet."""
+"""Events that were delivered, but could not be removed from the queue yet."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from moorage.events.rows import Counts, Kept
+from moorage.events.rows import Kept
 
 
 @dataclass
 class Fate:
-    """`numbers` are events to remove from the queue; `sums` and `statuses` are added to the counts of the endpoint."""
+    """What came of events of an endpoint. `numbers` are those to remove from the queue; `sums` and `statuses` are added to its counts."""
 
-    numbers: list[int] = field(default_factory=list)
+    endpoint: str
+    numbers: Sequence[int] = ()
     sums: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
 
-    def add(self, other: Fate) -> None:
-        self.numbers += other.numbers
-        self.sums += other.sums
-        self.statuses += other.statuses
 
-
-Write: TypeAlias = Callable[[Mapping[str, Fate]], bool]
-"""Writes outcomes by endpoint. Returns whether that worked."""
+Write: TypeAlias = Callable[[Mapping[str, Sequence[int]], Fate | None], bool]
+"""Removes the numbers of earlier fates, by endpoint, and writes a fate. Returns whether that worked. What it counts is counted in any
+case."""
 
 
 class Pending:
+    """Of one process: only one delivers."""
+
     def __init__(self, write: Write) -> None:
         self._write = write
-        self._fates: dict[str, Fate] = {}
+        self._numbers: dict[str, list[int]] = {}
         self._turn = threading.Lock()
 
-    def add(self, endpoint: str, fate: Fate) -> None:
-        """Write an outcome, with those that could not be written before."""
+    def add(self, fate: Fate) -> None:
+        """Write a fate, with what could not be written before."""
         with self._turn:
-            self._fates.setdefault(endpoint, Fate()).add(fate)
-            if self._write(self._fates):
-                self._fates = {}
+            if self._write(self._numbers, fate):
+                self._numbers = {}
+            elif fate.numbers:
+                self._numbers.setdefault(fate.endpoint, []).extend(fate.numbers)
 
     def flush(self) -> None:
         with self._turn:
-            if self._fates and self._write(self._fates):
-                self._fates = {}
+            if self._write(self._numbers, None):
+                self._numbers = {}
 
     def gone(self, endpoint: str) -> frozenset[int]:
         """The numbers of events that are still in the file, but are to be removed."""
-        fate = self._fates.get(endpoint)
-        return frozenset(fate.numbers) if fate else frozenset()
+        return frozenset(self._numbers.get(endpoint, ()))
 
     def without_gone(self, endpoint: str, kept: Iterable[Kept]) -> list[Kept]:
         gone = self.gone(endpoint)
         return [one for one in kept if one.number not in gone]
-
-    def add_to(self, counts: dict[str, Counts]) -> None:
-        with self._turn:
-            for endpoint, fate in self._fates.items():
-                found = counts.setdefault(endpoint, Counts())
-                for name, count in fate.sums.items():
-                    setattr(found, name, getattr(found, name) + count)
-                for status, count in fate.statuses.items():
-                    found.statuses[status] = found.statuses.get(status, 0) + count

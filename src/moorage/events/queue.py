@@ -23,11 +23,13 @@ from moorage.events.database import (
     QueueDamaged,
     QueueError,
     QueueFull,
+    changing,
     reason,
 )
 from moorage.events.locking import Lock
 from moorage.events.pending import Fate, Pending
 from moorage.events.rows import Counts, Kept, Row, Waiting
+from moorage.events.unwritten import Unwritten
 from moorage.locks import LONGEST_PAUSE
 
 __all__ = ["Counts", "Kept", "Queue", "QueueDamaged", "QueueError", "QueueFull", "Row", "Waiting", "Watch"]
@@ -43,16 +45,25 @@ class Queue:
     """The queue. Methods may be called from several threads, and may block on a device or another process."""
 
     def __init__(
-        self, path: Path, *, limit: int, shares: int = 1, check: bool = False, mend: bool = True
+        self,
+        path: Path,
+        *,
+        limit: int,
+        shares: int = 1,
+        check: bool = False,
+        mend: bool = True,
+        unwritten: Unwritten | None = None,
     ) -> None:
         """`limit`: bytes on disk. `shares`: the number of endpoints, each of which may take its share. `check`: read the file, unless
-        it is large, to verify that it is sound. `mend`: move a damaged file aside. On a full disk, or while a stopped
+        it is large, to verify that it is sound. `mend`: move a damaged file aside. `unwritten`: shared with other processes that
+        use the queue; else this process alone knows what it could not write. On a full disk, or while a stopped
         process keeps it locked, the queue is opened as soon as that has passed. Raises QueueError, QueueDamaged."""
         self.path = path
         self._limit = limit
         self._shares = max(1, shares)
         self._mend = mend
         self._pending = Pending(self._settle)
+        self._unwritten = Unwritten() if unwritten is None else unwritten
         self._lock = Lock(path)
         self._opening = threading.Lock()
         self._opened: _Opened | None = None
@@ -86,19 +97,18 @@ class Queue:
         """Remove and count delivered events. After a power cut they may be back. Does not raise: what cannot be written is remembered
         and retried with the next outcome."""
         count = len(numbers)
-        fate = Fate(list(numbers), Counter({"successes": count}), Counter({status: count}))
-        self._pending.add(endpoint, fate)
+        self._pending.add(Fate(endpoint, numbers, Counter({"successes": count}), Counter({status: count})))
 
     def failed(self, endpoint: str, status: str) -> None:
         """Count a failed attempt. `status`: as in `500 Internal Server Error`, empty for no response. Does not raise."""
-        fate = Fate(sums=Counter({"failures" if status else "errors": 1}))
+        fate = Fate(endpoint, sums=Counter({"failures" if status else "errors": 1}))
         if status:
             fate.statuses[status] = 1
-        self._pending.add(endpoint, fate)
+        self._pending.add(fate)
 
     def dropped(self, endpoint: str, count: int) -> None:
         """Count events that were not stored. Does not raise."""
-        self._pending.add(endpoint, Fate(sums=Counter({"dropped": count})))
+        self._pending.add(Fate(endpoint, sums=Counter({"dropped": count})))
 
     def waiting(self) -> dict[str, Waiting]:
         """What waits, by endpoint, including endpoints that are no longer configured. Raises QueueError."""
@@ -107,10 +117,7 @@ class Queue:
 
     def counts(self) -> dict[str, Counts]:
         """The counts by endpoint. Raises QueueError."""
-        with self._reading() as connection:
-            found = rows.counts(connection)
-        self._pending.add_to(found)
-        return found
+        return self._unwritten.added_to(self._written_counts)
 
     def drop(self, endpoint: str | None, before: float | None) -> int:
         """Remove waiting events, of one endpoint or all, optionally only those stored before a moment. They are counted as dropped.
@@ -165,17 +172,45 @@ class Queue:
                 self._opened = _Opened(database, self._shares)
             return self._opened
 
-    def _settle(self, fates: Mapping[str, Fate]) -> bool:
+    def _written_counts(self) -> dict[str, Counts]:
+        with self._reading() as connection:
+            return rows.counts(connection)
+
+    def _settle(self, earlier: Mapping[str, Sequence[int]], fate: Fate | None) -> bool:
+        """Remove the events that were delivered `earlier`, write what any worker could not write before, and the fate. Returns whether
+        that worked; the fate is counted in any case."""
+        if fate is None and not earlier and self._unwritten.empty:
+            return True
         try:
-            with self._open().other().writing() as connection:
-                for endpoint, fate in fates.items():
-                    removed = rows.remove(connection, endpoint, fate.numbers)
+            with self._open().other().alone() as connection:
+                return self._settle_alone(connection, earlier, fate)
+        except (sqlite3.Error, OSError, QueueError):
+            self._not_written(fate)
+            return False
+
+    def _settle_alone(
+        self, connection: sqlite3.Connection, earlier: Mapping[str, Sequence[int]], fate: Fate | None
+    ) -> bool:
+        """Does not raise."""
+        try:
+            with self._unwritten.writing(), changing(connection):
+                for endpoint, numbers in earlier.items():
+                    rows.remove(connection, endpoint, numbers)
+                for endpoint, (sums, statuses) in self._unwritten.counts().items():
+                    rows.add(connection, endpoint, sums, statuses)
+                if fate is not None:
+                    removed = rows.remove(connection, fate.endpoint, fate.numbers)
                     # What was dropped while it was being sent is counted already.
                     sums = fate.sums - Counter({"successes": len(fate.numbers) - removed})
-                    rows.add(connection, endpoint, sums, fate.statuses)
-        except (sqlite3.Error, OSError, QueueError):
+                    rows.add(connection, fate.endpoint, sums, fate.statuses)
+        except (sqlite3.Error, OSError):
+            self._not_written(fate)
             return False
         return True
+
+    def _not_written(self, fate: Fate | None) -> None:
+        if fate is not None:
+            self._unwritten.add(fate.endpoint, fate.sums, fate.statuses)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -23,6 +23,7 @@ from moorage.events.addresses import Guard
 from moorage.events.endpoint import Endpoint
 from moorage.events.outcome import Sent, answered, unanswered
 from moorage.events.redirects import BadRedirect
+from moorage.events.resolver import Resolver
 
 MOST_ANSWER_BYTES: Final = 4 << 10
 KEEPALIVE_SECONDS: Final = 15.0
@@ -110,7 +111,10 @@ class Sender:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=1, keepalive_timeout=KEEPALIVE_SECONDS, socket_factory=self._guard.socket
+                    limit=1,
+                    keepalive_timeout=KEEPALIVE_SECONDS,
+                    resolver=Resolver(),
+                    socket_factory=self._guard.socket,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # `send` limits the total time, from the first connection to the last response.

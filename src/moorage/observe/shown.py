@@ -34,6 +34,11 @@ def text(raw: bytes) -> str:
         return raw[:LONGEST].decode("latin-1")
 
 
+def header(value: str | None) -> str:
+    """Like `text`, for a header that was decoded as Latin-1; empty if there is none."""
+    return text(value.encode("latin-1")) if value else ""
+
+
 def plain(raw: bytes) -> str:
     """Like `text`, with quotes, backslashes and all characters that cannot be seen escaped, as in `\\xNN`."""
     found = text(raw)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from moorage.api.exchange import Exchange
+from moorage.observe import shown
 from moorage.observe.redaction import LONGEST
 
 STATUS: Final = 500
@@ -41,7 +42,7 @@ class Request:
             repository=_plain(exchange.name),
             user=_plain(exchange.grant.user),
             address=exchange.client,
-            agent=_plain(exchange.header(b"user-agent") or ""),
+            agent=_plain(shown.header(exchange.header(b"user-agent"))),
         )
 
 

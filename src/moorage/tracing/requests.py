@@ -15,6 +15,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, format_trace
 from moorage.api.exchange import Exchange
 from moorage.api.observing import Outcome
 from moorage.observe import context as observe
+from moorage.observe import shown
 from moorage.tracing.words import cut
 
 METHODS: Final = frozenset(
@@ -73,14 +74,14 @@ class Requests:
         scope, status = exchange.scope, outcome.status
         attributes: dict[str, str | int] = {
             "http.response.status_code": status,
-            "network.protocol.version": scope["http_version"],
+            "network.protocol.version": "1.0" if scope["http_version"] == "1" else scope["http_version"],
             "http.response.body.size": outcome.sent,
             "moorage.request.id": exchange.id,
             **_server(exchange.header(b"host") or ""),
         }
         if address := exchange.client:
             attributes["client.address"] = address
-        if agent := exchange.header(b"user-agent"):
+        if agent := shown.header(exchange.header(b"user-agent")):
             attributes["user_agent.original"] = cut(agent)
         if exchange.name:
             attributes["moorage.repository"] = cut(exchange.name)
@@ -103,7 +104,7 @@ def _method(method: str) -> str:
 def _path(exchange: Exchange) -> str:
     """The path as the client wrote it, without the query."""
     raw: bytes = exchange.scope.get("raw_path") or exchange.scope["path"].encode("utf-8", "replace")
-    return cut(str(raw, "latin-1").partition("?")[0])
+    return cut(shown.text(raw.partition(b"?")[0]))
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moorage.auth.base import TokenRequestInvalid
-from moorage.auth.verification import LEEWAY_SECONDS
+from moorage.auth.refreshing import RefreshTokens
+from moorage.auth.verification import LEEWAY_SECONDS, TokenRefused
 from tests.auth.deployment import DAY, LOOK, NAME, Deployment, deployment, of, part, rules
 
 RULES = rules(("team/**", "alice", "push"), ("team/**", "bob", "pull"))
@@ -66,6 +67,18 @@ async def test_a_refresh_token_ends(ruled: Deployment) -> None:
     assert await ruled.refresh(token) == "granted"
     ruled.clock.seconds += LEEWAY_SECONDS + 1
     assert await ruled.refresh(token) == "invalid_grant"
+
+
+async def test_where_they_are_turned_off_none_is_given_out_and_none_of_before_is_taken(
+    ruled: Deployment,
+) -> None:
+    token, stamps = await refresh_token(ruled), ruled.mint.stamps
+    off = RefreshTokens(ruled.keys, issuer=NAME, service=NAME, stamps=stamps, seconds=0, clock=ruled.clock)
+    on = RefreshTokens(ruled.keys, issuer=NAME, service=NAME, stamps=stamps, clock=ruled.clock)
+    assert (await on.user_of(token))[0] == "alice"
+    assert off.issue("alice", stamps.of("alice")) is None
+    with pytest.raises(TokenRefused, match="there are no refresh tokens here"):
+        await off.user_of(token)
 
 
 async def test_access_tokens_and_refresh_tokens_are_never_taken_for_each_other(ruled: Deployment) -> None:

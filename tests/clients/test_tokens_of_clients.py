@@ -65,6 +65,18 @@ def test_docker_keeps_a_token_instead_of_the_password_until_that_changes(
     assert client.push("private/dora", small_image("dora 2")).worked
 
 
+def test_docker_keeps_the_password_where_there_are_no_refresh_tokens(docker: Client, tmp_path: Path) -> None:
+    folder = tmp_path / "ruled"
+    folder.mkdir()
+    registry = ruled(folder, secure=False)
+    registry.server.environment = {"REGISTRY_AUTH_ISSUER_REFRESHLIFETIME": "0"}
+    with running(registry.server):
+        client = engine("docker", docker, tmp_path, registry.address, b"")
+        assert client.login("dora", PASSWORDS["dora"]).worked
+        assert kept(client).keys() == {"auth"}
+        assert client.push("private/dora", small_image("dora 1")).worked
+
+
 def test_other_clients_come_with_such_a_token_too_until_the_password_changes(registry: Ruled) -> None:
     scope = "service=moorage&offline_token=true"
     answer = registry.asking()("GET", f"/auth/token?{scope}", basic("emma", PASSWORDS["emma"]))

@@ -41,6 +41,7 @@ from .conftest import INMEMORY, Load, Refuse
         ("notifications:\n  endpoints:\n    - name: a\n    - name: b\n      url: http://h\n", "notifications.endpoints[0].url", 5, "is required"),
         ("notifications:\n  endpoints:\n    - name: a\n      url: h\n", "notifications.endpoints[0].url", 6, "must be an http:// or https:// URL"),
         ("tags:\n  maxtags: -1\n", "tags.maxtags", 4, "must be at least 1, not '-1'"),
+        ("auth:\n  issuer: {refreshlifetime: 5s}\n", "auth.issuer.refreshlifetime", 4, "must be 1m at least, or 0 for no refresh tokens"),
         ("policy: 1\n", "policy", 3, "must be a section with keys of its own"),
     ],
 )  # fmt: skip

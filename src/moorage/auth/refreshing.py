@@ -31,6 +31,7 @@ class RefreshTokens:
         seconds: int = SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`seconds`: how long a token is valid; 0: none is given out, and none that was given out before is taken."""
         self._keys = keys
         self._issuer = issuer
         self._audience = f"refresh {service}"
@@ -40,8 +41,8 @@ class RefreshTokens:
         self._verifier = Verifier(issuer, self._audience, [ALGORITHM], keys, clock=clock)
 
     def issue(self, user: str, stamp: str) -> str | None:
-        """A refresh token; None if `stamp`, that of the user (`Stamps.of`), is empty."""
-        if not stamp:
+        """A refresh token; None if there are none, or if `stamp`, that of the user (`Stamps.of`), is empty."""
+        if not stamp or not self._seconds:
             return None
         now = int(self._clock())
         return self._keys.sign(
@@ -58,6 +59,8 @@ class RefreshTokens:
 
     async def user_of(self, token: str) -> tuple[str, str]:
         """The user of a token, and their stamp. Raises TokenRefused."""
+        if not self._seconds:
+            raise TokenRefused("there are no refresh tokens here")
         claims = await self._verifier.verify(token)
         stamp = stamp_in(claims.id)
         if not stamp or not self._stamps.holds(claims.subject, claims.id):

@@ -103,8 +103,10 @@ def drop(
     as_json: JsonOption = False,
 ) -> None:
     """Remove events that wait; they are counted as dropped. Also while a server runs."""
-    if everything == (endpoint is not None or before is not None):
+    if not everything and endpoint is None and before is None:
         fail("say which: --all, or --endpoint, --before or both", code=NOT_DONE)
+    if everything and (endpoint is not None or before is not None):
+        fail("--all goes with neither --endpoint nor --before", code=NOT_DONE)
     moment = None if before is None else _past(before)
     configuration = load(config, code=NOT_DONE)
     with _opened(configuration) as queue:

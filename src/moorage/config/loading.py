@@ -20,7 +20,11 @@ from moorage.config.sections.storage import Storage
 from moorage.config.spellings import modernise
 
 VERSION = "0.1"
-USUAL_PLACES = (Path("/etc/docker/registry/config.yml"), Path("/etc/distribution/config.yml"))
+USUAL_PLACES = (
+    Path("/etc/moorage/config.yml"),
+    Path("/etc/docker/registry/config.yml"),
+    Path("/etc/distribution/config.yml"),
+)
 
 
 @dataclass(frozen=True, slots=True)

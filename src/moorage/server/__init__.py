@@ -18,6 +18,7 @@ With Granian's defaults, a thousand silent connections block a worker forever, a
     retirement    how a worker is replaced without losing a connection
     cutting       how it ends the bodies that it still receives when its time is over
     connections   which connections have a request in flight
+    supervisor    tells systemd when the server is ready
     orphans       ends a worker whose launcher was killed
     idle          ends connections that have had none for too long
     signals       which signals the launcher and the workers handle, and when

@@ -18,6 +18,7 @@ from granian._granian import SocketHolder
 from granian.server.mp import MPServer, WorkerProcess
 
 from moorage import logs
+from moorage.server import supervisor
 from moorage.server.cutting import GRACE_SECONDS
 from moorage.server.forking import reason_of, try_fork
 from moorage.server.listening import BACKLOG
@@ -320,6 +321,7 @@ class Launcher(MPServer):
 
     def shutdown(self, exit_code: int = 0) -> None:
         log.info("server stops, requests may finish", extra={"seconds": self._duties.drain_seconds})
+        supervisor.tell(supervisor.STOPPING)
         self.interrupt_children.clear()
         self.wrks += [*self._incoming, *self._retired]
         workers = list(self.wrks)

@@ -24,7 +24,7 @@ from moorage.config.sections.drivers import Filesystem
 from moorage.config.sections.http import Http
 from moorage.drivers.base import DriverError
 from moorage.drivers.filesystem import LEADER
-from moorage.server import debugging, openfiles, protocols, signals
+from moorage.server import debugging, openfiles, protocols, signals, supervisor
 from moorage.server.errors import ServerError
 from moorage.server.launcher import Launcher
 from moorage.server.listening import BACKLOG, address, listen, remover
@@ -89,6 +89,7 @@ def serve(configuration: Configuration, ready: Callable[[str], None] = lambda ad
         listeners, duties, files, renewing, leaving, workers=workers, **_settings(http, connections)
     )
     launcher.on_startup(partial(ready, address(http, listeners[0])))
+    launcher.on_startup(partial(supervisor.tell, supervisor.READY))
     if obtained is not None:
         launcher.on_shutdown(obtained.stop)
     launcher.on_shutdown(debug.close)

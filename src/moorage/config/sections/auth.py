@@ -20,6 +20,12 @@ SigningAlgorithm = Literal[
 ]  # fmt: skip
 
 
+def _a_minute_or_none(lifetime: timedelta) -> timedelta:
+    if timedelta() < lifetime < timedelta(minutes=1):
+        raise PydanticCustomError("lifetime", "must be 1m at least, or 0 for no refresh tokens")
+    return lifetime
+
+
 def _from_the_root(path: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
@@ -107,8 +113,10 @@ class Issuer(Section):
     lifetime: Annotated[Duration, Field(ge=timedelta(minutes=1))] = Field(
         default=timedelta(minutes=5), description="How long a token is valid. One minute at least."
     )
-    refreshlifetime: Annotated[Duration, Field(ge=timedelta(minutes=1))] = Field(
-        default=timedelta(days=30), description="How long a client may ask for new tokens without a password."
+    refreshlifetime: Annotated[Duration, AfterValidator(_a_minute_or_none)] = Field(
+        default=timedelta(days=30),
+        description="How long a client may ask for new tokens without a password, one minute at least; 0: not at all, "
+        "so clients keep the password.",
     )
     rotation: Annotated[Duration, Field(ge=timedelta(hours=1))] = Field(
         default=timedelta(days=30), description="How often tokens get a new signing key."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from moorage.digest import Digest
-from moorage.drivers.base import DriverError
+from moorage.drivers.base import DriverError, Writer
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.errors import RegistryError
@@ -18,6 +19,7 @@ from moorage.store import layout
 from moorage.store.announcing import announced
 from moorage.store.copying.closure import lacking
 from moorage.store.copying.registry import CopyRefused, copy_registry
+from moorage.store.copying.staged import Staged
 from tests.store.filled import (
     AMD,
     ARM,
@@ -230,6 +232,32 @@ async def test_a_blob_that_cannot_be_put_in_its_place_leaves_nothing_half_copied
     await target.driver.delete(in_the_way)
     await copy_registry(source.driver, target.driver)
     await whole(target)
+
+
+class Slow(FilesystemDriver):
+    """Takes its time to open a file that it has made."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(str(root))
+        self.made, self.going_on = asyncio.Event(), asyncio.Event()
+
+    async def writer(self, path: str, *, mark: str = "", begun: bool = False) -> Writer:
+        writer = await super().writer(path, mark=mark, begun=begun)
+        self.made.set()
+        await self.going_on.wait()
+        return writer
+
+
+async def test_a_copy_that_is_cancelled_while_it_begins_a_blob_leaves_nothing(tmp_path: Path) -> None:
+    driver = Slow(tmp_path)
+    beginning = asyncio.create_task(Staged.begin(driver, Digest.of(b"x")))
+    await asyncio.wait_for(driver.made.wait(), 30)
+    beginning.cancel()
+    await asyncio.sleep(0)
+    driver.going_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await beginning
+    assert [path async for path in Shelf(driver).files(layout.COPYING)] == []
 
 
 class Fragile(InMemoryDriver):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Sequence
 
@@ -29,8 +30,16 @@ class Staged:
 
     @classmethod
     async def begin(cls, driver: Driver, digest: Digest) -> Staged:
-        await discard(driver, layout.copying(digest), durable=False)
-        return cls(driver, digest, await driver.writer(layout.copying(digest)))
+        path = layout.copying(digest)
+        await discard(driver, path, durable=False)
+        opening = asyncio.ensure_future(driver.writer(path))
+        try:
+            return cls(driver, digest, await asyncio.shield(opening))
+        except asyncio.CancelledError:
+            # A thread may be making the file all the same.
+            with contextlib.suppress(DriverError):
+                await cls(driver, digest, await opening).abort()
+            raise
 
     async def write(self, pieces: Sequence[bytes], meanwhile: Meanwhile = ignore, *, ahead: int = 0) -> None:
         await self._writer.write(pieces, meanwhile, ahead=ahead)

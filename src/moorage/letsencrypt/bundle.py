@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from moorage.letsencrypt.hosts import matches
+from moorage.pem import is_whole
 from moorage.unreadable import UNREADABLE
 
 
@@ -52,10 +53,7 @@ def parse(pem: bytes) -> Bundle:
         found = Bundle(pem, _names(leaf), leaf.not_valid_before_utc, leaf.not_valid_after_utc)
     except UNREADABLE as error:
         raise ValueError("the certificate is damaged or of an unknown kind") from error
-    # The library leaves out a certificate without its END line.
-    if len(chain) != pem.count(b"-----BEGIN CERTIFICATE-----") or pem.count(b"-----BEGIN") != pem.count(
-        b"-----END"
-    ):
+    if not is_whole(pem, len(chain)):
         raise ValueError("the chain is damaged")
     if not belongs:
         raise ValueError("the certificate is not for the private key")

@@ -12,10 +12,10 @@ from typing import Final
 
 from cryptography import x509
 
+from moorage import pem
 from moorage.unreadable import UNREADABLE
 
 MOST_BYTES: Final = 1 << 20
-_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 
 
 class CertificateError(Exception):
@@ -49,17 +49,14 @@ def read(key: str, path: str) -> bytes:
 
 def certificates(key: str, path: str, content: bytes) -> list[x509.Certificate]:
     """The certificates in a PEM file, at least one. Raises CertificateError."""
-    if _BEGIN not in content:
+    if pem.CERTIFICATE not in content:
         raise CertificateError(key, path, _instead(content))
     try:
         with _oddities_allowed():
             found = x509.load_pem_x509_certificates(content)
             for one in found:
                 _read_through(one)
-        # The library leaves out what has no END line, such as the last certificate of a file that is being written.
-        whole = len(found) == content.count(_BEGIN) and content.count(b"-----BEGIN") == content.count(
-            b"-----END"
-        )
+        whole = pem.is_whole(content, len(found))
     except (ValueError, *UNREADABLE):
         whole = False
     if not whole:

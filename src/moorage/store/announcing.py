@@ -95,18 +95,21 @@ async def _beating(driver: Driver, running: str) -> AsyncIterator[None]:
 
 
 async def _make_way(driver: Driver, dead_seconds: float) -> None:
-    if await runs(driver, dead_seconds=dead_seconds):
+    if not (await last_text(driver)).startswith(RUNNING):
+        return
+    if await _beats(driver, dead_seconds):
         raise AnotherCollection(
             f"another garbage collection is running, or died less than {dead_seconds / 60:.0f} minutes ago"
         )
-    if (await last_text(driver)).startswith(RUNNING):
-        log.warning("a garbage collection did not end; taking over from it")
+    log.warning("a garbage collection did not end; taking over from it")
 
 
-async def runs(driver: Driver, *, dead_seconds: float = DEAD_SECONDS) -> bool:
-    """Whether a collection runs over a store without locks, or died less than `dead_seconds` ago. Raises DriverError."""
-    if not (await last_text(driver)).startswith(RUNNING):
-        return False
+async def runs(driver: Driver) -> bool:
+    """Whether a collection runs over a store without locks, or died less than DEAD_SECONDS ago. Raises DriverError."""
+    return (await last_text(driver)).startswith(RUNNING) and await _beats(driver, DEAD_SECONDS)
+
+
+async def _beats(driver: Driver, dead_seconds: float) -> bool:
     beat = (await driver.stat(layout.COLLECTION)).modified
     return await _now(driver) - beat < dead_seconds
 

@@ -1,0 +1,14 @@
+"""Whether a PEM file is whole: one that is being written, or was cut off, is not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
+
+
+def is_whole(content: bytes, certificates: int) -> bool:
+    """`certificates`: how many the library has found, which leaves out one without its END line."""
+    return certificates == content.count(CERTIFICATE) and content.count(b"-----BEGIN") == content.count(
+        b"-----END"
+    )

@@ -48,19 +48,26 @@ async def test_a_second_collection_does_not_begin(store: Driver) -> None:
 
 
 class AtOnce(DelegatingDriver):
-    """Who writes goes on when two have written."""
+    """Who looks goes on when two have looked, and who writes when two have written."""
 
     def __init__(self, driver: Driver) -> None:
         super().__init__(driver)
-        self._written = 0
-        self._both = asyncio.Event()
+        self._looked, self._wrote = asyncio.Barrier(2), asyncio.Barrier(2)
+        self._looks = self._writes = 2
+
+    async def read(self, path: str) -> bytes:
+        try:
+            return await self._driver.read(path)
+        finally:
+            if self._looks:
+                self._looks -= 1
+                await self._looked.wait()
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
         await self._driver.write(*stages)
-        self._written += 1
-        if self._written == 2:
-            self._both.set()
-        await self._both.wait()
+        if self._writes:
+            self._writes -= 1
+            await self._wrote.wait()
 
 
 async def test_of_two_that_begin_at_once_one_goes_on(store: Driver) -> None:
@@ -68,7 +75,7 @@ async def test_of_two_that_begin_at_once_one_goes_on(store: Driver) -> None:
 
     async def run() -> None:
         nonlocal inside
-        async with announced(both, notice_seconds=0, dead_seconds=0):
+        async with announced(both, notice_seconds=0):
             inside += 1
 
     outcomes = await asyncio.gather(run(), run(), return_exceptions=True)

@@ -359,7 +359,7 @@ def test_a_port_that_the_system_chose_is_told(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         line = next((line for line in server.stderr if "listens on" in line), "")
-        port = line.partition("127.0.0.1:")[2].partition(" ")[0]
+        port = line.partition("127.0.0.1:")[2].partition(",")[0]
         try:
             assert exchange(f"127.0.0.1:{port}", "GET", "/v2/").status == 200
         finally:

@@ -31,6 +31,7 @@ def test_checking_prints_the_effective_configuration(config: str) -> None:
     found = run("config", "check", config)
     assert found.returncode == 0, found.stderr
     assert "rootdirectory" in found.stdout
+    assert found.stderr == f"moorage: no mistakes in {config}\n"
 
 
 def test_checking_tells_every_mistake_with_its_line(tmp_path: Path) -> None:

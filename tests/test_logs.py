@@ -145,7 +145,10 @@ def test_an_ordinary_push_and_pull_writes_nothing_but_the_access_log(tmp_path: P
         assert not client.fault_in("new/app", "latest", image)
     lines = server.log.read_text().splitlines()
     config = tmp_path / "config.yml"
-    assert lines[0] == f"moorage {__version__} listens on {server.address} (configuration: {config})"
+    assert (
+        lines[0]
+        == f"moorage {__version__} listens on {server.address}, without auth (configuration: {config})"
+    )
     access = re.compile(
         r'127\.0\.0\.1 - - \[.*\] "(HEAD|GET|POST|PATCH|PUT) /v2/.*" [24]\d\d \d+ ".*" ".*" [\d.]+ms \w+'
     )

@@ -67,12 +67,13 @@ def serve(config: Path | None, *, welcome: bool = False) -> None:
 
 def _tell(configuration: Configuration, address: str, source: str) -> None:
     """Say that the server listens: in a line, or as an event where programs read the log."""
-    tls = configuration.http.tls.enabled
+    tls, auth = configuration.http.tls.enabled, configuration.auth.kind
     if configuration.log.formatter != "text":
-        log.info("server listens", extra={"address": address, "tls": tls, "configuration": source})
+        facts = {"address": address, "tls": tls, "auth": auth, "configuration": source}
+        log.info("server listens", extra=facts)
         return
-    encrypted = ", tls" if tls else ""
-    _say(f"moorage {__version__} listens on {address}{encrypted} (configuration: {source})\n", sys.stderr)
+    how = f"{', tls' if tls else ''}{', without auth' if auth == 'none' else ''}"
+    _say(f"moorage {__version__} listens on {address}{how} (configuration: {source})\n", sys.stderr)
 
 
 def _say(text: str, stream: TextIO | None) -> None:

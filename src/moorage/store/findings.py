@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
+from moorage.drivers.base import DriverError
+
 
 @dataclass
 class Finding:
@@ -19,6 +21,12 @@ class Finding:
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
+
+
+def unreadable(kind: str, path: str, error: DriverError, digest: str = "") -> Finding:
+    """What the store could not read. Its error names the path again, or one on the way to it."""
+    reason = error.reason if error.path == path else ""
+    return Finding(kind, path, digest=digest, detail=reason or str(error))
 
 
 class Watch(Protocol):

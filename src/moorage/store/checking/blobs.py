@@ -13,7 +13,7 @@ from moorage.store.abreast import abreast
 from moorage.store.checking.state import State, Unreadable
 from moorage.store.checking.suspects import CorruptBlob, Suspect
 from moorage.store.contents import digest_of, key
-from moorage.store.findings import Finding
+from moorage.store.findings import unreadable
 from moorage.store.patience import Patience
 
 LOOKS_AT_ONCE: Final = 32
@@ -103,4 +103,4 @@ class BlobCheck:
         self._state.sizes.pop(key(digest), None)
         self._state.corrupt.add(key(digest))
         path = layout.blob_data(digest)
-        self._state.report.tell(Finding("unreadable-blob", path, digest=digest, detail=str(error)))
+        self._state.report.tell(unreadable("unreadable-blob", path, error, digest))

@@ -16,7 +16,7 @@ from moorage.store.checking.report import CheckReport
 from moorage.store.checking.repository import RepositoryCheck
 from moorage.store.checking.state import State
 from moorage.store.checking.suspects import Suspect
-from moorage.store.findings import Finding, Unwatched, Watch
+from moorage.store.findings import Finding, Unwatched, Watch, unreadable
 from moorage.store.purge import purge_abandoned, purge_uploads
 from moorage.store.registry import Registry
 
@@ -64,7 +64,7 @@ async def _left_behind(registry: Registry, report: CheckReport, stray: datetime.
     age = Age(stray.total_seconds())
 
     def unlisted(folder: str, error: DriverError) -> None:
-        report.tell(Finding("unreadable-folder", folder, detail=str(error)))
+        report.tell(unreadable("unreadable-folder", folder, error))
 
     async for one in purge_uploads(registry, age=age, dry_run=True, failed=unlisted):
         path = f"{layout.uploads(one.repository)}/{one.upload}"

@@ -99,8 +99,8 @@ class State:
         hashes = Hashes()
         try:
             reader = await self.driver.open(layout.blob_data(digest))
-        except Damaged as reason:
-            return str(reason)
+        except Damaged as error:
+            return error.reason
         try:
             await read_through(
                 reader, 0, reader.size, hashes, lambda size: self.report.watch.advance(0, size)

@@ -15,7 +15,7 @@ from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.checking.state import State, Unreadable
 from moorage.store.contents import key, target
-from moorage.store.findings import Finding
+from moorage.store.findings import Finding, unreadable
 from moorage.store.removal import discard
 from moorage.store.torn import named_last
 
@@ -286,7 +286,7 @@ class CorruptBlob:
         except PathNotFound:
             return None
         except Unreadable as error:
-            return Finding("unreadable-blob", self.place, digest=self.digest, detail=str(error))
+            return unreadable("unreadable-blob", self.place, error.reason, self.digest)
         if not fault:
             state.corrupt.discard(key(self.digest))
             return None

@@ -14,6 +14,7 @@ from moorage.config.sections.clouds import Azure, Gcs
 from moorage.config.sections.drivers import Filesystem, Inmemory
 from moorage.config.sections.s3 import S3
 from moorage.config.values import revealed
+from moorage.drivers.around import Limited, Logged
 from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.folders import Removals
@@ -103,7 +104,8 @@ def _s3(section: S3, links_for: timedelta | None) -> Driver:
         accelerate=section.accelerate,
         fips=section.usefipsendpoint,
     )
-    return s3_driver(options, links_for=links_for)
+    driver = s3_driver(options, links_for=links_for)
+    return driver if section.loglevel == "off" else Logged(driver)
 
 
 def _azure(section: Azure, links_for: timedelta | None) -> Driver:
@@ -144,4 +146,5 @@ def _gcs(section: Gcs, links_for: timedelta | None) -> Driver:
         part_bytes=section.chunksize,
         user_agent=section.useragent or "",
     )
-    return gcs_driver(options, links_for=links_for if section.signable else None)
+    driver = gcs_driver(options, links_for=links_for if section.signable else None)
+    return driver if section.maxconcurrency is None else Limited(driver, section.maxconcurrency)

@@ -77,8 +77,6 @@ def _redis(configuration: Configuration) -> Iterator[tuple[Path, str]]:
 
 def _storage(configuration: Configuration) -> Iterator[tuple[Path, str]]:
     s3, gcs = configuration.storage.s3, configuration.storage.gcs
-    if s3 is not None and s3.loglevel != "off":
-        yield ("storage", "s3", "loglevel"), "has no effect: requests to the store are not logged one by one"
     if s3 is not None and not s3.v4auth:
         yield ("storage", "s3", "v4auth"), "has no effect: requests are always signed with version 4"
     if s3 is not None and s3.keyid and not s3.encrypt:
@@ -93,8 +91,6 @@ def _storage(configuration: Configuration) -> Iterator[tuple[Path, str]]:
         )
     if s3 is not None:
         yield from _addresses(s3)
-    if gcs is not None and "maxconcurrency" in gcs.model_fields_set:
-        yield ("storage", "gcs", "maxconcurrency"), "has no effect: http.limits bounds what goes on at a time"
     if gcs is not None and not configuration.storage.redirect.disable and not gcs.signable:
         yield (
             ("storage", "gcs", "rootdirectory"),

@@ -15,6 +15,7 @@ Drivers:
 Wrappers around another driver:
 
     readonly       refuses to change anything
+    around         logs each operation, or limits how many there are at a time, on top of `delegating`
     redirects      changes where clients are redirected to, on top of `delegating`;
     cloudfront     so does this one, with the addresses of `awsranges`
 

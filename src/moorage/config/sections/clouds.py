@@ -97,8 +97,10 @@ class Gcs(Section):
         default=LEAST_PART,
         description="Size of a part of an upload, a multiple of 256 KiB; at least 5 MiB are taken.",
     )
-    maxconcurrency: int = Field(
-        default=50, ge=1, description="Without effect: `http.limits` bounds what goes on at a time."
+    maxconcurrency: int | None = Field(
+        default=None,
+        ge=1,
+        description="Operations of a worker on the store at a time; others wait. Unset: `http.limits` bounds them.",
     )
     useragent: str | None = Field(default=None, description="User-Agent of requests to the service.")
 

@@ -94,7 +94,11 @@ class S3(Section):
             "debugwitheventstreambody",
         ],
         BeforeValidator(lower),
-    ] = Field(default="off", description="Without effect: requests to the store are not logged one by one.")
+    ] = Field(
+        default="off",
+        description="All but `off` do the same: each operation on the store is logged, with its time and outcome, if "
+        "`log.level` is `info` or `debug`. Signatures and bodies never are.",
+    )
 
     @model_validator(mode="after")
     def _region_and_keys(self) -> S3:

@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from moorage.events.endpoint import Endpoint
     from moorage.events.publisher import Publisher, Subscriber
     from moorage.events.queue import Queue
+    from moorage.events.rows import Waiting
     from moorage.events.unwritten import Unwritten
     from moorage.tasks import Work
 
@@ -99,7 +100,7 @@ def build(configuration: Configuration, shared: Shared) -> Notifications | None:
 
     section = configuration.notifications
     found, subscribers = endpoints(configuration), _subscribers(configuration)
-    unwritten = Unwritten([one.name for one in subscribers], shared.outages.unwritten)
+    unwritten = Unwritten([one.name for one in subscribers], shared.unwritten)
     queue = open_queue(configuration, unwritten=unwritten)
     source = Source(address(shared.port), shared.instance)
     outages = Outages([one.name for one in subscribers], shared.outages, queue.alone)
@@ -117,6 +118,7 @@ def prepare(configuration: Configuration) -> None:
     if not enabled(configuration):
         _warn_of_what_is_left(configuration)
         return
+    from moorage.events.queue import QueueError
     from moorage.events.sending import Sender
 
     queue = open_queue(configuration, check=True)
@@ -131,7 +133,13 @@ def prepare(configuration: Configuration) -> None:
             }
             del said["ignore"]
             log.info("endpoint of notifications", extra={"endpoint": said.pop("name"), **said})
-        _warn_of_strangers(queue, configuration)
+        try:
+            _warn_of_strangers(queue.waiting(), configuration)
+        except QueueError as error:
+            log.warning(
+                "queue of events cannot be used yet, the registry serves without",
+                extra={"path": str(error.path), "reason": error.reason},
+            )
     finally:
         queue.close()
 
@@ -217,37 +225,25 @@ def _subscribers(configuration: Configuration) -> list[Subscriber]:
 
 def _warn_of_what_is_left(configuration: Configuration) -> None:
     """Of events that wait although there is no endpoint (any longer). The queue is not needed, so it is left as it is."""
-    path = queue_path(configuration)
+    path = queue_path(configuration).absolute()
     # One that this user may not open is another server's.
     if not os.access(path, os.R_OK | os.W_OK):
         return
+    import sqlite3
+
+    from moorage.events.rows import waiting_in
+
     try:
-        queue = open_queue(configuration, mend=False)
-    except NotificationsError as error:
+        _warn_of_strangers(waiting_in(path), configuration)
+    except sqlite3.Error as error:
         log.warning(
             "it is not known whether events wait, though no endpoint is enabled",
             extra={"path": str(path), "reason": str(error)},
         )
-        return
-    try:
-        _warn_of_strangers(queue, configuration)
-    finally:
-        queue.close()
 
 
-def _warn_of_strangers(queue: Queue, configuration: Configuration) -> None:
-    from moorage.events.queue import QueueError
-
+def _warn_of_strangers(found: Mapping[str, Waiting], configuration: Configuration) -> None:
     disabled = {one.name: one.disabled for one in configuration.notifications.endpoints}
-
-    try:
-        found = queue.waiting()
-    except QueueError as error:
-        log.warning(
-            "queue of events cannot be used yet, the registry serves without",
-            extra={"path": str(error.path), "reason": error.reason},
-        )
-        return
     for name, waiting in found.items():
         if waiting.count and disabled.get(name, True):
             what = "disabled" if name in disabled else "not configured (any longer)"

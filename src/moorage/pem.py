@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 CERTIFICATE: Final = b"-----BEGIN CERTIFICATE-----"
+"""What serves them knows no other name: a file with an older `X509 CERTIFICATE` is not whole."""
 
 
 def is_whole(content: bytes, certificates: int) -> bool:

@@ -13,6 +13,7 @@ from moorage.auth.kept import Kept
 from moorage.auth.remembered import Remembered
 from moorage.events.bell import Bell
 from moorage.events.outages import OutageMemory
+from moorage.events.unwritten import UnwrittenMemory
 from moorage.store.descriptors.removals import Removals
 
 _DOWN: Final = 1
@@ -100,3 +101,5 @@ class Shared:
     """Rings when an event was queued."""
     outages: OutageMemory = field(default_factory=OutageMemory)
     """Which endpoints of notifications are losing events."""
+    unwritten: UnwrittenMemory = field(default_factory=UnwrittenMemory)
+    """What is counted of events, and cannot be written to their queue."""

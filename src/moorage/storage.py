@@ -14,12 +14,13 @@ from moorage.config.sections.clouds import Azure, Gcs
 from moorage.config.sections.drivers import Filesystem, Inmemory
 from moorage.config.sections.s3 import S3
 from moorage.config.values import revealed
-from moorage.drivers.around import Limited, Logged
 from moorage.drivers.base import Driver, DriverError
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.folders import Removals
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.drivers.journal.local import is_local
+from moorage.drivers.limited import Limited
+from moorage.drivers.logged import Logged
 from moorage.store import layout
 
 # More threads than the disk and the processors can serve only wait for each other.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from moorage import notifications
+from moorage import locks, notifications
 from moorage.config import Configuration
 from moorage.events.queue import Queue, Row
 from moorage.shared import Shared
@@ -143,6 +143,21 @@ def test_a_queue_that_nobody_needs_keeps_no_server_from_starting(
     assert path.read_bytes() == b"no database" * 1000
     (line,) = caplog.records
     assert (line.levelname, vars(line)["path"]) == ("WARNING", str(path))
+    assert vars(line)["reason"] == "file is not a database"
+
+
+def test_who_has_the_lock_of_a_queue_that_nobody_needs_keeps_no_server_from_starting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "GIVEN_UP_AFTER", 0.2)
+    configuration = configured(tmp_path)
+    queue = Queue(notifications.queue_path(configuration), limit=64 << 20)
+    queue.put([Row("gone", "a", b"{}")])
+    with queue.alone():
+        notifications.prepare(configuration)
+    queue.close()
+    (line,) = caplog.records
+    assert (vars(line)["endpoint"], vars(line)["events"]) == ("gone", 1)
 
 
 def test_damage_in_the_middle_of_the_queue_is_found_at_the_start(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -12,12 +13,13 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 from standardwebhooks import Webhook
 
 from moorage import __version__
 from moorage.events.formats import message_id
-from moorage.events.outcome import Sent
+from moorage.events.outcome import Sent, unanswered
 from moorage.events.sending import Sender
 from tests.events.attempt import HEADERS, endpoint, send
 from tests.events.listener import (
@@ -339,6 +341,15 @@ def test_a_listener_that_wants_a_certificate_of_clients_is_a_failure_that_says_s
             check=False,
         )
     assert "not taken, TLS fails: " in done.stdout
+
+
+def test_what_tls_refuses_while_a_request_is_written_is_told_in_the_same_words() -> None:
+    """The listener's alert may come before the request or after it. Then aiohttp gives OpenSSL's number 1 as if it were an errno."""
+    error = aiohttp.ClientOSError(
+        1, "[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required (_ssl.c:2576)"
+    )
+    assert unanswered(error).reason == "TLS fails: tlsv13 alert certificate required"
+    assert unanswered(aiohttp.ClientOSError(errno.EPERM, "refused")).reason == "Operation not permitted"
 
 
 @pytest.mark.parametrize("name", ["a..b", "a" * 70 + ".example", "[::1%25lo]"])

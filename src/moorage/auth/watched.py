@@ -58,7 +58,7 @@ class Watched(Generic[T]):
         self._name = name_of(path, key)
         self._looked = time.monotonic()
         self._held: float | None = None
-        self._owes = False
+        self._owed: bytes | None = None
         self._bytes = b""
         try:
             self._state = _state(path)
@@ -86,10 +86,11 @@ class Watched(Generic[T]):
         try:
             return self._read(self._state)
         except _Unfinished:
-            before = self._before()
-            if before is not None:
+            kept = self._kept.recall(self._name)
+            before = self._parsed(kept)
+            if kept is not None and before is not None:
                 self._held, self._young = self._looked, True
-                self._bytes = self._kept.recall(self._name) or b""
+                self._bytes = kept
                 return before
         # There is nothing else yet, and the rest is noticed like any change.
         self._held = float("-inf")
@@ -99,12 +100,14 @@ class Watched(Generic[T]):
 
     def _look(self, state: tuple[int, ...] | None) -> None:
         changed = state != self._state or (self._young and self._differs())
-        if changed or self._owes:
+        if changed:
             try:
-                self._renew(state, changed)
+                self._renew(state)
             except _Unfinished:
                 self._held = self._looked if self._held is None else self._held
                 return
+        elif self._owed is not None:
+            self._settle(self._owed)
         self._held = None
         self._state, self._young = state, _is_young(state)
 
@@ -115,19 +118,24 @@ class Watched(Generic[T]):
         except (OSError, ValueError):
             return False
 
-    def _renew(self, state: tuple[int, ...] | None, changed: bool) -> None:
+    def _settle(self, owed: bytes) -> None:
+        """Keep what was read while another process kept this one from it, unless the file says something else by now."""
+        with self._kept.turn() as alone:
+            if alone and owed == self._bytes and not self._differs():
+                self._kept.remember(self._name, owed)
+                self._owed = None
+
+    def _renew(self, state: tuple[int, ...] | None) -> None:
         """Raises _Unfinished."""
         try:
             self._content = self._read(state)
         except (OSError, ValueError) as error:
             # Another worker may have read a good content that this one never looked at.
-            before = None if self._owes else self._before()
+            before = None if self._owed is not None else self._before()
             self._content = self._content if before is None else before
-            if changed:
-                self._tell(error)
+            self._tell(error)
             return
-        if changed:
-            log.info("a changed file is in force", extra={"key": self._key, "path": self.path})
+        log.info("a changed file is in force", extra={"key": self._key, "path": self.path})
 
     def _read(self, state: tuple[int, ...] | None) -> T:
         """`state`: the file's, from before. Raises OSError, ValueError or _Unfinished."""
@@ -138,7 +146,7 @@ class Watched(Generic[T]):
             self._bytes = found
             content = self._parse(found)
             # Beside another process, older content could replace newer.
-            self._owes = not alone
+            self._owed = None if alone else found
             if alone:
                 self._kept.remember(self._name, found)
         return content
@@ -155,7 +163,9 @@ class Watched(Generic[T]):
 
     def _before(self) -> T | None:
         """The content that any worker had in force last, or None."""
-        kept = self._kept.recall(self._name)
+        return self._parsed(self._kept.recall(self._name))
+
+    def _parsed(self, kept: bytes | None) -> T | None:
         try:
             return None if kept is None else self._parse(kept)
         except ValueError:

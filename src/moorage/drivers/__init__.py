@@ -15,11 +15,12 @@ Drivers:
 Wrappers around another driver:
 
     readonly       refuses to change anything
-    around         logs each operation, or limits how many there are at a time, on top of `delegating`
+    limited        limits how many operations there are at a time, on top of `delegating`
+    logged         so does this one, and logs them
     redirects      changes where clients are redirected to, on top of `delegating`;
     cloudfront     so does this one, with the addresses of `awsranges`
 
-Wrappers in other packages watch what is done with the files that a driver opens; they share `opened`.
+Wrappers that watch what is done with the files that a driver opens, here and in other packages, share `opened`.
 
 This package imports nothing from the rest of Moorage but its version.
 """

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final
 
 from moorage.drivers.base import Driver
+
+OPERATIONS: Final = (
+    *("read", "read_noted", "stat", "written", "open", "is_folder", "children", "abandoned"),
+    *("write", "write_noted", "writer", "move", "delete", "delete_matching"),
+)
+"""The methods that ask a distant store, and return what it said."""
+
+Operation = Callable[..., Awaitable[Any]]
+
+
+def unfolded(
+    stages: Iterable[Iterable[tuple[str, bytes]]],
+) -> tuple[list[list[tuple[str, bytes]]], list[str]]:
+    """The stages of a write, to be passed on, and the paths in them."""
+    whole = [list(stage) for stage in stages]
+    return whole, [path for stage in whole for path, _ in stage]
 
 
 class DelegatingDriver:

@@ -36,4 +36,5 @@ One request
     resolver      where names lead
     addresses     networks to which nothing is sent
     outcome       what came of it
+    statuses      how a status is spelled
 """

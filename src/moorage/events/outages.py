@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, NamedTuple
 
-from moorage.events.unwritten import UnwrittenMemory
-
 QUIET_SECONDS: Final = 5.0
 """An outage ends when nothing was lost for so long: in between, some events may fit while others are lost."""
 
@@ -20,11 +18,10 @@ _SLOTS: Final = mmap.PAGESIZE // _SLOT.size
 
 class OutageMemory:
     """A page of shared memory, made before the workers are forked. For each endpoint: when it last lost an event, and how many
-    it lost in this outage. `unwritten`: what is counted meanwhile."""
+    it lost in this outage."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
-        self.unwritten = UnwrittenMemory()
 
     def get(self, slot: int) -> tuple[float, int]:
         last, count = _SLOT.unpack_from(self._memory, slot % _SLOTS * _SLOT.size)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import http
 import os
+import re
 import socket
 import ssl
 import time
 from dataclasses import dataclass
+from typing import Final
 
 import aiohttp
 
 from moorage import retryafter
 from moorage.events.redirects import BadRedirect
+from moorage.events.statuses import spelled
+
+_OPENSSL: Final = re.compile(r"\[SSL: ([A-Z0-9_]+)\]")
+"""How Python quotes OpenSSL, as in `[SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required (_ssl.c:2576)`."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Sent:
 
 def answered(status: int, retry_after: str, *, elsewhere: bool) -> Sent:
     """The outcome of a request that got a response. `elsewhere`: it came from another server, to which a redirect led."""
-    text = f"{status} {_phrase(status)}".rstrip()
+    text = spelled(status)
     if 200 <= status < 400:
         return Sent(True, text)
     reason = f"it answers {text}"
@@ -44,14 +49,6 @@ def answered(status: int, retry_after: str, *, elsewhere: bool) -> Sent:
 
 def unanswered(error: Exception) -> Sent:
     return Sent(False, reason=_reason(error))
-
-
-def _phrase(status: int) -> str:
-    """The standard phrase of a status. The listener's own phrase could be anything, and each would get its own counter."""
-    try:
-        return http.HTTPStatus(status).phrase
-    except ValueError:
-        return ""
 
 
 def _reason(error: Exception) -> str:
@@ -77,13 +74,16 @@ def _reason(error: Exception) -> str:
 
 def _tls(error: Exception) -> str:
     """What OpenSSL says, as in `wrong version number` of a listener that speaks no TLS; empty if it was not asked."""
-    # Its number 1 is no errno.
     found = error.__cause__
-    return (
-        (found.reason or type(found).__name__).lower().replace("_", " ")
-        if isinstance(found, ssl.SSLError)
-        else ""
-    )
+    if isinstance(found, ssl.SSLError):
+        return _words(found.reason or type(found).__name__)
+    # What is refused after the handshake reaches aiohttp's writing, which keeps OpenSSL's text and its number 1: that is no errno.
+    quoted = _OPENSSL.match(error.strerror or "") if isinstance(error, OSError) else None
+    return _words(quoted[1]) if quoted else ""
+
+
+def _words(reason: str) -> str:
+    return reason.lower().replace("_", " ")
 
 
 def _closed(error: Exception) -> bool:

@@ -27,7 +27,7 @@ case."""
 
 
 class Pending:
-    """Of one process: only one delivers."""
+    """Of one process. Numbers are only of the one that delivers."""
 
     def __init__(self, write: Write) -> None:
         self._write = write

@@ -193,16 +193,16 @@ class Queue:
     ) -> bool:
         """Does not raise."""
         try:
-            with self._unwritten.writing(), changing(connection):
-                for endpoint, numbers in earlier.items():
-                    rows.remove(connection, endpoint, numbers)
-                for endpoint, (sums, statuses) in self._unwritten.counts().items():
+            with self._unwritten.writing() as counts, changing(connection):
+                for endpoint, (sums, statuses) in counts.items():
                     rows.add(connection, endpoint, sums, statuses)
                 if fate is not None:
-                    removed = rows.remove(connection, fate.endpoint, fate.numbers)
-                    # What was dropped while it was being sent is counted already.
-                    sums = fate.sums - Counter({"successes": len(fate.numbers) - removed})
-                    rows.add(connection, fate.endpoint, sums, fate.statuses)
+                    rows.add(connection, fate.endpoint, fate.sums, fate.statuses)
+                    earlier = {**earlier, fate.endpoint: [*earlier.get(fate.endpoint, ()), *fate.numbers]}
+                for endpoint, numbers in earlier.items():
+                    # What was dropped while it was being sent, or before it could be removed, is counted already.
+                    dropped = len(numbers) - rows.remove(connection, endpoint, numbers)
+                    rows.add(connection, endpoint, {"successes": -dropped}, {})
         except (sqlite3.Error, OSError):
             self._not_written(fate)
             return False

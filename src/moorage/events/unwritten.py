@@ -7,12 +7,13 @@ worker dies.
 from __future__ import annotations
 
 import contextlib
-import http
 import mmap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
+
+from moorage.events.statuses import number, spelled
 
 if TYPE_CHECKING:
     from moorage.events.rows import Counts
@@ -59,28 +60,31 @@ class Unwritten:
         row = self._rows.setdefault(endpoint, len(self._rows))
         if row >= MOST:
             return
-        self._words[_USED] = 1
         for name, count in sums.items():
             self._words[_place(row) + SUMS.index(name)] += count
         for status, count in statuses.items():
-            self._words[_place(row) + len(SUMS) + int(status[:3])] += count
+            self._words[_place(row) + len(SUMS) + number(status)] += count
+        # Last: one that goes on after others gave up waiting for it may be forgetting what it wrote.
+        self._words[_USED] = 1
 
     def counts(self) -> dict[str, tuple[Counter[str], Counter[str]]]:
         """Sums and statuses by endpoint, as `add` takes them, where there are any."""
-        if self.empty:
-            return {}
+        return {} if self.empty else self._counts()
+
+    def _counts(self) -> dict[str, tuple[Counter[str], Counter[str]]]:
         rows = {name: self._row(row) for name, row in self._rows.items() if row < MOST}
         return {name: row for name, row in rows.items() if any(row)}
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """While the body writes all counts to the queue. They are forgotten if it does not raise."""
+    def writing(self) -> Iterator[dict[str, tuple[Counter[str], Counter[str]]]]:
+        """While the body writes the `counts` that it is given to the queue. They are forgotten if it does not raise."""
         # An odd number tells readers to wait: in between, the counts are at both places.
         self._words[_CHANGES] |= 1
+        counts = self.counts()
         try:
-            yield
-            if not self.empty:
-                self._clear()
+            yield counts
+            if counts:
+                self._forget(counts)
         finally:
             self._words[_CHANGES] += 1
 
@@ -113,23 +117,21 @@ class Unwritten:
     def _row(self, row: int) -> tuple[Counter[str], Counter[str]]:
         values = self._words[_place(row) : _place(row + 1)].tolist()
         sums = {name: count for name, count in zip(SUMS, values, strict=False) if count}
-        statuses = {_text(number): count for number, count in enumerate(values[len(SUMS) :]) if count}
+        statuses = {spelled(status): count for status, count in enumerate(values[len(SUMS) :]) if count}
         return Counter(sums), Counter(statuses)
 
-    def _clear(self) -> None:
-        for row in self._rows.values():
-            if row < MOST:
-                self._words[_place(row) : _place(row + 1)] = memoryview(bytes(_ROW * _WORD)).cast("q")
+    def _forget(self, counts: Mapping[str, tuple[Counter[str], Counter[str]]]) -> None:
+        """Not the whole rows: others may have added to them, if this process was stopped for long."""
+        for endpoint, (sums, statuses) in counts.items():
+            row = self._rows[endpoint]
+            for name, count in sums.items():
+                self._words[_place(row) + SUMS.index(name)] -= count
+            for status, count in statuses.items():
+                self._words[_place(row) + len(SUMS) + number(status)] -= count
         self._words[_USED] = 0
+        if self._counts():
+            self._words[_USED] = 1
 
 
 def _place(row: int) -> int:
     return _HEAD + row * _ROW
-
-
-def _text(status: int) -> str:
-    """A status as `moorage.events.outcome` spells it."""
-    try:
-        return f"{status} {http.HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
 from moorage.drivers.base import Creation, Driver, DriverError, Reader, is_answer
-from moorage.drivers.delegating import DelegatingDriver
+from moorage.drivers.delegating import DelegatingDriver, Operation
 from moorage.metrics.opened import Failed, MeteredReader, metered_creation, metered_writer
 from moorage.metrics.series import ACTIONS, Counter, Histogram
 from moorage.metrics.slots import Slot
@@ -35,8 +35,6 @@ NAMES: Final = {
 "Reader" and "Writer", but it is not timed."""
 
 OF_A_PATH: Final = frozenset(("read", "read_noted", "stat", "written", "is_folder", "children"))
-
-Operation = Callable[..., Awaitable[Any]]
 
 
 class Metered(DelegatingDriver):

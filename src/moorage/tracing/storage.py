@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from opentelemetry.trace import Span, SpanKind, Tracer, get_current_span
 
 from moorage.drivers.base import Creation, Driver, FileInfo, Matches, Part, Reader, Writer
-from moorage.drivers.delegating import DelegatingDriver
+from moorage.drivers.delegating import DelegatingDriver, unfolded
 from moorage.tracing.failing import failing, note
 from moorage.tracing.opened import TracedReader, traced_creation, traced_writer
 from moorage.tracing.words import cut
@@ -45,8 +45,7 @@ class TracedDriver(DelegatingDriver):
     def write(self, *stages: Stage) -> Work[None]:
         if not recording():
             return self._driver.write(*stages)
-        whole = [list(stage) for stage in stages]
-        paths = [path for stage in whole for path, _ in stage]
+        whole, paths = unfolded(stages)
         more = {"moorage.storage.files": len(paths)}
         return self._around("storage.write", paths[0] if paths else "", self._driver.write(*whole), more)
 

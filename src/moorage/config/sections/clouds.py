@@ -100,7 +100,8 @@ class Gcs(Section):
     maxconcurrency: int | None = Field(
         default=None,
         ge=1,
-        description="Operations of a worker on the store at a time; others wait. Unset: `http.limits` bounds them.",
+        description="Operations of a worker on the store at a time; others wait. Bytes of blobs on their way do not count. "
+        "Unset: `http.limits` bounds them.",
     )
     useragent: str | None = Field(default=None, description="User-Agent of requests to the service.")
 

@@ -6,7 +6,6 @@ Amazon's token service. So what was given out last is used until it ends, whatev
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from concurrent.futures import Future
@@ -30,11 +29,8 @@ class Renewing:
         self._found = found
         self._starting = threading.Lock()
         self._renewal: Future[Any] | None = None
-        self._last: Any = None
-        # The first ones may still have to be asked for; if that fails, the first request tells.
-        if not self._ends(LEFT_SECONDS):
-            with contextlib.suppress(Exception):
-                self._last = found.get_frozen_credentials()
+        # What botocore has by now. All of its methods ask for others first if these end soon, and that may fail, or take minutes.
+        self._last: Any = getattr(found, "_frozen_credentials", None)
 
     def __call__(self) -> Any:
         """What to sign with, as botocore freezes it. Raises what botocore raises, and TimeoutError."""
@@ -66,7 +62,11 @@ class Renewing:
                 return self._renewal, False
             self._renewal = Future()
             # A daemon: the end of the process does not wait for it.
-            threading.Thread(target=self._renew, args=(self._renewal,), daemon=True).start()
+            thread = threading.Thread(target=self._renew, args=(self._renewal,), daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                self._renewal.set_exception(error)
             return self._renewal, True
 
     def _renew(self, renewal: Future[Any]) -> None:

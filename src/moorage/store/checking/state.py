@@ -100,7 +100,7 @@ class State:
         try:
             reader = await self.driver.open(layout.blob_data(digest))
         except Damaged as error:
-            return error.reason
+            return error.reason or "damaged"
         try:
             await read_through(
                 reader, 0, reader.size, hashes, lambda size: self.report.watch.advance(0, size)

@@ -42,7 +42,7 @@ TRUST_SECONDS: Final = 4.0
 POLL_SECONDS: Final = 2.0
 
 DEAD_SECONDS: Final = 600.0
-"""A collection without a heartbeat for this long has died. The time is long because clocks differ."""
+"""A collection without a heartbeat for this long has died. It is long enough for some heartbeats to fail."""
 
 
 class Watched:

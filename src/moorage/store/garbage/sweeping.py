@@ -28,9 +28,6 @@ ABREAST: Final = 16
 Found = TypeVar("Found")
 
 
-NO_LINES: Final[Mapping[str, str]] = {}
-
-
 @dataclass
 class Garbage:
     """Everything to remove. Paths are those of folders, which are removed with their contents."""

@@ -84,6 +84,8 @@ def garbage_collect(
 
 
 def _summary(found: Collection, *, dry_run: bool) -> str:
+    from moorage.cli.progress import decimal
+
     counts, garbage = found.counts, found.garbage
     would = "would be " if dry_run else ""
     warned = f"; {counted(found.warnings, 'warning')}" if found.warnings else ""
@@ -92,7 +94,7 @@ def _summary(found: Collection, *, dry_run: bool) -> str:
     return (
         f"{counted(counts.repositories, 'repository')}, {counted(counts.manifests, 'manifest')}, "
         f"{counted(counts.blobs, 'blob')}; {counted(len(garbage.manifests), 'manifest')} and "
-        f"{counted(len(garbage.blobs), 'blob')}{copies} {would}removed, {counted(found.freed, 'byte')} {would}freed{stayed}{warned}"
+        f"{counted(len(garbage.blobs), 'blob')}{copies} {would}removed, {decimal(found.freed)} {would}freed{stayed}{warned}"
     )
 
 

@@ -35,6 +35,23 @@ class Leadership:
         self._fd = fd
         return True
 
+    @staticmethod
+    def taken(path: str) -> bool:
+        """Whether some process leads. A file that cannot be opened or locked says nothing, and is none."""
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+        return False
+
     async def won(self, seconds: float) -> None:
         """Return once this process leads; tries every `seconds`. A file that cannot be opened or locked is logged once."""
         logged = False

@@ -220,3 +220,20 @@ def test_a_second_collection_is_refused_until_the_first_one_ends(tree: Path) -> 
     assert blobs(tree) == before
     assert garbage_collect(tree).returncode == 0
     assert blobs(tree) < before
+
+
+TAKES_PUSHES = "a registry serves this folder and takes pushes"
+
+
+@pytest.mark.parametrize(("read_only", "warned"), [("false", True), ("true", False)])
+def test_a_registry_that_takes_pushes_meanwhile_is_warned_of(
+    tree: Path, read_only: str, warned: bool
+) -> None:
+    environment = {
+        "REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED": "true",
+        "REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED": read_only,
+    }
+    with running(moorage_server(tree.parent / "serving", root=tree, environment=environment)):
+        assert (TAKES_PUSHES in garbage_collect(tree).stderr) is warned
+        assert TAKES_PUSHES not in garbage_collect(tree, "--dry-run").stderr
+    assert TAKES_PUSHES not in garbage_collect(tree).stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import logging
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from moorage.drivers.base import Driver
     from moorage.store.garbage.collection import Collection
     from moorage.store.purge import Abandoned, Purged
+
+log = logging.getLogger(__name__)
 
 
 def garbage_collect(
@@ -57,8 +60,7 @@ def garbage_collect(
     async def run() -> Collection:
         began = time.monotonic()
         try:
-            if dry_run:
-                tell(driver)
+            tell(driver) if dry_run else _tell_of_pushes(driver)
             found = await collect(
                 build_registry(configuration, driver),
                 dry_run=dry_run,
@@ -81,6 +83,19 @@ def garbage_collect(
     print(json.dumps(found.as_dict()) if as_json else _summary(found, dry_run=dry_run))
     if found.stayed:
         raise SystemExit(1)
+
+
+def _tell_of_pushes(driver: Driver) -> None:
+    """Log it if a registry that takes pushes serves the same folder: it is its leader who purges uploads."""
+    from moorage.drivers.filesystem import LEADER, FilesystemDriver
+    from moorage.leadership import Leadership
+
+    if isinstance(driver, FilesystemDriver) and Leadership.taken(f"{driver.root}/{LEADER}"):
+        log.warning(
+            "a registry serves this folder and takes pushes: what is pushed meanwhile may lose blobs; "
+            "stop it, or make it read-only (storage.maintenance.readonly), and run this then",
+            extra={"path": driver.root},
+        )
 
 
 def _summary(found: Collection, *, dry_run: bool) -> str:

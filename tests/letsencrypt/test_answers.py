@@ -6,17 +6,17 @@ import contextlib
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from moorage.letsencrypt import CertificateError, Certificates
 from tests.support.ports import free_port
+from tests.support.threaded import ThreadedServer
 
 HOST = "registry.example.com"
 
@@ -36,14 +36,8 @@ def answering(status: int, body: bytes, headers: Mapping[str, str]) -> Iterator[
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/dir"
-        finally:
-            server.shutdown()
-            thread.join()
+    with ThreadedServer(Handler).serving() as server:
+        yield f"{server.endpoint}/dir"
 
 
 def ask(cache: Path, url: str) -> CertificateError:

@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 from tests.server.issuing import Authority
+from tests.support.threaded import ThreadedServer
 
 WAIT_SECONDS = 30.0
 
@@ -112,26 +113,15 @@ def collector(reply: Reply = fine, context: ssl.SSLContext | None = None) -> Ite
         def log_message(self, *_: object) -> None:
             return
 
-    server = _Server(("127.0.0.1", 0), Handler)
+    server = ThreadedServer(Handler)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    serving = Collector(server.server_address[1], reply)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield serving
-    finally:
-        serving.ended.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """Clients that do not wait for an answer are no news."""
+    serving = Collector(server.server_port, reply)
+    with server.serving():
+        try:
+            yield serving
+        finally:
+            serving.ended.set()
 
 
 def new_relic(received: Received) -> bytes:

@@ -6,11 +6,10 @@ import contextlib
 import json
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +26,7 @@ from tests.support.exchange import exchange
 from tests.support.objectstores import S3
 from tests.support.server import Server, moorage_server, running
 from tests.support.storeproxy import proxying
+from tests.support.threaded import ThreadedServer
 
 NAME = "team/app"
 CDN = "http://cdn.example/pre"
@@ -62,21 +62,8 @@ class Ranges:
             def log_message(self, *_: object) -> None:
                 pass
 
-        with answering(Handler) as address:
-            yield f"http://{address}/ip-ranges.json"
-
-
-@contextlib.contextmanager
-def answering(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The address of an HTTP server in a thread."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+        with ThreadedServer(Handler).serving() as server:
+            yield f"{server.endpoint}/ip-ranges.json"
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -118,13 +105,13 @@ def loaded(url: str) -> bytes:
 
 def test_a_redirect_before_files_leads_to_a_server_with_the_same_tree(tmp_path: Path) -> None:
     root, data = tmp_path / "data", os.urandom(100_000)
-    with answering(partial(Quiet, directory=str(root))) as address:
-        entries = [{"name": "redirect", "options": {"baseurl": f"http://{address}/"}}]
+    with ThreadedServer(partial(Quiet, directory=str(root))).serving() as mirror:
+        entries = [{"name": "redirect", "options": {"baseurl": f"{mirror.endpoint}/"}}]
         server = moorage_server(tmp_path, extra=f"middleware: {json.dumps({'storage': entries})}\n")
         with running(server):
             digest = pushed(server, data)
             sent = sent_to(server, digest)
-            assert sent.startswith(f"http://{address}/docker/registry/v2/blobs/sha256/")
+            assert sent.startswith(f"{mirror.endpoint}/docker/registry/v2/blobs/sha256/")
             assert loaded(sent) == data
             with Client(server.port) as client:
                 client.expect(404, "GET", f"/v2/{NAME}/blobs/{digest_of(b'not there')}")

@@ -5,20 +5,21 @@ from __future__ import annotations
 import contextlib
 import http.server
 import socket
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Self
 
 
 class ThreadedServer(http.server.ThreadingHTTPServer):
-    """On a free port of loopback. It ends connections when it ends, also those that clients keep."""
+    """On loopback, on a free port unless one is named. It ends connections when it ends, also those that clients keep."""
 
     daemon_threads = False
     request_queue_size = 256
 
-    def __init__(self, handler: type[http.server.BaseHTTPRequestHandler]) -> None:
+    def __init__(self, handler: Callable[..., http.server.BaseHTTPRequestHandler], port: int = 0) -> None:
         self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", 0), handler)
+        super().__init__(("127.0.0.1", port), handler)
 
     @property
     def endpoint(self) -> str:
@@ -36,6 +37,9 @@ class ThreadedServer(http.server.ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Clients that leave are no error of the server."""
+        assert isinstance(request, socket.socket)
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[Self]:

@@ -223,14 +223,17 @@ async def test_a_controller_that_ends_while_it_is_asked_lets_nobody_in_and_is_no
 
 
 async def test_a_request_that_is_cancelled_while_a_controller_is_asked_ends() -> None:
+    asked = asyncio.Event()
+
     @dataclass
     class Waiting(Asked):
         async def authorize(self, credentials: Credentials, wanted: Sequence[Access]) -> Grant:
             never: asyncio.Future[Grant] = asyncio.get_running_loop().create_future()
+            asked.set()
             return await never
 
     request = asyncio.create_task(registry(Waiting()).get("/v2/"))
-    await asyncio.sleep(0)
+    await asyncio.wait_for(asked.wait(), 30)
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request

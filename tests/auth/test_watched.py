@@ -1,7 +1,9 @@
+import contextlib
 import logging
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from moorage.auth import watched
 from moorage.auth.base import AuthError
 from moorage.auth.kept import Kept
-from moorage.auth.watched import Watched
+from moorage.auth.watched import Watched, name_of
 
 
 @pytest.fixture(autouse=True)
@@ -170,6 +172,12 @@ def aged(path: Path, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watched, "_state", lambda path: state)
 
 
+@pytest.fixture
+def one_line(file: Path) -> Watched[str]:
+    file.write_text("one\n")
+    return Watched(str(file), "key", text, whole=watched.ends_with_a_line)
+
+
 @pytest.mark.parametrize("half", [b"", b"o", b"one", b"one\n", b"one\ntw", b"one\ntwo"])
 def test_a_file_that_is_being_written_in_place_is_not_in_force_before_it_is_whole(
     file: Path, monkeypatch: pytest.MonkeyPatch, half: bytes
@@ -179,8 +187,13 @@ def test_a_file_that_is_being_written_in_place_is_not_in_force_before_it_is_whol
     quiet, settled = (3600.0, 0.0) if half[-1:] == b"\n" else (0.0, 3600.0)
     monkeypatch.setattr(watched, "QUIET_SECONDS", quiet)
     monkeypatch.setattr(watched, "SETTLED_SECONDS", settled)
+    monkeypatch.setattr(watched, "HELD_SECONDS", float("inf"))
     file.write_bytes(half)
-    assert [found.current(), found.current()] == ["one\ntwo\n"] * 2
+    assert found.current() == "one\ntwo\n"
+    assert found._held is not None
+    # The next look comes when what is being written may be quiet.
+    found._looked -= quiet
+    assert found.current() == "one\ntwo\n"
 
 
 @pytest.mark.parametrize(("content", "seconds"), [("one\nthree\n", 0.2), ("one\nthree", 1.1), ("", 1.1)])
@@ -194,10 +207,8 @@ def test_what_is_quiet_and_whole_is_in_force_at_the_first_look_and_what_is_not_w
 
 
 def test_a_file_that_changes_while_it_is_read_is_read_again(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, one_line: Watched[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file.write_text("one\n")
-    found = Watched(str(file), "key", text, whole=watched.ends_with_a_line)
     monkeypatch.setattr(watched, "QUIET_SECONDS", 0.0)
     read, halves = watched._read, [b"two\n", b"two\nthree\n"]
 
@@ -209,37 +220,33 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
 
     file.write_text("")
     monkeypatch.setattr(watched, "_read", reading)
-    assert [found.current() for _ in range(3)] == ["one\n", "one\n", "two\nthree\n"]
+    assert [one_line.current() for _ in range(3)] == ["one\n", "one\n", "two\nthree\n"]
 
 
 def test_a_file_that_never_stops_changing_is_held_back_for_a_while_only(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, one_line: Watched[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file.write_text("one\n")
-    found = Watched(str(file), "key", text, whole=watched.ends_with_a_line)
     monkeypatch.setattr(watched, "QUIET_SECONDS", 0.01)
     monkeypatch.setattr(watched, "SETTLED_SECONDS", 3600.0)
     file.write_text("two")
-    assert found.current() == "one\n"
-    assert found._held is not None
-    found._held -= watched.HELD_SECONDS
+    assert one_line.current() == "one\n"
+    assert one_line._held is not None
+    one_line._held -= watched.HELD_SECONDS
     time.sleep(0.02)
-    assert found.current() == "two"
+    assert one_line.current() == "two"
 
 
 def test_what_was_held_back_long_ago_does_not_let_half_of_the_next_change_in(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, one_line: Watched[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file.write_text("one\n")
-    found = Watched(str(file), "key", text, whole=watched.ends_with_a_line)
     monkeypatch.setattr(watched, "SETTLED_SECONDS", 3600.0)
     file.write_text("two")
-    assert found.current() == "one\n"
-    assert found._held is not None
-    found._held -= 2 * watched.HELD_SECONDS
-    found._looked -= 2 * watched.HELD_SECONDS
+    assert one_line.current() == "one\n"
+    assert one_line._held is not None
+    one_line._held -= 2 * watched.HELD_SECONDS
+    one_line._looked -= 2 * watched.HELD_SECONDS
     file.write_text("thr")
-    assert found.current() == "one\n"
+    assert one_line.current() == "one\n"
 
 
 def test_a_worker_that_starts_while_a_file_is_written_goes_on_with_what_was_in_force(
@@ -257,17 +264,55 @@ def test_a_worker_that_starts_while_a_file_is_written_goes_on_with_what_was_in_f
     assert late.current() == "one\n"
 
 
-def stopped_in_its_turn(kept: Kept) -> int:
-    """A process that has its turn and does not go on."""
+class OthersChange(Kept):
+    """Other workers take the content into force when this one has recalled what was before."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self._next = content
+
+    def recall(self, name: str) -> bytes | None:
+        before = super().recall(name)
+        self.remember(name, self._next)
+        return before
+
+
+def test_a_worker_that_starts_while_others_take_a_change_into_force_follows_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = OthersChange(b"two\n")
+    kept.remember(name_of(str(file), "key"), b"one\n")
+    file.write_text("two\n")
+    monkeypatch.setattr(watched, "QUIET_SECONDS", 3600.0)
+    late = Watched(str(file), "key", text, kept, whole=watched.ends_with_a_line)
+    assert late.current() == "one\n"
+    monkeypatch.setattr(watched, "QUIET_SECONDS", 0.0)
+    assert late.current() == "two\n"
+
+
+@contextlib.contextmanager
+def stopped_in_its_turn(kept: Kept) -> Iterator[None]:
+    """Another process has its turn and does not go on."""
     ready, told = os.pipe()
     child = os.fork()
     if child == 0:
-        with kept.turn():
-            os.write(told, b"x")
-            signal.pause()
-    os.read(ready, 1)
+        # Whatever happens, it does not go on with the tests.
+        try:
+            with kept.turn():
+                os.write(told, b"x")
+                signal.pause()
+        finally:
+            os._exit(1)
+    os.close(told)
+    said = os.read(ready, 1)
+    os.close(ready)
     os.kill(child, signal.SIGSTOP)
-    return child
+    try:
+        assert said == b"x", "it ended before its turn"
+        yield
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def test_who_shares_a_file_with_a_process_that_was_stopped_goes_on_and_keeps_what_it_read_later(
@@ -276,8 +321,7 @@ def test_who_shares_a_file_with_a_process_that_was_stopped_goes_on_and_keeps_wha
     monkeypatch.setattr("moorage.auth.kept.PATIENCE_SECONDS", 0.05)
     kept = Kept()
     found = Watched(str(file), "key", text, kept)
-    child = stopped_in_its_turn(kept)
-    try:
+    with stopped_in_its_turn(kept):
         replaced(file, b"two")
         assert found.current() == "two"
         assert Watched(str(file), "key", text, kept).current() == "two"
@@ -285,10 +329,37 @@ def test_who_shares_a_file_with_a_process_that_was_stopped_goes_on_and_keeps_wha
         assert found.current() == "two", "what the others had before is older"
         replaced(file, b"three")
         assert found.current() == "three"
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
     assert sum("was it stopped" in record.getMessage() for record in caplog.records) == 1
     assert kept.recall("key " + str(file)) == b"one"
     assert found.current() == "three"
     assert kept.recall("key " + str(file)) == b"three"
+
+
+def test_what_was_read_beside_a_process_that_was_stopped_is_parsed_once_and_kept_when_that_has_ended(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("moorage.auth.kept.PATIENCE_SECONDS", 0.05)
+    kept, parsed = Kept(), []
+
+    def parse(content: bytes) -> str:
+        parsed.append(content)
+        return text(content)
+
+    found = Watched(str(file), "key", parse, kept)
+    with caplog.at_level(logging.INFO), stopped_in_its_turn(kept):
+        replaced(file, b"two")
+        assert [found.current() for _ in range(5)] == ["two"] * 5
+        replaced(file, b"\xff")
+        assert [found.current() for _ in range(5)] == ["two"] * 5
+        replaced(file, b"three")
+        assert [found.current() for _ in range(5)] == ["three"] * 5
+    assert found.current() == "three"
+    assert parsed == [b"one", b"two", b"\xff", b"three"]
+    told = [record.getMessage() for record in caplog.records if record.name == watched.__name__]
+    assert [message.partition(",")[0] for message in told] == [
+        "a changed file is in force",
+        "a changed file cannot be used",
+        "a changed file is in force",
+    ]
+    replaced(file, b"\xff")
+    assert Watched(str(file), "key", text, kept).current() == "three"

@@ -12,12 +12,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from moorage import locks
 from moorage.events.publisher import Subscriber
 from moorage.events.queue import Queue, QueueError, QueueFull, Row
+from tests.events.listener import SECONDS
 from tests.events.test_publisher import event, publishing, tags
 
 LIMIT = 64 << 20
@@ -40,7 +42,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "events.db"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "TOLD_AFTER", 0.05)
     monkeypatch.setattr(locks, "GIVEN_UP_AFTER", 0.3)
@@ -63,7 +65,7 @@ def stopped(path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture
-def holder(path: Path) -> Iterator[subprocess.Popen[str]]:
+def holder(path: Path, soon: None) -> Iterator[subprocess.Popen[str]]:
     with stopped(path) as process:
         yield process
 
@@ -103,6 +105,7 @@ def test_whoever_waits_in_vain_is_told_once_and_gives_up(
     assert told(caplog) == [(WAITING, str(path))]
 
 
+@pytest.mark.usefixtures("soon")
 def test_what_was_delivered_meanwhile_is_not_sent_again(path: Path) -> None:
     queue = Queue(path, limit=LIMIT)
     queue.put([Row("one", "a", b"1"), Row("one", "a", b"2")])
@@ -116,6 +119,27 @@ def test_what_was_delivered_meanwhile_is_not_sent_again(path: Path) -> None:
     assert [kept.event for kept in again.first("one", 9)] == [b"2"]
     assert again.counts()["one"].successes == 1
     again.close()
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("later", [0, 1])
+def test_what_was_delivered_meanwhile_and_then_dropped_is_counted_once(path: Path, later: int) -> None:
+    """`later`: how many others are dropped while they are delivered."""
+    queue = Queue(path, limit=LIMIT)
+    queue.put([Row("one", "a", b"x")] * 4)
+    numbers = [kept.number for kept in queue.first("one", 4)]
+    with stopped(path) as holder:
+        queue.delivered("one", numbers[:2], "200 OK")
+        assert queue.counts()["one"].successes == 2
+        go_on(holder)
+    other = Queue(path, limit=LIMIT)
+    assert other.drop("one", None) == 4
+    if later:
+        queue.delivered("one", numbers[2:3], "200 OK")
+    queue.close()
+    counts = other.counts()["one"]
+    assert (counts.dropped, counts.successes, counts.statuses) == (4, 0, {"200 OK": 2 + later})
+    other.close()
 
 
 async def test_a_push_goes_on_and_the_loss_is_told(
@@ -135,15 +159,33 @@ async def test_a_push_goes_on_and_the_loss_is_told(
         assert queue.counts()["one"].dropped == 2
 
 
-def test_one_who_removes_much_lets_others_store_meanwhile(path: Path) -> None:
+def test_one_who_removes_much_lets_others_store_meanwhile(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    standing, go_on = threading.Event(), threading.Event()
+
+    def stand(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            standing.set()
+            assert go_on.wait(SECONDS)
+
+    monkeypatch.setattr("moorage.events.queue.DROPPED_AT_ONCE", 10)
+    monkeypatch.setattr("moorage.events.queue.time", SimpleNamespace(sleep=stand))
     queue, other = Queue(path, limit=LIMIT), Queue(path, limit=LIMIT)
-    for _ in range(20):
-        queue.put([Row("one", "a", b"x")] * 1000)
+    queue.put([Row("one", "a", b"x")] * 35)
     removing = threading.Thread(target=queue.drop, args=("one", None))
     removing.start()
-    other.put([Row("two", "a", b"1")])
-    assert removing.is_alive()
-    removing.join()
-    assert len(other.first("two", 9)) == 1
+    try:
+        assert standing.wait(SECONDS)
+        other.put([Row("two", "a", b"1")])
+        assert (other.waiting()["one"].count, other.waiting()["two"].count) == (15, 1)
+    finally:
+        go_on.set()
+        removing.join()
+    assert [kept.event for kept in other.first("two", 9)] == [b"1"]
+    assert other.waiting()["one"].count == 0
+    assert min(pauses) > locks.LONGEST_PAUSE, "who waits looks once within each"
     queue.close()
     other.close()

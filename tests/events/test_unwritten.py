@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,11 +79,43 @@ def test_a_writer_that_was_killed_holds_up_no_reader_for_ever() -> None:
     memory = UnwrittenMemory()
     killed, reader = (Unwritten(NAMES, memory) for _ in range(2))
     killed.add("two", {"errors": 1}, {})
-    killed.writing().__enter__()
+    # Kept: a generator that nobody has goes on to its end.
+    writing = killed.writing()
+    writing.__enter__()
+    assert memory.words[0] % 2 == 1
     assert reader.added_to(dict) == {"two": Counts(errors=1)}
     with reader.writing():
         pass
     assert reader.added_to(dict) == {}
+
+
+def test_what_others_add_while_one_that_was_stopped_is_writing_is_not_lost() -> None:
+    """They wait for it, but not without end."""
+    memory = UnwrittenMemory()
+    stopped, other = (Unwritten(NAMES, memory) for _ in range(2))
+    stopped.add("one", {"dropped": 1}, {"200 OK": 2})
+    with stopped.writing() as written:
+        assert written == {"one": (Counter(dropped=1), Counter({"200 OK": 2}))}
+        other.add("one", {"dropped": 3, "errors": 1}, {"200 OK": 4})
+        other.add("two", {"dropped": 5}, {"404 Not Found": 6})
+    assert not stopped.empty
+    assert other.added_to(dict) == {
+        "one": Counts(dropped=3, errors=1, statuses={"200 OK": 4}),
+        "two": Counts(dropped=5, statuses={"404 Not Found": 6}),
+    }
+    with other.writing():
+        pass
+    assert stopped.empty
+    assert stopped.added_to(dict) == {}
+
+
+def test_what_others_add_is_counted_once_though_there_was_nothing_to_write() -> None:
+    memory = UnwrittenMemory()
+    stopped, other = (Unwritten(NAMES, memory) for _ in range(2))
+    with stopped.writing() as written:
+        other.add("one", {"dropped": 3}, {})
+        assert written == {}
+    assert other.added_to(dict) == {"one": Counts(dropped=3)}
 
 
 def test_what_could_not_be_written_is_still_there() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 import pytest
 
@@ -11,7 +11,7 @@ from moorage.drivers.base import Driver, DriverError, FileInfo
 from moorage.drivers.delegating import DelegatingDriver
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.store import announcing, layout
-from moorage.store.announcing import AnotherCollection, announced, last_beat, last_text
+from moorage.store.announcing import HEARTBEAT_SECONDS, AnotherCollection, announced, last_beat, last_text
 from moorage.store.copying.registry import CopyRefused, copy_registry
 from moorage.store.descriptors.trust import DEAD_SECONDS
 from tests.drivers.objectstore.stores import driver_over
@@ -128,30 +128,69 @@ async def test_servers_can_tell_each_heartbeat(store: Driver, monkeypatch: pytes
     assert await last_beat(store) == await last_text(store)
 
 
+@pytest.fixture
+async def pass_seconds(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets time pass at once, for all that the event loop waits for. The store has its own clock."""
+    loop = asyncio.get_running_loop()
+    real, passed = loop.time, 0.0
+
+    def let_pass(seconds: float) -> None:
+        nonlocal passed
+        passed += seconds
+
+    monkeypatch.setattr(loop, "time", lambda: real() + passed)
+    return let_pass
+
+
+class Heard(DelegatingDriver):
+    """A store that knows whether a heartbeat is over."""
+
+    def __init__(self, driver: Driver) -> None:
+        super().__init__(driver)
+        self.looked, self.wrote = asyncio.Event(), asyncio.Event()
+
+    async def read(self, path: str) -> bytes:
+        found = await self._driver.read(path)
+        self.looked.set()
+        return found
+
+    async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:
+        await self._driver.write(*stages)
+        self.wrote.set()
+
+
 async def test_one_that_cannot_tell_that_it_goes_on_gives_up(
-    store: Driver, monkeypatch: pytest.MonkeyPatch
+    store: Driver, pass_seconds: Callable[[float], None]
 ) -> None:
     """Servers would take it for dead, and trust what they remember while it removes things."""
-    monkeypatch.setattr(announcing, "HEARTBEAT_SECONDS", 0.1)
-    monkeypatch.setattr(announcing, "SILENT_SECONDS", 3.0)
+    heard, beats = Heard(store), 0
 
     async def run() -> None:
-        async with announced(store, notice_seconds=0), asyncio.timeout(60):
-            # Again and again: a heartbeat that has just looked overwrites the first one.
-            while True:
-                await store.write([(layout.COLLECTION, b"running another")])
-                await asyncio.sleep(0.25)
+        nonlocal beats
+        async with announced(heard, notice_seconds=0):
+            await store.write([(layout.COLLECTION, b"running another")])
+            while beats * HEARTBEAT_SECONDS < DEAD_SECONDS:
+                beats += 1
+                heard.looked.clear()
+                pass_seconds(HEARTBEAT_SECONDS)
+                await heard.looked.wait()
 
-    with pytest.raises(DriverError, match=r"could not be rewritten .*: run it again"):
-        await run()
+    async with asyncio.timeout(DEAD_SECONDS + 60):
+        with pytest.raises(DriverError, match=r"could not be rewritten .*: run it again"):
+            await run()
+    assert beats * HEARTBEAT_SECONDS < DEAD_SECONDS
     assert await last_text(store) == "running another"
 
 
-async def test_one_that_goes_on_telling_may_take_long(store: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(announcing, "HEARTBEAT_SECONDS", 0.05)
-    monkeypatch.setattr(announcing, "SILENT_SECONDS", 3.0)
-    async with announced(store, notice_seconds=0):
-        await asyncio.sleep(5)
+async def test_one_that_goes_on_telling_may_take_long(
+    store: Driver, pass_seconds: Callable[[float], None]
+) -> None:
+    heard = Heard(store)
+    async with asyncio.timeout(2 * DEAD_SECONDS + 120), announced(heard, notice_seconds=0):
+        for _ in range(round(2 * DEAD_SECONDS / HEARTBEAT_SECONDS)):
+            heard.wrote.clear()
+            pass_seconds(HEARTBEAT_SECONDS)
+            await heard.wrote.wait()
     assert (await last_text(store)).startswith("ended")
 
 

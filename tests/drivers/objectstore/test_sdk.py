@@ -6,16 +6,19 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from botocore.credentials import RefreshableCredentials
 
 from moorage.drivers.base import DriverError, PathNotFound, StorageFull
 from moorage.drivers.objectstore import renewing, sdk
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
+from moorage.drivers.objectstore.renewing import Renewing
 from moorage.drivers.objectstore.s3 import s3_driver
 from tests.contracts.streams import content
 from tests.drivers.objectstore.instead import Instead, instead
@@ -201,6 +204,7 @@ async def test_nothing_waits_for_new_credentials_as_long_as_there_are_good_ones(
     (slow / "minutes").write_text(minutes)
     driver = await keyless(moto_store, proxy)
     await driver.write([("/a", b"1")])
+    caplog.clear()
     (slow / "wait").touch()
     (slow / "minutes").write_text("60")
     try:
@@ -222,10 +226,10 @@ async def test_nothing_waits_for_new_credentials_as_long_as_there_are_good_ones(
 async def test_credentials_that_are_about_to_end_are_waited_for_but_not_without_end(
     moto_store: S3, proxy: StoreProxy, slow: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renewing, "GIVE_UP", timedelta(seconds=0.5))
     (slow / "minutes").write_text("1")
     driver = await keyless(moto_store, proxy)
     await driver.write([("/a", b"1")])
+    monkeypatch.setattr(renewing, "GIVE_UP", timedelta(seconds=0.5))
     (slow / "wait").touch()
     try:
         with pytest.raises(DriverError, match="nobody gave out credentials in time"):
@@ -240,6 +244,41 @@ async def test_credentials_that_are_about_to_end_are_waited_for_but_not_without_
                 assert await driver.read("/a") == b"1"
                 break
     await driver.close()
+
+
+def credentials(minutes: float, renewed: Callable[[], dict[str, str]]) -> RefreshableCredentials:
+    """As botocore finds them, when they end in that time."""
+    ends = datetime.now(UTC) + timedelta(minutes=minutes)
+    return RefreshableCredentials("key", "secret", "first", ends, renewed, "test")
+
+
+def second() -> dict[str, str]:
+    ends = datetime.now(UTC) + timedelta(minutes=60)
+    return {"access_key": "key", "secret_key": "secret", "token": "second", "expiry_time": ends.isoformat()}
+
+
+def test_who_begins_when_credentials_end_soon_and_nobody_gives_out_others_uses_them() -> None:
+    """botocore gives out none of the last ten minutes."""
+
+    def nothing() -> dict[str, str]:
+        raise OSError("away")
+
+    provide = Renewing(credentials(8, nothing))
+    assert [provide().token for _ in range(3)] == ["first"] * 3
+
+
+def test_a_thread_that_cannot_be_started_ends_no_renewal_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(renewing, "SOON_SECONDS", 20.0)
+    usable, ending = Renewing(credentials(8, second)), Renewing(credentials(0.5, second))
+    with monkeypatch.context() as crowded:
+        crowded.setattr(threading.Thread, "start", start)
+        assert [usable().token for _ in range(2)] == ["first"] * 2
+        with pytest.raises(RuntimeError, match="new thread"):
+            ending()
+    assert (usable().token, ending().token) == ("second", "second")
 
 
 @pytest.mark.parametrize(

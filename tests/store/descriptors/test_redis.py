@@ -252,7 +252,7 @@ async def test_a_drop_whose_request_ends_too_early_still_counts(
 
 
 async def test_more_requests_than_connections_wait_their_turn(redis: RedisServer, caches: Caches) -> None:
-    cache = caches(redis.port)
+    cache = caches(redis.port, answer_seconds=30)
     await keep(cache)
     assert await asyncio.gather(*(cache.get(LINK) for _ in range(500))) == [KNOWN] * 500
 
@@ -260,9 +260,8 @@ async def test_more_requests_than_connections_wait_their_turn(redis: RedisServer
 async def test_without_a_free_connection_the_request_goes_on_without(
     redis: RedisServer, caches: Caches, caplog: pytest.LogCaptureFixture
 ) -> None:
-    options = RedisOptions((("127.0.0.1", redis.port),), poolsize=1)
-    client = connect(options)
-    cache = caches(client=client)
+    options = RedisOptions((("127.0.0.1", redis.port),), poolsize=1, pooltimeout=30)
+    cache = caches(client=connect(options), answer_seconds=30)
     await keep(cache)
     assert await asyncio.gather(*(cache.get(LINK) for _ in range(50))) == [KNOWN] * 50
     assert caplog.records == []

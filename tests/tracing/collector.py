@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
+
+from tests.support.threaded import ThreadedServer
 
 WAIT_SECONDS = 30.0
 SERVER, CLIENT, INTERNAL = (
@@ -66,9 +68,8 @@ class Collector:
             def log_message(self, *_: object) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.server = ThreadedServer(Handler, port)
+        self.url = self.server.endpoint
 
     def take(self, headers: Mapping[str, str], body: bytes) -> None:
         with self.arrived:
@@ -88,14 +89,6 @@ class Collector:
         assert len(found) >= count, f"{name}: {sorted({span.name for span in self.spans})} arrived"
         return found
 
-    def start(self) -> None:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def stop(self) -> None:
-        self.hanging.clear()
-        self._server.shutdown()
-        self._server.server_close()
-
 
 def has(spans: list[Span], name: str, count: int = 1) -> bool:
     return sum(span.name == name for span in spans) >= count
@@ -104,11 +97,11 @@ def has(spans: list[Span], name: str, count: int = 1) -> bool:
 @contextlib.contextmanager
 def collecting(port: int = 0) -> Iterator[Collector]:
     collector = Collector(port)
-    collector.start()
-    try:
-        yield collector
-    finally:
-        collector.stop()
+    with collector.server.serving():
+        try:
+            yield collector
+        finally:
+            collector.hanging.clear()
 
 
 def decoded(body: bytes) -> Iterator[Span]:

@@ -154,9 +154,10 @@ def test_the_largest_parts_that_a_layer_of_312_gibibytes_needs_fit_in_memory(
 
 
 @pytest.mark.soak
-def test_a_layer_of_200_gibibytes(server: Server, store: sparse_server.Server) -> None:
+@pytest.mark.parametrize("requests", [1, 200])
+def test_a_layer_of_200_gibibytes(server: Server, store: sparse_server.Server, requests: int) -> None:
     size = 200 * GIB
-    digest = in_patches(server, [size], chunked=True)
+    digest = in_patches(server, [size * (number + 1) // requests for number in range(requests)], chunked=True)
     assert fault_in(store, digest, size) == ""
     assert peak_bytes(server) < MEMORY
 

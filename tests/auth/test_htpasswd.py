@@ -130,22 +130,35 @@ async def test_a_check_that_everybody_left_is_finished_and_remembered(tmp_path: 
         assert hashing.costs == [4, 4]
 
 
-async def test_checks_run_in_one_thread_that_gives_way(tmp_path: Path) -> None:
-    seen = set()
+async def test_checks_run_one_at_a_time_in_threads_that_give_way(tmp_path: Path) -> None:
+    seen: list[tuple[bool, int]] = []
+    running = threading.Lock()
 
     def hashing(password: bytes, salt: bytes) -> bytes:
+        assert running.acquire(blocking=False)
         thread = threading.get_native_id()
-        seen.add((thread, os.getpriority(os.PRIO_PROCESS, thread)))
-        return quick(password, salt)
+        seen.append((thread != own, os.getpriority(os.PRIO_PROCESS, thread)))
+        found = quick(password, salt)
+        running.release()
+        return found
 
+    own = threading.get_native_id()
     async with registry(tmp_path, hashing, content=quick_line("alice", "a")) as one:
-        for number in range(3):
-            await one.answers("alice", f"wrong{number}")
-        own = threading.get_native_id()
-        assert len(seen) == 1
-        ((thread, priority),) = seen
-        assert thread != own
-        assert priority == max(NICE, os.getpriority(os.PRIO_PROCESS, own))
+        await asyncio.gather(*(one.answers("alice", f"wrong{number}") for number in range(3)))
+        assert seen == [(True, max(NICE, os.getpriority(os.PRIO_PROCESS, own)))] * 3
+
+
+async def test_where_no_thread_can_be_started_clients_are_asked_to_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with registry(tmp_path, quick, content=quick_line("alice", "a")) as one:
+        with monkeypatch.context() as crowded:
+            crowded.setattr(threading.Thread, "start", start)
+            assert await one.answers("alice", "a") == "Throttled"
+        assert await one.answers("alice", "a") == "granted"
 
 
 async def test_known_and_unknown_names_are_the_same_work(tmp_path: Path) -> None:

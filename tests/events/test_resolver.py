@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from moorage.events import resolver
 from moorage.events.resolver import Resolver
-from tests.events.listener import SECONDS, Listener
+from tests.events.listener import Listener
 from tests.events.telling import endpoint, telling, wait_for_events
 from tests.faults.client import Client
 from tests.support.server import running
@@ -84,33 +81,3 @@ async def test_a_name_without_an_address_is_an_error(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(socket, "getaddrinfo", nobody)
     with pytest.raises(socket.gaierror, match="not known"):
         await Resolver().resolve("nobody.invalid")
-
-
-@pytest.mark.parametrize("fails", [False, True])
-async def test_who_does_not_wait_any_longer_is_told_nothing(
-    monkeypatch: pytest.MonkeyPatch, fails: bool
-) -> None:
-    told: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
-    threads: list[threading.Thread] = []
-    late = threading.Event()
-
-    def looked_up(*asked: object) -> list[object]:
-        threads.append(threading.current_thread())
-        assert late.wait(SECONDS)
-        if fails:
-            raise socket.gaierror(socket.EAI_AGAIN, "nobody answers")
-        return []
-
-    monkeypatch.setattr(resolver, "_looked_up", looked_up)
-    asked = asyncio.ensure_future(Resolver().resolve("localhost"))
-    while not threads:
-        await asyncio.sleep(0.01)
-    asked.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asked
-    late.set()
-    await asyncio.to_thread(threads[0].join)
-    # The loop calls in their order what is called in it.
-    await asyncio.sleep(0)
-    assert told == []

@@ -8,17 +8,18 @@ import os
 import secrets
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from moorage.auth import basic
 from moorage.auth.base import Access, Challenge, Credentials, Grant, Offer, Throttled
 from moorage.auth.basic import Login
-from moorage.auth.passwords import PasswordFile, significant
+from moorage.auth.passwords import PasswordFile, Passwords, significant
 from moorage.auth.remembered import Remembered
 from moorage.auth.throttle import Throttle, network_of
 from moorage.auth.turns import Place, Turns
+from moorage.daemons import NoThread, in_daemon
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,6 @@ class _Checks:
         self._throttle = throttle
         self._running: dict[bytes, _Check] = {}
         self._turns = Turns(waiting)
-        self._thread = ThreadPoolExecutor(1, "passwords", initializer=_give_way)
 
     async def is_right(self, login: Login, proof: bytes, address: str) -> bool:
         """`proof` stands for the credentials. Raises Throttled."""
@@ -124,7 +124,6 @@ class _Checks:
         for answer in answers:
             answer.cancel()
         await asyncio.gather(*answers, return_exceptions=True)
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self, login: Login, proof: bytes, address: str) -> _Check | None:
         """None if too many wait."""
@@ -142,9 +141,11 @@ class _Checks:
             if not turn or all(self._throttle.wait(address) for address in check.addresses):
                 return None
             passwords = self._file.current()
-            right = await asyncio.get_running_loop().run_in_executor(
-                self._thread, passwords.check, login.user, login.password
-            )
+            try:
+                right = await in_daemon("password", partial(_checked, passwords, login))
+            except NoThread:
+                # To come again later is what helps then, too.
+                return None
         # The file may have changed meanwhile, and its current content counts.
         hashed = passwords.hashed(login.user)
         if right and self._file.current().hashed(login.user) == hashed:
@@ -172,6 +173,11 @@ def _proof(remembered: Remembered, hashed: bytes, login: Login) -> bytes:
     """A proof that covers only the significant bytes of the password, one character for each. If it covered the bytes that
     bcrypt ignores, one password would have any number of proofs, each of which would be checked and found right."""
     return remembered.proof(hashed, login.user, significant(login.password).decode("latin-1"))
+
+
+def _checked(passwords: Passwords, login: Login) -> bool:
+    _give_way()
+    return passwords.check(login.user, login.password)
 
 
 def _give_way() -> None:

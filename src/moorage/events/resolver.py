@@ -1,18 +1,16 @@
-"""Looks up the names of endpoints. Each look-up has a thread of its own, for as long as it takes.
-
-The event loop has a few threads for that, which whoever opens a connection needs: names for which no resolver answers would hold up
-endpoints that have others, and all else in the process.
+"""Looks up the names of endpoints. Each look-up has a thread of its own: names for which no resolver answers would hold up endpoints that
+have others, and all else in the process.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import socket
-import threading
+from functools import partial
 from typing import Any, Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from moorage.daemons import in_daemon
 
 _NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
@@ -23,34 +21,11 @@ class Resolver(AbstractResolver):
     """For an aiohttp connector, which asks for a name once at a time."""
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> Found:
-        """Raises OSError, and RuntimeError if no thread can be started."""
-        loop = asyncio.get_running_loop()
-        found: asyncio.Future[Found] = loop.create_future()
-
-        def look_up() -> None:
-            try:
-                result, error = _looked_up(host, port, family), None
-            except Exception as raised:
-                result, error = [], raised
-            # The loop may be closed by now.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(_tell, found, result, error)
-
-        # A daemon: a process that ends does not wait for it.
-        threading.Thread(target=look_up, name="lookup", daemon=True).start()
-        return await found
+        """Raises OSError and NoThread."""
+        return await in_daemon("lookup", partial(_looked_up, host, port, family))
 
     async def close(self) -> None:
         pass
-
-
-def _tell(found: asyncio.Future[Found], result: Found, error: Exception | None) -> None:
-    if found.cancelled():
-        return
-    if error is not None:
-        found.set_exception(error)
-    else:
-        found.set_result(result)
 
 
 def _looked_up(host: str, port: int, family: socket.AddressFamily) -> Found:

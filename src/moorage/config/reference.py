@@ -49,10 +49,10 @@ a folder, which Docker makes where the file that it should mount is missing, or 
 
 `moorage config check` prints every mistake with its line (or variable), its dotted path and the key that was
 probably meant, or else the effective configuration with all defaults filled in and secrets as `***`, but
-for what would say nothing: empty lists, and defaults of keys without effect. On stderr it says then that there are no mistakes. Wrong values are errors: the server does
-not start. Unknown keys are warnings. A key whose feature is not built yet is refused by name at start. Files that the
-configuration names (certificates, passwords, groups) are not opened, and nothing is asked over the network: the server
-does that when it starts.
+for what would say nothing: empty lists, and defaults of keys without effect. On stderr it says then that there
+are no mistakes. Wrong values are errors: the server does not start. Unknown keys are warnings. A key whose feature is not
+built yet is refused by name at start. Files that the configuration names (certificates, passwords, groups) are not
+opened, and nothing is asked over the network: the server does that when it starts.
 
 ## Environment variables
 

@@ -200,9 +200,10 @@ class Queue:
                     rows.add(connection, fate.endpoint, fate.sums, fate.statuses)
                     earlier = {**earlier, fate.endpoint: [*earlier.get(fate.endpoint, ()), *fate.numbers]}
                 for endpoint, numbers in earlier.items():
-                    # What was dropped while it was being sent, or before it could be removed, is counted already.
                     dropped = len(numbers) - rows.remove(connection, endpoint, numbers)
-                    rows.add(connection, endpoint, {"successes": -dropped}, {})
+                    if dropped:
+                        # While they were being sent, or before they could be removed: they are counted already.
+                        rows.add(connection, endpoint, {"successes": -dropped}, {})
         except (sqlite3.Error, OSError):
             self._not_written(fate)
             return False

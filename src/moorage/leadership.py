@@ -24,14 +24,13 @@ class Leadership:
             return True
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            # Another leads. Shared folders of Windows answer EACCES then.
-            os.close(fd)
-            return False
+            led = _is_led(fd, fcntl.LOCK_EX)
         except OSError:
             os.close(fd)
             raise
+        if led:
+            os.close(fd)
+            return False
         self._fd = fd
         return True
 
@@ -40,17 +39,12 @@ class Leadership:
         """Whether some process leads. A file that cannot be opened or locked says nothing, and is none."""
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return _is_led(fd, fcntl.LOCK_SH)
+            finally:
+                os.close(fd)
         except OSError:
             return False
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            return True
-        except OSError:
-            return False
-        finally:
-            os.close(fd)
-        return False
 
     async def won(self, seconds: float) -> None:
         """Return once this process leads; tries every `seconds`. A file that cannot be opened or locked is logged once."""
@@ -67,3 +61,13 @@ class Leadership:
                     )
                 logged = True
             await asyncio.sleep(seconds)
+
+
+def _is_led(fd: int, lock: int) -> bool:
+    """Whether another process leads. If none does, the lock is taken. Raises OSError."""
+    try:
+        fcntl.flock(fd, lock | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        # Shared folders of Windows answer EACCES then.
+        return True
+    return False

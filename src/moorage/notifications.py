@@ -231,7 +231,7 @@ def _warn_of_what_is_left(configuration: Configuration) -> None:
         return
     import sqlite3
 
-    from moorage.events.rows import waiting_in
+    from moorage.events.database import waiting_in
 
     try:
         _warn_of_strangers(waiting_in(path), configuration)

@@ -16,7 +16,7 @@ Wrappers around another driver:
 
     readonly       refuses to change anything
     limited        limits how many operations there are at a time, on top of `delegating`
-    logged         so does this one, and logs them
+    logged         logs each operation, on top of it, too
     redirects      changes where clients are redirected to, on top of `delegating`;
     cloudfront     so does this one, with the addresses of `awsranges`
 

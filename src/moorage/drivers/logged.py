@@ -16,7 +16,6 @@ from moorage.drivers.opened import WatchedCreation, WatchedWriter
 
 log = logging.getLogger(__name__)
 
-
 DONE: Final = "done"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from moorage.events.locking import Lock
-from moorage.events.rows import SCHEMA, transaction
+from moorage.events.rows import SCHEMA, Waiting, transaction, waiting
 
 log = logging.getLogger(__name__)
 
@@ -212,6 +212,12 @@ class Connection:
         with self._turn:
             self._connection.close()
             os.close(self._writing)
+
+
+def waiting_in(path: Path) -> dict[str, Waiting]:
+    """What waits in a queue that nobody needs, which is neither changed nor waited for. Raises sqlite3.Error."""
+    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
+        return waiting(connection)
 
 
 @contextlib.contextmanager

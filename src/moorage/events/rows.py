@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, NamedTuple
 
 SCHEMA: Final = """
@@ -188,12 +187,6 @@ def waiting(connection: sqlite3.Connection) -> dict[str, Waiting]:
         ).fetchone()
         found[name] = Waiting(count, oldest[0] if oldest else 0.0)
     return found
-
-
-def waiting_in(path: Path) -> dict[str, Waiting]:
-    """Like `waiting`, in a queue that nobody needs, which is neither changed nor waited for. Raises sqlite3.Error."""
-    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
-        return waiting(connection)
 
 
 def counts(connection: sqlite3.Connection) -> dict[str, Counts]:

@@ -49,7 +49,7 @@ class Unwritten:
 
     def __init__(self, endpoints: Sequence[str] = (), memory: UnwrittenMemory | None = None) -> None:
         """Without `memory`, for one process alone."""
-        self._rows = {name: number for number, name in enumerate(endpoints)}
+        self._rows = {name: row for row, name in enumerate(endpoints)}
         self._words = (memory or UnwrittenMemory()).words
 
     @property

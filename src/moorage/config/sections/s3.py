@@ -96,8 +96,8 @@ class S3(Section):
         BeforeValidator(lower),
     ] = Field(
         default="off",
-        description="All but `off` do the same: each operation on the store is logged, with its time and outcome (reading of blobs: their opening), if "
-        "`log.level` is `info` or `debug`. Signatures and bodies never are.",
+        description="All but `off` do the same: each operation on the store is logged, with its time and outcome "
+        "(reading of blobs: their opening), if `log.level` is `info` or `debug`. Signatures and bodies never are.",
     )
 
     @model_validator(mode="after")

@@ -201,7 +201,8 @@ class Driver(Protocol):
         ...
 
     async def write_noted(self, path: str, data: bytes, note: bytes) -> None:
-        """Like `write` of one file, with a note beside it. A note may be lost, and is lost when the file is written again."""
+        """Like `write` of one file, with a note beside it. A note may be lost, and is lost when the file is written again with other
+        content; with the same content, the older note may still be read."""
         ...
 
     async def write(self, *stages: Iterable[tuple[str, bytes]]) -> None:

@@ -5,6 +5,7 @@ of which one object is made at its end. Read `driver` first: it implements the i
 
 Reading
     reading       open objects
+    confirming    small objects that are read again and again
     resuming      goes on with answers that broke off
     listing       folders
     everyname     listings with keys that obstore refuses
@@ -29,6 +30,7 @@ Copies inside S3, the only store that can join objects by itself
 
 Stores
     s3, azure, gcs make a driver from options
+    options       what all of them tell the driver
     leading       recognises trees of Docker Registry 2 on Azure
     environment   keeps variables from overriding the configuration
     characters    which characters configured values may have

@@ -14,7 +14,6 @@ from obstore.store import AzureStore
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.accounts import connection, service
 from moorage.drivers.objectstore.characters import REFUSED, folders, visible
-from moorage.drivers.objectstore.driver import Options
 from moorage.drivers.objectstore.environment import without_variables
 from moorage.drivers.objectstore.leading import AzureDriver
 from moorage.drivers.objectstore.network import (
@@ -25,6 +24,7 @@ from moorage.drivers.objectstore.network import (
     retries,
     without_user,
 )
+from moorage.drivers.objectstore.options import Options
 from moorage.drivers.objectstore.sas import BlobSignatures
 
 log = logging.getLogger(__name__)

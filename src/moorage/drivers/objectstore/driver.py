@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 import obstore
-from obstore.store import AzureStore, GCSStore, S3Store
 
 from moorage.drivers.base import (
     Creation,
@@ -25,10 +22,12 @@ from moorage.drivers.base import (
 )
 from moorage.drivers.looking import LookingFirst
 from moorage.drivers.objectstore.again import asked
+from moorage.drivers.objectstore.confirming import Confirming
 from moorage.drivers.objectstore.joining import Joiner, Through
-from moorage.drivers.objectstore.limits import USUAL, Limits, part_size
+from moorage.drivers.objectstore.limits import part_size
 from moorage.drivers.objectstore.listing import EveryName, Listing
-from moorage.drivers.objectstore.notes import NO_NOTE, NOTE_BYTES, as_metadata, from_metadata
+from moorage.drivers.objectstore.notes import NO_NOTE, NOTE_BYTES, as_metadata
+from moorage.drivers.objectstore.options import CloudStore, Options
 from moorage.drivers.objectstore.putting import Plain, Putter
 from moorage.drivers.objectstore.reading import ChainReader, ObjectReader
 from moorage.drivers.objectstore.removal import removed
@@ -63,32 +62,6 @@ FIRST_BYTE: Final = (0, 1)
 SMALL_BYTES: Final = 1 << 20
 """Up to this size an object is sent with the shorter timeout: sending it takes so little time that a silent store is gone."""
 
-CloudStore = S3Store | AzureStore | GCSStore
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of the driver that do not depend on the kind of store."""
-
-    name: str
-    root: str = ""
-    """The folder of the bucket that holds `docker/registry/v2`."""
-    part_bytes: int = 10 << 20
-    """The least size of a part."""
-    attributes: dict[str, str] = field(default_factory=dict)
-    """The attributes of every new object."""
-    links_for: timedelta | None = timedelta(minutes=20)
-    """How long a signed URL is valid; None if clients are never redirected to the store."""
-    public: CloudStore | None = None
-    """The store under the address that clients know, if that is another one; used to sign URLs."""
-    limits: Limits = USUAL
-    prompt: CloudStore | None = None
-    """The same store with a shorter timeout, for all small requests."""
-    hasty: Callable[[], CloudStore] | None = None
-    """Makes the same store with few retries, to look whether it is there at all."""
-    signed: Callable[[str, timedelta], str] | None = None
-    """Makes the URL to read the object with a key by, if obstore should not sign it."""
-
 
 class ObjectStoreDriver(LookingFirst):
     """The driver for object stores. The docstring of each method states its number of calls, that is, of requests to the store."""
@@ -112,6 +85,7 @@ class ObjectStoreDriver(LookingFirst):
         # Those are parts by themselves; smaller ones have to be read, and written as parts of that size.
         self.least_chunk = options.limits.least_part
         self._store = options.prompt or store
+        self._confirming = Confirming(self._store)
         self._listing = Listing(self._store, every_name, options.hasty)
         self._options = options
         self._prefix = "".join(f"{part}/" for part in options.root.split("/") if part)
@@ -132,17 +106,17 @@ class ObjectStoreDriver(LookingFirst):
 
     async def read(self, path: str) -> bytes:
         """One call."""
-        return (await self.read_noted(path))[0]
+        key = self.key(path)
+
+        async def whole() -> bytes:
+            result = await obstore.get_async(self._store, key)
+            return bytes(await result.bytes_async())
+
+        return await asked(path, whole)
 
     async def read_noted(self, path: str) -> tuple[bytes, bytes]:
         """One call."""
-        key = self.key(path)
-
-        async def whole() -> tuple[bytes, bytes]:
-            result = await obstore.get_async(self._store, key)
-            return bytes(await result.bytes_async()), from_metadata(result.attributes)
-
-        return await asked(path, whole)
+        return await asked(path, partial(self._confirming.read, self.key(path)))
 
     async def stat(self, path: str) -> FileInfo:
         """One call; two for an empty object. It is a GET of one byte: what answers a HEAD cannot say whether the object is missing or

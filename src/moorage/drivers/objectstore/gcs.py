@@ -17,7 +17,7 @@ from obstore.store import GCSStore
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.bearer import Bearer
 from moorage.drivers.objectstore.characters import folders, visible
-from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
+from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.environment import without_variables
 from moorage.drivers.objectstore.everyname import S3Names
 from moorage.drivers.objectstore.multipart import Multipart
@@ -30,6 +30,7 @@ from moorage.drivers.objectstore.network import (
     patience,
     retries,
 )
+from moorage.drivers.objectstore.options import Options
 from moorage.drivers.objectstore.sdk import S3Clients
 from moorage.drivers.objectstore.unfinished import Unfinished
 

@@ -15,7 +15,7 @@ from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.acl import WithAcl
 from moorage.drivers.objectstore.addresses import domain, fits_host
 from moorage.drivers.objectstore.characters import REFUSED, folders, one_line, visible
-from moorage.drivers.objectstore.driver import ObjectStoreDriver, Options
+from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.environment import without_variables
 from moorage.drivers.objectstore.everyname import S3Names
 from moorage.drivers.objectstore.joining import Through
@@ -31,6 +31,7 @@ from moorage.drivers.objectstore.network import (
     retries,
     without_user,
 )
+from moorage.drivers.objectstore.options import Options
 from moorage.drivers.objectstore.partcopies import Copying, PartCopies
 from moorage.drivers.objectstore.proxies import proxy_for
 from moorage.drivers.objectstore.renewing import Renewing

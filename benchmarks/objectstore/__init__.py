@@ -5,7 +5,7 @@
     s3server    MinIO as a child process, with one bucket
     registries  the registries' configurations for it
     content     images for many tags
-    delay       a longer way to the store
+    delay       a longer way to the store; `remembered` keeps what the store answered, so that it takes no processor time
     operations  the client of O3: small calls to the store, with the driver or with boto3
 
 All registries read the same bucket in O2: it has the tree of the reference implementation.

@@ -1,7 +1,10 @@
 """A longer way to the store: what a client sends arrives so many milliseconds later. Answers come at once.
 
+A store so far away does not take processor time from the registry that asks it. So what the store answered before, the way answers
+from memory, after the same time, until anything is changed through it.
+
 It runs in a process of its own. It prints its port; for each line on its standard input it prints how many
-requests it has passed on; at the end of the input it ends. Small requests only: one in each piece that is read.
+requests it has passed on or answered; at the end of the input it ends. Small requests only: one in each piece that is read.
 
 It takes 15 to 50 us of processor time for each, and passes on ten times as many as the registries ask for.
 """
@@ -18,57 +21,80 @@ from typing import cast
 
 import uvloop
 
+from benchmarks.objectstore.remembered import Remembered
+
 HOST = "127.0.0.1"
 METHODS = (b"GET ", b"HEAD ", b"PUT ", b"POST ", b"DELETE ")
 BACKLOG = 1024
 
 
 class _Store(asyncio.Protocol):
-    """The side of the store: what it answers goes to the client."""
+    """The side of the store, which is connected to when there is something to send: what it answers goes to the client."""
 
-    def __init__(self, client: asyncio.Transport) -> None:
-        self.client = client
+    def __init__(self, client: asyncio.Transport, way: _Way) -> None:
+        self._client = client
+        self._way = way
+        self._transport: asyncio.Transport | None = None
+        self._unsent: list[bytes] = []
+        self._connecting = asyncio.get_running_loop().create_task(self._connect())
+
+    async def _connect(self) -> None:
+        await asyncio.get_running_loop().create_connection(lambda: self, HOST, self._way.store_port)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.writelines(self._unsent)
+
+    def send(self, piece: bytes) -> None:
+        self._answer = self._way.remembered.asked(piece)
+        if self._transport is None:
+            self._unsent.append(piece)
+        elif not self._transport.is_closing():
+            self._transport.write(piece)
 
     def data_received(self, data: bytes) -> None:
-        self.client.write(data)
+        self._client.write(data)
+        self._answer.add(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.client.close()
+        self._client.close()
+
+    def close(self) -> None:
+        self._connecting.cancel()
+        if self._transport:
+            self._transport.close()
 
 
 class _Client(asyncio.Protocol):
     """The side of the client: each piece waits for its time, in the order of arrival."""
 
     def __init__(self, way: _Way) -> None:
-        self.way = way
-        self.waiting: deque[bytes] = deque()
-        self.store: asyncio.Transport | None = None
+        self._way = way
+        self._waiting: deque[bytes] = deque()
+        self._store: _Store | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self.connecting = asyncio.get_running_loop().create_task(self._connect())
-
-    async def _connect(self) -> None:
-        loop = asyncio.get_running_loop()
-        store, _ = await loop.create_connection(lambda: _Store(self.transport), HOST, self.way.store_port)
-        self.store = store
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        self.way.requests += data.startswith(METHODS)
-        self.waiting.append(data)
-        asyncio.get_running_loop().call_later(self.way.seconds, self._pass_on)
+        self._way.requests += data.startswith(METHODS)
+        self._waiting.append(data)
+        asyncio.get_running_loop().call_later(self._way.seconds, self._arrived)
 
-    def _pass_on(self) -> None:
-        if self.store is None:
-            # It takes longer to connect than to wait: a store on the same machine does not.
-            self.transport.abort()
-        elif not self.store.is_closing():
-            self.store.write(self.waiting.popleft())
+    def _arrived(self) -> None:
+        piece = self._waiting.popleft()
+        if self._transport.is_closing():
+            return
+        if answer := self._way.remembered.get(piece):
+            self._transport.write(answer)
+            return
+        if self._store is None:
+            self._store = _Store(self._transport, self._way)
+        self._store.send(piece)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.connecting.cancel()
-        if self.store:
-            self.store.close()
+        if self._store:
+            self._store.close()
 
 
 class _Way:
@@ -76,6 +102,7 @@ class _Way:
         self.store_port = store_port
         self.seconds = seconds
         self.requests = 0
+        self.remembered = Remembered()
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -95,7 +122,7 @@ class Delay:
         self.port = self._line()
 
     def requests(self) -> int:
-        """So many were passed on until now."""
+        """So many were passed on or answered until now."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()

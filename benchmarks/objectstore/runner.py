@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import seed, servers
 from benchmarks.content import GIB
 from benchmarks.load.launch import Launcher, LoadFailed
-from benchmarks.load.specs import Calls, Target
+from benchmarks.load.specs import Bucket, Calls, Target
 from benchmarks.objectstore.cases import REGISTRIES, StoreCase
 from benchmarks.objectstore.delay import Delay, delaying
 from benchmarks.objectstore.registries import registry
@@ -112,13 +112,24 @@ class StoreBench:
             bucket = store.bucket(delay.port if delay else 0)
             server: RestartableServer = store
             if case.of_registries:
+                if case.rehearsed:
+                    self._rehearse(case, peer, bucket)
                 server = registry(peer, self.workdir / peer.key, bucket)
                 begun = time.monotonic()
                 stack.enter_context(servers.started(server))
                 sample.metrics["ready_ms"] = (time.monotonic() - begun) * 1e3
                 sample.metrics["idle_mb"] = server.rss_bytes() / 1e6
-            stage = Stage(server, self.seed, self.launcher, MOST_WRITTEN_BYTES, bucket, peer.key)
-            self._measure(case, stage, store, delay, sample)
+            self._measure(case, self._stage(server, peer, bucket), store, delay, sample)
+
+    def _rehearse(self, case: StoreCase, peer: Peer, bucket: Bucket) -> None:
+        with servers.started(registry(peer, self.workdir / peer.key, bucket)) as server:
+            stage = self._stage(server, peer, bucket)
+            if case.before:
+                case.before(stage, case.seconds)
+            case.load(stage, case.seconds)
+
+    def _stage(self, server: RestartableServer, peer: Peer, bucket: Bucket) -> Stage:
+        return Stage(server, self.seed, self.launcher, MOST_WRITTEN_BYTES, bucket, peer.key)
 
     def _measure(
         self, case: StoreCase, stage: Stage, store: MinIO, delay: Delay | None, sample: Sample

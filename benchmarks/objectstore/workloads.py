@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from benchmarks.content import GIB, MIB, Repository
 from benchmarks.load.connection import serialise
 from benchmarks.load.mix import request
@@ -17,6 +19,11 @@ MOST_SECONDS = 120.0
 
 COLD_TAGS = {8: 768, 16: 1536, 32: 2048}
 """By clients: how many tags are pulled, each of them once."""
+
+TRACE_CLIENTS, TRACE_PULLS = 16, 4000
+TRACE_REPOSITORIES, TRACE_TAGS = 200, 10
+SKEW, NEWEST = 0.8, 0.7
+"""The popularity of repositories falls with this power of their rank; so much of a repository's pulls are of its newest tag."""
 
 WARM_TAGS = 64
 WARM_UP_TAGS = 128
@@ -68,6 +75,19 @@ def _warm(clients: int) -> tuple[Load, Load]:
         return stage.run(Mix(stage.target(clients, seconds), _pulls(stage, 0, WARM_TAGS)))
 
     return load, lambda stage, seconds: load(stage, WARM_UP_SECONDS)
+
+
+def _trace() -> tuple[Load, Load]:
+    """One pull in five asks for its tag for the first time."""
+    of_tags = [NEWEST, *[(1 - NEWEST) / (TRACE_TAGS - 1)] * (TRACE_TAGS - 1)]
+    weights = [tag / rank**SKEW for rank in range(1, TRACE_REPOSITORIES + 1) for tag in of_tags]
+
+    def load(stage: Stage, seconds: float) -> Outcome:
+        pulls = _pulls(stage, WARM_UP_TAGS, len(weights))
+        chosen = random.Random(TRACE_PULLS).choices(pulls, weights, k=TRACE_PULLS)
+        return stage.run(Mix(stage.target(TRACE_CLIENTS, 60.0), chosen, once=True))
+
+    return load, _cold(TRACE_CLIENTS)[1]
 
 
 def _calls(operation: str) -> Load:
@@ -138,19 +158,23 @@ ALL: tuple[Workload, ...] = (
     Workload(
         "O2",
         "manifest by tag from S3, 10 ms away",
-        f"GET of a manifest of 1 KB by tag, where every request to the store takes {DELAY_MS:.0f} ms more than it does on this "
-        "machine (our loader). Cold: every tag is another one, and has not been asked for since the registry started. "
-        f"Warm: {WARM_TAGS} tags, over and over. All registries read one and the same bucket. What MinIO answered once, the way to "
-        "it answers from memory, as late: a store that far away takes no processor time from the registry.",
-        tuple(
-            [
+        f"GET of a manifest of 1 KB by tag, where every request to the store arrives {DELAY_MS:.0f} ms later (our loader). "
+        f"As in a trace: {TRACE_PULLS:,} pulls from {TRACE_REPOSITORIES} repositories of {TRACE_TAGS} tags each, the first of a "
+        f"registry that has just started. Popularity is Zipf's (s = {SKEW}), and the newest tag has {NEWEST:.0%} of a "
+        "repository's pulls. Cold: every tag is another one, and has not been asked for since the registry started. "
+        f"Warm: {WARM_TAGS} tags, over and over. All registries read one and the same bucket. What MinIO answered once, the way "
+        "to it answers from memory, as late as it would pass the question on: a store that far away takes no processor time "
+        "from the registry.",
+        (
+            _pull("O2-trace-16", "as in a trace, 16 clients", _trace(), rehearsed=True),
+            *[
                 _pull(f"O2-cold-{clients}", f"cold, {clients} clients", _cold(clients), rehearsed=True)
                 for clients in COLD_TAGS
-            ]
-            + [
+            ],
+            *[
                 _pull(f"O2-warm-{clients}", f"warm, {clients} clients", _warm(clients))
                 for clients in COLD_TAGS
-            ]
+            ],
         ),
     ),
     Workload(

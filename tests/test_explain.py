@@ -54,6 +54,7 @@ def explained(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         ("bob delete team/app", 1, "access[1] is about this user and repository, but allows something else"),
         ("anonymous pull public/a/b", 0, "by access[0]"),
         ("anonymous pull team/app", 1, "access[0] is about this user and action, but about other repositories"),
+        ("bob catalog", 0, "may list the repositories"),
         ("bob catalog -", 0, "may list the repositories"),
         ("anonymous catalog -", 1, "no rule lets anonymous list the repositories"),
     ],
@@ -95,3 +96,18 @@ def test_without_rules_it_says_so(tmp_path: Path) -> None:
     found = explain(config, "bob", "pull", "app")
     assert found.exit_code == 2
     assert "there are no rules" in found.stderr
+
+
+def test_only_the_catalog_needs_no_repository(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGISTRY_CONFIGURATION_PATH", str(config))
+    assert CliRunner().invoke(main_app, ["access", "explain", "bob", "catalog"]).exit_code == 0
+    found = CliRunner().invoke(main_app, ["access", "explain", "bob", "pull"])
+    assert found.exit_code == 2
+    assert "which repository? moorage access explain bob pull NAME" in found.stderr
+
+
+def test_a_file_that_is_missing_is_not_taken_for_a_repository(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.yml"
+    found = CliRunner().invoke(main_app, ["access", "explain", "bob", "catalog", str(missing)])
+    assert found.exit_code == 2
+    assert str(missing) in found.stderr

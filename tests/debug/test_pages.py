@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from moorage import __version__
+from moorage.config.sections.http import Prometheus
 from tests.debug.asking import Debugged, until
 from tests.debug.secret import CANARY
 from tests.faults.client import Client
@@ -27,6 +28,13 @@ def test_the_first_page_leads_to_all_others(listener: Debugged) -> None:
     linked = re.findall(r"href='([^']+)'", found.body.decode())
     assert sorted(linked) == sorted(page.partition("?")[0] for page in PAGES)
     assert b"POST /debug/health/down" in found.body
+
+
+def test_metrics_may_not_take_the_place_of_any_page() -> None:
+    others = {page.partition("?")[0] for page in PAGES} - {"/metrics"}
+    for path in others:
+        with pytest.raises(ValueError, match="another page"):
+            Prometheus(path=path)
 
 
 @pytest.mark.parametrize("path", PAGES)

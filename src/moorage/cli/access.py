@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +24,7 @@ access_app = typer.Typer(help="Look at the rules in `access`.", no_args_is_help=
 def explain(
     user: Annotated[str, typer.Argument(help="A name, or `anonymous` for who is not signed in.")],
     action: Annotated[str, typer.Argument(help="pull, push, delete or catalog.")],
-    repository: Annotated[str, typer.Argument(help="Its name; for the catalog any word will do.")],
+    repository: Annotated[str, typer.Argument(help="Its name; for the catalog it may be left out.")] = "",
     config: ConfigArgument = None,
     group: Annotated[
         list[str] | None, typer.Option(help="A group that a token says, beside those of auth.groupfile.")
@@ -39,6 +40,10 @@ def explain(
 
     if action not in ACTIONS:
         fail(f"{action} is no action; it is one of {', '.join(ACTIONS)}", code=NOT_DONE)
+    if action == "catalog" and config is None and _is_configuration(repository):
+        config = Path(repository)
+    if action != "catalog" and not repository:
+        fail(f"which repository? moorage access explain {user} {action} NAME", code=NOT_DONE)
     configuration = load(config, code=NOT_DONE)
     name = "" if user == ANONYMOUS else user
     try:
@@ -54,6 +59,11 @@ def explain(
     found = decide(rules, name, groups, asked)
     _print(found, user, action, "" if action == "catalog" else repository, sorted(groups), as_json=as_json)
     raise SystemExit(0 if found.allowed else 1)
+
+
+def _is_configuration(argument: str) -> bool:
+    """Whether it is meant as the file where a repository may be left out."""
+    return Path(argument).suffix in (".yml", ".yaml") or Path(argument).is_file()
 
 
 def _print(

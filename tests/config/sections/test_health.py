@@ -37,6 +37,13 @@ def test_what_is_no_path_is_refused(refused: Refuse, path: str) -> None:
     )
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/debug/health", "/debug/vars"])
+def test_metrics_do_not_take_the_place_of_another_page(refused: Refuse, path: str) -> None:
+    assert f"{path} is another page of the debug listener" in str(
+        refused(f"http: {{debug: {{prometheus: {{path: '{path}'}}}}}}")
+    )
+
+
 def test_zero_means_the_default(loaded: Load) -> None:
     text = (
         "health:\n  storagedriver: {interval: 0}\n  file: [{file: /x, interval: 0s}]\n"

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -29,6 +29,10 @@ _DEFAULT_ADDR = "127.0.0.1:5000"
 _PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 
 
+DEBUG_PAGES: Final = frozenset(("/", "/healthz", "/readyz"))
+"""The pages that every debug listener has, beside those below `/debug/`."""
+
+
 def _prefix(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._~/-]*", value):
         raise ValueError("must be a path such as /registry/")
@@ -46,6 +50,8 @@ def _bare(url: str) -> str:
 def _page(value: str) -> str:
     if not re.fullmatch(r"(?:/[A-Za-z0-9._~/-]*)?", value):
         raise ValueError("must be a path such as /metrics")
+    if value in DEBUG_PAGES or value.startswith("/debug/"):
+        raise ValueError(f"{value} is another page of the debug listener: take a path such as /metrics")
     return value or "/metrics"
 
 

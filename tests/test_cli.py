@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import bcrypt
@@ -53,6 +54,18 @@ def config(tmp_path: Path) -> str:
 )
 def test_the_version(program: str, arguments: list[str]) -> None:
     assert run(*arguments, program=program).stdout == f"moorage {__version__}\n"
+
+
+def test_the_package_can_be_run_as_a_module(config: str) -> None:
+    module = [sys.executable, "-m", "moorage"]
+    done = subprocess.run([*module, "config", "check", config], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
+    assert "no mistakes" in done.stderr
+    done = subprocess.run(
+        [*module, "config", "check", f"{config}.no"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"moorage: {config}.no: cannot read the file")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from functools import partial
+from logging import ERROR
 from typing import TYPE_CHECKING, Any
 
 from moorage import __version__
@@ -13,7 +14,7 @@ from moorage.api.exchange import Exchange
 from moorage.api.observing import Outcome
 from moorage.config import Configuration
 from moorage.config.values import host_and_port, revealed
-from moorage.observe import access, context, logging, outputs, shown
+from moorage.observe import access, context, journal, logging, outputs, shown
 from moorage.observe.files import Output, Together
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _output(key: str, name: str) -> Output:
         return outputs.output(name)
     except OSError as error:
         # There is no log yet.
-        sys.stderr.write(f"moorage: {key}: {name}: {error.strerror}\n")
+        sys.stderr.write(f"{journal.prefix(ERROR)}moorage: {key}: {name}: {error.strerror}\n")
         raise SystemExit(1) from None
 
 

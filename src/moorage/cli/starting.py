@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from moorage.observe import journal
 from moorage.printable import printable
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ NOT_DONE: Final = 2
 
 def fail(message: str, *, code: int = 1) -> NoReturn:
     """Print one line on stderr and exit."""
-    print(f"moorage: {message}", file=sys.stderr)
+    _tell(logging.ERROR, message)
     raise SystemExit(code)
 
 
@@ -48,7 +50,7 @@ def read(path: Path | None, *, code: int = 1) -> Loaded:
 
 def _warn(problems: Iterable[Problem], source: Path | None) -> None:
     for line in _placed(problems, source):
-        print(f"moorage: warning: {line}", file=sys.stderr)
+        _tell(logging.WARNING, f"warning: {line}")
 
 
 def _placed(problems: Iterable[Problem], source: Path | None) -> Iterator[str]:
@@ -60,8 +62,12 @@ def _placed(problems: Iterable[Problem], source: Path | None) -> Iterator[str]:
 def refuse(problems: Iterable[object], *, code: int = 1) -> NoReturn:
     """Print a line for each on stderr and exit."""
     for problem in problems:
-        print(f"moorage: {problem}", file=sys.stderr)
+        _tell(logging.ERROR, problem)
     raise SystemExit(code)
+
+
+def _tell(level: int, message: object) -> None:
+    print(f"{journal.prefix(level)}moorage: {message}", file=sys.stderr)
 
 
 def counted(count: int, noun: str) -> str:

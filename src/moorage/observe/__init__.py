@@ -10,6 +10,7 @@ The modules:
     outputs   where lines go, each place opened once
     files     files, which may be moved away or fill up
     streams   pipes, sockets and terminals, whose readers may stop reading; `turns` keeps their lines apart
+    journal   what systemd's journal reads at the beginning of a line
     mail      mail about what is logged; `gathered` holds what waits for the next one, `smtp` sends it
     losses    how often any of this failed, counted over all processes
     outward   the trace headers of requests that this process sends

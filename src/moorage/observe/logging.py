@@ -10,7 +10,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final, Literal
 
-from moorage.observe import context, files, outputs, traces
+from moorage.observe import context, files, journal, outputs, traces
 
 Format = Literal["text", "json", "logstash"]
 
@@ -50,18 +50,24 @@ def configure(
     `fields` are added to every line, and `caller` adds the place in the source. `output` is `stderr`, `stdout` or a path.
     If it `waits`, writing takes as long as its reader does. `also` are further handlers.
     """
-    lines = LineHandler(EventFormatter(form, fields, caller=caller), outputs.output(output, waits=waits))
+    lines = LineHandler(
+        EventFormatter(form, fields, caller=caller),
+        outputs.output(output, waits=waits),
+        priorities=outputs.in_journal(output),
+    )
     logging.basicConfig(level=LEVELS.get(level, logging.INFO), handlers=[lines, *also], force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
 class LineHandler(logging.Handler):
-    """Writes each event as a line. Logging never raises, whatever is wrong with the event or the output."""
+    """Writes each event as a line, with its priority in front if the journal of systemd reads it. Logging never raises, whatever is wrong
+    with the event or the output."""
 
-    def __init__(self, formatter: EventFormatter, output: files.Output) -> None:
+    def __init__(self, formatter: EventFormatter, output: files.Output, *, priorities: bool = False) -> None:
         super().__init__()
         self._formatter = formatter
         self._output = output
+        self._priorities = priorities
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -69,6 +75,8 @@ class LineHandler(logging.Handler):
         except Exception as error:
             fields = {"template": str(record.msg), "reason": type(error).__name__}
             line = self._formatter.line(record.created, "error", "an event could not be formatted", fields)
+        if self._priorities:
+            line = journal.priority(record.levelno) + line
         self._output.write(line.encode("utf-8", "replace") + b"\n")
 
 

@@ -6,7 +6,7 @@ import os
 import time
 from typing import Final
 
-from moorage.observe import streams, turns
+from moorage.observe import journal, streams, turns
 from moorage.observe.files import Output, open_file
 from moorage.observe.streams import Stream
 
@@ -27,6 +27,11 @@ def output(name: str, *, waits: bool = False) -> Output:
         kind = Stream if not waits and streams.may_stall(fd) else Output
         _open[where] = kind(where, fd, file=file)
     return _open[where]
+
+
+def in_journal(name: str) -> bool:
+    """Whether the output of this name is read by the journal of systemd."""
+    return name in _STANDARD and journal.leads_to(_STANDARD[name])
 
 
 def finish(seconds: float = FINISH_SECONDS) -> None:

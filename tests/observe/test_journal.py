@@ -27,7 +27,8 @@ def read_by(command: list[str], *, told: bool = True, stream: str = "stderr") ->
     with ours, theirs:
         there = os.fstat(theirs.fileno())
         environment = dict(os.environ, JOURNAL_STREAM=f"{there.st_dev}:{there.st_ino}" if told else "1:2")
-        stdout, stderr = (theirs, None) if stream == "stdout" else (None, theirs)
+        fd = theirs.fileno()
+        stdout, stderr = (fd, None) if stream == "stdout" else (None, fd)
         subprocess.run(command, env=environment, check=False, timeout=60, stdout=stdout, stderr=stderr)
         theirs.close()
         with ours.makefile() as lines:

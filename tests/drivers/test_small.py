@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from moorage.drivers.base import Damaged, DriverError, Obstructed, PathNotFound
+from moorage.drivers.bounded import ENTRY_BYTES
 from moorage.drivers.filesystem import FilesystemDriver
-from moorage.drivers.small import ENTRY_BYTES, FILE_BYTES, SmallFiles
+from moorage.drivers.small import FILE_BYTES, SmallFiles
 from tests.contracts.disk import Counting
 from tests.contracts.streams import whole
 
@@ -204,7 +205,7 @@ async def test_nothing_is_kept_without_inline_reads(tmp_path: Path, disk: Counti
 
 
 def test_the_least_recently_used_is_forgotten(tmp_path: Path) -> None:
-    found, small = {}, SmallFiles(2 * ENTRY_BYTES + 100)
+    found, small = {}, SmallFiles(2 * (ENTRY_BYTES + len("a")) + 100)
     for name in "abc":
         (tmp_path / name).write_bytes(name.encode() * 40)
         os.utime(tmp_path / name, (LONG_AGO, LONG_AGO))
@@ -219,7 +220,7 @@ def test_the_least_recently_used_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_what_is_put_again_or_dropped_takes_no_room(tmp_path: Path) -> None:
-    small = SmallFiles(2 * ENTRY_BYTES + 100)
+    small = SmallFiles(2 * (ENTRY_BYTES + len("a")) + 100)
     for name in "ab":
         (tmp_path / name).write_bytes(b"x" * 50)
         os.utime(tmp_path / name, (LONG_AGO, LONG_AGO))

@@ -10,7 +10,7 @@ Drivers:
     objectstore    S3, Azure and Google Cloud Storage
 
 `inmemory` and `objectstore` share `looking`, for files that are put in place whole; `filesystem` and `objectstore` the worker threads of
-`threads`.
+`threads`, and `bounded`, which bounds what they remember.
 
 Wrappers around another driver:
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import Final, TypeAlias
+
+from moorage.drivers.bounded import Bounded
 
 Version: TypeAlias = tuple[int, int, int, int]
 
@@ -19,9 +20,6 @@ FILE_BYTES: Final = 64 << 10
 """Larger files are read piece by piece."""
 
 KEPT_BYTES: Final = 16 << 20
-
-ENTRY_BYTES: Final = 512
-"""The memory that an entry takes besides its content."""
 
 SETTLED_SECONDS: Final = 1.0
 """A file that was changed so recently may change again without a new time: the clocks of file systems are coarse."""
@@ -47,21 +45,18 @@ class SmallFiles:
     """Contents by path, at most `limit` bytes; the least recently used are dropped. Not thread-safe."""
 
     def __init__(self, limit: int = KEPT_BYTES) -> None:
-        self._limit = limit
-        self._size = 0
-        self._files: OrderedDict[str, tuple[Version, bytes]] = OrderedDict()
+        self._files = Bounded[tuple[Version, bytes]](limit)
 
     def __contains__(self, path: str) -> bool:
         return path in self._files
 
     def get(self, path: str, found: os.stat_result) -> bytes | None:
         """The content, or None if the file that is there now (`found`) is not the one that it was read from."""
-        known, data = self._files[path]
-        if known != version(found):
+        known = self._files.get(path)
+        if known is None or known[0] != version(found):
             self.drop(path)
             return None
-        self._files.move_to_end(path)
-        return data
+        return known[1]
 
     def put(self, path: str, found: os.stat_result, data: bytes) -> None:
         """Keep the content of a file; `found` describes the file from before the read."""
@@ -69,15 +64,10 @@ class SmallFiles:
             return
         if time.time() - found.st_mtime < SETTLED_SECONDS:
             return
-        self.drop(path)
-        self._files[path] = (version(found), data)
-        self._size += len(data) + ENTRY_BYTES
-        while self._size > self._limit:
-            self.drop(next(iter(self._files)))
+        self._files.put(path, (version(found), data), len(data))
 
     def drop(self, path: str) -> None:
-        if (known := self._files.pop(path, None)) is not None:
-            self._size -= len(known[1]) + ENTRY_BYTES
+        self._files.take(path)
 
 
 def version(found: os.stat_result) -> Version:

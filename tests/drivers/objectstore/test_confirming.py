@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator
 import obstore
 import pytest
 
-from moorage.drivers.base import PathNotFound
-from moorage.drivers.objectstore.confirming import CONTENT_BYTES, ENTRY_BYTES, Confirming, Noted
+from moorage.drivers.base import DriverError, PathNotFound
+from moorage.drivers.bounded import ENTRY_BYTES
+from moorage.drivers.objectstore.confirming import CONTENT_BYTES, Confirming, Noted, names
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.notes import as_metadata
 from moorage.drivers.objectstore.s3 import s3_driver
 from tests.drivers.objectstore.stores import LINKS, driver_over, s3_options
+from tests.support.heads import Head
 from tests.support.objectstores import S3
+from tests.support.storefaults import Faults, Refusal
 from tests.support.storeproxy import StoreProxy
 
 LINK = "/repositories/app/link"
@@ -90,12 +93,69 @@ async def test_large_objects_are_not_kept(driver: ObjectStoreDriver, proxy: Stor
     assert await conditions(driver, proxy) == [False]
 
 
+async def test_a_note_that_this_process_writes_is_read(driver: ObjectStoreDriver) -> None:
+    link = content()
+    await driver.write([(LINK, link)])
+    assert await driver.read_noted(LINK) == (link, b"")
+    await driver.write_noted(LINK, link, NOTE)
+    assert await driver.read_noted(LINK) == (link, NOTE)
+
+
+class WithoutConditions(Faults):
+    """A store that refuses each request that has one."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(refusal=Refusal(status, "NotImplemented"))
+
+    def refused(self, request: Head) -> Refusal | None:
+        return self.refusal if request.header("if-none-match") else None
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "412 Precondition Failed", "501 Not Implemented"])
+async def test_a_store_that_refuses_conditions_is_asked_without(
+    driver: ObjectStoreDriver, proxy: StoreProxy, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    link = content()
+    await driver.write_noted(LINK, link, NOTE)
+    await driver.read_noted(LINK)
+    monkeypatch.setattr(proxy, "faults", WithoutConditions(status))
+    assert await driver.read_noted(LINK) == (link, NOTE)
+    assert await conditions(driver, proxy) == [False]
+
+
+async def test_a_store_that_refuses_everything_is_not_taken_for_one_without_conditions(
+    driver: ObjectStoreDriver, proxy: StoreProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 answers 400 where credentials have expired."""
+    await driver.write_noted(LINK, content(), NOTE)
+    await driver.read_noted(LINK)
+    with monkeypatch.context() as patched:
+        patched.setattr(proxy, "faults", Faults(refusal=Refusal("400 Bad Request", "ExpiredToken")))
+        with pytest.raises(DriverError, match="the credentials have expired"):
+            await driver.read_noted(LINK)
+    assert await conditions(driver, proxy) == [True]
+
+
+@pytest.mark.parametrize(
+    ("entity_tag", "named"),
+    [
+        ('"9a0364b9e99bb480dd25e1f0284c8555"', True),
+        ('W/"9a0364b9e99bb480dd25e1f0284c8555"', False),
+        ('"9a0364b9e99bb480dd25e1f0284c8555-1"', False),
+        ('"0x8DAA0364B9E99BB"', False),
+        ('"6a1f2c3d-47"', False),
+    ],
+)
+def test_an_entity_tag_names_the_content_by_its_md5(entity_tag: str, named: bool) -> None:
+    assert names(entity_tag, b"content") is named
+
+
 async def test_the_least_recently_read_is_forgotten_first(moto_store: S3, proxy: StoreProxy) -> None:
     driver = driver_over(moto_store, endpoint=proxy.endpoint)
     links = {driver.key(f"/{name}"): content() for name in "abc"}
     for key, link in links.items():
         await obstore.put_async(driver._store, key, link, attributes=dict(as_metadata(NOTE)))
-    two = 2 * (ENTRY_BYTES + len(content()) + len(NOTE))
+    two = 2 * (ENTRY_BYTES + len(content()) + len(NOTE)) + sum(map(len, [*links][:2]))
     reading = Confirming(driver._store, two)
     a, b, c = links
 

@@ -36,7 +36,7 @@ from moorage.drivers.objectstore.settling import settled
 from moorage.drivers.objectstore.together import some_at_once
 from moorage.drivers.objectstore.translation import translated, without_bytes
 from moorage.drivers.objectstore.unfinished import Unfinished
-from moorage.drivers.objectstore.writing import ObjectWriting, Recent, SegmentWriter
+from moorage.drivers.objectstore.writing import KEPT_BYTES, ObjectWriting, Recent, SegmentWriter
 from moorage.drivers.small import FILE_BYTES, WholeFile
 from moorage.drivers.threads import Threads
 
@@ -93,7 +93,7 @@ class ObjectStoreDriver(LookingFirst):
         self._joiner = joiner or Through(store, options.attributes, options.part_bytes, options.limits)
         self._unfinished = unfinished
         self._threads = Threads(HASHING_THREADS)
-        self._recent = Recent()
+        self._recent = Recent(KEPT_BYTES)
 
     def key(self, path: str) -> str:
         """The key of the object at a path. Raises InvalidPath if it is too long for the store."""
@@ -187,6 +187,7 @@ class ObjectStoreDriver(LookingFirst):
     async def write_noted(self, path: str, data: bytes, note: bytes) -> None:
         """One call: the note is metadata of the object."""
         await self._put(path, data, as_metadata(note))
+        self._confirming.forget(self.key(path))
 
     async def _put(
         self, path: str, data: bytes, metadata: Mapping[str, str] = NO_NOTE, *, verified: bool = False

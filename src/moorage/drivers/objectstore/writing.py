@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from obstore.store import ObjectStore
 
 from moorage.drivers.base import DriverError, Meanwhile, ignore
+from moorage.drivers.bounded import Bounded
 from moorage.drivers.objectstore.limits import Limits
 from moorage.drivers.objectstore.partmemory import OF_PROCESS
 from moorage.drivers.objectstore.putting import Putter
@@ -22,34 +22,9 @@ from moorage.drivers.threads import Threads
 KEPT_SEGMENT_BYTES: Final = 1 << 20
 KEPT_BYTES: Final = 16 << 20
 
-ENTRY_BYTES: Final = 512
-"""The most memory that a kept upload takes besides its bytes."""
-
-
-class Recent:
-    """Small uploads that this process wrote a moment ago, by mark.
-
-    The final object is written from memory, with one call, where a copy and a check of it would take two. When all uploads
-    together take more than `limit` bytes, the oldest are dropped.
-    """
-
-    def __init__(self, limit: int = KEPT_BYTES) -> None:
-        self._limit = limit
-        self._size = 0
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
-
-    def put(self, mark: str, data: bytes) -> None:
-        self.take(mark)
-        self._kept[mark] = data
-        self._size += len(data) + ENTRY_BYTES
-        while self._size > self._limit:
-            self.take(next(iter(self._kept)))
-
-    def take(self, mark: str) -> bytes | None:
-        data = self._kept.pop(mark, None)
-        if data is not None:
-            self._size -= len(data) + ENTRY_BYTES
-        return data
+Recent: TypeAlias = Bounded[bytes]
+"""Small uploads that this process wrote a moment ago, by mark. The final object is written from memory, with one call, where a copy
+and a check of it would take two."""
 
 
 class ObjectWriting:
@@ -205,7 +180,8 @@ class SegmentWriter:
                 raise
             self._head = Head(replace(self._segment, size=self._given))
             if self._small is not None:
-                self._recent.put(self.mark, b"".join(self._small))
+                data = b"".join(self._small)
+                self._recent.put(self.mark, data, len(data))
             self._forget()
 
     async def close(self) -> None:

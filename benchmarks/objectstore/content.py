@@ -7,7 +7,8 @@ from itertools import islice, permutations
 from benchmarks.content import ContentFolder, Image, Repository
 from benchmarks.load.images import image_manifest
 
-TAGS_PER_REPOSITORY = 64
+TAGS_PER_REPOSITORY = 10
+"""As in the traces (workloads)."""
 LAYERS = 9
 LAYERS_PER_IMAGE = 4
 """3,024 orders of four of nine layers: as many manifests that differ."""

@@ -1,7 +1,7 @@
 """A longer way to the store: what a client sends arrives so many milliseconds later. Answers come at once.
 
-A store so far away does not take processor time from the registry that asks it. So what the store answered before, the way answers
-from memory, after the same time, until anything is changed through it.
+A store so far away does not take processor time from the registry that asks it. So the way may remember what the store answered, until
+anything is changed through it, and answer that itself, as late as the store would if it had nothing else to do.
 
 It runs in a process of its own. It prints its port; for each line on its standard input it prints how many
 requests it has passed on or answered; at the end of the input it ends. Small requests only: one in each piece that is read.
@@ -26,6 +26,8 @@ from benchmarks.objectstore.remembered import Remembered
 HOST = "127.0.0.1"
 METHODS = (b"GET ", b"HEAD ", b"PUT ", b"POST ", b"DELETE ")
 BACKLOG = 1024
+SERVICE_SECONDS = 0.001
+"""What MinIO takes for a small question where it is asked one at a time (the round trip among the facts about the machine)."""
 
 
 class _Store(asyncio.Protocol):
@@ -78,16 +80,19 @@ class _Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._way.requests += data.startswith(METHODS)
+        loop = asyncio.get_running_loop()
+        if answer := self._way.known(data):
+            loop.call_later(self._way.seconds + SERVICE_SECONDS, self._answer, answer)
+            return
         self._waiting.append(data)
-        asyncio.get_running_loop().call_later(self._way.seconds, self._arrived)
+        loop.call_later(self._way.seconds, self._arrived)
+
+    def _answer(self, answer: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(answer)
 
     def _arrived(self) -> None:
         piece = self._waiting.popleft()
-        if self._transport.is_closing():
-            return
-        if answer := self._way.remembered.get(piece):
-            self._transport.write(answer)
-            return
         if self._store is None:
             self._store = _Store(self._transport, self._way)
         self._store.send(piece)
@@ -98,11 +103,15 @@ class _Client(asyncio.Protocol):
 
 
 class _Way:
-    def __init__(self, store_port: int, seconds: float) -> None:
+    def __init__(self, store_port: int, seconds: float, *, remembers: bool) -> None:
         self.store_port = store_port
         self.seconds = seconds
         self.requests = 0
         self.remembered = Remembered()
+        self._remembers = remembers
+
+    def known(self, request: bytes) -> bytes | None:
+        return self.remembered.get(request) if self._remembers else None
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -137,9 +146,16 @@ class Delay:
 
 
 @contextlib.contextmanager
-def delaying(store_port: int, milliseconds: float) -> Iterator[Delay]:
+def delaying(store_port: int, milliseconds: float, *, remembers: bool = False) -> Iterator[Delay]:
     """A port that leads to the store, with so much delay for each request."""
-    command = [sys.executable, "-m", "benchmarks.objectstore.delay", str(store_port), str(milliseconds)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.objectstore.delay",
+        str(store_port),
+        str(milliseconds),
+        str(int(remembers)),
+    ]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         try:
@@ -149,4 +165,4 @@ def delaying(store_port: int, milliseconds: float) -> Iterator[Delay]:
 
 
 if __name__ == "__main__":
-    uvloop.run(_Way(int(sys.argv[1]), float(sys.argv[2]) / 1e3).run())
+    uvloop.run(_Way(int(sys.argv[1]), float(sys.argv[2]) / 1e3, remembers=sys.argv[3] == "1").run())

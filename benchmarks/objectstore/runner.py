@@ -13,7 +13,7 @@ from benchmarks import seed, servers
 from benchmarks.content import GIB
 from benchmarks.load.launch import Launcher, LoadFailed
 from benchmarks.load.specs import Bucket, Calls, Target
-from benchmarks.objectstore.cases import REGISTRIES, StoreCase
+from benchmarks.objectstore.cases import StoreCase
 from benchmarks.objectstore.delay import Delay, delaying
 from benchmarks.objectstore.registries import registry
 from benchmarks.objectstore.s3server import MinIO, serving
@@ -45,28 +45,29 @@ class StoreBench:
     seconds: float
     say: Say
 
-    @property
-    def seed_root(self) -> Path:
-        return self.workdir / "minio-seed"
+    def _seed_root(self, pusher: str) -> Path:
+        return self.workdir / f"minio-seed-{pusher}"
 
     @property
     def launcher(self) -> Launcher:
         return Launcher(self.workdir)
 
     def prepare(self) -> dict[str, str]:
-        """Fill the bucket that all registries read, with the first of them; facts to report."""
-        peer = next((peer for peer in self.peers if peer.key in REGISTRIES), None)
-        if peer is None or not self.seed.repositories:
+        """Fill the buckets that all registries read; facts to report."""
+        if not self.seed.repositories:
             return {}
-        begun = time.monotonic()
-        with self._minio(self.seed_root) as store:
-            with servers.started(registry(peer, self.workdir / peer.key, store.bucket())) as server:
-                seed.push(self.seed, server.port)
-            self.say(f"seeded MinIO by {peer.title} in {time.monotonic() - begun:.0f} s")
-            facts = {"S3 server, round trip": self._round_trip(store, 0)}
-            for delay_ms in sorted({case.delay_ms for case in self.cases if case.delay_ms}):
-                facts[f"the same with {delay_ms:.0f} ms more"] = self._round_trip(store, delay_ms)
-        read_files(self.seed_root)
+        facts: dict[str, str] = {}
+        pushers = {case.pusher for case in self.cases if case.storage == "seed"}
+        for peer in (peer for peer in self.peers if peer.key in pushers):
+            begun = time.monotonic()
+            with self._minio(self._seed_root(peer.key)) as store:
+                with servers.started(registry(peer, self.workdir / peer.key, store.bucket())) as server:
+                    seed.push(self.seed, server.port)
+                self.say(f"seeded MinIO by {peer.title} in {time.monotonic() - begun:.0f} s")
+                facts = {"S3 server, round trip": self._round_trip(store, 0)}
+                for delay_ms in sorted({case.delay_ms for case in self.cases if case.delay_ms}):
+                    facts[f"the same with {delay_ms:.0f} ms more"] = self._round_trip(store, delay_ms)
+            read_files(self._seed_root(peer.key))
         return facts
 
     def _round_trip(self, store: MinIO, delay_ms: float) -> str:
@@ -82,12 +83,17 @@ class StoreBench:
         return serving(self.minio, data, self.workdir / "minio.log", certificates=certificates)
 
     def runs(self) -> int:
-        return self.rounds * sum(peer.key in case.peers for case in self.cases for peer in self.peers)
+        return self.rounds * sum(peer.key in case.peers for case in self._filled() for peer in self.peers)
+
+    def _filled(self) -> list[StoreCase]:
+        """Those whose bucket somebody has filled."""
+        keys = {peer.key for peer in self.peers}
+        return [case for case in self.cases if case.storage != "seed" or case.pusher in keys]
 
     def samples(self) -> Iterator[Sample]:
         """Each round begins with another peer."""
         for number in range(self.rounds):
-            for case in self.cases:
+            for case in self._filled():
                 peers = [peer for peer in self.peers if peer.key in case.peers]
                 first = number % max(1, len(peers))
                 for peer in peers[first:] + peers[:first]:
@@ -95,7 +101,7 @@ class StoreBench:
 
     def _sample(self, case: StoreCase, peer: Peer, number: int) -> Sample:
         sample = Sample(case.key, peer.key, number)
-        data = self.seed_root if case.storage == "seed" else self.workdir / "minio"
+        data = self._seed_root(case.pusher) if case.storage == "seed" else self.workdir / "minio"
         try:
             with self._minio(data, tls=case.tls) as store:
                 self._with_store(case, peer, store, sample)
@@ -108,7 +114,9 @@ class StoreBench:
 
     def _with_store(self, case: StoreCase, peer: Peer, store: MinIO, sample: Sample) -> None:
         with contextlib.ExitStack() as stack:
-            delay = stack.enter_context(delaying(store.port, case.delay_ms)) if case.delay_ms else None
+            delay = None
+            if case.delay_ms:
+                delay = stack.enter_context(delaying(store.port, case.delay_ms, remembers=True))
             bucket = store.bucket(delay.port if delay else 0)
             server: RestartableServer = store
             if case.of_registries:
@@ -123,10 +131,10 @@ class StoreBench:
 
     def _rehearse(self, case: StoreCase, peer: Peer, bucket: Bucket) -> None:
         with servers.started(registry(peer, self.workdir / peer.key, bucket)) as server:
-            stage = self._stage(server, peer, bucket)
-            if case.before:
-                case.before(stage, case.seconds)
-            case.load(stage, case.seconds)
+            stage, seconds = self._stage(server, peer, bucket), self.seconds or case.seconds
+            for load in filter(None, (case.before, case.load)):
+                if (found := load(stage, seconds)).errors:
+                    raise LoadFailed(f"in the rehearsal: {found.note}")
 
     def _stage(self, server: RestartableServer, peer: Peer, bucket: Bucket) -> Stage:
         return Stage(server, self.seed, self.launcher, MOST_WRITTEN_BYTES, bucket, peer.key)

@@ -9,6 +9,7 @@ from benchmarks.load.connection import serialise
 from benchmarks.load.mix import request
 from benchmarks.load.specs import Blobs, Calls, Mix, Outcome, Request
 from benchmarks.objectstore.cases import StoreCase
+from benchmarks.objectstore.content import TAGS_PER_REPOSITORY
 from benchmarks.workloads.base import Goal, Load, Stage, Workload, payload, rate_goals
 from benchmarks.workloads.manifests import ACCEPT
 
@@ -21,12 +22,12 @@ COLD_TAGS = {8: 768, 16: 1536, 32: 2048}
 """By clients: how many tags are pulled, each of them once."""
 
 TRACE_CLIENTS, TRACE_PULLS = 16, 4000
-TRACE_REPOSITORIES, TRACE_TAGS = 200, 10
+TRACE_REPOSITORIES, TRACE_TAGS = 200, TAGS_PER_REPOSITORY
 SKEW, NEWEST = 0.8, 0.7
 """The popularity of repositories falls with this power of their rank; so much of a repository's pulls are of its newest tag."""
 
 WARM_TAGS = 64
-WARM_UP_TAGS = 128
+WARM_UP_TAGS = 130
 WARM_UP_SECONDS = 1.5
 TAGS = max(COLD_TAGS.values()) + WARM_UP_TAGS
 DELAY_MS = 10.0
@@ -112,7 +113,9 @@ def _push(key: str, title: str, *, streamed: bool, tls: bool = False) -> StoreCa
     )
 
 
-def _pull(key: str, title: str, loads: tuple[Load, Load], *, rehearsed: bool = False) -> StoreCase:
+def _pull(
+    key: str, title: str, loads: tuple[Load, Load], *, rehearsed: bool = False, pusher: str = "moorage"
+) -> StoreCase:
     return StoreCase(
         key,
         title,
@@ -124,6 +127,7 @@ def _pull(key: str, title: str, loads: tuple[Load, Load], *, rehearsed: bool = F
         shows=("store_calls", "store_cpu_us"),
         delay_ms=DELAY_MS,
         rehearsed=rehearsed,
+        pusher=pusher,
     )
 
 
@@ -162,15 +166,23 @@ ALL: tuple[Workload, ...] = (
         f"As in a trace: {TRACE_PULLS:,} pulls from {TRACE_REPOSITORIES} repositories of {TRACE_TAGS} tags each, the first of a "
         f"registry that has just started. Popularity is Zipf's (s = {SKEW}), and the newest tag has {NEWEST:.0%} of a "
         "repository's pulls. Cold: every tag is another one, and has not been asked for since the registry started. "
-        f"Warm: {WARM_TAGS} tags, over and over. All registries read one and the same bucket. What MinIO answered once, the way "
-        "to it answers from memory, as late as it would pass the question on: a store that far away takes no processor time "
-        "from the registry.",
+        f"Warm: {WARM_TAGS} tags, over and over. All registries read one and the same bucket; Moorage pushed what is in it, so small "
+        "manifests lie beside their tags, but for one case. A store that far away takes no processor time from the registry: so what "
+        "MinIO answered once, the way to it answers from memory, a millisecond after it would have passed the question on, which is "
+        "what MinIO takes where nothing else is asked.",
         (
             _pull("O2-trace-16", "as in a trace, 16 clients", _trace(), rehearsed=True),
             *[
                 _pull(f"O2-cold-{clients}", f"cold, {clients} clients", _cold(clients), rehearsed=True)
                 for clients in COLD_TAGS
             ],
+            _pull(
+                f"O2-theirs-{TRACE_CLIENTS}",
+                f"cold, {TRACE_CLIENTS} clients, pushed by distribution v3.1.1",
+                _cold(TRACE_CLIENTS),
+                rehearsed=True,
+                pusher="v3",
+            ),
             *[
                 _pull(f"O2-warm-{clients}", f"warm, {clients} clients", _warm(clients))
                 for clients in COLD_TAGS

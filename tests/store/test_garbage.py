@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from moorage.digest import Digest
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
 from moorage.names import Name, Tag, UploadId
@@ -218,6 +219,23 @@ async def test_what_is_younger_than_the_grace_period_stays(disk: Shelf, tmp_path
     await disk.collect(delete_untagged=True)
     assert young.hex not in await disk.blobs()
     assert not await disk.has("b", LIST)
+
+
+async def test_what_comes_from_the_future_is_not_young_for_ever(disk: Shelf, tmp_path: Path) -> None:
+    """As a wrong clock has dated it. What lies ahead by no more than clocks differ was written just now."""
+    wrong, ahead = await disk.push_blob("a", b"wrong"), await disk.push_blob("a", b"ahead")
+    await disk.push("b", AMD, "tagged")
+    await disk.push("b", ARM)
+    dated = {layout.blob_data(wrong): 4e9, layout.revision_link(Name("b"), ARM.digest): 4e9}
+    dated |= {layout.blob_data(Digest.of(blob)): 4e9 for blob in (*ARM.blobs, ARM.payload)}
+    dated[layout.blob_data(ahead)] = time.time() + 14 * 60
+    for path, moment in dated.items():
+        os.utime(tmp_path / path.lstrip("/"), (moment, moment))
+    found = await disk.collect(delete_untagged=True, grace=10)
+    assert {digest for digest, _ in found.garbage.blobs} >= {wrong, ARM.digest}
+    assert await disk.layers("a") == {ahead.hex}
+    assert await disk.revisions("b") == {AMD.digest.hex}
+    await disk.check("b", AMD)
 
 
 async def test_a_second_collection_at_the_same_time_is_refused(disk: Shelf) -> None:

@@ -19,6 +19,7 @@ from moorage.store.repository import Repository, Stock
 from tests.drivers.objectstore.stores import driver_over
 from tests.faults.images import Image, image_of
 from tests.support.objectstores import S3
+from tests.support.storeproxy import StoreProxy
 
 TAG = Tag("v1")
 
@@ -91,3 +92,20 @@ async def test_a_tag_that_another_program_wrote_loses_its_note(driver: ObjectSto
     await driver.write([(link, second.digest.encode())])
     digest, found = await opened(driver).manifests.tagged(TAG)
     assert (digest, found.payload) == (second.digest, second.manifest)
+
+
+async def test_looking_for_the_tags_of_a_manifest_does_not_fill_the_memory_of_known_tags(
+    moto_store: S3, proxy: StoreProxy
+) -> None:
+    """A large repository would push out all that is pulled."""
+    driver = driver_over(moto_store, endpoint=proxy.endpoint)
+    image = image_of(random.Random(6), layers=1)
+    await pushed(driver, image)
+    tags = opened(driver).tags
+    with proxy.counted() as calls:
+        assert await tags.leading_to([Digest(image.digest)]) == [TAG]
+        for _ in range(2):
+            await tags.look(TAG)
+    conditions = [bool(call.head.header("if-none-match")) for call in calls if "/current/link" in call.path]
+    assert conditions == [False, False, True]
+    await driver.close()

@@ -24,8 +24,8 @@
     tree           the tree read through its listings, for code that removes what it does not find
     live           the same, for a registry that is being written to
     contents       one repository reduced to the references between its parts
-    torn           the last target of a torn tag, without repairing it
-    listing        the names and digests in a folder that may not exist
+    torn           the last target of a torn tag, from its history
+    listing        the names and digests in a folder that may not exist, and the folders of all repositories
     removal        the removal of a path that may be gone
     ages           what counts as written just now, by clocks that may be wrong
     ahead          answers in order, with the next ones in flight

@@ -94,17 +94,14 @@ class Reading:
         if link is None:
             self.contents.former.add(key(digest))
             return None
-        canonical = target(link)
-        if digest.canonical:
-            if canonical != digest:
-                self._tree.warn("torn link: its path tells what it held", path)
-            canonical = digest
-        elif canonical is None:
+        canonical = leads_to(digest, link)
+        if canonical is None:
             self.contents.whole = False
             self._tree.warn("torn link: push its content again; all of its repository is kept", path)
-            return None
-        else:
+        elif not digest.canonical:
             self.contents.aliases[key(digest)] = key(canonical)
+        elif target(link) != digest:
+            self._tree.warn("torn link: its path tells what it held", path)
         return canonical
 
     async def _references(self, digest: Digest) -> References:
@@ -168,3 +165,9 @@ def target(link: bytes, *, canonical: bool = True) -> Digest | None:
     except DigestInvalid:
         return None
     return digest if digest.canonical or not canonical else None
+
+
+def leads_to(digest: Digest, link: bytes) -> Digest | None:
+    """The canonical digest that the link made for `digest` leads to; None if nothing tells. The path of a canonical link gives its
+    digest, torn or not."""
+    return digest if digest.canonical else target(link)

@@ -71,6 +71,11 @@ def copying(digest: Digest) -> str:
     return f"{COPYING}/{digest.hex}"
 
 
+def folder_of(path: str) -> str:
+    """The folder of a file or of a folder. A link and the bytes of a blob lie alone in theirs."""
+    return path.rpartition("/")[0]
+
+
 def repository(name: Name) -> str:
     return f"{REPOSITORIES}/{name}"
 

@@ -16,8 +16,8 @@ from moorage.errors import UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
 from moorage.store.ages import Age
-from moorage.store.ahead import ahead_of, answers
-from moorage.store.listing import names_in
+from moorage.store.ahead import ahead_of
+from moorage.store.listing import names_in, repository_folders
 from moorage.store.patience import Patience
 from moorage.store.registry import Registry
 from moorage.store.removal import discard
@@ -118,23 +118,17 @@ class _Failures:
 async def _repositories(driver: Driver, failures: _Failures) -> AsyncGenerator[Name, None]:
     """Repositories that have a folder of uploads, also below folders whose neighbours cannot be listed."""
 
-    async def names(path: str) -> list[str]:
-        folder = f"{layout.REPOSITORIES}{path}"
+    async def names(folder: str) -> list[str]:
         try:
             return await names_in(driver, folder)
         except DriverError as error:
             failures.add(folder, error)
             return []
 
-    level = [""]
-    while level:
-        below: list[str] = []
-        async with contextlib.aclosing(answers(level, names, ahead=ahead_of(driver))) as listed:
-            async for path, found in listed:
-                if "_uploads" in found and Name.is_valid(path[1:]):
-                    yield Name(path[1:])
-                below += [f"{path}/{one}" for one in found if not one.startswith("_")]
-        level = below
+    async with contextlib.aclosing(repository_folders(names, ahead=ahead_of(driver))) as folders:
+        async for name, found in folders:
+            if "_uploads" in found and Name.is_valid(name):
+                yield Name(name)
 
 
 async def _purge_repository(

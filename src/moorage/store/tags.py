@@ -15,6 +15,7 @@ from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
 from moorage.store.links import parse_link
 from moorage.store.listing import digests_in
+from moorage.store.torn import newest
 
 log = logging.getLogger(__name__)
 
@@ -46,18 +47,11 @@ class Tags:
             return await self._last(tag), b""
 
     async def _last(self, tag: Tag) -> Digest:
-        """The newest digest in the history of a tag whose link is torn. Raises ManifestUnknown without a history.
-
-        The link is left as it is: a push that has replaced it meanwhile would be undone.
-        """
-        history: list[tuple[float, Digest]] = []
-        for named in await digests_in(self._driver, layout.tag_index(self._name, tag)):
-            with contextlib.suppress(PathNotFound):
-                link = await self._driver.stat(layout.tag_index_link(self._name, tag, named))
-                history.append((link.modified, named))
-        if not history:
+        """The newest digest in the history of a tag whose link is torn. Raises ManifestUnknown without a history."""
+        history = await digests_in(self._driver, layout.tag_index(self._name, tag))
+        digest = await newest(self._name, tag, history, self._modified)
+        if digest is None:
             raise ManifestUnknown(detail={"tag": tag})
-        digest = max(history)[1]
         if tag not in self._torn:
             self._torn.add(tag)
             log.warning(
@@ -65,6 +59,12 @@ class Tags:
                 extra={"repository": self._name, "tag": tag, "digest": digest},
             )
         return digest
+
+    async def _modified(self, path: str) -> float | None:
+        try:
+            return (await self._driver.stat(path)).modified
+        except PathNotFound:
+            return None
 
     async def names(self, after: str = "", limit: int | None = None) -> list[Tag]:
         """Tags after `after`, sorted by code point, at most `limit`. Raises NameUnknown."""
@@ -111,10 +111,18 @@ class Tags:
         return [Tag(text) async for text, digest in asking if digest in digests]
 
     async def _target(self, text: str) -> Digest | None:
+        """What the folder's tag names; None if it is no tag. Its note is not asked for: nobody looks at it, and a driver that
+        remembers what it has read would forget the tags that are pulled."""
         try:
-            return await self.resolve(Tag.parse(text))
-        except (TagInvalid, ManifestUnknown):
+            tag = Tag.parse(text)
+            content = await self._driver.read(layout.tag_link(self._name, tag))
+        except (TagInvalid, PathNotFound):
             return None
+        with contextlib.suppress(DigestInvalid):
+            return parse_link(content)
+        with contextlib.suppress(ManifestUnknown):
+            return await self._last(tag)
+        return None
 
     def links(self, tags: Iterable[Tag], digest: Digest) -> list[tuple[str, bytes]]:
         """The link files that point `tags` to a manifest by the digest that the client used, to be written once the

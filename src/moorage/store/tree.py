@@ -9,16 +9,17 @@ other failure of the storage. Nothing in this module writes, repairs links, or c
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Final, TypeVar
 
 from moorage.digest import Digest
 from moorage.drivers.base import Driver, DriverError, PathNotFound
-from moorage.errors import DigestInvalid
 from moorage.names import Name
 from moorage.store import layout
 from moorage.store.ahead import ahead_of, answers
+from moorage.store.listing import digests_and_others, repository_folders
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -89,24 +90,18 @@ class Tree:
         found: list[Digest] = []
         others: list[str] = []
         for algorithm in await self.names(folder):
-            for hexadecimal in await self.names(f"{folder}/{algorithm}"):
-                try:
-                    found.append(Digest.parse(f"{algorithm}:{hexadecimal}"))
-                except DigestInvalid:
-                    others.append(f"{folder}/{algorithm}/{hexadecimal}")
+            digests, names = digests_and_others(await self.names(f"{folder}/{algorithm}"), algorithm)
+            found += digests
+            others += [f"{folder}/{algorithm}/{name}" for name in names]
         return found, others
 
     async def repositories(self) -> AsyncIterator[tuple[Name, list[str]]]:
         """Every folder that has `_manifests`, `_layers` or `_referrers`, with the names in it. In no particular order,
         and including folders whose name is not valid: their content was pushed once."""
-        level = [""]
-        while level:
-            below = []
-            async for path, names in self.ask(level, lambda path: self.names(f"{layout.REPOSITORIES}{path}")):
+        async with contextlib.aclosing(repository_folders(self.names, ahead=self._ahead)) as folders:
+            async for name, names in folders:
                 if not PARTS.isdisjoint(names):
-                    yield Name(path[1:]), names
-                below += [f"{path}/{name}" for name in names if not name.startswith("_")]
-            level = below
+                    yield Name(name), names
 
     def ask(
         self, items: Iterable[T], question: Callable[[T], Awaitable[R]]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -12,8 +14,11 @@ import pytest
 
 from moorage.config.sections import s3 as sections
 from moorage.drivers.base import DriverError, WriteRefused
+from moorage.drivers.objectstore.acl import PUTS_AT_ONCE, WithAcl
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
+from moorage.drivers.objectstore.multipart import Multipart
 from moorage.drivers.objectstore.s3 import S3Options, s3_driver
+from moorage.drivers.objectstore.sdk import S3Clients
 from tests.contracts.driver import OF_ANY, Promise
 from tests.contracts.streams import content
 from tests.drivers.objectstore.stores import DATA, LINKS, s3_options, uploaded
@@ -23,6 +28,8 @@ from tests.support.storefaults import Faults, Refusal
 from tests.support.storeproxy import StoreProxy
 
 MIB: Final = 1 << 20
+LINK: Final = b"sha256:" + 64 * b"0"
+WAIT_SECONDS: Final = 30.0
 REGISTERED: Final = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 
 
@@ -209,3 +216,65 @@ async def test_a_store_that_cannot_name_it_in_a_copy_is_not_given_an_object_with
         await driver.move(DATA, "/blob", mark=mark)
     assert await driver.children("/") == ["u"]
     await driver.close()
+
+
+class StalledLayers(Multipart):
+    """A bucket that takes links at once, and layers and their parts only when it is told to go on."""
+
+    def __init__(self, store: S3) -> None:
+        arguments = {
+            "region_name": store.region,
+            "endpoint_url": store.endpoint,
+            "aws_access_key_id": store.access_key,
+            "aws_secret_access_key": store.secret_key,
+            "addressing_style": "path",
+            "user_agent": "tests",
+        }
+        super().__init__(store.bucket, S3Clients(arguments), {"ACL": "public-read"})
+        self._reached = threading.Semaphore(0)
+        self._going = threading.Event()
+
+    def put_object(self, target: str, data: bytes, metadata: Mapping[str, str]) -> None:
+        if data != LINK:
+            self._stall()
+        super().put_object(target, data, metadata)
+
+    def put_part(self, target: str, upload: str, number: int, data: bytes | bytearray) -> str:
+        self._stall()
+        return super().put_part(target, upload, number, data)
+
+    def _stall(self) -> None:
+        self._reached.release()
+        assert self._going.wait(WAIT_SECONDS)
+
+    async def reached(self, times: int) -> None:
+        """Wait for as many layers and parts."""
+        for _ in range(times):
+            assert await asyncio.to_thread(self._reached.acquire, timeout=WAIT_SECONDS)
+
+    def go_on(self) -> None:
+        self._going.set()
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+async def test_links_do_not_wait_for_layers_that_are_being_sent(
+    moto_store: S3, bucket: Bucket, parts: int
+) -> None:
+    uploads = StalledLayers(moto_store)
+    putter = WithAcl(uploads, uploads, "")
+
+    async def layer(number: int) -> None:
+        path = f"layer{number}"
+        sink = putter.sink(f"{bucket.root}/{path}", path, 5 * MIB, parts, small=False)
+        await sink.write(bytes((parts - 1) * 5 * MIB + 1))
+        await sink.close()
+
+    layers = [asyncio.create_task(layer(number)) for number in range(PUTS_AT_ONCE // parts)]
+    await uploads.reached(PUTS_AT_ONCE)
+    link = asyncio.create_task(putter.put(f"{bucket.root}/link", "link", LINK, {}))
+    done, _ = await asyncio.wait([link], timeout=WAIT_SECONDS / 3)
+    there = bucket.names()
+    uploads.go_on()
+    await asyncio.gather(link, *layers)
+    putter.close()
+    assert (done, there) == ({link}, ["link"])

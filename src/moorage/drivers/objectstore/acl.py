@@ -13,6 +13,7 @@ from moorage.drivers.objectstore.putting import Sink
 from moorage.drivers.threads import Threads
 
 PUTS_AT_ONCE: Final = 16
+"""For links and manifests, and as many for layers: what a thread sends of a layer may take minutes."""
 
 
 class WithAcl:
@@ -23,12 +24,22 @@ class WithAcl:
         self._uploads = uploads
         self._hidden = hidden
         self._private = f"{private}/" if private else ""
-        self._threads = Threads(PUTS_AT_ONCE)
+        self._small = Threads(PUTS_AT_ONCE)
+        self._large = Threads(PUTS_AT_ONCE)
 
     async def put(self, key: str, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
+        await self._put(self._small, key, path, data, metadata)
+
+    async def put_large(self, key: str, path: str, data: bytes) -> None:
+        """Like `put`, among the parts of other objects."""
+        await self._put(self._large, key, path, data, {})
+
+    async def _put(
+        self, threads: Threads, key: str, path: str, data: bytes, metadata: Mapping[str, str]
+    ) -> None:
         private = self._private and path.startswith(self._private)
         uploads = self._hidden if private else self._uploads
-        putting = self._threads.call(uploads.put_object, key, data, metadata)
+        putting = threads.call(uploads.put_object, key, data, metadata)
         with answered(path):
             try:
                 await asyncio.shield(putting)
@@ -38,10 +49,11 @@ class WithAcl:
                 raise
 
     def sink(self, key: str, path: str, part_bytes: int, in_flight: int, *, small: bool) -> Sink:
-        return _PartSink(self, self._uploads, self._threads, key, path, part_bytes, in_flight)
+        return _PartSink(self, self._uploads, self._large, key, path, part_bytes, in_flight)
 
     def close(self) -> None:
-        self._threads.close()
+        self._small.close()
+        self._large.close()
 
 
 class _PartSink:
@@ -77,7 +89,7 @@ class _PartSink:
 
     async def close(self) -> None:
         if not self._upload:
-            await self._putter.put(self._key, self._path, bytes(self._collected), {})
+            await self._putter.put_large(self._key, self._path, bytes(self._collected))
             return
         await self._send(bytes(self._collected))
         tags = await asyncio.gather(*self._parts)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Final
 
 import obstore
-from obstore.store import AzureStore, GCSStore, S3Store
 
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.again import asked
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.listing import INVALID
+from moorage.drivers.objectstore.options import CloudStore
 
 TREE: Final = "/docker/registry/v2"
 
@@ -30,7 +30,7 @@ class AzureDriver(ObjectStoreDriver):
         return False
 
 
-async def _listed_only(store: AzureStore | S3Store | GCSStore, prefix: str) -> bool:
+async def _listed_only(store: CloudStore, prefix: str) -> bool:
     """Whether the first page of the whole container has names that begin with the prefix. Few names sort before a slash."""
 
     async def first() -> bool:

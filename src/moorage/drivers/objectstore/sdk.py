@@ -18,7 +18,7 @@ from moorage.drivers.objectstore.proxies import proxy_for
 from moorage.drivers.objectstore.translation import reason
 from moorage.drivers.objectstore.trust import bundle_with
 
-CONNECTIONS: Final = 48
+CONNECTIONS: Final = 80
 """How many a client keeps open: one for each thread that may use it."""
 
 TRIES: Final = 7

@@ -7,13 +7,13 @@ from typing import Final
 
 from moorage.digest import CANONICAL, EMPTY, Digest
 from moorage.drivers.base import A_FOLDER, Damaged, DriverError, Obstructed, PathNotFound
-from moorage.errors import DigestInvalid
 from moorage.store import layout
 from moorage.store.abreast import abreast
 from moorage.store.checking.state import State, Unreadable
 from moorage.store.checking.suspects import CorruptBlob, Suspect
 from moorage.store.contents import digest_of, key
 from moorage.store.findings import unreadable
+from moorage.store.listing import digests_and_others
 from moorage.store.patience import Patience
 
 LOOKS_AT_ONCE: Final = 32
@@ -42,17 +42,15 @@ class BlobCheck:
         await abreast(READS_AT_ONCE, map(digest_of, list(state.sizes)), self._read)
 
     def _digests(self, folder: str, names: list[str]) -> list[Digest]:
+        digests, others = digests_and_others(names)
         found = []
-        for name in names:
-            try:
-                digest = Digest.parse(f"{CANONICAL}:{name}")
-            except DigestInvalid:
-                self._state.tree.foreign(f"{folder}/{name}")
-                continue
+        for digest in digests:
             if layout.blob_data(digest).startswith(f"{folder}/"):
                 found.append(digest)
             else:
-                self._state.tree.foreign(f"{folder}/{name}")
+                others.append(digest.hex)
+        for name in others:
+            self._state.tree.foreign(f"{folder}/{name}")
         return found
 
     async def _look(self, digest: Digest) -> None:

@@ -26,9 +26,10 @@ from moorage.store.checking.suspects import (
     TornTag,
     is_torn,
 )
-from moorage.store.contents import key, target
+from moorage.store.contents import key, leads_to
 from moorage.store.findings import Finding
 from moorage.store.links import parse_link
+from moorage.store.listing import digests_and_others
 from moorage.store.parsing import parse_stored
 from moorage.store.policy import ReferencePolicy
 from moorage.store.tree import PARTS
@@ -99,12 +100,10 @@ class RepositoryCheck:
             if algorithm == COMPLETE:
                 self._complete = True
                 continue
-            for hexadecimal in await self._tree.names(f"{folder}/{algorithm}"):
-                try:
-                    subject = Digest.parse(f"{algorithm}:{hexadecimal}")
-                except DigestInvalid:
-                    self._foreign(f"{folder}/{algorithm}/{hexadecimal}")
-                    continue
+            subjects, others = digests_and_others(await self._tree.names(f"{folder}/{algorithm}"), algorithm)
+            for name in others:
+                self._foreign(f"{folder}/{algorithm}/{name}")
+            for subject in subjects:
                 digests, _ = await self._tree.digests(layout.referrers_of(self._name, subject))
                 self._referrers |= {(subject, digest) for digest in digests}
         for subject, digest in sorted(self._referrers):
@@ -119,8 +118,8 @@ class RepositoryCheck:
 
         async def look(digest: Digest) -> None:
             content = await self._look(path_of(self._name, digest), digest if digest.canonical else None)
-            canonical = digest if digest.canonical else target(content or b"")
-            if content is not None and canonical is not None:
+            canonical = leads_to(digest, content) if content is not None else None
+            if canonical is not None:
                 found[digest] = canonical
 
         await abreast(READS_AT_ONCE, digests, look)

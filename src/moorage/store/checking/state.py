@@ -8,7 +8,7 @@ from moorage.names import Name
 from moorage.store import layout
 from moorage.store.ages import Age
 from moorage.store.checking.report import CheckReport
-from moorage.store.contents import Key, key, target
+from moorage.store.contents import Key, key, leads_to
 from moorage.store.findings import Finding
 from moorage.store.hashing import read_through
 from moorage.store.live import LiveTree
@@ -91,7 +91,7 @@ class State:
         content = await self.tree.read(layout.revision_link(name, digest))
         if content is None:
             return None
-        return digest if digest.canonical else target(content)
+        return leads_to(digest, content)
 
     async def fault(self, digest: Digest) -> str:
         """What is wrong with the bytes of a blob, all of which are read; empty if nothing is. Raises PathNotFound for a

@@ -14,7 +14,7 @@ from moorage.drivers.base import Damaged, PathNotFound
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.checking.state import State, Unreadable
-from moorage.store.contents import key, target
+from moorage.store.contents import key, leads_to, target
 from moorage.store.findings import Finding, unreadable
 from moorage.store.removal import discard
 from moorage.store.torn import named_last
@@ -263,7 +263,7 @@ class MissingBlob:
         content = await state.link(layout.layer_link(self.repository, self.digest))
         if content is None:
             return await state.manifest(self.repository, self.digest)
-        return self.digest if self.digest.canonical else target(content)
+        return leads_to(self.digest, content)
 
     async def repair(self, state: State) -> bool:
         return False
@@ -302,7 +302,7 @@ class CorruptBlob:
         except Damaged:
             # Clients are answered that it does not exist already, and its bytes cannot be read to prove more.
             return False
-        await discard(state.driver, self.place.rpartition("/")[0])
+        await discard(state.driver, layout.folder_of(self.place))
         return True
 
     async def _is_proven(self, state: State) -> bool:
@@ -313,4 +313,4 @@ class CorruptBlob:
 
 async def _remove(state: State, link: str) -> None:
     """Remove a link, with the folder that holds nothing else."""
-    await discard(state.driver, link.rpartition("/")[0])
+    await discard(state.driver, layout.folder_of(link))

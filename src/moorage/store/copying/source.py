@@ -15,7 +15,7 @@ from moorage.errors import DigestInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout
 from moorage.store.abreast import abreast
-from moorage.store.contents import target
+from moorage.store.contents import leads_to
 from moorage.store.copying.report import CopyReport
 from moorage.store.findings import Finding
 from moorage.store.links import parse_link
@@ -83,8 +83,7 @@ class SourceReading:
             link = await self._tree.read(path)
             if link is None:
                 return
-            # The path of a canonical link gives its digest, torn or not.
-            canonical = digest if digest.canonical else target(link)
+            canonical = leads_to(digest, link)
             if canonical is None:
                 self._torn(path)
             else:

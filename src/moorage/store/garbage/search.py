@@ -6,21 +6,20 @@ of needed content and what will be removed stay in memory.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from moorage.digest import CANONICAL, Digest
+from moorage.digest import Digest
 from moorage.drivers.base import Driver, FileInfo, Obstructed, PathNotFound
-from moorage.errors import DigestInvalid
 from moorage.names import Name, Tag
 from moorage.store import layout
+from moorage.store.ages import Age
 from moorage.store.ahead import ahead_of, answers
-from moorage.store.contents import Contents, Key, digest_of, is_canonical, key, target
+from moorage.store.contents import Contents, Key, digest_of, is_canonical, key, leads_to, target
 from moorage.store.garbage import marking
 from moorage.store.garbage.sweeping import Garbage
 from moorage.store.garbage.tagged import TaggedReading
-from moorage.store.listing import names_in
+from moorage.store.listing import digests_and_others, names_in
 from moorage.store.tree import Tree
 
 
@@ -46,7 +45,7 @@ class Search:
         self.garbage = Garbage()
         self._driver = driver
         self._delete_untagged = delete_untagged
-        self._young = time.time() - grace if grace > 0 else None
+        self._grace = Age(grace) if grace > 0 else None
         self._marked: set[Key] = set()
 
     async def empty(self) -> bool:
@@ -114,15 +113,15 @@ class Search:
 
     async def _kept(self, contents: Contents) -> set[Key]:
         keep = marking.kept(contents)
-        if self._young is None:
+        if self._grace is None:
             return keep
-        young = [found for found in contents.manifests.keys() - keep if await self._is_young(contents, found)]
+        young = []
+        # An image may be waiting for the index that will name it.
+        for found in contents.manifests.keys() - keep:
+            modified = await self.tree.modified(layout.revision_link(contents.name, digest_of(found)))
+            if modified is None or self._grace.spares(modified):
+                young.append(found)
         return marking.kept(contents, young)
-
-    async def _is_young(self, contents: Contents, manifest: Key) -> bool:
-        """Whether the manifest is in its grace period: an image may be waiting for the index that will name it."""
-        modified = await self.tree.modified(layout.revision_link(contents.name, digest_of(manifest)))
-        return modified is None or self._young is None or modified >= self._young
 
     async def _mark(self, contents: Contents, keep: set[Key]) -> None:
         whole = contents.whole
@@ -166,7 +165,7 @@ class Search:
             (name, digest_of(alias)) for alias, found in contents.aliases.items() if found in doomed
         ]
         self.garbage.referrers += [
-            (name, _folder(layout.referrer_link(name, digest_of(subject), digest_of(found))))
+            (name, layout.folder_of(layout.referrer_link(name, digest_of(subject), digest_of(found))))
             for found in doomed
             if (subject := contents.manifests[found].subject) is not None
         ]
@@ -185,7 +184,7 @@ class Search:
         for tag in contents.tags.keys() - expired:
             digests, _ = await self.tree.digests(layout.tag_index(contents.name, tag))
             self.garbage.history += [
-                (contents.name, _folder(layout.tag_index_link(contents.name, tag, digest)))
+                (contents.name, layout.folder_of(layout.tag_index_link(contents.name, tag, digest)))
                 for digest in digests
                 if key(digest) in doomed
             ]
@@ -195,15 +194,11 @@ class Search:
         shards = await self.tree.names(layout.CANONICAL_BLOBS)
         folders = [f"{layout.CANONICAL_BLOBS}/{shard}" for shard in shards]
         async for folder, names in self.tree.ask(folders, self.tree.names):
-            for hexadecimal in names:
-                try:
-                    digest = Digest.parse(f"{CANONICAL}:{hexadecimal}")
-                except DigestInvalid:
-                    self.tree.warn("not a blob, left alone", f"{folder}/{hexadecimal}")
-                    continue
-                self.counts.blobs += 1
-                if key(digest) not in self._marked:
-                    unmarked.append(digest)
+            digests, others = digests_and_others(names)
+            for name in others:
+                self.tree.warn("not a blob, left alone", f"{folder}/{name}")
+            self.counts.blobs += len(digests)
+            unmarked += [digest for digest in digests if key(digest) not in self._marked]
         async for digest, found in self.tree.ask(unmarked, self._info):
             self._condemn_blob(digest, found)
 
@@ -215,8 +210,7 @@ class Search:
 
     def _condemn_blob(self, digest: Digest, found: FileInfo | None) -> None:
         """Condemn a blob, even if its size is unknown. With a grace period, a blob that is young or of unknown age stays."""
-        young = self._young is not None and (found is None or found.modified >= self._young)
-        if young:
+        if self._grace is not None and (found is None or self._grace.spares(found.modified)):
             self._marked.add(key(digest))
         else:
             self.garbage.blobs.append((digest, found.size if found else 0))
@@ -228,10 +222,9 @@ class Search:
         for path in others:
             self.tree.warn("not a layer link, left alone", path)
         for digest in digests:
-            canonical: Digest | None = digest
-            if not digest.canonical:
-                link = await self.tree.read(layout.layer_link(name, digest))
-                canonical = target(link) if link is not None else None
+            # The bytes of a canonical link tell nothing more, and are not read.
+            link = b"" if digest.canonical else await self.tree.read(layout.layer_link(name, digest))
+            canonical = leads_to(digest, link) if link is not None else None
             if canonical is not None and key(canonical) not in self._marked:
                 self.garbage.layers.append((name, digest))
 
@@ -252,7 +245,3 @@ class Search:
 
     def _spare_marked(self) -> None:
         self.garbage.blobs = [one for one in self.garbage.blobs if key(one[0]) not in self._marked]
-
-
-def _folder(file: str) -> str:
-    return file.rpartition("/")[0]

@@ -84,7 +84,7 @@ class Sweep:
         found.aliases = [one for one in found.aliases if one[0] not in self._stuck]
         found.manifests = [one for one in found.manifests if one[0] not in self._stuck]
         manifests = set(found.manifests)
-        links = {_folder(layout.revision_link(*one)): one for one in found.aliases + found.manifests}
+        links = {layout.folder_of(layout.revision_link(*one)): one for one in found.aliases + found.manifests}
         gone, left = await self._remove(
             links, line=lambda one: f"manifest {one[0]}@{one[1]}" if one in manifests else ""
         )
@@ -93,7 +93,7 @@ class Sweep:
 
     async def links(self) -> list[Digest]:
         """Remove links to layers. Returns the layers to which one stayed."""
-        links = {_folder(layout.layer_link(*one)): one for one in self._garbage.layers}
+        links = {layout.folder_of(layout.layer_link(*one)): one for one in self._garbage.layers}
         self._garbage.layers, left = await self._remove(links, above=layout.REPOSITORIES)
         self._stick(left)
         return [digest for _, digest in left]
@@ -105,7 +105,7 @@ class Sweep:
         for name in list(found.repositories):
             if not await self._repository(name):
                 found.repositories.remove(name)
-        blobs = {_folder(layout.blob_data(one[0])): one for one in found.blobs}
+        blobs = {layout.folder_of(layout.blob_data(one[0])): one for one in found.blobs}
         found.blobs, _ = await self._remove(
             blobs, line=lambda one: f"blob {one[0]} {one[1]}", above=layout.CANONICAL_BLOBS
         )
@@ -132,7 +132,7 @@ class Sweep:
         ended."""
         groups: dict[str, list[str]] = {}
         for path in folders:
-            groups.setdefault(_folder(path), []).append(path)
+            groups.setdefault(layout.folder_of(path), []).append(path)
         parents = list(groups)
         left: set[str] = set()
         for start in range(0, len(parents), ABREAST):
@@ -181,7 +181,7 @@ class Sweep:
                     await discard(self._driver, folder, durable=False)
                 except DriverError as error:
                     return self._failed(folder, error)
-            folder = _folder(folder)
+            folder = layout.folder_of(folder)
 
     async def _repository(self, name: Name) -> bool:
         """Remove its manifests, so that the catalog no longer lists it. Uploads stay, and so do repositories below it."""
@@ -207,7 +207,3 @@ class Sweep:
         self.stayed.append(path)
         self._first = self._first or error
         self._patience.failed(error)
-
-
-def _folder(file: str) -> str:
-    return file.rpartition("/")[0]

@@ -30,9 +30,11 @@ class Bounded(Generic[V]):
         return entry[0]
 
     def put(self, key: str, value: V, size: int) -> None:
-        """Keep a value of `size` bytes in the place of an older one."""
+        """Keep a value of `size` bytes in the place of an older one, unless it alone is beyond the limit."""
         self.take(key)
         size += len(key) + ENTRY_BYTES
+        if size > self._limit:
+            return
         self._entries[key] = value, size
         self._size += size
         while self._size > self._limit:

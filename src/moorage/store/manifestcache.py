@@ -8,6 +8,7 @@ from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from moorage.digest import Digest
+from moorage.drivers.bounded import Bounded
 from moorage.errors import ManifestInvalid
 from moorage.manifest import Descriptor, Manifest, parse
 from moorage.store.parsing import Loading
@@ -66,33 +67,22 @@ class ManifestCache:
 
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self._limit = limit
-        self._size = 0
-        self._entries: OrderedDict[Digest, tuple[Manifest, int]] = OrderedDict()
+        self._kept = Bounded[Manifest](limit)
         self.loading = Loading()
         self.bearings = Bearings()
 
     def get(self, digest: Digest) -> Manifest | None:
-        entry = self._entries.get(digest)
-        if entry is None:
-            return None
-        self._entries.move_to_end(digest)
-        return entry[0]
+        return self._kept.get(digest)
 
     def put(self, digest: Digest, found: Manifest) -> None:
         """Keep a manifest, or its outline if it is heavy, unless that alone would exceed the limit."""
-        if digest in self._entries:
+        if digest in self._kept:
             return
         size = weight(found)
         if size > self._limit // SHARES:
             found = Outline(found)
             size = found.weight()
-        if size > self._limit:
-            return
-        self._entries[digest] = (found, size)
-        self._size += size
-        while self._size > self._limit:
-            _, (_, freed) = self._entries.popitem(last=False)
-            self._size -= freed
+        self._kept.put(digest, found, size)
 
 
 def weight(found: Manifest) -> int:

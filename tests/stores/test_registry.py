@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import secrets
@@ -19,10 +20,12 @@ from tests.api.conftest import untouched_logging as untouched_logging
 from tests.drivers.objectstore.stores import driver_over
 from tests.faults.client import Client, location, with_digest
 from tests.faults.images import digest_of, make_image
+from tests.store.images import image
 from tests.store.shelf import Shelf
 from tests.stores.server import SECRET, Service, store_server
 from tests.support import forking
 from tests.support.exchange import exchange
+from tests.support.objectstores import S3
 from tests.support.server import Server, running
 
 STORES = ("moto_store", "rclone_store", "azurite_store", "gcs_store")
@@ -108,6 +111,53 @@ def test_what_is_deleted_and_collected_can_be_pushed_again(service: Service, tmp
             client.expect(404, "HEAD", f"/v2/{NAME}/blobs/{digest_of(blob)}")
         client.push(NAME, "v1", image)
         assert client.fault_in(NAME, "v1", image) == ""
+
+
+def test_a_collection_beside_servers_leaves_the_push_that_is_under_way(
+    moto_store: S3, tmp_path: Path
+) -> None:
+    """It cannot see the servers. The blobs of an image are pushed before its manifest."""
+    image = make_image(random.Random(4))
+    server = store_server(tmp_path, moto_store, cache="none", secret=SECRET)
+    with running(server), Client(server.port) as client:
+        for blob in image.blobs:
+            client.push_blob(NAME, blob)
+        collected = forking.command("garbage-collect", "--notice", "0.1", server.command[-1], seconds=120)
+        assert collected.returncode == 0, collected.stderr
+        assert (
+            f"0 blobs removed, 0 bytes freed; {len(image.blobs)} blobs of the last 60 minutes left"
+            in collected.stdout
+        )
+        client.close()
+        client.put_manifest(NAME, "v1", image)
+        assert client.fault_in(NAME, "v1", image) == ""
+        client.expect(202, "DELETE", f"/v2/{NAME}/manifests/{image.digest}")
+        alone = ["--notice", "0.1", "--grace", "0"]
+        collected = forking.command("garbage-collect", *alone, "--json", server.command[-1], seconds=120)
+        found = json.loads(collected.stdout)
+        assert (len(found["removed_blobs"]), found["young_blobs"]) == (len(image.blobs) + 1, 0)
+
+
+async def test_a_repository_stays_if_an_image_comes_while_it_is_emptied(
+    moto_store: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = driver_over(moto_store)
+    shelf, remove = Shelf(driver), driver.delete
+    old, late = image("old"), [image("late")]
+    await shelf.push("a", old)
+
+    async def delete(path: str, *, durable: bool = True) -> None:
+        if late:
+            await shelf.push("a", late.pop(), "latest")
+        await remove(path, durable=durable)
+
+    monkeypatch.setattr(driver, "delete", delete)
+    found = await collect(shelf.registry, delete_untagged=True, notice_seconds=0)
+    assert (late, found.garbage.repositories) == ([], [])
+    assert not await shelf.has("a", old)
+    await shelf.check("a", image("late"))
+    assert await shelf.tags("a") == ["latest"]
+    await driver.close()
 
 
 async def test_blobs_that_the_last_repository_left_are_collected(service: Service) -> None:

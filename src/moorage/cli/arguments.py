@@ -38,4 +38,13 @@ NoticeOption = Annotated[
         help="On object stores: seconds that running servers get to notice; 0 if none runs.",
     ),
 ]
+GraceOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=MOST_HOURS * 60,
+        metavar="MINUTES",
+        help="Leave what was written since: it may be part of a push. On object stores 60 unless --notice is 0; else 0.",
+    ),
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", "-d", help="Only tell what would be removed.")]

@@ -7,11 +7,18 @@ import datetime
 import json
 import logging
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from moorage.cli.arguments import MOST_HOURS, ConfigArgument, DryRunOption, JsonOption, NoticeOption
+from moorage.cli.arguments import (
+    MOST_HOURS,
+    ConfigArgument,
+    DryRunOption,
+    GraceOption,
+    JsonOption,
+    NoticeOption,
+)
 from moorage.cli.roots import refuse_memory, require_root
 from moorage.cli.starting import counted, fail, load
 from moorage.store.announcing import NOTICE_SECONDS
@@ -22,6 +29,9 @@ if TYPE_CHECKING:
     from moorage.store.purge import Abandoned, Purged
 
 log = logging.getLogger(__name__)
+
+GRACE_MINUTES: Final = 60.0
+"""Longer than a push takes. Servers on an object store cannot be seen from here, and the blobs of an image come before its manifest."""
 
 
 def garbage_collect(
@@ -34,6 +44,7 @@ def garbage_collect(
         ),
     ] = False,
     notice: NoticeOption = NOTICE_SECONDS,
+    grace: GraceOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary only.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -51,6 +62,9 @@ def garbage_collect(
     logs.configure_command(configuration)
     driver = build_driver(configuration)
 
+    if grace is None:
+        grace = GRACE_MINUTES if driver.distant and notice else 0.0
+    age = datetime.timedelta(minutes=grace)
     lines = not quiet and not as_json
 
     def report(line: str) -> None:
@@ -65,6 +79,7 @@ def garbage_collect(
                 build_registry(configuration, driver),
                 dry_run=dry_run,
                 delete_untagged=delete_untagged,
+                grace=age,
                 notice_seconds=notice,
                 report=report,
             )
@@ -80,7 +95,7 @@ def garbage_collect(
             found = asyncio.run(run())
     except CollectionAborted as error:
         fail(f"nothing was removed: {error}")
-    print(json.dumps(found.as_dict()) if as_json else _summary(found, dry_run=dry_run))
+    print(json.dumps(found.as_dict()) if as_json else _summary(found, grace, dry_run=dry_run))
     if found.stayed:
         raise SystemExit(1)
 
@@ -98,18 +113,19 @@ def _tell_of_pushes(driver: Driver) -> None:
         )
 
 
-def _summary(found: Collection, *, dry_run: bool) -> str:
+def _summary(found: Collection, grace: float, *, dry_run: bool) -> str:
     from moorage.cli.progress import decimal
 
     counts, garbage = found.counts, found.garbage
     would = "would be " if dry_run else ""
     warned = f"; {counted(found.warnings, 'warning')}" if found.warnings else ""
     stayed = f"; {counted(len(found.stayed), 'path')} could not be removed" if found.stayed else ""
+    young = f"; {counted(counts.young, 'blob')} of the last {grace:g} minutes left" if counts.young else ""
     copies = f" and {counted(len(garbage.copies), 'unfinished copy')}" if garbage.copies else ""
     return (
         f"{counted(counts.repositories, 'repository')}, {counted(counts.manifests, 'manifest')}, "
         f"{counted(counts.blobs, 'blob')}; {counted(len(garbage.manifests), 'manifest')} and "
-        f"{counted(len(garbage.blobs), 'blob')}{copies} {would}removed, {decimal(found.freed)} {would}freed{stayed}{warned}"
+        f"{counted(len(garbage.blobs), 'blob')}{copies} {would}removed, {decimal(found.freed)} {would}freed{young}{stayed}{warned}"
     )
 
 

@@ -40,6 +40,7 @@ class Collection:
             "repositories": self.counts.repositories,
             "manifests": self.counts.manifests,
             "blobs": self.counts.blobs,
+            "young_blobs": self.counts.young,
             "damaged_manifests": self.counts.damaged,
             "warnings": self.warnings,
             "removed_tags": [{"repository": name, "tag": tag} for name, tag in self.garbage.tags],

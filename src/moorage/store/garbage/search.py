@@ -30,6 +30,8 @@ class Counts:
     blobs: int = 0
     damaged: int = 0
     """Manifests whose bytes are missing, do not match their digest, or are not a manifest."""
+    young: int = 0
+    """Blobs that nothing needs yet, and that stay because they may be part of a push."""
 
 
 class RepositoriesMissing(Exception):
@@ -212,6 +214,7 @@ class Search:
         """Condemn a blob, even if its size is unknown. With a grace period, a blob that is young or of unknown age stays."""
         if self._grace is not None and (found is None or self._grace.spares(found.modified)):
             self._marked.add(key(digest))
+            self.counts.young += 1
         else:
             self.garbage.blobs.append((digest, found.size if found else 0))
 

@@ -184,7 +184,10 @@ class Sweep:
             folder = layout.folder_of(folder)
 
     async def _repository(self, name: Name) -> bool:
-        """Remove its manifests, so that the catalog no longer lists it. Uploads stay, and so do repositories below it."""
+        """Remove its manifests, so that the catalog no longer lists it. Uploads stay, and so do repositories below it. One in which a
+        manifest has come since stays, too; on a disk nothing comes, or the operator was warned."""
+        if self._driver.distant and await self._driver.is_folder(layout.revisions(name)):
+            return False
         for folder in (layout.referrers(name), layout.manifests(name)):
             try:
                 await discard(self._driver, folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from moorage.digest import Digest
+from moorage.drivers.base import Driver, FileInfo
 from moorage.drivers.delegating import DelegatingDriver
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.inmemory import InMemoryDriver
@@ -34,6 +35,22 @@ class Interrupted(DelegatingDriver):
             self.path = ""
             await self.meanwhile()
         await self._driver.delete(path, durable=durable)
+
+
+class Counting(DelegatingDriver):
+    """Keeps the paths that are read or looked at."""
+
+    def __init__(self, driver: Driver) -> None:
+        super().__init__(driver)
+        self.asked: list[str] = []
+
+    async def read(self, path: str) -> bytes:
+        self.asked.append(path)
+        return await self._driver.read(path)
+
+    async def stat(self, path: str) -> FileInfo:
+        self.asked.append(path)
+        return await self._driver.stat(path)
 
 
 async def test_a_tag_that_is_pushed_while_its_manifest_is_deleted_goes_too(tmp_path: Path) -> None:
@@ -75,6 +92,42 @@ async def test_proving_a_link_asks_the_cache_once(lasting: bool) -> None:
     if not lasting:
         with pytest.raises(BlobUnknown):
             await linked.prove(link, digest)
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+async def test_content_that_another_program_removed_is_found_missing_by_the_next_push(lasting: bool) -> None:
+    """Until then it is answered from the cache, and a client that asks first does not send it."""
+    driver, known = InMemoryDriver(), MemoryDescriptors()
+    linked = Linked(Links(driver), BlobStore(driver), known, lasting=lasting, proven_seconds=0)
+    digest = Digest.of(b"blob")
+    link = layout.layer_link(Name("a"), digest)
+    await driver.write([(layout.blob_data(digest), b"blob"), (link, digest.encode())])
+    assert await linked.find(link, digest) == Blob(digest, 4)
+    await driver.delete(layout.blob_data(digest))
+    assert await linked.find(link, digest) == Blob(digest, 4)
+    with pytest.raises(BlobUnknown):
+        await linked.prove(link, digest)
+    with pytest.raises(BlobUnknown):
+        await linked.find(link, digest)
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+async def test_content_that_the_storage_took_or_gave_a_moment_ago_is_not_asked_for_again(
+    lasting: bool,
+) -> None:
+    """Nor is its link, where clients cannot have removed it."""
+    driver, known = Counting(InMemoryDriver()), MemoryDescriptors()
+    linked = Linked(Links(driver), BlobStore(driver), known, lasting=lasting)
+    digest = Digest.of(b"blob")
+    link = layout.layer_link(Name("a"), digest)
+    await driver.write([(layout.blob_data(digest), b"blob"), (link, digest.encode())])
+    await linked.remember([link], Blob(digest, 4), time.monotonic())
+    await linked.prove(link, digest)
+    assert driver.asked == ([] if lasting else [link])
+    # Another process has told of it, and may be wrong by now.
+    linked = Linked(Links(driver), BlobStore(driver), known, lasting=lasting)
+    await linked.prove(link, digest)
+    assert driver.asked[-2:] == [link, layout.blob_data(digest)]
 
 
 async def test_what_was_cached_during_a_removal_is_forgotten_after_it() -> None:

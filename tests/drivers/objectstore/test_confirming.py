@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import obstore
 import pytest
 
-from moorage.drivers.base import DriverError, PathNotFound
+from moorage.drivers.base import DriverError, Obstructed, PathNotFound
 from moorage.drivers.bounded import ENTRY_BYTES
-from moorage.drivers.objectstore.confirming import CONTENT_BYTES, Confirming, Noted, names
+from moorage.drivers.objectstore.confirming import LINK_BYTES, Confirming, Noted, names
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.notes import as_metadata
 from moorage.drivers.objectstore.s3 import s3_driver
@@ -87,10 +87,12 @@ async def test_only_entity_tags_made_of_the_content_are_trusted(
     assert await conditions(driver, proxy) == [False]
 
 
-async def test_large_objects_are_not_kept(driver: ObjectStoreDriver, proxy: StoreProxy) -> None:
-    await driver.write([(LINK, os.urandom(CONTENT_BYTES + 1))])
-    assert await conditions(driver, proxy) == [False]
-    assert await conditions(driver, proxy) == [False]
+async def test_what_is_too_large_for_a_link_is_not_taken_into_memory(driver: ObjectStoreDriver) -> None:
+    await driver.write([(LINK, bytes(LINK_BYTES))])
+    assert await driver.read_noted(LINK) == (bytes(LINK_BYTES), b"")
+    await driver.write([(LINK, bytes(LINK_BYTES + 1))])
+    with pytest.raises(Obstructed, match="has 4097 bytes, where a link is expected"):
+        await driver.read_noted(LINK)
 
 
 async def test_a_note_that_this_process_writes_is_read(driver: ObjectStoreDriver) -> None:
@@ -161,7 +163,7 @@ async def test_the_least_recently_read_is_forgotten_first(moto_store: S3, proxy:
 
     async def known(key: str) -> bool:
         with proxy.counted() as calls:
-            assert await reading.read(key) == Noted(links[key], NOTE)
+            assert await reading.read(key, key) == Noted(links[key], NOTE)
         return bool(calls[0].head.header("if-none-match"))
 
     assert [await known(key) for key in (a, b, a, c, a, b)] == [False, False, True, False, True, False]

@@ -14,13 +14,14 @@ import obstore
 from obstore.exceptions import BaseError, NotModifiedError
 from obstore.store import ObjectStore
 
+from moorage.drivers.base import Obstructed
 from moorage.drivers.bounded import Bounded
 from moorage.drivers.objectstore.notes import from_metadata
 
 KEPT_BYTES: Final = 8 << 20
 
-CONTENT_BYTES: Final = 4096
-"""Larger objects are not kept: these are links."""
+LINK_BYTES: Final = 4096
+"""A link has some hundred bytes. What is larger was put there by somebody else, and might not fit into the memory."""
 
 _NO_CONDITIONS: Final = re.compile(r"status code: (400|412|501) ")
 """What obstore says of the answers of a store that has no conditional requests. Of 503, for one, it asks again by itself."""
@@ -41,21 +42,21 @@ class Confirming:
         self._known = Bounded[tuple[str, Noted]](limit)
         self._confirms = True
 
-    async def read(self, key: str) -> Noted:
+    async def read(self, key: str, path: str) -> Noted:
         """One call. Where another process has written the same content again, with a note or without one, the older note may be
-        returned. Raises what obstore raises."""
+        returned. Raises Obstructed if something large is in the place of a link, and what obstore raises."""
         known = self._known.get(key)
         if known is None or not self._confirms:
-            return await self._fetch(key, {})
+            return await self._fetch(key, path, {})
         entity_tag, noted = known
         try:
-            return await self._fetch(key, {"if_none_match": entity_tag})
+            return await self._fetch(key, path, {"if_none_match": entity_tag})
         except NotModifiedError:
             return noted
         except BaseError as error:
             if not _NO_CONDITIONS.search(str(error)):
                 raise
-        found = await self._fetch(key, {})
+        found = await self._fetch(key, path, {})
         # It was the condition then.
         self._confirms = False
         return found
@@ -63,11 +64,13 @@ class Confirming:
     def forget(self, key: str) -> None:
         self._known.take(key)
 
-    async def _fetch(self, key: str, condition: obstore.GetOptions) -> Noted:
+    async def _fetch(self, key: str, path: str, condition: obstore.GetOptions) -> Noted:
         result = await obstore.get_async(self._store, key, options=condition)
+        if result.meta["size"] > LINK_BYTES:
+            raise Obstructed(path, f"has {result.meta['size']} bytes, where a link is expected")
         noted = Noted(bytes(await result.bytes_async()), from_metadata(result.attributes))
         entity_tag = result.meta["e_tag"]
-        if entity_tag and len(noted.content) <= CONTENT_BYTES and names(entity_tag, noted.content):
+        if entity_tag and names(entity_tag, noted.content):
             self._known.put(key, (entity_tag, noted), len(noted.content) + len(noted.note))
         else:
             self.forget(key)

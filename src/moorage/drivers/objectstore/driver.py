@@ -116,7 +116,7 @@ class ObjectStoreDriver(LookingFirst):
 
     async def read_noted(self, path: str) -> tuple[bytes, bytes]:
         """One call."""
-        return await asked(path, partial(self._confirming.read, self.key(path)))
+        return await asked(path, partial(self._confirming.read, self.key(path), path))
 
     async def stat(self, path: str) -> FileInfo:
         """One call; two for an empty object. It is a GET of one byte: what answers a HEAD cannot say whether the object is missing or

@@ -152,4 +152,14 @@ def test_a_file_that_is_no_key(tmp_path: Path, key: Path) -> None:
 
 def test_what_is_no_host(tmp_path: Path) -> None:
     said = refused(tmp_path, entry("rewrite", host="https://cdn.example"))
-    assert said == "middleware.storage[0].options: not a scheme and a host: '', 'https://cdn.example'"
+    assert said == (
+        "middleware.storage[0].options: host must be the host alone, with its port or not, such as cdn.example.com, not "
+        "'https://cdn.example': the scheme has an option of its own, scheme"
+    )
+
+
+def test_a_base_url_of_which_something_would_be_dropped(tmp_path: Path) -> None:
+    said = refused(tmp_path, entry("redirect", baseurl="https://files.example/images?x=1"))
+    assert said == (
+        "middleware.storage[0].options.baseurl: only its scheme, host, port and path can be used: remove the query"
+    )

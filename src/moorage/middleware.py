@@ -34,7 +34,10 @@ def wrap(driver: Driver, configuration: Configuration) -> tuple[Driver, list[Wor
 def _wrapped(driver: Driver, entry: StorageMiddleware, place: str, work: list[Work]) -> Driver:
     options = entry.options
     if entry.name == "redirect":
-        return Redirected(driver, baseurl=str(options.baseurl))
+        try:
+            return Redirected(driver, baseurl=str(options.baseurl))
+        except ValueError as error:
+            raise DriverError(f"{place}.options.baseurl", str(error)) from None
     if entry.name == "cloudfront":
         return _cloudfront(driver, options, place, work)
     try:

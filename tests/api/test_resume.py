@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 
 import pytest
 from hypothesis import given
@@ -95,6 +96,46 @@ def test_digests_of_another_run_of_the_machine_are_not_believed(monkeypatch: pyt
     monkeypatch.setattr("moorage.api.resume._boot", lambda: "another run")
     known = States(b"k" * 32).verify(SIGNED, NAME, UPLOAD)
     assert known == Known(Progress(77), ["sha256", "sha512"], BEGINNING)
+
+
+def test_a_state_that_another_registry_signed_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    now = 100.0
+    other = States(b"other" * 8, clock=lambda: now)
+
+    def refuse(text: str, name: Name = NAME) -> list[str]:
+        with pytest.raises(UploadInvalid, match="not signed by this registry"):
+            other.verify(text, name, UPLOAD)
+        return [record.message for record in caplog.records]
+
+    told = "an upload's state was signed by another registry: have all replicas the same http.secret, bucket and rootdirectory?"
+    assert [refuse(SIGNED) for _ in range(3)][-1] == [told]
+    assert caplog.records[0].levelname == "WARNING"
+    assert (vars(caplog.records[0])["repository"], vars(caplog.records[0])["upload"]) == (NAME, UPLOAD)
+    now += 59
+    assert refuse(SIGNED) == [told]
+    now += 1
+    assert refuse(SIGNED) == [told, told]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"garbage",
+        b"[]",
+        raw(SIGNED)[32:-1],
+        raw(SIGNED)[32:].replace(b"moorage upload 2", b"moorage upload 1"),
+    ],
+)
+def test_what_has_not_the_form_of_a_state_or_is_of_another_upload_is_refused_in_silence(
+    payload: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = base64.urlsafe_b64encode(b"x" * 32 + payload).decode().rstrip("=")
+    for state, name in ((text, NAME), (SIGNED, Name("team/apps"))):
+        with pytest.raises(UploadInvalid):
+            States(b"other" * 8).verify(state, name, UPLOAD)
+    assert caplog.records == []
 
 
 async def test_the_key_comes_from_the_secret_or_is_kept_in_the_storage() -> None:

@@ -10,9 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from moorage.drivers.base import DriverError, InvalidPath, Obstructed, PathNotFound, StorageFull
+from moorage.drivers.base import (
+    DriverError,
+    InvalidPath,
+    Obstructed,
+    PathBusy,
+    PathNotFound,
+    StorageFull,
+    WriteRefused,
+)
 from moorage.drivers.disk import Disk
-from moorage.drivers.files import translate
+from moorage.drivers.files import translate, translate_change
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.obstacles import BelowAFile
 from moorage.drivers.staging import OWNER, TEMPORARY
@@ -226,6 +234,20 @@ def test_the_words_of_the_kernel_are_translated(number: int, kind: type[DriverEr
     assert found.path == "/some/path"
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_what_may_not_be_changed_is_refused_and_what_may_not_be_read_is_not(number: int) -> None:
+    error = OSError(number, os.strerror(number))
+    assert type(translate_change(error, "/some/path")) is WriteRefused
+    assert type(translate(error, "/some/path")) is DriverError
+    assert str(translate_change(error, "/some/path")) == f"/some/path: {os.strerror(number)}"
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOSPC, errno.EIO, errno.ENAMETOOLONG])
+def test_of_a_change_all_else_is_translated_as_ever(number: int) -> None:
+    error = OSError(number, os.strerror(number))
+    assert type(translate_change(error, "/some/path")) is type(translate(error, "/some/path"))
+
+
 class Forbidding(Disk):
     """Lets nobody remove a file, as a folder without the permission to write does; of folders it says what POSIX allows."""
 
@@ -237,10 +259,22 @@ async def test_a_file_that_may_not_be_removed_is_not_said_to_be_gone(tmp_path: P
     driver = FilesystemDriver(str(tmp_path), disk=Forbidding())
     await driver.write([("/a/b", b"kept")])
     for path in ("/a/b", "/a"):
-        with pytest.raises(DriverError) as raised:
+        with pytest.raises(WriteRefused):
             await driver.delete(path)
-        assert not isinstance(raised.value, PathNotFound)
     assert await driver.read("/a/b") == b"kept"
+    await driver.close()
+
+
+async def test_a_lock_that_a_shared_folder_of_windows_refuses_is_another_writers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int, how: int) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    driver = FilesystemDriver(str(tmp_path))
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(PathBusy):
+        await driver.writer("/uploads/1/data")
     await driver.close()
 
 

@@ -8,6 +8,7 @@ import json
 import secrets
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from moorage.digest import Digest
 from moorage.drivers.base import DriverError
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
 from moorage.drivers.objectstore.s3 import s3_driver
+from moorage.drivers.objectstore.unfinished import ABORTS_AT_ONCE
 from moorage.names import Name, UploadId
 from moorage.store import layout
 from moorage.store.checking.registry import Rules, check_registry
@@ -156,6 +158,94 @@ async def test_who_may_list_uploads_with_its_own_prefix_only_need_not_list_other
     proxy.faults = Faults(refusal=Refusal("403 Forbidden", "AccessDenied"))
     with pytest.raises(DriverError, match="access is denied"):
         await driver.abandoned(["/docker"], 0.0, remove=False)
+    await driver.close()
+
+
+class Aborts(Faults):
+    """Refuses to abort the uploads of keys that end with `end`."""
+
+    def __init__(self, end: str = "") -> None:
+        super().__init__()
+        self._end = end
+
+    def refused(self, request: Head) -> Refusal | None:
+        method, target, _ = request.start
+        denied = method == "DELETE" and "uploadId=" in target and target.partition("?")[0].endswith(self._end)
+        return Refusal("403 Forbidden", "AccessDenied") if denied else None
+
+
+def told(caplog: pytest.LogCaptureFixture, message: str) -> list[tuple[str, str]]:
+    """Path and reason of each warning."""
+    found = [vars(record) for record in caplog.records if record.message == message]
+    return [(one["path"], one["reason"]) for one in found]
+
+
+STAYS = "an unfinished multipart upload cannot be aborted"
+
+
+async def test_what_may_not_be_aborted_is_named_and_the_others_are_removed(
+    moto_store: S3, proxy: StoreProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver = driver_over(moto_store, endpoint=proxy.endpoint)
+    keys = [driver.key(f"/{BLOB}/{name}") for name in ("a", "b", "kept1", "kept", "c", "2/kept")]
+    for key in keys:
+        begin(moto_store, key)
+    proxy.faults = Aborts("kept")
+    assert await purging(driver, NO_AGE).purge() == 4
+    left = [key for key in keys if key.endswith("kept")]
+    assert sorted(unfinished(moto_store, driver.key("/").rstrip("/"))) == sorted(left)
+    found = told(caplog, STAYS)
+    assert sorted(key for key, _ in found) == sorted(left)
+    assert found[0][1].startswith(
+        "access is denied (AccessDenied): the credentials need s3:AbortMultipartUpload"
+    )
+    assert found[1][1] == "access is denied (AccessDenied)"
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [STAYS, STAYS]
+    await driver.close()
+
+
+def test_the_command_fails_when_something_may_not_be_aborted(
+    moto_store: S3, proxy: StoreProxy, tmp_path: Path
+) -> None:
+    root = f"purging/{secrets.token_hex(6)}"
+    program, _, config = store_server(
+        tmp_path, replace(moto_store, endpoint=proxy.endpoint), root=root
+    ).command
+    mine = [f"{root}/{key}" for key in (f"{BLOB}/gone", f"{BLOB}/kept", "moorage/copying/abc/0")]
+    for key in mine:
+        begin(moto_store, key)
+    proxy.faults = Aborts("kept")
+    done = subprocess.run(
+        [program, "purge-uploads", config], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert STAYS in done.stderr
+    assert mine[1] in done.stderr
+    *lines, summary = done.stdout.splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        f"multipart upload of {key}" for key in (mine[0], mine[2])
+    ]
+    assert summary == "0 uploads and 2 multipart uploads purged; 1 multipart upload could not be aborted"
+    assert unfinished(moto_store, root) == [mine[1]]
+
+
+async def test_where_nothing_may_be_aborted_no_more_is_tried_after_many_refusals(
+    moto_store: S3, proxy: StoreProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver = driver_over(moto_store, endpoint=proxy.endpoint)
+    for number in range(3 * ABORTS_AT_ONCE):
+        begin(moto_store, driver.key(f"/{BLOB}/{number}"))
+    proxy.faults = Aborts()
+    assert await purging(driver, NO_AGE).purge() == 0
+    refused = len(told(caplog, STAYS))
+    assert ABORTS_AT_ONCE <= refused < 2 * ABORTS_AT_ONCE
+    (rest,) = [
+        record
+        for record in caplog.records
+        if record.message == "the other unfinished multipart uploads are left alone"
+    ]
+    assert vars(rest)["uploads"] == 3 * ABORTS_AT_ONCE - refused
+    assert await purging(driver, NO_AGE, dry_run=True).purge() == 3 * ABORTS_AT_ONCE
     await driver.close()
 
 

@@ -12,8 +12,10 @@ import hashlib
 import hmac
 import logging
 import secrets
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -29,6 +31,9 @@ log = logging.getLogger(__name__)
 
 _PURPOSE = "moorage upload 2"
 _LIMIT = 4096
+
+TOLD_SECONDS: Final = 60.0
+"""How long it is not logged again that another registry has signed a state: anybody can make one up."""
 
 
 class State(msgspec.Struct, array_like=True, frozen=True):
@@ -66,8 +71,12 @@ class Known(NamedTuple):
 
 
 class States:
-    def __init__(self, key: bytes) -> None:
+    """Signs states, and verifies them. `clock` returns seconds."""
+
+    def __init__(self, key: bytes, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._key = key
+        self._clock = clock
+        self._quiet_until = float("-inf")
         self._boot = _boot()
         self._decode = msgspec.json.Decoder(State).decode
 
@@ -102,6 +111,7 @@ class States:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
             payload = raw[32:]
             if not hmac.compare_digest(raw[:32], self._mac(payload)):
+                self._tell_of_another(payload, name, upload)
                 raise UploadInvalid("the upload's state was not signed by this registry")
             state = self._decode(payload)
             known = {algorithm: Digest.parse(digest) for algorithm, digest in state.digests.items()}
@@ -112,6 +122,23 @@ class States:
         believed = state.mark or state.boot == self._boot
         progress = Progress(state.size, state.mark, known if believed else {})
         return Known(progress, state.algorithms, Beginning(state.user, state.time))
+
+    def _tell_of_another(self, payload: bytes, name: Name, upload: UploadId) -> None:
+        """Log it if the state is one of this very upload but for its signature, as from a replica with another key."""
+        now = self._clock()
+        if now < self._quiet_until:
+            return
+        try:
+            state = self._decode(payload)
+        except (ValueError, msgspec.MsgspecError):
+            return
+        if (state.purpose, state.name, state.upload) == (_PURPOSE, name, upload):
+            self._quiet_until = now + TOLD_SECONDS
+            log.warning(
+                "an upload's state was signed by another registry: "
+                "have all replicas the same http.secret, bucket and rootdirectory?",
+                extra={"repository": name, "upload": upload},
+            )
 
     def _mac(self, payload: bytes) -> bytes:
         return hmac.digest(self._key, payload, "sha256")

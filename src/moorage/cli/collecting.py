@@ -65,11 +65,7 @@ def garbage_collect(
     if grace is None:
         grace = GRACE_MINUTES if driver.distant and notice else 0.0
     age = datetime.timedelta(minutes=grace)
-    lines = not quiet and not as_json
-
-    def report(line: str) -> None:
-        if lines:
-            print(line)
+    report = _silent if quiet or as_json else print
 
     async def run() -> Collection:
         began = time.monotonic()
@@ -98,6 +94,10 @@ def garbage_collect(
     print(json.dumps(found.as_dict()) if as_json else _summary(found, grace, dry_run=dry_run))
     if found.stayed:
         raise SystemExit(1)
+
+
+def _silent(_: str) -> None:
+    return None
 
 
 def _tell_of_pushes(driver: Driver) -> None:
@@ -168,19 +168,27 @@ def purge(
         old = datetime.timedelta(hours=age)
 
     alone = Age(old.total_seconds())
+    stayed: list[int] = []
 
     async def run() -> tuple[list[Purged], list[Abandoned]]:
         registry = build_registry(configuration, driver)
         try:
             uploads = [one async for one in purge_uploads(registry, age=alone, dry_run=dry_run)]
-            return uploads, await purge_abandoned(driver, age=alone, dry_run=dry_run)
+            leftovers = await purge_abandoned(driver, age=alone, dry_run=dry_run, stayed=stayed.append)
+            return uploads, leftovers
         finally:
             await driver.close()
 
     uploads, leftovers = asyncio.run(run())
     if as_json:
         print(json.dumps(_as_dict(uploads, leftovers, dry_run)))
-        return
+    else:
+        _print_purged(uploads, leftovers, sum(stayed), dry_run=dry_run)
+    if stayed:
+        raise SystemExit(1)
+
+
+def _print_purged(uploads: list[Purged], leftovers: list[Abandoned], stayed: int, *, dry_run: bool) -> None:
     for upload in uploads:
         print(
             f"{upload.repository}: {upload.upload}, {counted(upload.size, 'byte')}, {upload.last_write.isoformat()}"
@@ -188,7 +196,8 @@ def purge(
     for leftover in leftovers:
         print(f"multipart upload of {leftover.object}, {leftover.begun.isoformat()}")
     also = f" and {counted(len(leftovers), 'multipart upload')}" if leftovers else ""
-    print(f"{counted(len(uploads), 'upload')}{also} {'would be ' if dry_run else ''}purged")
+    stays = f"; {counted(stayed, 'multipart upload')} could not be aborted" if stayed else ""
+    print(f"{counted(len(uploads), 'upload')}{also} {'would be ' if dry_run else ''}purged{stays}")
 
 
 def _as_dict(uploads: list[Purged], leftovers: list[Abandoned], dry_run: bool) -> dict[str, object]:

@@ -10,7 +10,9 @@ model"). A driver knows nothing about digests, links or repositories.
       InvalidPath         the path is outside the grammar
       StorageFull         no room is left
       PathBusy            another writer holds the path
-      WriteRefused        the credentials may not write
+      WriteRefused        the registry may not write there
+      ListingRefused      the registry may not list the folder
+      NotRemoved          some leftovers of interrupted writers stay
 """
 
 from __future__ import annotations
@@ -58,7 +60,21 @@ class PathBusy(DriverError):
 
 
 class WriteRefused(DriverError):
-    """The store does not let these credentials make this change. Trying again is useless until they are given the right."""
+    """The store does not let these credentials, or the disk does not let this user, make this change. Trying again is useless until they
+    are given the right."""
+
+
+class NotRemoved(DriverError):
+    """Some of what should go stays. Each was logged; `stayed` counts them, and `removed` tells what is gone."""
+
+    def __init__(self, path: str, stayed: int, removed: Sequence[tuple[str, float]]) -> None:
+        self.stayed = stayed
+        self.removed = removed
+        super().__init__(path, f"{stayed} could not be removed")
+
+
+class ListingRefused(DriverError):
+    """The disk does not let this user list the folder. What lies beside it may still be listed."""
 
 
 def is_answer(error: BaseException) -> bool:
@@ -276,7 +292,7 @@ class Driver(Protocol):
         ...
 
     async def children(self, path: str) -> list[str]:
-        """The names in a folder, sorted by code point. Raises PathNotFound."""
+        """The names in a folder, sorted by code point. Raises PathNotFound, ListingRefused."""
         ...
 
     async def move(
@@ -313,7 +329,8 @@ class Driver(Protocol):
         """Leftovers of interrupted writers that no path shows, such as unfinished multipart uploads.
 
         Returns names for the operator, with the time when each began: only those below `folders`, because other folders may
-        belong to other programs, and only those that began before `before` (in seconds since the epoch). `remove` removes them.
+        belong to other programs, and only those that began before `before` (in seconds since the epoch). `remove` removes them,
+        and raises NotRemoved if some stay; folders after that one are not looked at.
         """
         ...
 

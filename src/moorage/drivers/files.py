@@ -13,10 +13,12 @@ from typing import Final
 from moorage.drivers.base import (
     DriverError,
     InvalidPath,
+    ListingRefused,
     Meanwhile,
     Obstructed,
     PathNotFound,
     StorageFull,
+    WriteRefused,
     ignore,
 )
 from moorage.drivers.disk import Disk
@@ -25,6 +27,9 @@ from moorage.drivers.threads import Threads
 
 FULL: Final = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 """What the kernel says where there is no room: on the disk, in a quota, or below a limit on file sizes."""
+
+REFUSED: Final = errno.EACCES, errno.EPERM, errno.EROFS
+"""What the kernel says of a change that is not for this user to make: of the permissions, of a flag of the file, or of the mount."""
 
 
 def translate(error: OSError, path: str) -> DriverError:
@@ -40,6 +45,23 @@ def translate(error: OSError, path: str) -> DriverError:
     if error.errno == errno.ENAMETOOLONG:
         return InvalidPath(path, "name too long")
     return DriverError(path, error.strerror or str(error))
+
+
+def translate_change(error: OSError, path: str) -> DriverError:
+    """Like `translate`, for calls that were to change something."""
+    if error.errno in REFUSED:
+        return WriteRefused(path, error.strerror or str(error))
+    return translate(error, path)
+
+
+def translate_listing(error: OSError, path: str) -> DriverError:
+    """Like `translate`, for listing a folder."""
+    if error.errno == errno.ELOOP:
+        # Like a link that leads nowhere: a folder that is not there.
+        return PathNotFound(path)
+    if error.errno == errno.EACCES:
+        return ListingRefused(path, error.strerror or str(error))
+    return translate(error, path)
 
 
 SPARE_BYTES: Final = 256 << 10
@@ -179,7 +201,7 @@ class FileWriter:
         try:
             self._close()
         except OSError as error:
-            raise translate(error, self._path) from None
+            raise translate_change(error, self._path) from None
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
@@ -201,7 +223,7 @@ class FileWriter:
 
     def _raise(self) -> None:
         if isinstance(self._error, OSError):
-            raise translate(self._error, self._path) from None
+            raise translate_change(self._error, self._path) from None
         if self._error is not None:
             raise self._error
 

@@ -28,13 +28,12 @@ from moorage.drivers.base import (
     Matches,
     Part,
     PathBusy,
-    PathNotFound,
     Reader,
     StorageFull,
     Writer,
 )
 from moorage.drivers.disk import READ, Disk, disk_at
-from moorage.drivers.files import FULL, FileReader, FileWriter, translate
+from moorage.drivers.files import FULL, FileReader, FileWriter, translate, translate_change, translate_listing
 from moorage.drivers.folders import Folders, Removals
 from moorage.drivers.inplace import InPlace
 from moorage.drivers.journal.journal import JOURNAL
@@ -200,10 +199,7 @@ class FilesystemDriver(InPlace):
         try:
             return sorted(self._disk.listdir(self.root + path))
         except OSError as error:
-            if error.errno == errno.ELOOP:
-                # Like a link that leads nowhere: a folder that is not there.
-                raise PathNotFound(path) from None
-            raise translate(error, path) from None
+            raise translate_listing(error, path) from None
 
     async def attest(self, path: str, size: int, judge: Judge) -> None:
         """Records the size that the file has if it is right, and otherwise the one that is expected of it, which it does not have."""
@@ -278,7 +274,7 @@ class FilesystemDriver(InPlace):
                 self._disk.close(fd)
             self._disk.close(self._disk.open(self.root + file, _APPEND | os.O_CREAT | os.O_EXCL, 0o666))
         except OSError as error:
-            raise in_the_way(self._disk, self.root, path, translate(error, path)) from None
+            raise in_the_way(self._disk, self.root, path, translate_change(error, path)) from None
 
     def _writer(self, path: str, begun: bool) -> Writer:
         full = self.root + path
@@ -296,11 +292,12 @@ class FilesystemDriver(InPlace):
                     raise FileNotFoundError(errno.ENOENT, "moved away")
             except BaseException as error:
                 self._disk.close(fd)
-                if isinstance(error, BlockingIOError):
+                # Shared folders of Windows answer EACCES then.
+                if isinstance(error, BlockingIOError | PermissionError):
                     raise PathBusy(path) from None
                 raise
         except OSError as error:
-            failed = translate(error, path)
+            failed = translate_change(error, path)
             raise (failed if begun else in_the_way(self._disk, self.root, path, failed)) from None
         return FileWriter(self._disk, self._threads, fd, path, found.st_size)
 
@@ -319,7 +316,7 @@ class FilesystemDriver(InPlace):
             if durable:
                 self._removed_from(os.path.dirname(full))
         except OSError as error:
-            raise translate(error, path) from None
+            raise translate_change(error, path) from None
 
     def _delete_matching(self, folder: str, path: str, matches: Matches) -> bool:
         try:
@@ -329,7 +326,7 @@ class FilesystemDriver(InPlace):
                 self._removing.remove_around(self.root + folder, self.root + os.path.dirname(path))
             self._removed_from(os.path.dirname(self.root + folder))
         except OSError as error:
-            raise translate(error, path) from None
+            raise translate_change(error, path) from None
         return True
 
     @contextlib.contextmanager

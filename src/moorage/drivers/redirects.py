@@ -31,14 +31,24 @@ def stem(baseurl: str) -> str:
     ).geturl()
 
 
+def _dropped(baseurl: str) -> str:
+    """What `stem` drops, in words."""
+    parts = urlsplit(baseurl)
+    there = {"user": "@" in parts.netloc, "query": parts.query, "fragment": parts.fragment}
+    *others, last = [f"the {name}" for name, found in there.items() if found] or [""]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 class Redirected(DelegatingDriver):
     """Redirects clients to `baseurl`, below which the files have the same paths, without asking the wrapped driver.
 
-    Raises ValueError for a base URL without scheme or host.
+    Raises ValueError for a base URL without scheme or host, or with anything but these, a port and a path.
     """
 
     def __init__(self, driver: Driver, *, baseurl: str) -> None:
         super().__init__(driver)
+        if dropped := _dropped(baseurl):
+            raise ValueError(f"only its scheme, host, port and path can be used: remove {dropped}")
         self.redirects = True
         self._stem = stem(baseurl)
 
@@ -48,9 +58,10 @@ class Redirected(DelegatingDriver):
 
 class Rewritten(DelegatingDriver):
     """Changes the URLs of the wrapped driver: their scheme, their host (with its port), and the prefix `trimpathprefix` of
-    their path, which is cut off. An empty option changes nothing, and the query stays.
+    their path, which is cut off where it is a folder of the path: with or without slashes around it, but not in the middle of a
+    name. An empty option changes nothing, and the query stays.
 
-    Raises ValueError for an invalid scheme or host.
+    Raises ValueError, naming the option, for an invalid scheme or host.
     """
 
     def __init__(
@@ -64,10 +75,14 @@ class Rewritten(DelegatingDriver):
         super().__init__(driver)
         self._scheme, self._host = (scheme or "").lower(), host or ""
         # The prefix is configured in plain text, and the paths that it is cut off are percent-encoded.
-        self._prefix = quote(trimpathprefix or "", _PATH)
-        parts = urlsplit(f"{self._scheme or 'https'}://{self._host or 'host'}")
-        if parts.scheme != (self._scheme or "https") or parts.netloc != (self._host or "host"):
-            raise ValueError(f"not a scheme and a host: {scheme or ''!r}, {host or ''!r}")
+        self._prefix = quote(trimpathprefix or "", _PATH).strip("/")
+        if self._scheme and not _fits(self._scheme, "host"):
+            raise ValueError(f"scheme must be the scheme alone, such as https, not {scheme!r}")
+        if self._host and not _fits("https", self._host):
+            raise ValueError(
+                f"host must be the host alone, with its port or not, such as cdn.example.com, not {host!r}: "
+                "the scheme has an option of its own, scheme"
+            )
 
     async def direct(self, path: str, method: str, client: str) -> str | None:
         url = await self._driver.direct(path, method, client)
@@ -77,5 +92,19 @@ class Rewritten(DelegatingDriver):
         return parts._replace(
             scheme=self._scheme or parts.scheme,
             netloc=self._host or parts.netloc,
-            path=parts.path.removeprefix(self._prefix),
+            path=self._cut(parts.path),
         ).geturl()
+
+    def _cut(self, path: str) -> str:
+        prefix = f"/{self._prefix}"
+        inside = path == prefix or path.startswith(f"{prefix}/")
+        return path.removeprefix(prefix) if self._prefix and inside else path
+
+
+def _fits(scheme: str, host: str) -> bool:
+    """Whether they stay what they are in a URL."""
+    try:
+        parts = urlsplit(f"{scheme}://{host}")
+    except ValueError:
+        return False
+    return (parts.scheme, parts.netloc) == (scheme, host)

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from moorage.drivers.base import DriverError, InvalidPath, Obstructed
 from moorage.drivers.disk import READ, Disk
-from moorage.drivers.files import translate
+from moorage.drivers.files import REFUSED, translate_change
 from moorage.drivers.folders import Changed, Folders, Seen
 from moorage.drivers.obstacles import BelowAFile, in_the_way, is_folder
 from moorage.drivers.sizes import Sizes
@@ -98,9 +98,12 @@ class Writing:
         if named.startswith(f"{self._root}/{OWN}/") and error.errno in _NO_FOLDER:
             # Not the client's path, which it would be told is unknown.
             return DriverError(f"/{OWN}", f"{error.strerror}: it has to be a folder")
-        if named.startswith(f"{self._root}/") and not named.startswith(f"{self._root}/{TEMPORARY}"):
+        if named.startswith(f"{self._root}/{TEMPORARY}"):
+            if error.errno in REFUSED:
+                path = f"/{TEMPORARY}"
+        elif named.startswith(f"{self._root}/"):
             path = named.removeprefix(self._root)
-        return in_the_way(self._disk, self._root, path, translate(error, path))
+        return in_the_way(self._disk, self._root, path, translate_change(error, path))
 
     def _stage(
         self, staging: Staging, files: Iterable[File], changed: Changed
@@ -175,4 +178,4 @@ class Writing:
             finally:
                 self._disk.close(fd)
         except OSError as error:
-            raise translate(error, path) from None
+            raise translate_change(error, path) from None

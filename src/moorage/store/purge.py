@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from moorage.drivers.base import Driver, DriverError, Obstructed, PathNotFound
+from moorage.drivers.base import Driver, DriverError, NotRemoved, Obstructed, PathNotFound
 from moorage.errors import UploadUnknown
 from moorage.names import Name, UploadId
 from moorage.store import layout
@@ -49,15 +49,23 @@ def _moment(seconds: float) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(min(max(seconds, _FIRST), _LAST), datetime.UTC)
 
 
-async def purge_abandoned(driver: Driver, *, age: Age, dry_run: bool = False) -> list[Abandoned]:
+async def purge_abandoned(
+    driver: Driver, *, age: Age, dry_run: bool = False, stayed: Callable[[int], None] = lambda _: None
+) -> list[Abandoned]:
     """Remove what interrupted writers began longer than `age` ago in the folders of the registry. The store does not know when
     the last byte came, so `age` should be longer than any request lasts. Returns an empty list if the store does
-    not list them: not every store that speaks S3 can, and not all credentials allow it."""
+    not list them: not every store that speaks S3 can, and not all credentials allow it. Those that cannot be removed are logged one by one,
+    and `stayed` is called with their number."""
+    found: list[tuple[str, float]] = []
     try:
-        found = await driver.abandoned(layout.FOLDERS, age.since, remove=not dry_run)
+        for folder in layout.FOLDERS:
+            try:
+                found += await driver.abandoned([folder], age.since, remove=not dry_run)
+            except NotRemoved as error:
+                found += error.removed
+                stayed(error.stayed)
     except DriverError as error:
         log.warning("unfinished multipart uploads cannot be listed", extra={"reason": str(error)})
-        return []
     return [Abandoned(name, _moment(begun)) for name, begun in found]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from moorage.drivers.base import DriverError, PathNotFound, StorageFull
+from moorage.drivers.base import DriverError, PathNotFound, StorageFull, WriteRefused
 from moorage.drivers.disk import Disk
 from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.journal.journal import JOURNAL
@@ -167,6 +167,81 @@ async def test_what_stands_in_the_way_of_one_file_does_not_keep_the_others_away(
     told = [vars(record)["path"] for record in caplog.records if "cannot be restored" in record.message]
     assert sorted(told) == ["/below", "/taken"]
     await after.close()
+
+
+class Guarded(Breaking):
+    """One folder belongs to another user while `armed`."""
+
+    armed = False
+
+    def _guard(self, path: str) -> None:
+        if self.armed and "/theirs/" in path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    def mkdir(self, path: str, mode: int = 0o777) -> None:  # type: ignore[override]
+        self._guard(path)
+        os.mkdir(path, mode)
+
+    def rename(self, source: str, target: str) -> None:  # type: ignore[override]
+        self._guard(target)
+        os.rename(source, target)
+
+
+async def test_a_folder_of_another_user_refuses_what_is_written_there_and_nothing_else_is_lost(
+    tmp_path: Path,
+) -> None:
+    disk = Guarded()
+    driver = Inline(str(tmp_path), disk=disk, journaled=True)
+    await driver.write([("/theirs/old", b"one"), (LINK, b"one")])
+    disk.armed = True
+    for path, named in (("/theirs/old", "/theirs/old"), ("/theirs/new/link", "/theirs/new")):
+        with pytest.raises(WriteRefused, match=f"^{named}: Permission denied$"):
+            await driver.write([(path, b"two")])
+    await driver.write([(LINK, b"two")])
+    assert await driver.read("/theirs/old") == b"one"
+    only_journal_survives(tmp_path)
+    after = await started(tmp_path)
+    assert await after.read(LINK) == b"two"
+    await after.close()
+    await driver.close()
+
+
+async def test_what_the_journal_may_not_write_again_stays_there_and_is_no_refusal_of_other_changes(
+    tmp_path: Path,
+) -> None:
+    disk = Guarded()
+    driver = Inline(str(tmp_path), disk=disk, journaled=True)
+    await driver.write([("/theirs/old", b"one"), (LINK, b"one")])
+    disk.armed = True
+    disk.fail("syncfs", errno.EIO)
+    for reason in ("Input/output error", "/theirs/old: Permission denied"):
+        with pytest.raises(DriverError, match=reason) as raised:
+            await driver.delete(LINK)
+        assert not isinstance(raised.value, WriteRefused)
+        assert segments(tmp_path)
+        await driver.write([(LINK, b"two")])
+    disk.armed = False
+    await driver.delete(LINK)
+    assert segments(tmp_path) == []
+    assert await driver.read("/theirs/old") == b"one"
+    await driver.close()
+
+
+@pytest.mark.parametrize("journaled", [True, False])
+async def test_a_folder_of_temporary_files_that_refuses_is_named(tmp_path: Path, journaled: bool) -> None:
+    disk = Breaking()
+    driver = Inline(str(tmp_path), disk=disk, journaled=journaled)
+    await driver.write([("/a/b", b"one")])
+
+    def refuse(path: str, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return os.open(path, flags, mode)
+
+    disk.open = refuse  # type: ignore[assignment]
+    with pytest.raises(WriteRefused, match=r"^/\.moorage/tmp: Permission denied$"):
+        await driver.write([("/a/c", b"two")])
+    await driver.close()
 
 
 async def test_a_file_that_is_no_journal_stops_the_start_and_is_named(tmp_path: Path) -> None:

@@ -49,3 +49,26 @@ def test_one_line_when_it_goes_and_one_when_it_is_back(caplog: pytest.LogCapture
     assert (gone.levelname, back.levelname) == ("WARNING", "INFO")
     assert vars(gone)["reason"] == "OSError: away"
     assert vars(back)["seconds"] == 12.3
+
+
+def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records]
+
+
+def test_at_the_limit_of_memory_the_log_has_one_line_until_nothing_was_refused_for_a_while(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    clock = Clock()
+    circuit = Circuit(clock=clock)
+    for _ in range(100):
+        circuit.took("OOM")
+        clock.now += LONGEST_SECONDS - 1
+        circuit.took("")
+    assert messages(caplog) == ["Redis is full: nothing more is remembered in it"]
+    clock.now += 1
+    circuit.took("")
+    circuit.took("")
+    assert messages(caplog)[1:] == ["Redis takes entries again"]
+    circuit.took("OOM")
+    assert len(messages(caplog)) == 3

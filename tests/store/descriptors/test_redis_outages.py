@@ -261,4 +261,10 @@ async def test_one_that_is_full_still_forgets_and_answers_what_it_knows(
         assert [one.message for one in caplog.records] == ["Redis is full: nothing more is remembered in it"]
         full.cli("CONFIG", "SET", "maxmemory", "0")
         await keep(first)
+
+        async def told_again() -> bool:
+            await first.put(LINK, KNOWN, time.monotonic())
+            return len(caplog.records) > 1
+
+        await eventually(told_again)
         assert [one.levelname for one in caplog.records] == ["WARNING", "INFO"]

@@ -10,7 +10,7 @@ import stat as modes
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from moorage.drivers.base import DriverError, InvalidPath, Obstructed, StorageFull
+from moorage.drivers.base import DriverError, InvalidPath, Obstructed, StorageFull, WriteRefused
 from moorage.drivers.disk import READ, Disk
 from moorage.drivers.files import FULL, translate
 from moorage.drivers.folders import Changed, Folders, Seen
@@ -129,7 +129,9 @@ class JournaledWriting(Writing):
             except OSError as error:
                 failed = self._failed(error, entry.path)
                 if error.errno != errno.EXDEV and not isinstance(failed, Obstructed | InvalidPath):
-                    raise failed from None
+                    # It is not the change of whoever settles the journal that is refused, nor is it lost: it stays in the journal.
+                    other = DriverError(failed.path, failed.reason)
+                    raise (other if isinstance(failed, WriteRefused) else failed) from None
                 log.error(
                     "cannot be restored from the journal",
                     extra={"path": failed.path, "reason": failed.reason},

@@ -15,8 +15,9 @@ LONGEST_SECONDS: Final = 30.0
 
 
 class Circuit:
-    """Logs one warning when the server fails or is full, and one line when it is back. Pauses double from `shortest` to `longest`
-    seconds, give or take a fifth, so that many processes do not come back together. `failures` counts all failures."""
+    """Logs one warning when the server fails or is full, and one line when it is back, or has refused nothing for `longest` seconds.
+    Pauses double from `shortest` to `longest` seconds, give or take a fifth, so that many processes do not come back together.
+    `failures` counts all failures."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Circuit:
         self._went: float | None = None
         self._came = clock()
         self._full = False
+        self._refused = 0.0
 
     def failed(self, error: BaseException) -> None:
         if self._went is None:
@@ -53,11 +55,14 @@ class Circuit:
 
     def took(self, refusal: str) -> None:
         """An entry was put, or refused for want of memory, as `refusal` says."""
-        if refusal and not self._full:
-            log.warning("Redis is full: nothing more is remembered in it", extra={"reason": refusal})
-        elif self._full and not refusal:
+        if refusal:
+            if not self._full:
+                log.warning("Redis is full: nothing more is remembered in it", extra={"reason": refusal})
+            self._full, self._refused = True, self._clock()
+        # At its limit it takes one entry and refuses the next, as others expire.
+        elif self._full and self._clock() - self._refused >= self._longest:
+            self._full = False
             log.info("Redis takes entries again")
-        self._full = bool(refusal)
 
     def pause(self) -> float:
         """Seconds to wait before the next try; 0 while the server works."""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from moorage.cli.starting import load
+from moorage.config import loading
 from tests.support.server import moorage_command
 from tests.support.tools import require
 from tests.test_cli import CONFIG, run
@@ -188,4 +190,51 @@ def test_a_file_that_a_server_may_not_read_is_told_with_its_whole_path(config: s
         check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr == f"moorage: storage.filesystem.rootdirectory: {secret}: Permission denied\n"
+    assert done.stderr == (
+        f"moorage: storage.filesystem.rootdirectory: {secret}: Permission denied; "
+        "give it and its folder to the registry's user, or set http.secret\n"
+    )
+
+
+def test_a_command_tells_first_which_file_it_found(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("REGISTRY_CONFIGURATION_PATH", raising=False)
+    monkeypatch.setattr(loading, "USUAL_PLACES", (Path(f"{config}.no"), Path(config)))
+    with Path(config).open("a") as file:
+        file.write("qqqqq: 1\n")
+    load(None)
+    told, warning = capsys.readouterr().err.splitlines()
+    assert told == f"moorage: configuration: {config}"
+    assert "qqqqq" in warning
+
+
+def test_a_command_does_not_repeat_the_file_that_was_named(
+    config: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load(Path(config))
+    monkeypatch.setenv("REGISTRY_CONFIGURATION_PATH", config)
+    load(None)
+    monkeypatch.delenv("REGISTRY_CONFIGURATION_PATH")
+    monkeypatch.setattr(loading, "USUAL_PLACES", ())
+    load(None)
+    assert capsys.readouterr().err == ""
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("command", [["serve"], ["config", "check"], ["garbage-collect"]])
+def test_a_root_that_the_locale_cannot_write_is_told_with_what_helps(
+    command: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text(CONFIG.format(root=tmp_path / "größe"))
+    done = subprocess.run(
+        moorage_command(*command, str(path)),
+        check=False, capture_output=True, timeout=60, env={**os.environ, **ASCII},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, b"")
+    told = f"storage.filesystem.rootdirectory: {tmp_path}/gr\\xf6\\xdfe cannot be written in this locale; set LC_ALL=C.UTF-8\n"
+    assert done.stderr.decode().endswith(told)
+    assert done.stderr.count(b"\n") == 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from moorage.cli.refusals import refusals
 from moorage.config import load
+from tests.support.server import moorage_command
 
 
 def refused(text: str, folder: Path) -> list[str]:
@@ -63,3 +67,40 @@ def test_what_no_server_would_start_with_is_told(text: str, message: str, tmp_pa
 )
 def test_no_file_that_the_configuration_names_is_opened(text: str, tmp_path: Path) -> None:
     assert refused(text, tmp_path) == []
+
+
+@pytest.mark.parametrize("key", ["auth.htpasswd.path", "auth.groupfile"])
+def test_a_folder_in_place_of_a_file_with_users_is_told(key: str, tmp_path: Path) -> None:
+    files = {"auth.htpasswd.path": "/missing", "auth.groupfile": "/missing", key: str(tmp_path)}
+    auth = f"{{htpasswd: {{realm: r, path: {files['auth.htpasswd.path']}}}, groupfile: {files['auth.groupfile']}}}"
+    assert refused(f"storage: inmemory\nauth: {auth}", tmp_path) == [
+        f"{key}: {tmp_path}: is a folder, where the name of a file is expected"
+    ]
+
+
+def test_certificates_are_refused_without_the_library_that_asks_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "acme", None)
+    text = "http: {tls: {letsencrypt: {cachefile: /missing, hosts: a.example.com}}}\nstorage: inmemory"
+    assert refused(text, tmp_path) == [
+        "http.tls.letsencrypt: acme is not installed: pip install 'moorage[letsencrypt]'"
+    ]
+
+
+def test_googles_store_is_refused_without_its_library(tmp_path: Path) -> None:
+    """The credentials are those of the environment, which are not looked for."""
+    config = tmp_path / "config.yml"
+    config.write_text("version: 0.1\nstorage: {gcs: {bucket: b}}\n")
+    (tmp_path / "obstore.py").write_text(
+        "raise ModuleNotFoundError('as if it were not there', name='obstore')"
+    )
+    done = subprocess.run(
+        moorage_command("config", "check", str(config)),
+        check=False, capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        done.stderr
+        == f"moorage: {config}: storage.gcs: obstore is not installed: pip install 'moorage[gcs]'\n"
+    )

@@ -3,6 +3,9 @@ optional."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -41,6 +44,7 @@ def build_driver(configuration: Configuration, removals: Removals | None = None)
     the key when the driver cannot be made."""
     name, parameters = configuration.storage.driver
     if isinstance(parameters, Filesystem):
+        require_encodable_root(parameters)
         return FilesystemDriver(
             parameters.rootdirectory,
             threads=STORAGE_THREADS,
@@ -55,15 +59,34 @@ def build_driver(configuration: Configuration, removals: Removals | None = None)
 
     links_for = None if configuration.storage.redirect.disable else LINKS_FOR
     try:
-        driver = _object_store(parameters, links_for)
-    except ModuleNotFoundError as error:
-        raise DriverError(
-            f"storage.{name}", f"{error.name} is not installed: pip install 'moorage[{name}]'"
-        ) from None
+        with installed(name):
+            driver = _object_store(parameters, links_for)
     except ValueError as error:
         raise DriverError(f"storage.{name}", str(error).partition("\n")[0]) from None
     partmemory.OF_PROCESS.total = PART_MEMORY * configuration.http.limits.memory
     return driver
+
+
+def require_encodable_root(section: Filesystem) -> None:
+    """Raise DriverError if the name of the root folder has letters that the encoding of this process lacks."""
+    try:
+        os.fsencode(section.rootdirectory)
+    except UnicodeEncodeError:
+        raise DriverError(
+            "storage.filesystem.rootdirectory",
+            f"{section.rootdirectory} cannot be written in this locale; set LC_ALL=C.UTF-8",
+        ) from None
+
+
+@contextlib.contextmanager
+def installed(name: str) -> Iterator[None]:
+    """Raise DriverError, which tells how to install it, if the library of a driver is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise DriverError(
+            f"storage.{name}", f"{error.name} is not installed: pip install 'moorage[{name}]'"
+        ) from None
 
 
 def _object_store(parameters: Section, links_for: timedelta | None) -> Driver:

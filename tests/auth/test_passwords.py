@@ -4,6 +4,7 @@ import logging
 import os
 import random
 import re
+import time
 from pathlib import Path
 
 import bcrypt
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moorage.auth.base import AuthError
+from moorage.auth.kept import Kept
 from moorage.auth.passwords import PasswordFile, Passwords, parse, significant
 from tests.auth.hashing import Counted, line, quick, quick_line
 
@@ -218,10 +220,27 @@ def test_one_warning_has_the_numbers_of_lines_but_nothing_of_what_they_say(
     caplog.set_level(logging.DEBUG)
     PasswordFile(str(file))
     assert logged(caplog) == [
-        "no colon: 2; SHA-1: 3; not bcrypt: 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 and 20 more"
+        "2 (no colon); 3 (SHA-1); 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 and 20 more (not bcrypt)"
     ]
     assert caplog.records[0].levelno == logging.WARNING
     assert "canary" not in str([vars(record) for record in caplog.records])
+
+
+def test_what_is_wrong_with_a_file_is_told_by_one_of_the_workers_and_again_when_it_changes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, kept = tmp_path / "htpasswd", Kept()
+    file.write_text(line("alice", "x") + "canary\n")
+    for _ in range(3):
+        PasswordFile(str(file), kept=kept)
+    assert logged(caplog) == ["2 (no colon)"]
+    file.write_text("canary\n" + line("alice", "x"))
+    end = time.monotonic() + 30
+    # At first somebody may still be writing it.
+    while len(logged(caplog)) < 2 and time.monotonic() < end:
+        PasswordFile(str(file), kept=kept)
+    PasswordFile(str(file), kept=kept)
+    assert logged(caplog) == ["2 (no colon)", "1 (no colon)"]
 
 
 def test_a_good_file_is_read_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -17,6 +17,8 @@ from .conftest import INMEMORY, Load, Refuse
             "notifications.endpoints[0].threshold",
         ),
         ("qqqqq: 1\n", "qqqqq", 3, None),
+        # Many sections have such a key.
+        ("health:\n  file:\n    - {file: /f, enabled: true}\n", "health.file[0].enabled", 5, None),
     ],
 )
 def test_an_unknown_key_is_one_warning(

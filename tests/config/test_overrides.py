@@ -200,6 +200,8 @@ def test_a_section_that_is_none_is_left_for_the_check_to_tell(refused: Refuse) -
         ("REGISTRY_HTTP_TLS_CLIENTCAS_X", "REGISTRY_HTTP_TLS_CLIENTCAS"),
         ("REGISTRY_HTTP_ADDR_0", "REGISTRY_HTTP_ADDR"),
         ("REGISTRY_ZZZZZZ", None),
+        ("REGISTRY_FOO", None),
+        ("REGISTRY_LOGG", "REGISTRY_LOG"),
         ("REGISTRY_", None),
         ("REGISTRY_AUTH_", "REGISTRY_AUTH"),
         ("REGISTRY_LOG_FIELDS_", "REGISTRY_LOG_FIELDS"),

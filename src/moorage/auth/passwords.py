@@ -18,7 +18,7 @@ import bcrypt
 
 from moorage.auth.base import AuthError
 from moorage.auth.kept import Kept
-from moorage.auth.watched import Watched, ends_with_a_line
+from moorage.auth.watched import Watched, ends_with_a_line, name_of
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +118,7 @@ class PasswordFile:
         self._path = path
         self._key = key
         self._hashing = hashing
+        self._kept = kept
         try:
             self._watched = Watched(path, key, self._read, kept, whole=ends_with_a_line)
         except AuthError as error:
@@ -131,12 +132,16 @@ class PasswordFile:
 
     def _read(self, content: bytes) -> Passwords:
         found = parse(content, self._hashing)
-        if found.ignored:
+        if found.ignored and not self._is_told(content):
             log.warning(
                 "lines of the password file do not count, only those with bcrypt do",
                 extra={"key": self._key, "path": self._path, "lines": _told(found.ignored)},
             )
         return found
+
+    def _is_told(self, content: bytes) -> bool:
+        """Whether another worker has read the same, and told what is wrong with it."""
+        return self._kept is not None and self._kept.recall(name_of(self._path, self._key)) == content
 
 
 def parse(content: bytes, hashing: Hashing = bcrypt.hashpw) -> Passwords:
@@ -194,7 +199,8 @@ def _hashed(number: int, text: bytes) -> Hashed:
 
 def _told(ignored: Mapping[str, list[int]]) -> str:
     return "; ".join(
-        f"{kind}: {', '.join(map(str, numbers[:_SHOWN]))}"
+        f"{', '.join(map(str, numbers[:_SHOWN]))}"
         + (f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else "")
+        + f" ({kind})"
         for kind, numbers in ignored.items()
     )

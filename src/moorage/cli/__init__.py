@@ -10,31 +10,38 @@ not load a server. Read `starting`, then the command you need.
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from pathlib import Path
 from typing import NoReturn
-
-from moorage.cli import serving
-from moorage.cli.ending import INTERRUPTED, terminable
-from moorage.cli.output import written
-from moorage.cli.spellings import translated
-from moorage.cli.starting import fail
-from moorage.drivers.base import DriverError
 
 
 def main() -> None:
     """The entry point."""
+    abrupt = _end_at_interrupts()
     _open_closed_streams()
+    from moorage.cli.ending import terminable
+    from moorage.cli.output import written
+    from moorage.cli.spellings import translated
+
     arguments = translated(sys.argv[1:], program=sys.argv[0], environ=os.environ)
     try:
         if arguments[:1] == ["serve"]:
             # A server handles its end itself, and its log copes with a full disk.
-            _run(arguments)
+            _run(arguments, abrupt)
         else:
             with terminable(), written():
-                _run(arguments)
+                _run(arguments, abrupt)
     except SystemExit as ended:
         _end(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+
+
+def _end_at_interrupts() -> bool:
+    """Have Ctrl-C end the process without a word while it loads what it needs, as nothing is begun: Python would print a traceback.
+    False if it is ignored, as in background jobs of a non-interactive shell, or if somebody else handles it: that stays so."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return False
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return True
 
 
 def _open_closed_streams() -> None:
@@ -51,8 +58,18 @@ def _open_closed_streams() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
-def _run(arguments: list[str]) -> None:
+def _run(arguments: list[str], abrupt: bool) -> None:
+    """`abrupt`: Ctrl-C ends the process so far, and raises KeyboardInterrupt from now on."""
+    from pathlib import Path
+
+    from moorage.cli import serving
+    from moorage.cli.ending import INTERRUPTED
+    from moorage.cli.starting import fail
+    from moorage.drivers.base import DriverError
+
     try:
+        if abrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         if _only_serves(arguments):
             serving.serve(Path(arguments[1]) if arguments[1:] else None)
         else:

@@ -1,4 +1,4 @@
-"""What a server would refuse to start with, as far as that can be told without files and without the network.
+"""What a server would refuse to start with, as far as that can be told without opening files and without the network.
 
 `moorage.config` knows what each key takes. What several of them make together is known only where it is built, so it is built here
 as `serve` builds it, and thrown away.
@@ -6,7 +6,9 @@ as `serve` builds it, and thrown away.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +24,7 @@ from moorage.drivers.inmemory import InMemoryDriver
 from moorage.letsencrypt import CertificateError, Certificates
 from moorage.middleware import wrap
 from moorage.notifications import enabled, endpoints
-from moorage.storage import OBJECT_STORES, build_driver
+from moorage.storage import OBJECT_STORES, build_driver, installed, require_encodable_root
 from moorage.store.descriptors.removals import Removals
 
 
@@ -39,6 +41,7 @@ def refusals(configuration: Configuration) -> Iterator[str]:
             build(configuration)
         except (AuthError, CertificateError, DriverError) as error:
             yield str(error)
+    yield from _folders(configuration)
     yield from _notifications(configuration)
 
 
@@ -51,14 +54,30 @@ def _controller(configuration: Configuration) -> None:
         load(extension.name)
 
 
+def _folders(configuration: Configuration) -> Iterator[str]:
+    """Files of users that are folders, as in the sample of Debian's docker-registry. To see that, nothing is opened."""
+    auth = configuration.auth
+    named = {
+        "auth.htpasswd.path": auth.htpasswd and auth.htpasswd.path,
+        "auth.groupfile": auth.groupfile,
+    }
+    for key, path in named.items():
+        if path and os.path.isdir(path):
+            yield f"{key}: {path}: is a folder, where the name of a file is expected"
+
+
 def _driver(configuration: Configuration) -> None:
-    """Keys that are not written in the configuration are looked for in files and on the network, so any will do for S3, and Google's
-    driver is left out."""
+    """Keys that are not written in the configuration are looked for in files and on the network, so any will do for S3, and of Google's
+    driver only the library is looked for."""
     storage = configuration.storage
+    if storage.filesystem is not None:
+        require_encodable_root(storage.filesystem)
     if storage.s3 is not None and storage.s3.accesskey is None:
         s3 = S3.model_validate({**dict(storage.s3), "accesskey": "any", "secretkey": "any"})
         storage = storage.model_copy(update={"s3": s3})
     if storage.gcs is not None and (storage.gcs.credentials is None or storage.gcs.keyfile):
+        with installed("gcs"):
+            from moorage.drivers.objectstore import gcs  # noqa: F401
         return
     if storage.driver.name in OBJECT_STORES:
         build_driver(configuration.model_copy(update={"storage": storage}))
@@ -85,6 +104,10 @@ def _certificate(configuration: Configuration) -> None:
     section = configuration.http.tls.letsencrypt
     if section.cachefile is not None:
         Certificates(Path(section.cachefile), section.hosts)
+        if find_spec("acme") is None:
+            raise CertificateError(
+                "http.tls.letsencrypt: acme is not installed: pip install 'moorage[letsencrypt]'"
+            )
 
 
 def _notifications(configuration: Configuration) -> Iterator[str]:

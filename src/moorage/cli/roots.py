@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 def require_root(configuration: Configuration, *, code: int = 1) -> None:
     """Exit if the storage is a folder that cannot be accessed. An empty folder is fine, and so is another driver."""
     from moorage.config.sections.drivers import Filesystem
+    from moorage.drivers.base import DriverError
+    from moorage.storage import require_encodable_root
 
     parameters = configuration.storage.driver.parameters
     if not isinstance(parameters, Filesystem):
         return
+    try:
+        require_encodable_root(parameters)
+    except DriverError as error:
+        fail(str(error), code=code)
     root = os.path.abspath(parameters.rootdirectory)
     try:
         os.stat(os.path.join(root, "."))

@@ -27,12 +27,14 @@ def fail(message: str, *, code: int = 1) -> NoReturn:
 
 
 def load(path: Path | None, *, code: int = 1) -> Configuration:
-    """Load the configuration and print its warnings on stderr. If it cannot be used, print every mistake on stderr too, and exit."""
-    return read(path, code=code).configuration
+    """Load the configuration and print its warnings on stderr. If it cannot be used, print every mistake on stderr too, and exit.
+
+    A file that nobody named but that lies in a usual place is told first: it may be that of another registry."""
+    return read(path, code=code, tell_found=True).configuration
 
 
-def read(path: Path | None, *, code: int = 1) -> Loaded:
-    """Like `load`; returns the name of the file, too."""
+def read(path: Path | None, *, code: int = 1, tell_found: bool = False) -> Loaded:
+    """Like `load`; returns the name of the file, too. `tell_found`: print it if nobody named it."""
     from moorage.config import ConfigurationError
     from moorage.config import load as loaded_from
 
@@ -42,6 +44,8 @@ def read(path: Path | None, *, code: int = 1) -> Loaded:
         # An unknown key often explains a missing one.
         _warn(error.warnings, error.source)
         refuse(_placed(error.problems, error.source), code=code)
+    if tell_found and loaded.found:
+        _tell(logging.INFO, f"configuration: {printable(str(loaded.source))}")
     _warn(loaded.warnings, loaded.source)
     if loaded.unbuilt:
         refuse(_placed(loaded.unbuilt, loaded.source), code=code)

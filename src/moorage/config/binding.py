@@ -89,8 +89,10 @@ class Binding:
 
     def _unknown(self, node: Entries, name: str, section: type[Section], path: Path, message: str) -> Problem:
         nearest = _nearest(name, keys(section))
-        elsewhere = (other for other in self._everywhere if other.rpartition(".")[2] == name)
-        hint = dotted((*path, nearest)) if nearest else next(elsewhere, None)
+        # A name that several sections have, such as `enabled`, does not tell which of them was meant.
+        elsewhere = [other for other in self._everywhere if other.rpartition(".")[2] == name]
+        alone = elsewhere[0] if len(elsewhere) == 1 else None
+        hint = dotted((*path, nearest)) if nearest else alone
         return node.places[name].problem((*path, name), message, hint)
 
     def _odd_duration(self, node: Scalar, shape: Leaf, path: Path) -> None:

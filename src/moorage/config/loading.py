@@ -29,12 +29,14 @@ USUAL_PLACES = (
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration, what is odd about it, the file it came from (None: built-in defaults), and what of it is not built."""
+    """A configuration, what is odd about it, the file it came from (None: built-in defaults), and what of it is not built. `found`:
+    nobody named the file, it was in a usual place."""
 
     configuration: Configuration
     warnings: list[Problem]
     source: Path | None
     unbuilt: list[Problem]
+    found: bool
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
@@ -51,7 +53,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
         raise ConfigurationError(
             sorted(error.problems, key=_place), warnings=sorted(error.warnings, key=_place), source=source
         ) from None
-    return Loaded(configuration, sorted(warnings, key=_place), source, sorted(missing, key=_place))
+    found = source is not None and path is None and not environ.get(PATH_VARIABLE)
+    return Loaded(configuration, sorted(warnings, key=_place), source, sorted(missing, key=_place), found)
 
 
 def _place(problem: Problem) -> tuple[bool, int, str]:

@@ -72,14 +72,11 @@ def _explanation(variable: str, section: type[Section]) -> list[Problem]:
         return [Problem("version", "is set in the file only; the variable is ignored", variable=variable)]
     import difflib  # for mistakes only: every process of a server would have it in its memory
 
-    names = [variable_name(path) for path, _ in walk(section)]
-    # `REGISTRY_` is like all short ones.
-    nearest = difflib.get_close_matches(
-        variable.upper(), names if variable != PREFIX else (), n=1, cutoff=0.75
-    )
-    return [
-        Problem("", "names no key and is ignored", variable=variable, nearest=nearest[0] if nearest else None)
-    ]
+    # Without the beginning that all have, by which all short ones are alike.
+    names = [variable_name(path).removeprefix(PREFIX) for path, _ in walk(section)]
+    found = difflib.get_close_matches(variable.removeprefix(PREFIX).upper(), names, n=1, cutoff=0.75)
+    nearest = f"{PREFIX}{found[0]}" if found else None
+    return [Problem("", "names no key and is ignored", variable=variable, nearest=nearest)]
 
 
 def _in_use(node: Node | None, section: type[Section], name: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from moorage.config.rendering import effective
 from moorage.config.sections.http import Http
 
-from ..conftest import Load
+from ..conftest import INMEMORY, Load, Refuse
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,34 @@ def test_the_address_of_a_unix_socket_is_a_path() -> None:
     assert Http(net="unix", addr="/run/moorage.sock").listen == Path("/run/moorage.sock")
     with pytest.raises(ValidationError, match="HOST:PORT"):
         Http(net="tcp", addr="/run/moorage.sock")
+
+
+@pytest.mark.parametrize(
+    ("addr", "debug"),
+    [
+        ("127.0.0.1:5001", "127.0.0.1:5001"),
+        (":5001", "0.0.0.0:5001"),
+        ("[::]:5001", ":5001"),
+        ("Host:5001", "host:5001"),
+    ],
+)
+def test_the_debug_listener_has_an_address_of_its_own(addr: str, debug: str, refused: Refuse) -> None:
+    (problem,) = refused(f"{INMEMORY}http:\n  addr: '{addr}'\n  debug: {{addr: '{debug}'}}\n").problems
+    assert (problem.path, problem.line) == ("http.debug", 5)
+    assert problem.message == f"addr is {debug}, where http.addr listens: take another port"
+
+
+@pytest.mark.parametrize(
+    ("addr", "debug"),
+    [
+        ("127.0.0.1:5001", "127.0.0.1:5002"),
+        ("127.0.0.1:5001", "127.0.0.2:5001"),
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        (":0", ":0"),
+    ],
+)
+def test_two_addresses_that_are_not_the_same_are_taken(addr: str, debug: str) -> None:
+    assert Http.model_validate({"addr": addr, "debug": {"addr": debug}}).debug.addr == debug
 
 
 def test_a_header_cannot_become_two() -> None:

@@ -26,6 +26,7 @@ from moorage.config.values import (
 
 _LOOPBACK = tuple(map(ip_network, ("127.0.0.0/8", "::1/128")))
 _DEFAULT_ADDR = "127.0.0.1:5000"
+_ALL = ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 _PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 
 
@@ -38,6 +39,12 @@ def _prefix(value: str) -> str:
         raise ValueError("must be a path such as /registry/")
     inner = value.strip("/")
     return f"/{inner}/" if inner else "/"
+
+
+def _place(addr: str) -> tuple[str, int]:
+    """Host (empty: all addresses, however they are written) and port."""
+    host, port = host_and_port(addr)
+    return "" if host in _ALL else host.lower(), port
 
 
 def _bare(url: str) -> str:
@@ -152,6 +159,17 @@ class Http(Section):
         """Believed about the client's address. The clients of an intranet have private addresses too: such a client could claim any
         address."""
         return _LOOPBACK if self.trustedproxies is None else tuple(self.trustedproxies)
+
+    @field_validator("debug")
+    @classmethod
+    def _debug_is_elsewhere(cls, debug: Debug, info: ValidationInfo) -> Debug:
+        addr = info.data.get("addr")
+        if debug.addr and addr and info.data.get("net") == "tcp":
+            place = _place(addr)
+            # Port 0 is any that is free, for each of them.
+            if place == _place(debug.addr) and place[1]:
+                raise ValueError(f"addr is {debug.addr}, where http.addr listens: take another port")
+        return debug
 
     @field_validator("addr")
     @classmethod

@@ -58,6 +58,27 @@ def test_a_container_that_is_not_there(azurite_store: Azure, tmp_path: Path) -> 
     assert "the container does not exist (ContainerNotFound)" in said
 
 
+def test_an_endpoint_with_the_bucket_in_it(moto_store: S3, tmp_path: Path) -> None:
+    said = refused(tmp_path, replace(moto_store, endpoint=f"{moto_store.endpoint}/{moto_store.bucket}"))
+    assert said.startswith("moorage: storage.s3: ")
+    assert "look at bucket and regionendpoint" in said
+
+
+@pytest.mark.parametrize("changed", ["without the account", "with the container", "another name"])
+def test_an_address_or_a_container_of_azure_that_is_not_one(
+    azurite_store: Azure, tmp_path: Path, changed: str
+) -> None:
+    endpoint, container = azurite_store.endpoint, azurite_store.container
+    service = {
+        "without the account": replace(azurite_store, endpoint=endpoint.rpartition("/")[0]),
+        "with the container": replace(azurite_store, endpoint=f"{endpoint}/{container}"),
+        "another name": replace(azurite_store, container="Moorage_X"),
+    }[changed]
+    said = refused(tmp_path, service)
+    assert said.startswith("moorage: storage.azure: ")
+    assert "look at container and serviceurl" in said
+
+
 def test_a_wrong_secret_key(rclone_store: S3, tmp_path: Path) -> None:
     said = refused(tmp_path, replace(rclone_store, secret_key="wrong"))
     assert said.startswith("moorage: storage.s3: ")

@@ -42,6 +42,28 @@ def test_a_secret_of_azure_needs_its_application(kind: str | None, missing: str)
         Azure.model_validate({"accountname": "a", "container": "c", "credentials": credentials})
 
 
+@pytest.mark.parametrize(
+    ("string", "enough"),
+    [
+        ("AccountName=acct;AccountKey=a2V5", True),
+        ("AccountKey=a2V5; accountname=acct", True),
+        ("AccountKey=a2V5", False),
+        ("AccountKey=a2V5;AccountName=;", False),
+        ("BlobEndpoint=https://h;SharedAccessSignature=AccountName=x", False),
+    ],
+)
+def test_azure_needs_an_account_or_a_connection_string_that_names_it(string: str, enough: bool) -> None:
+    given = {"container": "c", "connectionstring": string}
+    if enough:
+        Azure.model_validate(given)
+    else:
+        with pytest.raises(
+            ValidationError, match="needs accountname, or a connectionstring with AccountName"
+        ):
+            Azure.model_validate(given)
+    Azure.model_validate({**given, "accountname": "acct"})
+
+
 def test_s3_needs_a_region_or_an_endpoint() -> None:
     with pytest.raises(ValidationError, match="needs region"):
         S3(bucket="b")

@@ -44,6 +44,13 @@ async def test_it_names_the_account_its_key_and_the_service(azurite_store: Azure
     assert exchange(place, "GET", f"/{target}").body == b"1"
 
 
+async def test_it_is_enough_without_the_name_of_the_account(azurite_store: Azure) -> None:
+    driver = azure_driver(replace(options(azurite_store, text(azurite_store)), account=""), links_for=LINKS)
+    await driver.write([("/a", b"1")])
+    assert await driver.read("/a") == b"1"
+    await driver.close()
+
+
 async def test_with_a_shared_access_signature_nobody_is_sent_to_the_store(azurite_store: Azure) -> None:
     string = "AccountName=images;SharedAccessSignature=sv=2021-12-02&sig=c2ln&sp=r"
     driver = azure_driver(options(azurite_store, string), links_for=LINKS)

@@ -289,3 +289,44 @@ async def test_what_consoles_make_for_a_folder_is_an_empty_folder(
     assert await driver.children("/a/b") == ["c"]
     await driver.delete("/a/b")
     assert await driver.children("/a/b") == []
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [("NotImplemented", "look at encrypt"), ("InvalidStorageClass", "look at storageclass; NONE sends none")],
+)
+async def test_what_a_store_does_not_know_is_told_with_the_keys_that_ask_for_it(
+    driver: ObjectStoreDriver, proxy: StoreProxy, code: str, told: str
+) -> None:
+    proxy.faults = Faults(refusal=Refusal("400 Bad Request", code, WRITING))
+    with pytest.raises(DriverError, match=rf"{told}.* \({code}\)$"):
+        await driver.write([("/a", b"x")])
+
+
+LOOK = "look at bucket and regionendpoint"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (404, b"<Error><Code>NoSuchKey</Code></Error>", f"NoSuchKey: {LOOK}"),
+        (400, b"<Error><Code>InvalidArgument</Code></Error>", f"InvalidArgument: {LOOK}"),
+        (400, b"<Error><Code>InvalidBucketName</Code></Error>", f"InvalidBucketName: {LOOK}"),
+        (404, b'{"errors": [{"code": "NAME_UNKNOWN"}]}', f"404 Not Found: {LOOK}"),
+        (404, b"", f"404 Not Found: {LOOK}"),
+        (405, b"", f"405 Method Not Allowed: {LOOK}"),
+        (200, b"<!doctype html><meta charset=utf-8><p>Welcome</p>", f"invalid list response.*: {LOOK}"),
+        (404, b"<Error><Code>NoSuchBucket</Code></Error>", r"the bucket does not exist \(NoSuchBucket\)$"),
+        (400, b"<Error><Code>InvalidToken</Code></Error>", r"the session token is wrong \(InvalidToken\)$"),
+        (403, b"<Error><Code>AccountProblem</Code></Error>", "/a: AccountProblem$"),
+    ],
+)
+async def test_a_listing_that_no_bucket_would_answer_so_is_told_with_where_to_look(
+    moto_store: S3, status: int, body: bytes, told: str
+) -> None:
+    async with instead(Instead(status, body)) as endpoint:
+        driver = driver_over(moto_store, endpoint=endpoint)
+        with pytest.raises(DriverError, match=told) as raised:
+            await driver.is_folder("/a")
+        await driver.close()
+    assert "\n" not in str(raised.value)

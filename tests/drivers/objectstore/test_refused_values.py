@@ -96,6 +96,14 @@ async def test_user_and_password_of_an_endpoint_are_not_told() -> None:
     await driver.close()
 
 
+async def test_user_and_password_of_an_endpoint_stay_before_a_bucket_in_its_host() -> None:
+    options = replace(AMAZON, endpoint=f"http://user:hidden@localhost:{free_port()}")
+    driver = s3_driver(options, links_for=None)
+    with pytest.raises(DriverError, match=r"http://\*\*\*@images\.localhost:\d+/"):
+        await driver.is_folder("/a")
+    await driver.close()
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -110,6 +118,10 @@ async def test_user_and_password_of_an_endpoint_are_not_told() -> None:
             "storage.azure.connectionstring: ",
         ),
         (replace(AZURE, connection_string="EndpointSuffix=a b"), "storage.azure.connectionstring: "),
+        (
+            replace(AZURE, connection_string="BlobEndpoint=http://a/images?sv=hidden"),
+            "storage.azure.connectionstring: ",
+        ),
         (replace(AZURE, endpoint="http://user:hidden@a..b c"), "storage.azure.serviceurl: "),
     ],
 )

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
+from moorage.drivers.base import DriverError, WriteRefused
 from moorage.drivers.objectstore.driver import ObjectStoreDriver
+from moorage.drivers.objectstore.removal import removed
+from tests.drivers.objectstore.instead import Instead, instead
+from tests.drivers.objectstore.stores import driver_over
 from tests.support.heads import Head
+from tests.support.objectstores import S3
 from tests.support.storefaults import Fault, Faults
 from tests.support.storeproxy import StoreProxy
 
@@ -44,3 +51,31 @@ async def test_an_upload_is_finished_although_what_is_left_of_it_stays(
     proxy.faults = Faults()
     assert await driver.read("/blob") == b"small"
     assert await driver.is_folder("/u")
+
+
+def refusing(code: str) -> Instead:
+    """S3 answers 200 to a removal of many objects, and tells of each what became of it (S3, "DeleteObjects")."""
+    error = f"<Error><Key>a</Key><Code>{code}</Code><Message>Access Denied.</Message></Error>"
+    body = f'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{error}</DeleteResult>'
+    return Instead(200, body.encode(), "application/xml")
+
+
+async def test_who_may_write_but_not_remove_is_told_so_and_not_asked_to_try_again(moto_store: S3) -> None:
+    answer = refusing("AccessDenied")
+    async with instead(answer) as endpoint:
+        driver = driver_over(moto_store, endpoint=endpoint)
+        with pytest.raises(WriteRefused, match=r"^/a: access is denied \(AccessDenied\)$"):
+            await removed(driver._store, "/a", ["a"])
+        await driver.close()
+    assert len(answer.asked) == 1
+
+
+async def test_a_removal_that_fails_for_another_reason_is_tried_again(moto_store: S3) -> None:
+    answer = refusing("OperationAborted")
+    async with instead(answer) as endpoint:
+        driver = driver_over(moto_store, endpoint=endpoint)
+        with pytest.raises(DriverError, match=r"OperationAborted$") as raised:
+            await removed(driver._store, "/a", ["a"])
+        await driver.close()
+    assert not isinstance(raised.value, WriteRefused)
+    assert len(answer.asked) == 3

@@ -62,6 +62,10 @@ async def host(options: S3Options) -> str:
         (replace(AMAZON, endpoint="http://minio:9000", path_style=True), "http://minio:9000/images/a/b"),
         (replace(AMAZON, endpoint="HTTP://minio:9000/", path_style=True), "http://minio:9000/images/a/b"),
         (replace(AMAZON, endpoint="http://minio:9000"), "http://images.minio:9000/a/b"),
+        # An address has no names below it.
+        (replace(AMAZON, endpoint="http://127.0.0.1:9000"), "http://127.0.0.1:9000/images/a/b"),
+        (replace(AMAZON, endpoint="https://10.1.2.3"), "https://10.1.2.3/images/a/b"),
+        (replace(AMAZON, endpoint="http://[::1]:9000"), "http://[::1]:9000/images/a/b"),
     ],
 )
 async def test_an_object_has_the_address_that_the_options_tell(options: S3Options, expected: str) -> None:
@@ -82,6 +86,15 @@ async def test_a_scheme_in_capitals_is_the_same_scheme(moto_store: S3) -> None:
     driver = s3_driver(replace(s3_options(moto_store, "tests/capitals"), endpoint=endpoint), links_for=LINKS)
     await driver.write([("/a", b"1")])
     assert await driver.read("/a") == b"1"
+    await driver.close()
+
+
+async def test_a_bucket_of_a_service_at_an_address_is_reached_without_path_style(moto_store: S3) -> None:
+    options = replace(s3_options(moto_store, "tests/address"), path_style=False)
+    driver = s3_driver(options, links_for=LINKS)
+    assert not await driver.is_folder("/a")
+    await driver.write([("/a/b", b"1")])
+    assert await driver.read("/a/b") == b"1"
     await driver.close()
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from moorage.config.sections.base import Section
-from moorage.config.values import URL, Duration, Secret, Size
+from moorage.config.values import BaseURL, Duration, Secret, Size, revealed
 
 _GCS_STEP = 256 << 10
+_ACCOUNT: Final = re.compile(r"(?:^|;)\s*AccountName\s*=[^;]", re.IGNORECASE)
+"""An account in a connection string."""
 
 
 def _multiple(size: int) -> int:
@@ -31,13 +34,17 @@ class AzureCredentials(Section):
 
 
 class Azure(Section):
-    accountname: str = Field(description="The storage account.")
+    accountname: str = Field(
+        default="", description="The storage account; needed unless `connectionstring` names it."
+    )
     accountkey: Secret | None = Field(default=None, description="Its key; or use `credentials`.")
     container: str = Field(description="The container.")
     connectionstring: Secret | None = Field(
-        default=None, description="A connection string in place of a key."
+        default=None, description="A connection string in place of a key. The account that it names is used."
     )
-    serviceurl: URL | None = Field(default=None, description="Address of the service, if unusual.")
+    serviceurl: BaseURL | None = Field(
+        default=None, description="Address of the service, if unusual, without the container."
+    )
     realm: str = Field(default="core.windows.net", description="Domain of the service.")
     rootdirectory: str = Field(default="", description="Prefix of all names.")
     credentials: AzureCredentials = Field(
@@ -52,6 +59,8 @@ class Azure(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Azure:
+        if not (self.accountname or _ACCOUNT.search(revealed(self.connectionstring))):
+            raise ValueError("needs accountname, or a connectionstring with AccountName")
         kind = self.credentials.type
         if kind == "shared_key" and not (self.accountkey or self.connectionstring):
             raise ValueError("credentials.type is shared_key: set accountkey")

@@ -14,7 +14,7 @@ from moorage.config.sections.base import Section
 from moorage.config.sections.limits import Limits
 from moorage.config.sections.tls import Tls
 from moorage.config.values import (
-    URL,
+    BaseURL,
     Duration,
     HeaderName,
     HeaderValue,
@@ -45,13 +45,6 @@ def _place(addr: str) -> tuple[str, int]:
     """Host (empty: all addresses, however they are written) and port."""
     host, port = host_and_port(addr)
     return "" if host in _ALL else host.lower(), port
-
-
-def _bare(url: str) -> str:
-    # Paths are put behind it.
-    if "?" in url or "#" in url:
-        raise ValueError("must have no query (?) and no fragment (#); remove them")
-    return url
 
 
 def _page(value: str) -> str:
@@ -105,7 +98,7 @@ class Http(Section):
     prefix: Annotated[str, AfterValidator(_prefix)] = Field(
         default="/", description="The path below which `v2/` is, with a slash on both ends."
     )
-    host: Annotated[URL, AfterValidator(_bare)] | None = Field(
+    host: BaseURL | None = Field(
         default=None,
         description="How clients reach the registry, such as `https://registry.example.com`: the whole address, a path included, "
         "to which `v2/` is added, but not `prefix`. URLs in answers start with it. Unset: they are made from the request.",

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from moorage.config.sections.base import Section, lower
-from moorage.config.values import URL, Secret, Size
+from moorage.config.values import BaseURL, Secret, Size
 
 PartSize = Annotated[Size, Field(ge=5 << 20, le=5 << 30)]
 
@@ -33,7 +33,7 @@ def _readable(value: str) -> str:
     return value
 
 
-Endpoint = Annotated[URL, BeforeValidator(_with_scheme)]
+Endpoint = Annotated[BaseURL, BeforeValidator(_with_scheme)]
 
 
 class S3(Section):

@@ -1,4 +1,4 @@
-"""Types of single values: Duration, Size, Secret, URL, Network, HostPort, names and values of headers. Each parses and prints itself.
+"""Types of single values: Duration, Size, Secret, URL, BaseURL, Network, HostPort, names and values of headers. Each parses and prints itself.
 
 They import only pydantic and the standard library. Their parse functions raise ValueError with a message
 that is shown to the person as it is.
@@ -11,6 +11,7 @@ from moorage.config.values.network import HostPort, Network, host_and_port
 from moorage.config.values.secret import (
     HIDDEN,
     URL,
+    BaseURL,
     HiddenURL,
     Host,
     NameOrURL,
@@ -27,6 +28,7 @@ __all__ = [
     "MINUTES",
     "SIZE",
     "URL",
+    "BaseURL",
     "Duration",
     "HeaderName",
     "HeaderSecret",

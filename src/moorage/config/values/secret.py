@@ -50,6 +50,13 @@ class HiddenHost(HiddenURL):
         return f"{HIDDEN}@{host}" if at else host
 
 
+def without_query(url: str) -> str:
+    """The URL, for a value to which paths are added. Raises ValueError if it has a query or a fragment, an empty one too."""
+    if "?" in url or "#" in url:
+        raise ValueError("must have no query (?) and no fragment (#); remove them")
+    return url
+
+
 def _check(url: str) -> HiddenURL:
     try:
         parts = urlsplit(url)
@@ -71,6 +78,9 @@ URL = Annotated[
     Kind("URL", secret=True),
 ]
 """An absolute http or https URL; user and password are hidden where the configuration is printed."""
+
+BaseURL = Annotated[URL, AfterValidator(without_query)]
+"""A URL to which paths are added."""
 
 Place = Annotated[
     str,

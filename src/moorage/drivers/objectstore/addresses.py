@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 # The longest beginning counts, so `us-isob-` comes before `us-iso-`.
 _PARTITIONS: Final = (
@@ -14,6 +15,8 @@ _PARTITIONS: Final = (
     ("us-iso-", "c2s.ic.gov"),
     ("eu-isoe-", "cloud.adc-e.uk"),
 )
+_IP: Final = re.compile(r".*:.*|(?:.*\.)?[0-9]+")
+"""A host whose last label is a number is an address of IPv4, or nothing at all (WHATWG, "URL", "ends in a number checker")."""
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -25,6 +28,8 @@ def domain(region: str) -> str:
 
 def fits_host(bucket: str, service: str) -> bool:
     """Whether a bucket can be named in the host of a service. With TLS its name must have no dots: the certificates are for one label
-    more than the service's name. Old buckets may have capitals and underscores, which hosts have not."""
+    more than the service's name. Old buckets may have capitals and underscores, which hosts have not. An IP address has no names below it."""
+    if _IP.fullmatch(urlsplit(service).hostname or ""):
+        return False
     labels = [bucket] if service.startswith("https://") else bucket.split(".")
     return all(_LABEL.fullmatch(label) for label in labels)

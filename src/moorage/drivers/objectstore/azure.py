@@ -39,6 +39,7 @@ class AzureOptions:
     """
 
     account: str
+    """May be empty if the connection string names it."""
     container: str
     account_key: str = ""
     connection_string: str = ""
@@ -67,6 +68,11 @@ def azure_driver(options: AzureOptions, *, links_for: timedelta | None) -> Azure
     account, endpoint = service(
         given, account=options.account, endpoint=options.endpoint, realm=options.realm
     )
+    if {"?", "#"} & set(endpoint):
+        # Names are put behind it: the container would look empty.
+        told = "the address of the service must have no query (?) and no fragment (#); remove them"
+        named = "connectionstring" if options.connection_string else "serviceurl"
+        raise DriverError(f"storage.azure.{named}", told)
     key = _joined(given.get("AccountKey", options.account_key))
     config: dict[str, Any] = {"account_name": account, "endpoint": endpoint}
     if options.client_secret:

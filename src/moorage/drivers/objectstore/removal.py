@@ -10,7 +10,7 @@ from typing import Final
 import obstore
 from obstore.store import ObjectStore
 
-from moorage.drivers.base import DriverError, PathNotFound
+from moorage.drivers.base import DriverError, PathNotFound, WriteRefused
 from moorage.drivers.objectstore.translation import translated
 
 PAUSES: Final = (0.05, 0.5, None)
@@ -22,7 +22,7 @@ AGAIN_SECONDS: Final = 20.0
 
 async def removed(store: ObjectStore, path: str, keys: Sequence[str]) -> None:
     """Remove objects, with one call per thousand. Objects that are already gone are fine. Azure and Google report them as
-    an error and may leave some of the others, so each one is then removed by itself. Raises DriverError naming `path`."""
+    an error and may leave some of the others, so each one is then removed by itself. Raises WriteRefused, DriverError naming `path`."""
     if not keys:
         return
     try:
@@ -42,7 +42,7 @@ async def _tried(store: ObjectStore, path: str, keys: Sequence[str]) -> None:
             with translated(path):
                 await obstore.delete_async(store, keys)
             return
-        except PathNotFound:
+        except (PathNotFound, WriteRefused):
             raise
         except DriverError:
             if pause is None or asyncio.get_running_loop().time() > end:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
@@ -176,8 +177,9 @@ def _store(
     if in_path:
         endpoint = service
     else:
-        scheme, _, host = service.partition("://")
-        endpoint = f"{scheme}://{options.bucket}.{host}"
+        parts = urlsplit(service)
+        user, at, host = parts.netloc.rpartition("@")
+        endpoint = parts._replace(netloc=f"{user}{at}{options.bucket}.{host}").geturl()
     config: dict[str, Any] = {
         "endpoint": endpoint,
         "region": options.region or "us-east-1",

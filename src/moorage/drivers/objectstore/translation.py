@@ -21,13 +21,24 @@ _OTHER_MISSING: Final = (
 """What is missing instead of the file: the bucket, or a multipart upload."""
 
 _FULL: Final = ("XMinioStorageFull", "QuotaExceeded", "507 Insufficient Storage", "No space left on device")
-_CODE: Final = re.compile(r"<Code>([A-Za-z]+)</Code>")
+_CODE: Final = re.compile(r"(?:<Code>|\(code: )([A-Za-z]+)(?:</Code>|\))")
+"""In the body of an answer, or in what obstore says of one object of many that were to be removed."""
 _STATUS: Final = re.compile(r"status code: (\d{3} [A-Za-z ]+)")
 _REDIRECTED: Final = "redirect without LOCATION"
 """What obstore says of Amazon's answer to requests for a bucket of another region."""
 _NO_BYTES: Final = ("InvalidRange", "416 Range", "non-partial", "CONTENT_RANGE")
 """What obstore says of the answers of the four stores and their emulators to the request for the first byte of none."""
-_WRITING: Final = re.compile(r"Error performing (PUT|POST|DELETE) ")
+_WRITING: Final = re.compile(r"Error performing (PUT|POST|DELETE) |DeleteObjects request failed")
+_NO_LISTING: Final = re.compile(
+    r"Generic (\w+) error: (?:Error performing list request: .*status code: (?:400|404|405) |Got invalid list response)"
+)
+"""What obstore says when it asked for a listing, and who answered did not take the address for that of a bucket."""
+_LOOK: Final = {
+    "S3": "look at bucket and regionendpoint: the address of the service's API alone, without the bucket",
+    "MicrosoftAzure": "look at container and serviceurl: the address of the service, with the account where it wants that, "
+    "without the container",
+    "GCS": "look at bucket",
+}
 _REQUEST: Final = re.compile(r"Error performing (\w+) \S+ in \S+ - ")
 _URL: Final = re.compile(r'(https?://)([^/?#\s"]*@)?([^?\s"]*)(\?[^\s"]*)?')
 _SENDING: Final = "error sending request"
@@ -72,6 +83,8 @@ REASONS: Final = {
     "AuthenticationFailed": "the account key or the shared access signature is wrong or has expired, "
     "or the clock of this machine is wrong",
     "ExpiredToken": "the credentials have expired",
+    "InvalidToken": "the session token is wrong",
+    "InvalidAuthenticationInfo": "the credentials are none that the store understands",
     "RequestTimeTooSkewed": "the clock of this machine is wrong",
     "AuthorizationHeaderMalformed": "the region is wrong",
     "PermanentRedirect": "the region or the endpoint is wrong",
@@ -79,6 +92,8 @@ REASONS: Final = {
     "AuthorizationFailure": "access is denied",
     "AuthorizationPermissionMismatch": "access is denied",
     "AccessControlListNotSupported": "the bucket takes no ACLs: remove `objectacl`, and write a bucket policy",
+    "NotImplemented": "the store cannot do what it is asked: look at encrypt, keyid, objectacl and storageclass",
+    "InvalidStorageClass": "the store does not know the storage class: look at storageclass; NONE sends none",
     "SlowDown": "the store asks to slow down",
 }
 """Error codes of S3 and Azure on which an operator can act."""
@@ -130,10 +145,16 @@ def forbids(code: str) -> bool:
 
 def reason(error: Exception) -> str:
     """One line for the operator: the store's code and its meaning, else the status, else the first line of obstore's message,
-    without what URLs hide: user, password and query, which may be a signature."""
+    without what URLs hide: user, password and query, which may be a signature. With where to look, if no bucket answers so."""
     text = str(error)
-    if (code := _CODE.search(text)) is not None:
-        return meaning(code[1])
+    code = _CODE.search(text)
+    told = _told(text) if code is None else meaning(code[1])
+    listing = _NO_LISTING.match(text)
+    known = code is not None and code[1] in REASONS
+    return told if listing is None or known else f"{told}: {_LOOK.get(listing[1], NOT_THE_STORE)}"
+
+
+def _told(text: str) -> str:
     if _REDIRECTED in text:
         return meaning("PermanentRedirect")
     if (status := _STATUS.search(text)) is not None:

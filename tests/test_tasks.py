@@ -54,6 +54,18 @@ async def test_who_cannot_open_the_lock_says_so_once_and_tries_again(
     os.close(leadership._fd)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_lock_that_root_makes_belongs_to_the_owner_of_its_folder(tmp_path: Path) -> None:
+    os.chown(tmp_path, 1234, 2345)
+    lock, before = tmp_path / "lock", tmp_path / "before"
+    before.touch()
+    for path in (lock, before):
+        leadership = Leadership(str(path))
+        assert leadership.take()
+        os.close(leadership._fd)
+    assert [(path.stat().st_uid, path.stat().st_gid) for path in (lock, before)] == [(1234, 2345), (0, 0)]
+
+
 def is_open(path: Path) -> bool:
     """Here, whatever other threads have open."""
     return any(os.path.realpath(one) == str(path) for one in Path("/proc/self/fd").iterdir())

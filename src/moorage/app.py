@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
@@ -207,9 +208,16 @@ class Application:
 
     async def _upload_key(self) -> bytes:
         shared, secret = self._shared.upload_key, self._configuration.http.secret
-        return shared.get() or shared.keep(
-            await signing_key(secret.get_secret_value() if secret else "", self._driver)
-        )
+        if kept := shared.get():
+            return kept
+        try:
+            key = await signing_key(secret.get_secret_value() if secret else "", self._driver)
+        except DriverError:
+            if not self._configuration.storage.maintenance.readonly.enabled:
+                raise
+            # A read-only registry signs no uploads.
+            key = secrets.token_bytes(32)
+        return shared.keep(key)
 
     async def _open(self, service: Service, open_parts: contextlib.AsyncExitStack) -> None:
         """What a service has only where the configuration wants it."""

@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
+from typing import Final
 
 log = logging.getLogger(__name__)
+
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+
+
+def opened(path: str, *, like: str = "") -> int:
+    """A descriptor of a file that processes share; it is made if it is not there, for its owner alone. What root makes is given to the
+    owner of the file `like`, or of the folder if that is not there, whose server it would shut out otherwise; what was there before
+    stays whose it is. Raises OSError."""
+    if os.geteuid() != 0:
+        return os.open(path, _FLAGS, 0o600)
+    # Through one descriptor of the folder: its owner may exchange folders for links at any moment.
+    folder = os.open(os.path.dirname(path) or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fd = os.open(os.path.basename(path), _FLAGS | os.O_EXCL, 0o600, dir_fd=folder)
+        # Where root may not give files away, as in some containers, they stay root's.
+        with contextlib.suppress(OSError):
+            owner = os.fstat(folder)
+            with contextlib.suppress(FileNotFoundError):
+                owner = os.stat(os.path.basename(like), dir_fd=folder) if like else owner
+            os.fchown(fd, owner.st_uid, owner.st_gid)
+        return fd
+    except FileExistsError:
+        return os.open(path, _FLAGS, 0o600)
+    except OSError as error:
+        error.filename = path
+        raise
+    finally:
+        os.close(folder)
 
 
 class Leadership:
@@ -22,7 +52,7 @@ class Leadership:
         locked."""
         if self._fd >= 0:
             return True
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = opened(self._path)
         try:
             led = _is_led(fd, fcntl.LOCK_EX)
         except OSError:

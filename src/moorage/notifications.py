@@ -191,7 +191,7 @@ def open_queue(
 ) -> Queue:
     """The configured queue. `check`, `mend` and `unwritten`: see `Queue`. Raises NotificationsError."""
     from moorage.events.filesystems import network_file_system
-    from moorage.events.queue import Queue, QueueDamaged, QueueError
+    from moorage.events.queue import NotOwned, Queue, QueueDamaged, QueueError
 
     path = queue_path(configuration).absolute()
     if configuration.notifications.queue.path and not path.parent.is_dir():
@@ -208,6 +208,12 @@ def open_queue(
     except QueueDamaged as error:
         told = f"{error}; a server moves the file aside when it starts"
         raise NotificationsError(f"notifications.queue.path: {told}") from None
+    except NotOwned as error:
+        # Events may wait in it: no other file is proposed.
+        raise NotificationsError(
+            f"notifications.queue.path: events cannot be kept in {error}; it belongs to {error.owner}: "
+            f"chown it to the registry's user, as all of {path.name}* beside it"
+        ) from None
     except QueueError as error:
         raise NotificationsError(
             f"notifications.queue.path: events cannot be kept in {error}; set the key to a file that can be written"

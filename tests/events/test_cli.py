@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -76,43 +75,6 @@ def test_without_a_queue_its_path_is_told_and_none_is_made(
         "the server has it\n"
     )
     assert not root.parent.exists()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_what_root_makes_beside_a_queue_belongs_to_the_owner_of_the_queue(
-    tmp_path: Path, listener: Listener
-) -> None:
-    """A queue that was brought from elsewhere, without the files of its locks: they would shut out the server."""
-    server, config = configured(tmp_path, endpoint("one", listener.url, ANSWERED))
-    filled(server, one=[kept()])
-    queue = server.root / ".moorage" / "events.db"
-    for path in queue.parent.iterdir():
-        if path != queue:
-            path.unlink()
-    for path in (queue.parent, queue):
-        os.chown(path, 1234, 2345)
-    for words in (["list"], ["replay"], ["drop", "--all", "--yes"]):
-        assert run(*words, config).returncode == 0
-    found = {path.name: (path.stat().st_uid, path.stat().st_gid) for path in queue.parent.iterdir()}
-    assert {"events.db", "events.db.lock", "events.db.writing"} <= set(found)
-    assert set(found.values()) == {(1234, 2345)}
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_root_gives_away_no_file_of_its_own_beside_a_queue(tmp_path: Path, listener: Listener) -> None:
-    """Who owns the folder could lead root to any file otherwise."""
-    server, config = configured(tmp_path, endpoint("one", listener.url, ANSWERED))
-    filled(server, one=[kept()])
-    queue = server.root / ".moorage" / "events.db"
-    os.chown(queue, 1234, 2345)
-    elsewhere = [tmp_path / "writing", tmp_path / "lock"]
-    for path in elsewhere:
-        path.touch()
-        beside = Path(f"{queue}.{path.name}")
-        beside.unlink(missing_ok=True)
-        beside.symlink_to(path)
-    assert run("replay", config).returncode == 0
-    assert [path.stat().st_uid for path in elsewhere] == [0, 0]
 
 
 def test_nothing_waits_before_anything_happened(tmp_path: Path, listener: Listener) -> None:

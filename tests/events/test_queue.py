@@ -230,6 +230,7 @@ def test_a_damaged_file_is_moved_aside_and_another_one_begun(
     queue.close()
     aside = [file for file in path.parent.iterdir() if "damaged" in file.name]
     assert [file.read_bytes() for file in aside] == [bytes(content)]
+    assert path.stat().st_mode & 0o777 == 0o600, "others may not read who did what"
     (line,) = caplog.records
     assert vars(line)["path"] == str(path)
     assert vars(line)["moved"] == str(aside[0])

@@ -23,6 +23,8 @@ from tests.server.broken import ISSUER_NAMES, named_twice
 from tests.server.secure import AUTHORITY, CERTIFICATE, secure_server, stopped
 from tests.support.ports import free_port
 from tests.support.server import Server, moorage_server, running
+from tests.support.tools import require
+from tests.test_cli_configuration import WITHOUT_RIGHTS
 
 WORKERS = 2
 SECONDS = 30.0
@@ -259,6 +261,34 @@ def test_downloads_that_are_cut_off_when_a_server_stops_are_told(tmp_path: Path,
     *_, cut, ended = server.log.read_text().splitlines()
     assert 'level=warning msg="workers were killed before their requests had finished" workers=1' in cut
     assert 'level=info msg="server has stopped"' in ended
+
+
+@pytest.mark.parametrize("everybody", [False, True])
+def test_sigquit_stops_the_server_also_where_a_terminal_sends_it_to_all_its_processes(
+    tmp_path: Path, everybody: bool
+) -> None:
+    with running(moorage_server(tmp_path, extra=f"  workers: {WORKERS}\n")) as server:
+        process = server.process
+        assert process is not None
+        (os.killpg if everybody else os.kill)(process.pid, signal.SIGQUIT)
+        assert process.wait(SECONDS) == 0
+    assert "server has stopped" in server.log.read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
+def test_a_read_only_server_serves_a_storage_whose_secret_it_may_not_read(tmp_path: Path) -> None:
+    require("setpriv")
+    server = moorage_server(tmp_path, environment={"REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED": "true"})
+    secret = server.root / "moorage/secret"
+    secret.parent.mkdir(parents=True)
+    secret.write_bytes(b"of another user")
+    secret.parent.chmod(0o750)
+    for path in (server.root, secret.parent, secret):
+        os.chown(path, 1234, 1234)
+    server.command = [*WITHOUT_RIGHTS, *server.command]
+    with running(server):
+        assert status(server, seconds=SECONDS) == 200
+    assert "worker cannot start" not in server.log.read_text()
 
 
 def test_the_file_of_a_unix_socket_goes_when_the_server_ends(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import logging
 import os
+import pwd
 import sqlite3
 import threading
 import time
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from moorage.events.locking import Lock
+from moorage.events.locking import Lock, opened
 from moorage.events.rows import SCHEMA, Waiting, transaction, waiting
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,14 @@ class QueueError(Exception):
         self.reason = reason
 
 
+class NotOwned(QueueError):
+    """A file of the queue is another user's. `owner`: that user's name, or number."""
+
+    def __init__(self, path: Path, reason: str, owner: str) -> None:
+        super().__init__(path, reason)
+        self.owner = owner
+
+
 class NotNow(QueueError):
     """There is no room for the file, or another process keeps it locked. This may pass."""
 
@@ -84,23 +93,25 @@ class Database:
         self._log_pages = max(LEAST_PAGES, logged // PAGE_BYTES // 2)
         self.pages = max(LEAST_PAGES, (limit - logged) // PAGE_BYTES)
         self._turn = threading.Lock()
-        with contextlib.ExitStack() as opened:
+        with contextlib.ExitStack() as closing:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._writing = lock.open()
-                opened.callback(os.close, self._writing)
-                # Events reveal who did what, so no other user may read them. SQLite's other files get the mode of this one.
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                closing.callback(os.close, self._writing)
+                self._make()
                 with lock.held(self._writing):
                     self._first: sqlite3.Connection | None = self._sound(check, mend)
-                opened.callback(self._first.close)
+                closing.callback(self._first.close)
                 self._log = os.open(f"{path}-wal", os.O_RDONLY | os.O_CLOEXEC)
-                opened.callback(os.close, self._log)
+                closing.callback(os.close, self._log)
                 _sync_folder(path.parent)
             except (OSError, sqlite3.Error) as error:
+                failing = _failing(path, error)
+                if isinstance(error, PermissionError) and (owner := _other_owner(failing)):
+                    raise NotOwned(failing, reason(error), owner) from None
                 kind = NotNow if isinstance(error, TimeoutError) or no_room(error) else QueueError
-                raise kind(_failing(path, error), reason(error)) from None
-            self._opened = opened.pop_all()
+                raise kind(failing, reason(error)) from None
+            self._opened = closing.pop_all()
 
     def connect(self) -> Connection:
         """A connection for one kind of work. Raises sqlite3.Error, OSError."""
@@ -122,6 +133,10 @@ class Database:
     def close(self) -> None:
         self._opened.close()
 
+    def _make(self) -> None:
+        """Events reveal who did what, so no other user may read them. SQLite's other files get the mode and the owner of this one."""
+        os.close(opened(str(self.path)))
+
     def _sound(self, check: bool, mend: bool) -> sqlite3.Connection:
         """A connection to a sound file: a damaged one is moved aside and a new one begun, if `mend` allows."""
         try:
@@ -135,6 +150,7 @@ class Database:
                 "queue of events is damaged; it was moved aside, and another one begun",
                 extra={"path": str(self.path), "moved": str(_move_aside(self.path)), "reason": str(error)},
             )
+            self._make()
             return self._made(check=False)
 
     def _made(self, check: bool) -> sqlite3.Connection:
@@ -250,7 +266,21 @@ def reason(error: Exception) -> str:
 def _failing(path: Path, error: Exception) -> Path:
     """What could not be used: the file, or one beside it, such as that of its lock."""
     found = str(error.filename) if isinstance(error, OSError) else ""
-    return Path(found) if found.startswith(f"{path}.") else path
+    return Path(found) if found.startswith((f"{path}.", f"{path}-")) else path
+
+
+def _other_owner(path: Path) -> str:
+    """Whose the file is; empty if it is this user's, or not there."""
+    try:
+        uid = path.stat().st_uid
+    except OSError:
+        return ""
+    if uid == os.geteuid():
+        return ""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _give_back(connection: sqlite3.Connection) -> None:

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
+from moorage import leadership
 from moorage.locks import Contention, wait_for
 
-_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
-
-def opened(queue: str, suffix: str) -> int:
-    """A descriptor of the file beside the queue. If root makes it, it is given to the owner of the queue, whose server it would shut out
-    otherwise; what was there before stays whose it is. Raises OSError."""
-    path = f"{queue}{suffix}"
-    try:
-        fd = os.open(path, _FLAGS | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return os.open(path, _FLAGS, 0o600)
-    if os.geteuid() == 0:
-        # A new queue is not there yet. Where root may not give files away, as in some containers, they stay root's.
-        with contextlib.suppress(OSError):
-            owner = os.stat(queue)
-            os.fchown(fd, owner.st_uid, owner.st_gid)
-    return fd
+def opened(queue: str, suffix: str = "") -> int:
+    """A descriptor of the file beside the queue, or without `suffix` of the queue itself. If root makes it, it is given to the owner of the
+    queue, or of the folder if the queue is new; what was there before stays whose it is. Raises OSError."""
+    return leadership.opened(f"{queue}{suffix}", like=queue if suffix else "")
 
 
 class Lock:

@@ -20,6 +20,7 @@ from moorage.events.database import (
     Connection,
     Database,
     NotNow,
+    NotOwned,
     QueueDamaged,
     QueueError,
     QueueFull,
@@ -32,7 +33,18 @@ from moorage.events.rows import Counts, Kept, Row, Waiting
 from moorage.events.unwritten import Unwritten
 from moorage.locks import LONGEST_PAUSE
 
-__all__ = ["Counts", "Kept", "Queue", "QueueDamaged", "QueueError", "QueueFull", "Row", "Waiting", "Watch"]
+__all__ = [
+    "Counts",
+    "Kept",
+    "NotOwned",
+    "Queue",
+    "QueueDamaged",
+    "QueueError",
+    "QueueFull",
+    "Row",
+    "Waiting",
+    "Watch",
+]
 
 DROPPED_AT_ONCE: Final = 1000
 """Rows per transaction: the write-ahead log grows with a transaction, and other writers wait for it."""
@@ -57,7 +69,7 @@ class Queue:
         """`limit`: bytes on disk. `shares`: the number of endpoints, each of which may take its share. `check`: read the file, unless
         it is large, to verify that it is sound. `mend`: move a damaged file aside. `unwritten`: shared with other processes that
         use the queue; else this process alone knows what it could not write. On a full disk, or while a stopped
-        process keeps it locked, the queue is opened as soon as that has passed. Raises QueueError, QueueDamaged."""
+        process keeps it locked, the queue is opened as soon as that has passed. Raises QueueError, QueueDamaged, NotOwned."""
         self.path = path
         self._limit = limit
         self._shares = max(1, shares)

@@ -84,16 +84,19 @@ class Launcher(MPServer):
         files: Files | None,
         renewing: Callable[[], None] = lambda: None,
         leaving: Callable[[], None] = lambda: None,
+        serving: Callable[[], None] = lambda: None,
         **settings: Any,
     ) -> None:
         """`renewing` is called every second while there are `files`, and keeps the process that renews them running.
-        `leaving` is called when the workers begin to drain, from a signal handler."""
+        `leaving` is called when the workers begin to drain, from a signal handler. `serving` is called once, when a worker serves."""
         super().__init__("moorage", **settings)
         self._listeners = listeners
         self._duties = duties
         self._files = files
         self._keep_renewing = renewing
         self._leaving = leaving
+        self._serving: Callable[[], None] | None = serving
+        """None once it was called."""
         self._failed = False
         self._orders = 0
         """How often the server was told to stop."""
@@ -190,6 +193,15 @@ class Launcher(MPServer):
     def _look_after_workers(self) -> None:
         self.interrupt_children.clear()
         self._retired = [worker for worker in self._retired if not _is_over(worker)]
+        if self._serving is not None:
+            self._replace_dead()
+            if self._somebody_serves():
+                self._serving()
+                self._serving = None
+                if self.reload_signal:
+                    # It came meanwhile.
+                    self.main_loop_interrupt.set()
+            return
         if self._incoming:
             self._settle()
         # While new workers are starting, no dead one is replaced with the old certificate.
@@ -198,7 +210,7 @@ class Launcher(MPServer):
             self._renew()
 
     def _patience(self) -> float | None:
-        if self._incoming:
+        if self._incoming or self._serving is not None:
             return SOON_SECONDS
         looks = [LOOK_SECONDS] if self._files is not None else []
         now = time.monotonic()

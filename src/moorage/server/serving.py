@@ -6,6 +6,7 @@ import gc
 import logging
 import multiprocessing
 import os
+import signal
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -51,7 +52,7 @@ def _default_workers() -> int:
 
 
 def serve(configuration: Configuration, ready: Callable[[str], None] = lambda address: None) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is called with their address once the sockets listen.
+    """Serve until SIGTERM, SIGINT or SIGQUIT. `ready` is called with their address once the sockets listen.
 
     Raises ServerError, and SystemExit(1) if a worker cannot start.
     """
@@ -85,11 +86,12 @@ def serve(configuration: Configuration, ready: Callable[[str], None] = lambda ad
     )
     renewing = _renewing(obtained, logs.settings(configuration, shared.instance))
     leaving = partial(shared.leaving.turn, down=True)
+    serving = partial(supervisor.tell, supervisor.READY)
     launcher = Launcher(
-        listeners, duties, files, renewing, leaving, workers=workers, **_settings(http, connections)
+        listeners, duties, files, renewing, leaving, serving, workers=workers, **_settings(http, connections)
     )
+    launcher.on_startup(partial(signal.signal, signal.SIGQUIT, launcher.signal_handler_interrupt))
     launcher.on_startup(partial(ready, address(http, listeners[0])))
-    launcher.on_startup(partial(supervisor.tell, supervisor.READY))
     if obtained is not None:
         launcher.on_shutdown(obtained.stop)
     launcher.on_shutdown(debug.close)

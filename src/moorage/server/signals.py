@@ -1,5 +1,5 @@
-"""Signals: SIGTERM and SIGINT stop, SIGRTMIN retires a worker, SIGRTMIN+1 cuts off what it still receives, SIGHUP is for the launcher
-only, SIGUSR1 and SIGUSR2 do nothing.
+"""Signals: SIGTERM and SIGINT stop, SIGRTMIN retires a worker, SIGRTMIN+1 cuts off what it still receives, SIGHUP and SIGQUIT, which stops
+like SIGTERM, are for the launcher only, SIGUSR1 and SIGUSR2 do nothing.
 
 A forked worker has the launcher's handlers until its event loop runs and installs its own. A signal in between would get
 lost, and the server would wait for its whole drain time. So signals are blocked until then.
@@ -17,6 +17,7 @@ RETIRING: Final = signal.SIGRTMIN
 CUTTING: Final = signal.SIGRTMIN + 1
 IGNORED: Final = (signal.SIGUSR1, signal.SIGUSR2)
 """What rules for logrotate send, often to all processes of a service, to have a log opened anew. Logs need no signal here."""
+LAUNCHERS: Final = (signal.SIGHUP, signal.SIGQUIT)
 HANDLED_SECONDS: Final = 0.1
 _HELD: Final = (*STOPPING, RETIRING, CUTTING)
 
@@ -70,4 +71,5 @@ def _hold() -> None:
 def _forget() -> None:
     for number in _HELD:
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in LAUNCHERS:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,5 +1,5 @@
-"""Tells systemd that the server is ready, or stops (`sd_notify(3)`), so that `systemctl start` waits until it listens and fails if it does
-not."""
+"""Tells systemd that the server is ready, or stops (`sd_notify(3)`), so that `systemctl start` waits until a worker serves and
+fails if none can."""
 
 from __future__ import annotations
 

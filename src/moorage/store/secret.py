@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import secrets
 from typing import Final
 
-from moorage.drivers.base import Driver, PathNotFound
+from moorage.drivers.base import Driver, DriverError, PathNotFound
 from moorage.store import layout
 
 LENGTH: Final = 64
 
 SETTLING_SECONDS: Final = 1.0
 """After this time, all processes that start together on an empty storage see the same secret."""
+
+GIVE: Final = "give it and its folder to the registry's user, or set http.secret"
+"""What an operator can do where a disk does not let this user read it."""
 
 
 async def read_secret(driver: Driver) -> bytes:
@@ -21,6 +26,10 @@ async def read_secret(driver: Driver) -> bytes:
         kept = await driver.read(layout.SECRET)
     except PathNotFound:
         return b""
+    except DriverError as error:
+        if error.reason == os.strerror(errno.EACCES):
+            raise DriverError(error.path, f"{error.reason}; {GIVE}") from None
+        raise
     return kept if len(kept) == LENGTH else b""
 
 

@@ -205,7 +205,7 @@ class Listener:
             opened.callback(connection.close)
             with contextlib.suppress(OSError):
                 if self.tls is not None:
-                    connection = opened.enter_context(self.tls.wrap_socket(connection, server_side=True))
+                    connection = opened.enter_context(_over_tls(self.tls, connection))
                 self._open.add(connection)
                 opened.callback(self._open.discard, connection)
                 reader = connection.makefile("rb")
@@ -221,6 +221,22 @@ class Listener:
             self._changed.notify_all()
         reaction = self.script[number] if number < len(self.script) else self.otherwise
         return reaction(call)
+
+
+def _over_tls(tls: ssl.SSLContext, connection: socket.socket) -> ssl.SSLSocket:
+    """Raises OSError. A client that is refused reads why: closing while something it sent is unread would reset the connection, and
+    whether it has read the alert by then is a matter of luck."""
+    found = tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+    try:
+        found.do_handshake()
+    except OSError:
+        with found, contextlib.suppress(OSError):
+            found.settimeout(SECONDS)
+            found.shutdown(socket.SHUT_WR)
+            while found.recv(4096):
+                pass
+        raise
+    return found
 
 
 def _requests(reader: Any) -> Iterator[Received]:

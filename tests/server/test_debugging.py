@@ -36,13 +36,13 @@ def test_a_port_that_is_taken(tmp_path: Path, whose: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = with_addr(tmp_path, "")
         port = server.port if whose == "of the registry" else taken.getsockname()[1]
+        # By another name than `http.addr`, which is refused as soon as it is read.
+        addr = f"localhost:{port}"
         config = tmp_path / "config.yml"
-        config.write_text(config.read_text().replace("addr: ''", f"addr: '127.0.0.1:{port}'"))
+        config.write_text(config.read_text().replace("addr: ''", f"addr: '{addr}'"))
         done = forking.command(*server.command[1:])
     assert done.returncode == 1
-    assert done.stderr == (
-        f"moorage: cannot listen on 127.0.0.1:{port} (http.debug.addr): Address already in use\n"
-    )
+    assert done.stderr == (f"moorage: cannot listen on {addr} (http.debug.addr): Address already in use\n")
 
 
 def test_a_host_that_cannot_be_a_name(tmp_path: Path) -> None:

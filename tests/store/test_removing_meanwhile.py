@@ -111,6 +111,17 @@ async def test_content_that_another_program_removed_is_found_missing_by_the_next
         await linked.find(link, digest)
 
 
+async def test_a_push_of_what_is_missing_makes_nobody_forget_anything() -> None:
+    """Anybody who may push can ask for that as often as they like."""
+    driver, known = InMemoryDriver(), MemoryDescriptors()
+    linked = Linked(Links(driver), BlobStore(driver), known, lasting=False)
+    await linked.remember(["/link"], Blob(Digest.of(b"blob"), 4), time.monotonic())
+    missing = Digest.of(b"missing")
+    with pytest.raises(BlobUnknown):
+        await linked.prove(layout.layer_link(Name("a"), missing), missing)
+    assert await known.get("/link") is not None
+
+
 @pytest.mark.parametrize("lasting", [True, False])
 async def test_content_that_the_storage_took_or_gave_a_moment_ago_is_not_asked_for_again(
     lasting: bool,

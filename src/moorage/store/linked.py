@@ -95,7 +95,9 @@ class Linked:
             try:
                 return await self._look_up(link, digest)
             except BlobUnknown:
-                await self.forget(link)
+                # Only what is known: the others hear of it, and forget more than this.
+                if known is not None:
+                    await self.forget(link)
                 raise
         if not self._lasting:
             await self.canonical(link, digest)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
 
 from moorage.app import Application
 from moorage.drivers.filesystem import FilesystemDriver
-from tests.api.client import Answer
+from tests.api.client import Answer, Client, application, serving
+from tests.api.conftest import FILESYSTEM
 from tests.contracts.disk import Failing
 
 WRITING = ("write", "mkdir", "rename", "fsync")
@@ -37,6 +40,14 @@ def with_disk(app: Application, disk: Failing) -> Application:
     for part in parts:
         part._disk = disk
     return app
+
+
+@contextlib.asynccontextmanager
+async def served(folder: Path, disk: Failing) -> AsyncIterator[Client]:
+    """A client of an application that keeps its files on the disk, below the folder."""
+    app = application(folder, FILESYSTEM.format(root=folder / "root"))
+    async with serving(with_disk(app, disk)) as client:
+        yield client
 
 
 def silent(answer: Answer, folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.brokendisk import REFUSED, WRITING, Broken, silent, with_disk
+from tests.api.brokendisk import REFUSED, WRITING, Broken, served, silent, with_disk
 from tests.api.client import Client, application, serving
 from tests.api.conftest import FILESYSTEM
 from tests.api.pushing import push, put_manifest
@@ -22,8 +22,7 @@ FIRST, SECOND = image("first"), image("second")
 @pytest.fixture
 async def refusing(tmp_path: Path) -> AsyncIterator[tuple[Client, Broken]]:
     disk = Broken(errno.EACCES)
-    app = application(tmp_path, FILESYSTEM.format(root=tmp_path / "root"))
-    async with serving(with_disk(app, disk)) as client:
+    async with served(tmp_path, disk) as client:
         yield client, disk
 
 

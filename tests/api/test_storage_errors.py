@@ -23,7 +23,7 @@ from moorage.drivers.filesystem import FilesystemDriver
 from moorage.drivers.threads import Threads
 from moorage.names import Name
 from moorage.store import layout
-from tests.api.brokendisk import REFUSED, WRITING, Broken, silent, with_disk
+from tests.api.brokendisk import REFUSED, WRITING, Broken, served, silent
 from tests.api.client import Client, application, serving
 from tests.api.conftest import FILESYSTEM
 from tests.api.pushing import push, put_manifest
@@ -35,8 +35,7 @@ FIRST, SECOND = image("first"), image("second")
 @pytest.fixture
 async def broken(tmp_path: Path) -> AsyncIterator[tuple[Client, Broken]]:
     disk = Broken(errno.EIO)
-    app = application(tmp_path, FILESYSTEM.format(root=tmp_path / "root"))
-    async with serving(with_disk(app, disk)) as client:
+    async with served(tmp_path, disk) as client:
         logging.disable(logging.CRITICAL)
         yield client, disk
         logging.disable(logging.NOTSET)

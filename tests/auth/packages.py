@@ -9,6 +9,20 @@ EXAMPLE = Path(__file__).parent / "extension"
 """The package that docs/authentication.md shows."""
 
 
+ANYBODY = """
+from moorage.auth.base import AuthError, Grant
+
+
+class Controller:
+    async def authorize(self, credentials, wanted):
+        return Grant("")
+
+    async def close(self):
+        pass
+"""
+"""The source of a controller that lets everybody do everything; what makes it may refuse to."""
+
+
 def install(folder: Path, entries: dict[str, str], modules: dict[str, str], package: str = "example") -> Path:
     """`entries`: names in the group `moorage.auth`, and where they lead. `modules`: sources by name. The folder, to be put on
     the path."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
-from tests.auth.packages import install
+from tests.auth.packages import ANYBODY, install
 from tests.faults.client import Client
 from tests.faults.processes import eventually, holder_of, some_worker, worker_pids
 from tests.faults.wire import Wire, request_bytes, request_head
@@ -58,19 +58,9 @@ def guarded(folder: Path, workers: int) -> Iterator[tuple[Server, Path]]:
         yield server, path
 
 
-MOODY = """
+MOODY = f"""
 from pathlib import Path
-
-from moorage.auth.base import AuthError, Grant
-
-
-class Controller:
-    async def authorize(self, credentials, wanted):
-        return Grant("")
-
-    async def close(self):
-        pass
-
+{ANYBODY}
 
 def controller(options, context):
     if Path(options["mood"]).exists():

@@ -10,25 +10,15 @@ from pathlib import Path
 import pytest
 
 from moorage.server import supervisor
-from tests.auth.packages import install
+from tests.auth.packages import ANYBODY, install
 from tests.support.server import moorage_server, running
 
 SECONDS = 30
 
 
-REFUSING = """
+REFUSING = f"""
 import multiprocessing
-
-from moorage.auth.base import AuthError, Grant
-
-
-class Controller:
-    async def authorize(self, credentials, wanted):
-        return Grant("")
-
-    async def close(self):
-        pass
-
+{ANYBODY}
 
 def controller(options, context):
     if multiprocessing.parent_process():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -103,11 +102,7 @@ def _middleware(configuration: Configuration) -> None:
 def _certificate(configuration: Configuration) -> None:
     section = configuration.http.tls.letsencrypt
     if section.cachefile is not None:
-        Certificates(Path(section.cachefile), section.hosts)
-        if find_spec("acme") is None:
-            raise CertificateError(
-                "http.tls.letsencrypt: acme is not installed: pip install 'moorage[letsencrypt]'"
-            )
+        Certificates(Path(section.cachefile), section.hosts).require_library()
 
 
 def _notifications(configuration: Configuration) -> Iterator[str]:

@@ -66,15 +66,20 @@ class Certificates:
         """The hosts, for a log."""
         return ",".join(self.hosts)
 
+    @staticmethod
+    def require_library() -> None:
+        """Raises CertificateError if the client of ACME is missing."""
+        if find_spec("acme") is None:
+            raise CertificateError(
+                "http.tls.letsencrypt: acme is not installed: pip install 'moorage[letsencrypt]'"
+            )
+
     def ensure(self) -> Path:
         """Make sure that there is a certificate that has not expired, and ask the authority for one if necessary.
 
         Returns `path`. All threads that this starts have ended on return. Raises CertificateError.
         """
-        if find_spec("acme") is None:
-            raise CertificateError(
-                "http.tls.letsencrypt: acme is not installed: pip install 'moorage[letsencrypt]'"
-            )
+        self.require_library()
         self._cache.prepare()
         kept = self._obtain_unless(lambda bundle: _now() < bundle.until)
         log.info(

@@ -187,13 +187,19 @@ class Guarded(Breaking):
         os.rename(source, target)
 
 
+async def beside_another_user(root: Path) -> tuple[Inline, Guarded]:
+    """A tree with a file of each, from now on guarded."""
+    disk = Guarded()
+    driver = Inline(str(root), disk=disk, journaled=True)
+    await driver.write([("/theirs/old", b"one"), (LINK, b"one")])
+    disk.armed = True
+    return driver, disk
+
+
 async def test_a_folder_of_another_user_refuses_what_is_written_there_and_nothing_else_is_lost(
     tmp_path: Path,
 ) -> None:
-    disk = Guarded()
-    driver = Inline(str(tmp_path), disk=disk, journaled=True)
-    await driver.write([("/theirs/old", b"one"), (LINK, b"one")])
-    disk.armed = True
+    driver, _ = await beside_another_user(tmp_path)
     for path, named in (("/theirs/old", "/theirs/old"), ("/theirs/new/link", "/theirs/new")):
         with pytest.raises(WriteRefused, match=f"^{named}: Permission denied$"):
             await driver.write([(path, b"two")])
@@ -209,10 +215,7 @@ async def test_a_folder_of_another_user_refuses_what_is_written_there_and_nothin
 async def test_what_the_journal_may_not_write_again_stays_there_and_is_no_refusal_of_other_changes(
     tmp_path: Path,
 ) -> None:
-    disk = Guarded()
-    driver = Inline(str(tmp_path), disk=disk, journaled=True)
-    await driver.write([("/theirs/old", b"one"), (LINK, b"one")])
-    disk.armed = True
+    driver, disk = await beside_another_user(tmp_path)
     disk.fail("syncfs", errno.EIO)
     for reason in ("Input/output error", "/theirs/old: Permission denied"):
         with pytest.raises(DriverError, match=reason) as raised:

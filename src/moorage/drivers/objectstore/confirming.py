@@ -1,7 +1,6 @@
 """Small objects that are read again and again. What is known already is confirmed by the store instead of sent once more.
 
-An answer without a body takes one wait for obstore instead of two; a pull of a tag takes a tenth less processor time. Each reading
-still asks the store, so it is as fresh as any other.
+An answer without a body takes one wait for obstore instead of two. Each reading still asks the store, so it is as fresh as any other.
 """
 
 from __future__ import annotations
